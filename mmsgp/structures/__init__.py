@@ -1,0 +1,4 @@
+from .scene_graph import SceneGraph
+from .scene_graph_data_sample import SceneGraphDataSample
+
+__all__ = ['SceneGraph', 'SceneGraphDataSample']

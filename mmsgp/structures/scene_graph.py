@@ -1,0 +1,81 @@
+"""The one structure for graphs, ground truth and predicted alike.
+
+Shape shorthand: N objects, M relations, R predicates.
+"""
+from __future__ import annotations
+
+import torch
+from mmengine.structures import BaseDataElement, InstanceData
+from torch import Tensor
+
+
+class SceneGraph(BaseDataElement):
+    """Objects of an image and the relations between them.
+
+    ``objects`` holds
+
+    - ``bboxes`` (Tensor): (N, 4), ``x1, y1, x2, y2`` in pixels.
+    - ``labels`` (Tensor): (N,), object classes ``0 .. C-1``.
+    - ``scores`` (Tensor): (N,), predictions only.
+
+    ``relations`` holds
+
+    - ``pairs`` (Tensor): (M, 2), indices of the subject and the object.
+    - ``labels`` (Tensor): (M,), predicates ``1 .. R``; 0 is *unknown*.
+    - ``scores`` (Tensor): (M,), predictions only, sorted best first.
+    - ``distribution`` (Tensor): (M, R+1), optional, the predicate
+      probabilities of each pair, unknown first.
+    - ``significance`` (Tensor): (M,), optional, the Scorer's output.
+
+    Example:
+        >>> graph = SceneGraph(
+        ...     objects=InstanceData(bboxes=boxes, labels=labels),
+        ...     relations=InstanceData(pairs=pairs, labels=predicates))
+        >>> graph.triplets  # (M, 3): subject class, predicate, object class
+    """
+
+    @property
+    def objects(self) -> InstanceData:
+        """InstanceData: the N objects."""
+        return self._objects
+
+    @objects.setter
+    def objects(self, value: InstanceData) -> None:
+        self.set_field(value, '_objects', dtype=InstanceData)
+
+    @property
+    def relations(self) -> InstanceData:
+        """InstanceData: the M relations."""
+        return self._relations
+
+    @relations.setter
+    def relations(self, value: InstanceData) -> None:
+        self.set_field(value, '_relations', dtype=InstanceData)
+
+    @property
+    def num_objects(self) -> int:
+        return len(self.objects.labels)
+
+    @property
+    def num_relations(self) -> int:
+        return len(self.relations.labels)
+
+    @property
+    def triplets(self) -> Tensor:
+        """Tensor: (M, 3), subject class, predicate and object class."""
+        subjects, objects = self.objects.labels[self.relations.pairs].unbind(1)
+        return torch.stack([subjects, self.relations.labels, objects], dim=1)
+
+    def top(self, k: int) -> SceneGraph:
+        """The graph with its first ``k`` relations (a prediction's best)."""
+        return SceneGraph(
+            metainfo=self.metainfo,
+            objects=self.objects,
+            relations=self.relations[:k])
+
+    @classmethod
+    def from_dict(cls, data: dict) -> SceneGraph:
+        """Undo :meth:`to_dict`."""
+        return cls(
+            objects=InstanceData(**data['objects']),
+            relations=InstanceData(**data['relations']))
