@@ -1,0 +1,9 @@
+from .statistics import DatasetStatistics
+from .transforms import *  # noqa: F401, F403
+from .vg_annotations import VGAnnotations
+from .vg_dataset import VGDataset
+from .vg_format import write_vg_sgg
+
+__all__ = [
+    'DatasetStatistics', 'VGAnnotations', 'VGDataset', 'write_vg_sgg'
+]

@@ -1,0 +1,19 @@
+"""What data code asks of boxes before there are tensors."""
+from __future__ import annotations
+
+import numpy as np
+
+
+def boxes_overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether boxes share more than an edge.
+
+    Args:
+        boxes: (..., 4), ``x1, y1, x2, y2``.
+        others: (..., 4), broadcast against ``boxes``.
+
+    Returns:
+        (...) booleans: the intersection has a positive area.
+    """
+    top_left = np.maximum(boxes[..., :2], others[..., :2])
+    bottom_right = np.minimum(boxes[..., 2:], others[..., 2:])
+    return (bottom_right > top_left).all(axis=-1)

@@ -1,0 +1,53 @@
+"""Pack an image and its scene graph for the model."""
+from __future__ import annotations
+
+import numpy as np
+from mmcv.transforms import to_tensor
+from mmdet.datasets.transforms import PackDetInputs
+from mmdet.structures.bbox import get_box_tensor
+from mmengine.structures import InstanceData
+
+from mmsgp.registry import TRANSFORMS
+from mmsgp.structures import SceneGraph, SceneGraphDataSample
+
+
+@TRANSFORMS.register_module()
+class PackSceneGraphInputs(PackDetInputs):
+    """Pack an image as MMDetection does, and its graph beside it.
+
+    Required Keys:
+
+    - img
+    - gt_bboxes, gt_bboxes_labels (optional, none at inference)
+    - gt_relation_pairs, gt_relation_labels (optional, none then)
+
+    Args:
+        meta_keys: Keys that become meta information of the sample. Defaults to
+            those of :class:`mmdet.datasets.PackDetInputs`.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Pack the results of a pipeline.
+
+        Returns:
+            ``inputs``, (3, H, W) uint8 tensor, and ``data_samples``, a
+            :class:`SceneGraphDataSample` with a ``gt_scene_graph`` if there
+            are annotations.
+        """
+        packed = super().transform(results)
+        sample = SceneGraphDataSample(metainfo=packed['data_samples'].metainfo)
+        if 'gt_bboxes' in results:
+            sample.gt_scene_graph = _pack_graph(results)
+        packed['data_samples'] = sample
+        return packed
+
+
+def _pack_graph(results: dict) -> SceneGraph:
+    pairs = results.get('gt_relation_pairs', np.empty((0, 2), np.int64))
+    labels = results.get('gt_relation_labels', np.empty(0, np.int64))
+    return SceneGraph(
+        objects=InstanceData(
+            bboxes=get_box_tensor(results['gt_bboxes']),
+            labels=to_tensor(results['gt_bboxes_labels'])),
+        relations=InstanceData(
+            pairs=to_tensor(pairs), labels=to_tensor(labels)))

@@ -1,0 +1,130 @@
+"""Load an image and the relations between its objects."""
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform, LoadImageFromFile
+
+from mmsgp.registry import TRANSFORMS
+from ..boxes import boxes_overlap
+
+
+@TRANSFORMS.register_module()
+class LoadImage(LoadImageFromFile):
+    """Load an image, or say which one is missing, broken or of another size.
+
+    Required Keys:
+
+    - img_path
+    - img_id, img_folders (optional): named in errors.
+    - height, width (optional): the size that the boxes refer to.
+
+    Modified Keys:
+
+    - img
+    - img_shape
+    - ori_shape
+
+    Args:
+        color_type: As in :class:`mmcv.transforms.LoadImageFromFile`. Defaults
+            to ``'color_ignore_orientation'``, for boxes and sizes are annotated
+            on the pixels as they lie in the file. Grey images get three
+            channels.
+        **kwargs: Its other arguments.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no image, or of another size than annotated.
+    """
+
+    def __init__(self,
+                 color_type: str = 'color_ignore_orientation',
+                 **kwargs) -> None:
+        super().__init__(color_type=color_type, **kwargs)
+
+    def transform(self, results: dict) -> dict | None:
+        """Load the image of ``results['img_path']``."""
+        path = results['img_path']
+        try:
+            loaded = super().transform(results)
+        except FileNotFoundError as error:
+            folders = ', '.join(results.get('img_folders', ()))
+            raise FileNotFoundError(
+                f"image {results.get('img_id')} is missing: no such file "
+                f'{path}{" (looked in: " + folders + ")" if folders else ""}'
+            ) from error
+        # OpenCV rejects an empty file; MMCV asserts that there is an image.
+        except (cv2.error, AssertionError) as error:
+            raise ValueError(f'{path} is empty, damaged or no image') from error
+        if loaded is not None:
+            self._check_size(loaded)
+        return loaded
+
+    @staticmethod
+    def _check_size(results: dict) -> None:
+        annotated = results.get('height'), results.get('width')
+        if None not in annotated and results['img_shape'] != annotated:
+            height, width = results['img_shape']
+            raise ValueError(
+                f"{results['img_path']} is {width} x {height} pixels, but "
+                f'annotated as {annotated[1]} x {annotated[0]}: its boxes would '
+                'not fit. Use the images that the annotations were made on')
+
+
+@TRANSFORMS.register_module()
+class LoadRelations(BaseTransform):
+    """Load the relations between the annotated objects.
+
+    Required Keys:
+
+    - relations: (M, 3), subject index, object index and predicate.
+    - gt_bboxes (for ``overlapping_only``)
+
+    Added Keys:
+
+    - gt_relation_pairs: (M, 2) int64, subject and object index.
+    - gt_relation_labels: (M,) int64, predicates ``1 .. R``.
+
+    Args:
+        sample_duplicates: Of several relations of an ordered pair keep one,
+            drawn anew each time: in training a pair has one target. Defaults
+            to False, all relations as annotated.
+        overlapping_only: Leave out relations of boxes that do not overlap, as
+            SGGen never pairs such boxes, and skip the image (by returning
+            None, so that the data set reads another) if none is left.
+            Defaults to False.
+    """
+
+    def __init__(self,
+                 sample_duplicates: bool = False,
+                 overlapping_only: bool = False) -> None:
+        self.sample_duplicates = sample_duplicates
+        self.overlapping_only = overlapping_only
+
+    def transform(self, results: dict) -> dict | None:
+        """Turn ``relations`` into pairs and labels."""
+        relations = np.asarray(
+            results['relations'], dtype=np.int64).reshape(-1, 3)
+        if self.overlapping_only:
+            boxes = results['gt_bboxes'].numpy()
+            relations = relations[boxes_overlap(boxes[relations[:, 0]],
+                                                boxes[relations[:, 1]])]
+            if not len(relations):
+                return None
+        if self.sample_duplicates:
+            relations = _one_per_pair(relations)
+        results['gt_relation_pairs'] = relations[:, :2]
+        results['gt_relation_labels'] = relations[:, 2]
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{self.__class__.__name__}('
+                f'sample_duplicates={self.sample_duplicates}, '
+                f'overlapping_only={self.overlapping_only})')
+
+
+def _one_per_pair(relations: np.ndarray) -> np.ndarray:
+    """Draw one relation for each ordered pair, each annotation as likely."""
+    shuffled = np.random.permutation(relations)
+    _, first = np.unique(shuffled[:, :2], axis=0, return_index=True)
+    return shuffled[first]
