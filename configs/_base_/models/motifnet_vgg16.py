@@ -1,0 +1,30 @@
+_base_ = './faster_rcnn_vgg16.py'
+
+roi_extractor = dict(
+    type='mmdet.SingleRoIExtractor',
+    roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
+    out_channels=512,
+    featmap_strides=[16])
+
+model = dict(
+    _delete_=True,
+    type='SceneGraphParser',
+    data_preprocessor=_base_.model.data_preprocessor,
+    detector=_base_.model,
+    tasks=('sgcls', ),
+    relation_head=dict(
+        type='MotifNetHead',
+        num_classes=150,
+        num_predicates=50,
+        hidden_size=256,
+        roi_extractor=roi_extractor,
+        fc_head=dict(type='VGGHead', in_channels=512, out_channels=4096),
+        pair_features=dict(
+            type='PairFeatures',
+            roi_extractor=roi_extractor,
+            fc_head=dict(
+                type='VGGHead',
+                in_channels=512,
+                out_channels=4096,
+                final_activation=False)),
+        loss_relation=dict(type='mmdet.CrossEntropyLoss')))

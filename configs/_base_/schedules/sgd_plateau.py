@@ -1,0 +1,22 @@
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20, val_interval=1)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+# 1e-3 an image of the batch
+optim_wrapper = dict(
+    type='OptimWrapper',
+    constructor='TrainableParamsConstructor',
+    optimizer=dict(type='SGD', lr=6e-3, momentum=0.9, weight_decay=1e-4),
+    # fc6 and fc7 of VGG are pre-trained
+    paramwise_cfg=dict(custom_keys=dict(classifier=dict(lr_mult=0.1))),
+    clip_grad=dict(max_norm=5))
+auto_scale_lr = dict(enable=False, base_batch_size=6)
+
+param_scheduler = [
+    dict(
+        type='ReduceOnPlateauLR',
+        monitor='sgcls/mR@100',
+        rule='greater',
+        factor=0.1,
+        patience=3)
+]

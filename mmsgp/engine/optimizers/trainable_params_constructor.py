@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from mmengine.optim import DefaultOptimWrapperConstructor
+from torch import nn
+
+from mmsgp.registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class TrainableParamsConstructor(DefaultOptimWrapperConstructor):
+    """Gives the optimiser the parameters that have a gradient, no others.
+
+    MMEngine's default hands over frozen ones as well, and makes a group of
+    every parameter; here parameters of equal options share a group.
+
+    Args:
+        optim_wrapper_cfg (dict): Config of the optimiser wrapper.
+        paramwise_cfg (dict, optional): ``custom_keys`` as in MMEngine: the
+            longest key that occurs in a parameter's name gives its
+            ``lr_mult`` and ``decay_mult``.
+    """
+
+    def __init__(self,
+                 optim_wrapper_cfg: dict,
+                 paramwise_cfg: dict | None = None) -> None:
+        super().__init__(optim_wrapper_cfg,
+                         dict(custom_keys={}) | dict(paramwise_cfg or {}))
+        others = set(self.paramwise_cfg) - {'custom_keys'}
+        if others:
+            raise ValueError(f'paramwise_cfg takes custom_keys only, got '
+                             f'{sorted(others)}')
+
+    def add_params(self, params: list[dict], module: nn.Module,
+                   **kwargs) -> None:
+        """Fill ``params`` with the parameter groups of a model."""
+        keys = self.paramwise_cfg['custom_keys']
+        by_length = sorted(sorted(keys), key=len, reverse=True)
+        groups: dict[str, list[nn.Parameter]] = {}
+        for name, param in module.named_parameters():
+            if param.requires_grad:
+                key = next((k for k in by_length if k in name), '')
+                groups.setdefault(key, []).append(param)
+        for key, members in groups.items():
+            group = dict(params=members)
+            options = keys.get(key, {})
+            if 'lr_mult' in options:
+                group['lr'] = self.base_lr * options['lr_mult']
+            if 'decay_mult' in options:
+                group['weight_decay'] = self.base_wd * options['decay_mult']
+            params.append(group)

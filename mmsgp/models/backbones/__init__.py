@@ -1,0 +1,3 @@
+from .vgg import VGG, VGGHead
+
+__all__ = ['VGG', 'VGGHead']

@@ -1,0 +1,132 @@
+"""VGG and its fully connected head, with torchvision's parameter names.
+
+Shape shorthand: B images, H x W pixels, K regions of interest.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn as nn
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmsgp.registry import MODELS
+
+# Convolutions in each stage (Simonyan and Zisserman, 2015, Table 1).
+STAGE_BLOCKS = {
+    11: (1, 1, 2, 2, 2),
+    13: (2, 2, 2, 2, 2),
+    16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
+}
+
+
+@MODELS.register_module()
+class VGG(BaseModule):
+    """The convolutions of VGG, conv1_1 up to the last stage's ReLU.
+
+    There is no max-pool behind the last stage, so that five stages have a
+    stride of 16. Parameters are named as in torchvision
+    (``features.0.weight`` ...), hence torchvision's weight files load with
+    ``init_cfg=dict(type='Pretrained', checkpoint=PATH_OR_URL)``. MMCV's
+    ``VGG`` has fixed widths and is therefore not used.
+
+    Args:
+        depth (int): 11, 13, 16 or 19. Defaults to 16.
+        base_channels (int): Channels of the first stage; each of the next
+            three stages doubles them. Defaults to 64.
+        num_stages (int): Stages to build, at most 5; the stride is
+            ``2 ** (num_stages - 1)``. Defaults to 5.
+        norm_cfg (dict, optional): Normalisation behind each convolution, as
+            in torchvision's ``vgg16_bn``. Defaults to None.
+        init_cfg (dict, optional): Defaults to Kaiming initialisation.
+    """
+
+    def __init__(self,
+                 depth: int = 16,
+                 base_channels: int = 64,
+                 num_stages: int = 5,
+                 norm_cfg: dict | None = None,
+                 init_cfg: dict | Sequence[dict] | None = None) -> None:
+        super().__init__(
+            init_cfg=init_cfg or dict(type='Kaiming', layer='Conv2d'))
+        if depth not in STAGE_BLOCKS:
+            raise ValueError(f'VGG depth must be one of {list(STAGE_BLOCKS)}, '
+                             f'got {depth}')
+        layers: list[nn.Module] = []
+        in_channels = 3
+        for stage, blocks in enumerate(STAGE_BLOCKS[depth][:num_stages]):
+            if stage > 0:
+                layers.append(nn.MaxPool2d(2, 2))
+            out_channels = base_channels * 2**min(stage, 3)
+            for _ in range(blocks):
+                layers.append(nn.Conv2d(in_channels, out_channels, 3,
+                                        padding=1))
+                if norm_cfg is not None:
+                    layers.append(build_norm_layer(norm_cfg, out_channels)[1])
+                layers.append(nn.ReLU(inplace=True))
+                in_channels = out_channels
+        self.features = nn.Sequential(*layers)
+        self.out_channels = in_channels
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor]:
+        """Compute the feature map.
+
+        Args:
+            inputs (Tensor): (B, 3, H, W), normalised images.
+
+        Returns:
+            tuple[Tensor]: One map, (B, out_channels, H/stride, W/stride).
+        """
+        return (self.features(inputs), )
+
+
+@MODELS.register_module()
+class VGGHead(BaseModule):
+    """VGG's fc6 and fc7 over pooled regions.
+
+    Parameters are named as in torchvision (``classifier.0``,
+    ``classifier.3``), so that its weight files load, and so that the head of
+    a trained detector loads by ``init_cfg=dict(type='Pretrained',
+    checkpoint=..., prefix='roi_head.bbox_head.fc_head.')``.
+
+    Args:
+        in_channels (int): Channels of the pooled map. Defaults to 512.
+        roi_size (int): Side of the pooled map. Defaults to 7.
+        out_channels (int): Width of fc6 and fc7. Defaults to 4096.
+        dropout (float): Dropout behind each ReLU. Defaults to 0.5.
+        final_activation (bool): Whether ReLU and dropout follow fc7.
+            Defaults to True.
+        init_cfg (dict, optional): Defaults to None.
+    """
+
+    def __init__(self,
+                 in_channels: int = 512,
+                 roi_size: int = 7,
+                 out_channels: int = 4096,
+                 dropout: float = 0.5,
+                 final_activation: bool = True,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.out_channels = out_channels
+        layers = [
+            nn.Linear(in_channels * roi_size**2, out_channels),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(out_channels, out_channels),
+        ]
+        if final_activation:
+            layers += [nn.ReLU(inplace=True), nn.Dropout(dropout)]
+        self.classifier = nn.Sequential(*layers)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Embed pooled regions.
+
+        Args:
+            pooled (Tensor): (K, in_channels, roi_size, roi_size).
+
+        Returns:
+            Tensor: (K, out_channels).
+        """
+        return self.classifier(pooled.flatten(1))

@@ -1,0 +1,7 @@
+from .scene_graph_parser import SceneGraphParser
+from .two_stage import classify_boxes, detect_objects
+from .vgg_bbox_head import VGGBBoxHead
+
+__all__ = [
+    'SceneGraphParser', 'VGGBBoxHead', 'classify_boxes', 'detect_objects'
+]

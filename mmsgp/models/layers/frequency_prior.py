@@ -1,0 +1,65 @@
+"""The log-frequency of predicates given the two classes."""
+from __future__ import annotations
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from mmsgp.registry import MODELS
+
+
+@MODELS.register_module()
+class FrequencyPrior(nn.Module):
+    """A trainable table of predicate logits for each pair of classes.
+
+    ``table[s, o] = log(count(s, o, p) / sum_p count(s, o, p) + 1e-3)``, with
+    the counts of the training set (Neural Motifs, Sec. 4.4). It is zero until
+    :meth:`fill` is called when training starts; afterwards it travels in the
+    checkpoint.
+
+    Args:
+        num_classes (int): Object classes C, without background.
+        num_predicates (int): Predicates R, without unknown.
+    """
+
+    def __init__(self, num_classes: int, num_predicates: int) -> None:
+        super().__init__()
+        rows = num_classes + 1
+        self.table = nn.Parameter(torch.zeros(rows, rows, num_predicates + 1))
+
+    @torch.no_grad()
+    def fill(self, table: Tensor) -> None:
+        """Set the table.
+
+        Args:
+            table (Tensor): (C+1, C+1, R+1), from
+                :meth:`DatasetStatistics.frequency_prior`.
+
+        Raises:
+            ValueError: If the sizes differ: the model's ``num_classes`` or
+                ``num_predicates`` are not the data set's.
+        """
+        table = torch.as_tensor(table)
+        if table.shape != self.table.shape:
+            raise ValueError(
+                'the frequency prior of the data set has shape '
+                f'{tuple(table.shape)} (classes + 1, classes + 1, predicates '
+                f'+ 1), that of the model {tuple(self.table.shape)}: set '
+                'num_classes and num_predicates of the relation head to the '
+                "data set's")
+        self.table.copy_(table)
+
+    def forward(self, subjects: Tensor, objects: Tensor) -> Tensor:
+        """Look up the logits of pairs.
+
+        Args:
+            subjects (Tensor): (P,), classes of the subjects.
+            objects (Tensor): (P,), classes of the objects.
+
+        Returns:
+            Tensor: (P, R+1).
+        """
+        rows, _, channels = self.table.shape
+        # A row gather has a far cheaper gradient than indexing by two tensors.
+        return nn.functional.embedding(subjects * rows + objects,
+                                       self.table.view(-1, channels))

@@ -1,0 +1,32 @@
+"""Batch normalisation that survives a batch without statistics."""
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class _AnyBatch:
+    """Normalises a batch of fewer than two samples by the running statistics.
+
+    An image with one object, or a batch without a pair, has no variance of
+    its own; PyTorch's layers raise an error for it in training.
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if self.training and len(inputs) < 2:
+            return F.batch_norm(
+                inputs,
+                self.running_mean,
+                self.running_var,
+                self.weight,
+                self.bias,
+                training=False,
+                eps=self.eps)
+        return super().forward(inputs)
+
+
+class BatchNorm1d(_AnyBatch, nn.BatchNorm1d):
+    """``nn.BatchNorm1d`` for any number of samples, none included."""
+
+
+class BatchNorm2d(_AnyBatch, nn.BatchNorm2d):
+    """``nn.BatchNorm2d`` for any number of samples, none included."""

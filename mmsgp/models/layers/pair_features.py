@@ -1,0 +1,86 @@
+"""Visual features of object pairs.
+
+Shape shorthand: N objects, P pairs, U unordered pairs, D channels, S x S the
+pooled size.
+"""
+from __future__ import annotations
+
+import torch
+import torch.nn as nn
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmsgp.registry import MODELS
+
+from .layout_encoding import draw_pair_masks
+from .normalization import BatchNorm2d
+
+
+@MODELS.register_module()
+class PairFeatures(BaseModule):
+    """Union box features plus an encoding of the two boxes as masks.
+
+    ``fc_head(RoIAlign(union box) + conv(masks - 0.5))`` (Neural Motifs,
+    Sec. 4.3). The union box of (i, j) and (j, i) is pooled once.
+
+    Args:
+        roi_extractor (dict): Config of the RoI extractor of union boxes.
+        fc_head (dict): Config of the head that embeds the sum.
+        roi_size (int): Side S of the pooled map. Defaults to 7.
+        init_cfg (dict, optional): Defaults to None.
+    """
+
+    def __init__(self,
+                 roi_extractor: dict,
+                 fc_head: dict,
+                 roi_size: int = 7,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.roi_extractor = MODELS.build(roi_extractor)
+        self.fc_head = MODELS.build(fc_head)
+        self.out_channels = self.fc_head.out_channels
+        channels = self.roi_extractor.out_channels
+        # Two halvings, rounded up, take the mask to roi_size cells.
+        self.mask_size = 4 * roi_size - 1
+        self.mask_encoder = nn.Sequential(
+            nn.Conv2d(2, channels // 2, 7, stride=2, padding=3),
+            nn.ReLU(inplace=True),
+            BatchNorm2d(channels // 2),
+            nn.MaxPool2d(3, stride=2, padding=1),
+            nn.Conv2d(channels // 2, channels, 3, padding=1),
+            nn.ReLU(inplace=True),
+            BatchNorm2d(channels),
+        )
+
+    def forward(self, feature_maps: tuple[Tensor], bboxes: Tensor,
+                image_ids: Tensor, pairs: Tensor) -> Tensor:
+        """Compute the features of pairs.
+
+        Args:
+            feature_maps (tuple[Tensor]): The backbone's maps.
+            bboxes (Tensor): (N, 4), in pixels of the network's input.
+            image_ids (Tensor): (N,), image of each object in the batch.
+            pairs (Tensor): (P, 2), indices of subject and object.
+
+        Returns:
+            Tensor: (P, out_channels).
+        """
+        masks = draw_pair_masks(*bboxes[pairs].unbind(1), self.mask_size)
+        layout = self.mask_encoder(masks - 0.5)  # (P, D, S, S)
+        union = self._pool_unions(feature_maps, bboxes, image_ids, pairs)
+        return self.fc_head(union + layout)
+
+    def _pool_unions(self, feature_maps: tuple[Tensor], bboxes: Tensor,
+                     image_ids: Tensor, pairs: Tensor) -> Tensor:
+        """Pool each unordered pair once: (P, D, S, S)."""
+        first, second = pairs.amin(dim=1), pairs.amax(dim=1)
+        unordered, inverse = torch.unique(
+            first * len(bboxes) + second, return_inverse=True)
+        first = unordered.div(max(1, len(bboxes)), rounding_mode='floor')
+        second = unordered % max(1, len(bboxes))
+        top_left = torch.minimum(bboxes[first, :2], bboxes[second, :2])
+        bottom_right = torch.maximum(bboxes[first, 2:], bboxes[second, 2:])
+        rois = torch.cat([
+            image_ids[first, None].to(bboxes.dtype), top_left, bottom_right
+        ], 1)  # (U, 5)
+        return self.roi_extractor(feature_maps, rois)[inverse]

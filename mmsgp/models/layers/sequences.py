@@ -1,0 +1,48 @@
+"""Objects of several images as a padded batch of sequences.
+
+Shape shorthand: N objects, B images, T objects in the fullest image.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class ObjectSequences:
+    """Lays flat objects out as one sequence an image, best score first.
+
+    Args:
+        image_ids (Tensor): (N,), image of each object, ascending.
+        sizes (Sequence[int]): Number of objects of each of the B images.
+        scores (Tensor): (N,), the sort key; equal scores keep their order.
+
+    Attributes:
+        valid (Tensor): (B, T), bool, False where a sequence is padded. T is
+            at least 1, so that a batch without objects still runs a step.
+    """
+
+    def __init__(self, image_ids: Tensor, sizes: Sequence[int],
+                 scores: Tensor) -> None:
+        by_score = scores.argsort(descending=True, stable=True)
+        self.order = by_score[image_ids[by_score].argsort(stable=True)]
+        lengths = torch.tensor(sizes, device=image_ids.device)
+        starts = lengths.cumsum(0) - lengths
+        self.image = image_ids
+        self.step = torch.arange(
+            len(image_ids), device=image_ids.device) - starts[image_ids]
+        steps = torch.arange(max(1, *sizes), device=image_ids.device)
+        self.valid = steps < lengths[:, None]
+
+    def pad(self, flat: Tensor) -> Tensor:
+        """Sort and pad: (N, ...) to (B, T, ...), padding is zero."""
+        padded = flat.new_zeros(*self.valid.shape, *flat.shape[1:])
+        # Objects stay grouped by image when sorted, hence `image` fits both.
+        padded[self.image, self.step] = flat[self.order]
+        return padded
+
+    def unpad(self, padded: Tensor) -> Tensor:
+        """Undo :meth:`pad`: (B, T, ...) to (N, ...) in the first order."""
+        in_order = padded[self.image, self.step]
+        return torch.empty_like(in_order).index_copy(0, self.order, in_order)

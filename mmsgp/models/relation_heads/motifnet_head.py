@@ -1,0 +1,141 @@
+"""MotifNet: bidirectional context by LSTMs over objects and edges.
+
+Shape shorthand: N objects of a batch, P pairs, B images, T objects of the
+fullest image, C object classes.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmsgp.registry import MODELS
+from mmsgp.structures import ObjectBatch
+
+from ..layers import (AlternatingHighwayLSTM, BoxPositionEncoding,
+                      ClassEmbedding, LabelDecoder, ObjectSequences)
+from ..layers.label_decoder import joint_nms
+from .relation_head import ObjectContext, RelationHead
+
+
+@MODELS.register_module()
+class MotifNetHead(RelationHead):
+    """The base model of Neural Motifs (Zellers et al., 2018).
+
+    Object context: a highway LSTM over [visual feature, class embedding, box
+    position] of the objects by confidence; a decoder LSTM labels them one by
+    one. Edge context: highway LSTMs over [label embedding, object context].
+    A relation is the product of subject, object and pair features.
+
+    Args:
+        hidden_size (int): Units of each LSTM. Defaults to 256.
+        num_object_layers (int): Defaults to 1.
+        num_edge_layers (int): Defaults to 2.
+        embedding_dim (int): Size of a class embedding. Defaults to 200.
+        position_dim (int): Size of a box's position. Defaults to 128.
+        dropout (float): Recurrent dropout and that of the position.
+            Defaults to 0.1.
+        nms_iou_thr (float): IoU of the joint suppression over classes that
+            labels detected objects. Defaults to 0.3.
+        word_vectors (str, optional): GloVe text file with vectors of
+            ``embedding_dim`` values. Defaults to None, random embeddings.
+        fc_head (dict): Head of the objects; its ``out_channels`` is the size
+            of a relation's feature, too.
+        **kwargs: Arguments of :class:`RelationHead`.
+    """
+
+    def __init__(self,
+                 *,
+                 num_classes: int,
+                 fc_head: dict,
+                 hidden_size: int = 256,
+                 num_object_layers: int = 1,
+                 num_edge_layers: int = 2,
+                 embedding_dim: int = 200,
+                 position_dim: int = 128,
+                 dropout: float = 0.1,
+                 nms_iou_thr: float = 0.3,
+                 word_vectors: str | None = None,
+                 **kwargs) -> None:
+        channels = fc_head['out_channels']
+        super().__init__(
+            num_classes=num_classes,
+            fc_head=fc_head,
+            relation_channels=channels,
+            **kwargs)
+        self.nms_iou_thr = nms_iou_thr
+        self.object_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
+                                               word_vectors)
+        self.label_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
+                                              word_vectors)
+        self.position = BoxPositionEncoding(position_dim, dropout)
+        self.object_lstm = AlternatingHighwayLSTM(
+            channels + embedding_dim + position_dim, hidden_size,
+            num_object_layers, dropout)
+        self.decoder = LabelDecoder(
+            num_classes, hidden_size, hidden_size, dropout=dropout)
+        self.edge_lstm = AlternatingHighwayLSTM(embedding_dim + hidden_size,
+                                                hidden_size, num_edge_layers,
+                                                dropout)
+        self.fc_roles = nn.Linear(hidden_size, 2 * channels)
+        # The LSTM's outputs are small; this brings the product of the roles
+        # to unit scale, as in the reference implementation.
+        nn.init.normal_(self.fc_roles.weight, std=10 * hidden_size**-0.5)
+        nn.init.zeros_(self.fc_roles.bias)
+
+    def load_priors(self, statistics, classes: Sequence[str]) -> None:
+        super().load_priors(statistics, classes)
+        self.object_embedding.load_words(classes)
+        self.label_embedding.load_words(classes)
+
+    def context(self, features: Tensor, objects: ObjectBatch) -> ObjectContext:
+        """Contextualise the objects and label them.
+
+        Returns:
+            ObjectContext: With a representation of (N, hidden_size), the edge
+            context.
+        """
+        probabilities = objects.logits.softmax(dim=1)
+        inputs = torch.cat([
+            features, probabilities @ self.object_embedding.weight,
+            self.position(objects.bboxes)
+        ], 1)
+        sequences = ObjectSequences(objects.image_ids, objects.sizes,
+                                    probabilities[:, :-1].amax(dim=1))
+        encoded = self.object_lstm(sequences.pad(inputs), sequences.valid)
+        logits, labels = self._label(encoded, sequences, objects)
+
+        confidence = logits.softmax(dim=1).gather(1, labels[:, None])
+        edges = torch.cat(
+            [self.label_embedding(labels),
+             sequences.unpad(encoded)], dim=1)
+        sequences = ObjectSequences(objects.image_ids, objects.sizes,
+                                    confidence.squeeze(1).detach())
+        edges = self.edge_lstm(sequences.pad(edges), sequences.valid)
+        return ObjectContext(logits, labels, sequences.unpad(edges))
+
+    def _label(self, encoded: Tensor, sequences: ObjectSequences,
+               objects: ObjectBatch) -> tuple[Tensor, Tensor]:
+        """Class logits (N, C+1) and labels (N,) of the encoded objects."""
+        if objects.labels is not None:
+            # Given labels keep the detector's confidence for the edge order.
+            return objects.logits, objects.labels
+        targets = None
+        if objects.targets is not None:
+            targets = sequences.pad(objects.targets)
+        logits, labels = self.decoder(encoded, targets)
+        if objects.class_bboxes is not None and targets is None:
+            labels = joint_nms(
+                F.softmax(logits, dim=2)[..., :-1],
+                sequences.pad(objects.class_bboxes), sequences.valid,
+                self.nms_iou_thr)
+        return sequences.unpad(logits), sequences.unpad(labels)
+
+    def relate(self, context: ObjectContext, objects: ObjectBatch,
+               pairs: Tensor, unions: Tensor) -> Tensor:
+        """Subject role times object role times pair features: (P, d_p)."""
+        subjects, targets = self.fc_roles(context.representation).chunk(2, 1)
+        return subjects[pairs[:, 0]] * targets[pairs[:, 1]] * unions

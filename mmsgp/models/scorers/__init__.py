@@ -1,0 +1,3 @@
+from .scorer import RelationFC, RelationSelfAttention, Scorer
+
+__all__ = ['RelationFC', 'RelationSelfAttention', 'Scorer']

@@ -1,0 +1,139 @@
+"""The Scorer: how significant is a relation in its image?
+
+Shape shorthand: P relations, B images, R predicates, D features of a
+relation, I features of an image.
+"""
+from __future__ import annotations
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmsgp.registry import MODELS
+
+
+@MODELS.register_module()
+class RelationSelfAttention(nn.Module):
+    """Single-head self-attention among the relations of each image.
+
+    ``softmax(q k^T) v`` with q, k, v = ReLU(FC(H)) and no scaling (Huang et
+    al., 2020, Eq. 5). One image's matrix exists at a time, and where PyTorch
+    has a fused kernel not even that.
+
+    Args:
+        in_channels (int): Size of H.
+        out_channels (int): Size of q, k and v.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(in_channels, out_channels)
+        self.key = nn.Linear(in_channels, out_channels)
+        self.value = nn.Linear(in_channels, out_channels)
+
+    def forward(self, hidden: Tensor, sizes: list[int]) -> Tensor:
+        """Attend.
+
+        Args:
+            hidden (Tensor): (P, in_channels), image after image.
+            sizes (list[int]): Number of relations of each image.
+
+        Returns:
+            Tensor: (P, out_channels).
+        """
+        query, key, value = (F.relu(fc(hidden)).split(sizes)
+                             for fc in (self.query, self.key, self.value))
+        return torch.cat([
+            F.scaled_dot_product_attention(q[None], k[None], v[None],
+                                           scale=1.0)[0]
+            for q, k, v in zip(query, key, value)
+        ])
+
+
+@MODELS.register_module()
+class RelationFC(nn.Module):
+    """ReLU(FC) of each relation alone: the Scorer without self-attention.
+
+    Args:
+        in_channels (int): Size of H.
+        out_channels (int): Size of the output.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, out_channels)
+
+    def forward(self, hidden: Tensor, sizes: list[int]) -> Tensor:
+        """Map (P, in_channels) to (P, out_channels)."""
+        return F.relu(self.fc(hidden))
+
+
+@MODELS.register_module()
+class Scorer(BaseModule):
+    """Scores the significance of relations (Huang et al., 2020, Sec. 3.3).
+
+    ``H = [ReLU(FC(feature)) + ReLU(FC(distribution)), image feature]``, then
+    self-attention among the relations of an image, then FC_1.
+
+    Args:
+        relation_channels (int): D.
+        num_predicates (int): R.
+        image_channels (int): I. Defaults to 512.
+        hidden_channels (int): Size of the embedded relation. Defaults to 512.
+        attention_channels (int): Size of q, k and v. Defaults to 256.
+        context (str): Registered module that relates the relations of an
+            image. Defaults to ``'RelationSelfAttention'``; ``'RelationFC'``
+            is the variant without self-attention.
+        loss (dict): Config of the loss, see ``losses/significance_loss.py``.
+            Defaults to binary cross-entropy.
+        init_cfg (dict, optional): Defaults to None.
+    """
+
+    def __init__(self,
+                 relation_channels: int,
+                 num_predicates: int,
+                 image_channels: int = 512,
+                 hidden_channels: int = 512,
+                 attention_channels: int = 256,
+                 context: str = 'RelationSelfAttention',
+                 loss: dict = dict(type='SignificanceBCELoss'),
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.fc_feature = nn.Linear(relation_channels, hidden_channels)
+        self.fc_distribution = nn.Linear(num_predicates + 1, hidden_channels)
+        self.context = MODELS.build(
+            dict(
+                type=context,
+                in_channels=hidden_channels + image_channels,
+                out_channels=attention_channels))
+        self.fc_score = nn.Linear(attention_channels, 1)
+        self.loss_module = MODELS.build(loss)
+
+    def forward(self, features: Tensor, distributions: Tensor,
+                image_features: Tensor, image_ids: Tensor) -> Tensor:
+        """Score relations.
+
+        Args:
+            features (Tensor): (P, D), before the predicate classifier.
+            distributions (Tensor): (P, R+1), predicate probabilities.
+            image_features (Tensor): (B, I), globally average-pooled.
+            image_ids (Tensor): (P,), image of each relation, in any order.
+
+        Returns:
+            Tensor: (P,), significance before the sigmoid.
+        """
+        order = image_ids.argsort(stable=True)
+        sizes = image_ids.bincount(minlength=len(image_features)).tolist()
+        embedded = (
+            F.relu(self.fc_feature(features)) +
+            F.relu(self.fc_distribution(distributions)))
+        hidden = torch.cat([embedded, image_features[image_ids]], dim=1)
+        context = self.context(hidden[order], sizes)
+        logits = self.fc_score(context).squeeze(1)
+        return torch.empty_like(logits).index_copy(0, order, logits)
+
+    def loss(self, logits: Tensor, annotated: Tensor) -> Tensor:
+        """Loss of significance logits (P,) against ``annotated`` (P,)."""
+        return self.loss_module(logits, annotated)

@@ -1,0 +1,4 @@
+from .pair_proposals import all_pairs, label_pairs, overlapping
+from .pair_sampler import PairSampler
+
+__all__ = ['PairSampler', 'all_pairs', 'label_pairs', 'overlapping']

@@ -1,0 +1,56 @@
+"""What a relation head receives at its door.
+
+Shape shorthand: N objects of a batch, B images, C object classes.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ObjectBatch:
+    """Objects of a batch of images, flat, image after image.
+
+    What is set is what a task gives: ``labels`` in PredCls, ``targets`` in
+    training, ``class_bboxes`` where boxes were detected (SGGen).
+
+    Attributes:
+        bboxes: (N, 4), ``x1, y1, x2, y2`` in pixels of the network's input.
+        image_ids: (N,), image of each object, ascending.
+        sizes: Number of objects of each of the B images.
+        logits: (N, C+1), the detector's class logits, background last.
+        labels: (N,), given classes, or None.
+        targets: (N,), true classes to learn, background C where an object
+            matches no annotation, or None.
+        class_bboxes: (N, C, 4), the box regressed for each class, or None.
+    """
+
+    bboxes: Tensor
+    image_ids: Tensor
+    sizes: tuple[int, ...]
+    logits: Tensor
+    labels: Tensor | None = None
+    targets: Tensor | None = None
+    class_bboxes: Tensor | None = None
+
+    @classmethod
+    def from_list(cls, bboxes: list[Tensor], logits: Tensor,
+                  **kwargs) -> ObjectBatch:
+        """Join the boxes of images, (N_i, 4) each."""
+        sizes = tuple(len(b) for b in bboxes)
+        flat = torch.cat(bboxes)
+        image_ids = torch.arange(
+            len(sizes), device=flat.device).repeat_interleave(
+                torch.tensor(sizes, device=flat.device))
+        return cls(flat, image_ids, sizes, logits, **kwargs)
+
+    @property
+    def num_images(self) -> int:
+        return len(self.sizes)
+
+    def with_labels(self, labels: Tensor) -> ObjectBatch:
+        """The same objects with their classes given (N,)."""
+        return replace(self, labels=labels)
