@@ -83,6 +83,22 @@ def download_checkpoint(url: str, map_location=None) -> dict:
     return checkpoint
 
 
+def publish_weights(checkpoint: str | Path, target: str | Path) -> None:
+    """Write a training checkpoint's weights and class names alone.
+
+    The file appears complete or not at all.
+
+    Args:
+        checkpoint: A checkpoint of MMEngine's Runner.
+        target: The file to write.
+    """
+    full = load_checkpoint_file(str(checkpoint), map_location='cpu')
+    part = Path(f'{target}.part')
+    meta = dict(dataset_meta=full['meta'].get('dataset_meta'))
+    torch.save(dict(state_dict=full['state_dict'], meta=meta), part)
+    part.replace(target)
+
+
 def refuse_unsafe_checkpoints() -> None:
     """Make MMEngine load checkpoints by the functions of this module."""
 

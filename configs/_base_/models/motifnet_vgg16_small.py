@@ -1,0 +1,33 @@
+# As motifnet_vgg16.py, on the small detector and with narrower layers.
+_base_ = './faster_rcnn_vgg16_small.py'
+
+roi_extractor = dict(
+    type='mmdet.SingleRoIExtractor',
+    roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
+    out_channels=64,
+    featmap_strides=[8])
+
+model = dict(
+    _delete_=True,
+    type='SceneGraphParser',
+    data_preprocessor=_base_.model.data_preprocessor,
+    detector=_base_.model,
+    tasks=('sgcls', ),
+    relation_head=dict(
+        type='MotifNetHead',
+        num_classes=150,
+        num_predicates=50,
+        hidden_size=128,
+        roi_extractor=roi_extractor,
+        fc_head=dict(
+            type='VGGHead', in_channels=64, out_channels=256, dropout=0.1),
+        pair_features=dict(
+            type='PairFeatures',
+            roi_extractor=roi_extractor,
+            fc_head=dict(
+                type='VGGHead',
+                in_channels=64,
+                out_channels=256,
+                dropout=0.1,
+                final_activation=False)),
+        loss_relation=dict(type='mmdet.CrossEntropyLoss')))

@@ -1,0 +1,82 @@
+"""Small models and random inputs for tests."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+
+from mmsgp.models import SceneGraphParser
+from mmsgp.registry import MODELS
+from mmsgp.structures import (ObjectBatch, SceneGraph, SceneGraphDataSample)
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+
+
+def small_model_cfg(num_classes: int = 5,
+                    num_predicates: int = 4,
+                    **relation_head) -> Config:
+    """Config of a MotifNet on the small VGG, head settings overridden."""
+    cfg = Config.fromfile(
+        CONFIGS / '_base_' / 'models' / 'motifnet_vgg16_small.py').model
+    cfg.detector.roi_head.bbox_head.num_classes = num_classes
+    cfg.relation_head.update(
+        num_classes=num_classes,
+        num_predicates=num_predicates,
+        **relation_head)
+    return cfg
+
+
+def small_parser(seed: int = 0, **kwargs) -> SceneGraphParser:
+    """A small parser with random weights, see :func:`small_model_cfg`."""
+    torch.manual_seed(seed)
+    model = MODELS.build(small_model_cfg(**kwargs))
+    model.init_weights()
+    return model
+
+
+def random_bboxes(num: int, size: float = 96.0) -> torch.Tensor:
+    """Boxes of at least 8 pixels within a square image."""
+    top_left = torch.rand(num, 2) * (size - 16)
+    extent = 8 + torch.rand(num, 2) * (size - 8 - top_left)
+    return torch.cat([top_left, (top_left + extent).clamp(max=size)], dim=1)
+
+
+def random_samples(sizes: Sequence[int],
+                   num_classes: int = 5,
+                   num_predicates: int = 4,
+                   image_size: int = 96) -> list[SceneGraphDataSample]:
+    """One sample an image, each object related to the next."""
+    samples = []
+    for i, size in enumerate(sizes):
+        subjects = torch.arange(max(0, size - 1))
+        graph = SceneGraph(
+            objects=InstanceData(
+                bboxes=random_bboxes(size, image_size),
+                labels=torch.randint(num_classes, (size, ))),
+            relations=InstanceData(
+                pairs=torch.stack([subjects, subjects + 1], dim=1),
+                labels=torch.randint(1, num_predicates + 1,
+                                     (len(subjects), ))))
+        shape = (image_size, image_size)
+        samples.append(
+            SceneGraphDataSample(
+                metainfo=dict(
+                    img_id=i,
+                    img_path=f'{i}.jpg',
+                    ori_shape=shape,
+                    img_shape=shape,
+                    scale_factor=(1.0, 1.0)),
+                gt_scene_graph=graph))
+    return samples
+
+
+def random_objects(sizes: Sequence[int],
+                   num_classes: int = 5,
+                   **kwargs) -> ObjectBatch:
+    """A batch of objects with random boxes and logits."""
+    return ObjectBatch.from_list([random_bboxes(n) for n in sizes],
+                                 torch.randn(sum(sizes), num_classes + 1),
+                                 **kwargs)

@@ -1,0 +1,72 @@
+"""Test a scene graph parser: recall tables, metrics.json and CSV files."""
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
+from mmsgp.utils.distributed import setup_launcher
+from mmsgp.utils.environment import check_mmcv_ops
+
+TASKS = ('predcls', 'sgcls', 'sggen')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--work-dir',
+        help='folder of logs and results (default: work_dirs/CONFIG)')
+    parser.add_argument(
+        '--tasks',
+        nargs='+',
+        choices=TASKS,
+        default=TASKS,
+        help='tasks to evaluate, in one pass (default: all three)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override settings of the config: key=value, nested keys with '
+        'dots')
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The config with the command line's settings merged in."""
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
+        Path('work_dirs', Path(args.config).stem))
+    cfg.load_from = args.checkpoint
+    if cfg.model.type == 'SceneGraphParser':
+        cfg.model.tasks = tuple(args.tasks)
+        cfg.test_evaluator.output_dir = cfg.work_dir
+    return cfg
+
+
+def main() -> None:
+    args = parse_args()
+    check_mmcv_ops()
+    refuse_unsafe_checkpoints()
+    cfg = load_config(args)
+    setup_launcher(cfg, args.launcher)
+    Runner.from_cfg(cfg).test()
+
+
+if __name__ == '__main__':
+    main()

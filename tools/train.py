@@ -1,0 +1,138 @@
+"""Train a detector or a scene graph parser from its config."""
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from mmsgp.utils.checkpoint import (publish_weights,
+                                    refuse_unsafe_checkpoints)
+from mmsgp.utils.distributed import setup_launcher
+from mmsgp.utils.environment import check_mmcv_ops
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--work-dir',
+        help='folder of logs and checkpoints (default: work_dirs/CONFIG)')
+    parser.add_argument(
+        '--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate with the total batch size')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='resume from CHECKPOINT, or from the latest one in the work '
+        'directory if none is given')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override settings of the config: key=value, nested keys with '
+        'dots, e.g. train_dataloader.batch_size=4')
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='job launcher')
+    # torch.distributed.launch passes it; torchrun sets the variable itself
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The config with the command line's settings merged in."""
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
+        Path('work_dirs', Path(args.config).stem))
+    if args.amp:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.loss_scale = 'dynamic'
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            raise KeyError(f'--auto-scale-lr: {args.config} has no '
+                           'auto_scale_lr.base_batch_size')
+        cfg.auto_scale_lr.enable = True
+    if args.resume == 'auto':
+        cfg.resume, cfg.load_from = True, None
+    elif args.resume is not None:
+        cfg.resume, cfg.load_from = True, args.resume
+    return cfg
+
+
+def ensure_detector(cfg: Config) -> None:
+    """Train the detector that a relation config stands on, if it is missing.
+
+    A config that names ``detector_config`` expects that detector's weights at
+    ``model.detector.init_cfg.checkpoint``. Where they are missing the first
+    process trains it, in a process of its own and into the folder of that
+    file; the other processes wait.
+    """
+    if 'detector_config' not in cfg:
+        return
+    target = Path(cfg.model.detector.init_cfg.checkpoint)
+    if int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) != 0:
+        while not target.is_file():
+            time.sleep(1)
+    elif not target.is_file():
+        train_detector(cfg.detector_config, target)
+
+
+def train_detector(config: str, target: Path) -> None:
+    """Train a detector, or go on with it, and write its weights.
+
+    Args:
+        config (str): Its config, relative to here or to the repository.
+        target (Path): File of the weights; its folder is the work directory.
+    """
+    path = Path(config)
+    if not path.is_file():
+        path = Path(__file__).resolve().parents[1] / config
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'neither the weights {target} nor the config {config} of the '
+            'detector exist: set model.detector.init_cfg.checkpoint to a '
+            'trained detector')
+    print_log(
+        f'{target} not found: training the detector first, once, with {path}',
+        logger='current')
+    command = [
+        sys.executable, __file__,
+        str(path), '--work-dir',
+        str(target.parent), '--resume'
+    ]
+    launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
+    environment = {k: v for k, v in os.environ.items() if k not in launch}
+    subprocess.run(command, check=True, env=environment)
+    publish_weights((target.parent / 'last_checkpoint').read_text().strip(),
+                    target)
+
+
+def main() -> None:
+    args = parse_args()
+    check_mmcv_ops()
+    refuse_unsafe_checkpoints()
+    cfg = load_config(args)
+    ensure_detector(cfg)
+    setup_launcher(cfg, args.launcher)
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
