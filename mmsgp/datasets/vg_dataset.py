@@ -12,6 +12,7 @@ from mmengine.fileio import exists, join_path
 from mmengine.utils import is_abs
 
 from mmsgp.registry import DATASETS
+
 from .statistics import DatasetStatistics
 from .statistics_cache import content_key, load_or_compute
 from .vg150 import VG150_CLASSES, VG150_PREDICATES

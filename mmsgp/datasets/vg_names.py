@@ -45,6 +45,6 @@ def _read_names(dicts: dict, kind: str, path: str) -> tuple[str, ...]:
         wrong = sorted(
             set(inverse.items()) ^ set(dicts[f'{kind}_to_idx'].items()))
         raise ValueError(
-            f'{path}: idx_to_{kind} and {kind}_to_idx are not each other\'s '
+            f"{path}: idx_to_{kind} and {kind}_to_idx are not each other's "
             f'inverse; they differ in {wrong[:4] or "a name used twice"}')
     return tuple(by_index[str(i)] for i in range(1, len(by_index) + 1))

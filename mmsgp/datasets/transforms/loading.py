@@ -6,6 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 
 from mmsgp.registry import TRANSFORMS
+
 from ..boxes import boxes_overlap
 
 
@@ -125,6 +126,7 @@ class LoadRelations(BaseTransform):
 
 def _one_per_pair(relations: np.ndarray) -> np.ndarray:
     """Draw one relation for each ordered pair, each annotation as likely."""
-    shuffled = np.random.permutation(relations)
+    # The global generator is the one that MMEngine seeds in each worker.
+    shuffled = np.random.permutation(relations)  # noqa: NPY002
     _, first = np.unique(shuffled[:, :2], axis=0, return_index=True)
     return shuffled[first]

@@ -1,0 +1,75 @@
+# Relations of MiniVG.
+dataset_type = 'VGDataset'
+data_root = 'data/minivg/'
+backend_args = None
+
+train_pipeline = [
+    dict(type='LoadImage', backend_args=backend_args),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='LoadRelations', sample_duplicates=True),
+    # A box outside its image would be clipped to one without an area.
+    dict(
+        type='Resize',
+        scale=(160, 160),
+        keep_ratio=True,
+        clip_object_border=False),
+    dict(type='SceneGraphRandomFlip', prob=0.5),
+    dict(type='PackSceneGraphInputs')
+]
+# Ground truth is loaded after Resize: it stays in pixels of the original image.
+test_pipeline = [
+    dict(type='LoadImage', backend_args=backend_args),
+    dict(type='Resize', scale=(160, 160), keep_ratio=True),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='LoadRelations'),
+    dict(type='PackSceneGraphInputs')
+]
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img='images'),
+        split='train',
+        num_val_images=200,
+        filter_cfg=dict(filter_empty_relations=True),
+        pipeline=train_pipeline,
+        backend_args=backend_args))
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img='images'),
+        split='val',
+        num_val_images=200,
+        filter_cfg=dict(filter_empty_relations=True),
+        test_mode=True,
+        pipeline=test_pipeline,
+        backend_args=backend_args))
+test_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img='images'),
+        split='test',
+        num_val_images=200,
+        test_mode=True,
+        pipeline=test_pipeline,
+        backend_args=backend_args))
+
+val_evaluator = dict(type='SceneGraphMetric')
+test_evaluator = val_evaluator
