@@ -1,0 +1,105 @@
+# MMSGP's commands. `make demo` and `make test` start from a bare machine:
+# Python >= 3.10, git, make and a C++ compiler. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+DEFAULT_TORCH := torch==2.13.0
+# Another PyTorch is remembered: `make demo TORCH=...` and then `make test`
+# must not install the default over it.
+TORCH ?= $(or $(shell cat $(VENV)/torch-choice 2>/dev/null),$(DEFAULT_TORCH))
+
+# A step leaves an empty file named after what it depends on, by content: a
+# second run does nothing, and a changed requirement runs what comes after it.
+STEPS := $(VENV)/steps
+key = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
+torch_key := $(shell echo '$(TORCH)' | cksum | cut -d ' ' -f 1)
+VENV_STEP := $(STEPS)/venv
+TORCH_STEP := $(STEPS)/torch-$(torch_key)
+RUNTIME_STEP := $(STEPS)/runtime-$(call key,requirements/build.txt requirements/runtime.txt)
+OPENMMLAB_STEP := $(STEPS)/openmmlab-$(torch_key)-$(call key,requirements/mminstall.txt)
+PROJECT_STEP := $(STEPS)/project-$(call key,setup.py pyproject.toml mmsgp/version.py)
+TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt)
+
+quietly = $(BIN)/python tools/misc/run_with_progress.py
+check_ops = $(BIN)/python -c 'from mmsgp.utils import check_mmcv_ops; check_mmcv_ops()'
+
+.PHONY: help install demo test lint rebuild-mmcv clean distclean
+.DELETE_ON_ERROR:
+
+help:  ## Show this list.
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|' 2>/dev/null \
+	    || sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
+	@echo
+	@echo "  PYTHON=python3.11     the interpreter to make $(VENV) with"
+	@echo "  TORCH='$(DEFAULT_TORCH)' what pip installs as PyTorch: any of its arguments"
+
+install: $(OPENMMLAB_STEP) $(PROJECT_STEP)  ## Install everything into .venv.
+	@echo 'MMSGP is installed in $(VENV)'
+
+demo: install  ## Install, then make a small data set, train, test and draw.
+	$(BIN)/python tools/misc/demo.py $(DEMO_ARGS)
+
+test: install $(TESTS_STEP) lint  ## Install, then check the style and run the tests.
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(TESTS_STEP)  ## Check the style with ruff.
+	$(BIN)/ruff check .
+
+$(VENV_STEP):
+	@command -v $(PYTHON) >/dev/null || { echo "MISSING: $(PYTHON) is not found." \
+	    "MEND: install Python 3.10 or newer, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) tools/misc/check_environment.py .
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STEPS) && touch $@
+
+# PyTorch comes alone and first: what depends on it would bring another build.
+$(TORCH_STEP): | $(VENV_STEP)
+	@$(quietly) 'installing PyTorch ($(TORCH))' $(VENV)/logs/torch.log \
+	    $(PIP) install $(foreach argument,$(TORCH),'$(argument)')
+	@$(if $(filter-out $(DEFAULT_TORCH),$(TORCH)),echo '$(TORCH)' >,rm -f) $(VENV)/torch-choice
+	@rm -f $(STEPS)/torch-* && touch $@
+
+$(RUNTIME_STEP): | $(TORCH_STEP)
+	@$(quietly) 'installing the libraries' $(VENV)/logs/runtime.log \
+	    $(PIP) install -r requirements/build.txt -r requirements/runtime.txt
+	@rm -f $(STEPS)/runtime-* && touch $@
+
+# pip keeps the compiled mmcv, so only the first installation on a machine takes
+# long. What it kept may have been built for another PyTorch.
+$(OPENMMLAB_STEP): | $(RUNTIME_STEP)
+	@$(install_openmmlab)
+	@$(check_ops) 2>/dev/null || $(MAKE) --no-print-directory rebuild-mmcv
+	@rm -f $(STEPS)/openmmlab-* && touch $@
+
+define install_openmmlab
+MMCV_WITH_OPS=1 MAX_JOBS=$${MAX_JOBS:-$$(getconf _NPROCESSORS_ONLN)} \
+	$(quietly) 'compiling mmcv (about ten minutes on two cores)' \
+	$(VENV)/logs/openmmlab.log \
+	$(PIP) install -v --no-deps --no-build-isolation -r requirements/mminstall.txt
+endef
+
+rebuild-mmcv: $(RUNTIME_STEP)  ## Compile mmcv again, for the PyTorch that is installed.
+	@echo 'mmcv is built again, for the PyTorch that is installed'
+	@$(PIP) uninstall --quiet --yes onedl-mmcv
+	@$(PIP) cache remove onedl_mmcv >/dev/null 2>&1 || true
+	@$(install_openmmlab)
+	@$(check_ops)
+
+$(PROJECT_STEP): | $(RUNTIME_STEP)
+	@$(quietly) 'installing MMSGP' $(VENV)/logs/project.log \
+	    $(PIP) install --no-deps --no-build-isolation -e .
+	@rm -f $(STEPS)/project-* && touch $@
+
+$(TESTS_STEP): | $(VENV_STEP)
+	@$(quietly) 'installing the test tools' $(VENV)/logs/tests.log \
+	    $(PIP) install -r requirements/tests.txt
+	@rm -f $(STEPS)/tests-* && touch $@
+
+clean:  ## Remove caches and build leftovers; keep .venv, data and results.
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean  ## Also remove .venv.
+	rm -rf $(VENV)

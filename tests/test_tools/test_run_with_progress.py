@@ -1,0 +1,50 @@
+"""A long command's output goes to a file; its end is shown when it fails."""
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / 'tools' / 'misc' / 'run_with_progress.py'
+
+
+def run(log: Path, code: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), 'a title', str(log),
+         sys.executable, '-c', code],
+        capture_output=True,
+        text=True)
+
+
+def test_output_of_a_success_is_kept_in_the_file_only(tmp_path):
+    log = tmp_path / 'logs' / 'step.log'
+    result = run(log, "print('many words')")
+    assert result.returncode == 0
+    assert 'many words' not in result.stdout + result.stderr
+    assert 'a title: done in 0:00' in result.stdout
+    assert log.read_text() == 'many words\n'
+
+
+def test_a_failure_shows_its_last_lines_and_its_status(tmp_path):
+    result = run(tmp_path / 'step.log',
+                 "print(*range(1000), sep='\\n'); raise SystemExit(3)")
+    assert result.returncode == 3
+    lines = result.stderr.splitlines()
+    assert '999' in lines and '960' in lines and '10' not in lines
+    assert str(tmp_path / 'step.log') in lines[-1]
+
+
+@pytest.mark.parametrize('output, expected', [
+    (b'', 'compiling: 1:40'),
+    (b'[0/50]', 'compiling: 1:40'),
+    (b'[1/50] a.o\n[20/50] b.o',
+     'compiling: 1:40, 20 of 50 files compiled, about 2:30 left'),
+])
+def test_progress_tells_what_is_compiled_and_the_time_left(output, expected):
+    spec = importlib.util.spec_from_file_location('run_with_progress', SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.describe('compiling', 100, output) == expected

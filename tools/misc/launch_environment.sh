@@ -1,0 +1,23 @@
+# Read by the launch scripts: the interpreter and the rendezvous of the processes.
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
+
+# The active environment's Python, else the one that `make install` made.
+if [ -z "${PYTHON:-}" ]; then
+    PYTHON=python
+    if [ -z "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && [ -x "$ROOT/.venv/bin/python" ]; then
+        PYTHON="$ROOT/.venv/bin/python"
+    fi
+fi
+
+NNODES=${NNODES:-1}
+NODE_RANK=${NODE_RANK:-0}
+MASTER_ADDR=${MASTER_ADDR:-127.0.0.1}
+# Several machines must agree on the port; one machine takes any that is free.
+if [ -z "${PORT:-}" ] && [ "$NNODES" -eq 1 ]; then
+    PORT=$("$PYTHON" -c 'import socket
+with socket.socket() as server:
+    server.bind(("127.0.0.1", 0))
+    print(server.getsockname()[1])')
+fi
+PORT=${PORT:-29500}
