@@ -1,0 +1,5 @@
+_base_ = './motifnet_ce_vg.py'
+
+model = dict(
+    relation_head=dict(
+        loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=1.0)))

@@ -1,0 +1,16 @@
+# MotifNet with cross-entropy on MiniVG, over a narrow VGG16.
+_base_ = [
+    '_base_/models/motifnet_vgg16_small.py',
+    '_base_/datasets/minivg_relation.py', '_base_/schedules/sgd_plateau.py',
+    '_base_/default_runtime.py'
+]
+
+# tools/train.py trains the detector first if its weights are not there.
+detector_config = 'configs/faster_rcnn_vgg16_minivg.py'
+model = dict(
+    detector=dict(
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='work_dirs/faster_rcnn_vgg16_minivg/detector.pth'),
+        roi_head=dict(bbox_head=dict(num_classes=24))),
+    relation_head=dict(num_classes=24, num_predicates=18))

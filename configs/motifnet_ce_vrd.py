@@ -1,0 +1,16 @@
+# MotifNet with cross-entropy on VRD, over a narrow VGG16.
+_base_ = [
+    '_base_/models/motifnet_vgg16_small.py',
+    '_base_/datasets/vrd_relation.py', '_base_/schedules/sgd_plateau.py',
+    '_base_/default_runtime.py'
+]
+
+# tools/train.py trains the detector first if its weights are not there.
+detector_config = 'configs/faster_rcnn_vgg16_vrd.py'
+model = dict(
+    detector=dict(
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='work_dirs/faster_rcnn_vgg16_vrd/detector.pth'),
+        roi_head=dict(bbox_head=dict(num_classes=100))),
+    relation_head=dict(num_classes=100, num_predicates=70))

@@ -1,0 +1,88 @@
+"""Decoding of labels and the joint suppression, against loops."""
+import pytest
+import torch
+
+from mmsgp.models.layers import LabelDecoder, highway_lstm_cell
+from mmsgp.models.layers.label_decoder import joint_nms
+from mmsgp.testing.models import random_bboxes
+
+
+def naive_decode(decoder, sequence, targets=None):
+    """One image, one object at a time."""
+    start = decoder.num_classes + 1
+    label, logits, labels = start, [], []
+    h = m = torch.zeros(1, decoder.state_projection.in_features).double()
+    for t, vector in enumerate(sequence):
+        x = torch.cat([vector, decoder.label_embedding.weight[label]])[None]
+        h, m = highway_lstm_cell(
+            decoder.input_projection(x), decoder.state_projection(h), m)
+        row = decoder.fc_label(h)[0]
+        label = max(range(decoder.num_classes), key=lambda c: row[c].item())
+        if targets is not None and targets[t] < decoder.num_classes:
+            label = int(targets[t])
+        logits.append(row)
+        labels.append(label)
+    return torch.stack(logits), torch.tensor(labels)
+
+
+@pytest.mark.parametrize('taught', [False, True])
+def test_batch_equals_images_decoded_one_by_one(taught):
+    torch.manual_seed(0)
+    decoder = LabelDecoder(4, 6, hidden_size=5).double().eval()
+    inputs = torch.randn(3, 7, 6).double()
+    # class 4 is background: the prediction is handed on instead
+    targets = torch.randint(0, 5, (3, 7)) if taught else None
+    logits, labels = decoder(inputs, targets)
+    for b, length in enumerate([7, 3, 1]):
+        expected = naive_decode(decoder, inputs[b, :length],
+                                targets[b] if taught else None)
+        torch.testing.assert_close(logits[b, :length], expected[0])
+        assert torch.equal(labels[b, :length], expected[1])
+
+
+def naive_joint_nms(probabilities, bboxes, iou_thr):
+    """The loop of the reference decoder, for one image."""
+    scores = {(i, c): float(probabilities[i, c])
+              for i in range(len(probabilities))
+              for c in range(probabilities.shape[1])}
+    labels = {}
+    while len(labels) < len(probabilities):
+        i, c = max((k for k in scores if k[0] not in labels),
+                   key=lambda k: scores[k])
+        labels[i] = c
+        for j in range(len(probabilities)):
+            if naive_iou(bboxes[i, c], bboxes[j, c]) >= iou_thr:
+                if scores[j, c] > 0:
+                    scores[j, c] -= 1
+    return torch.tensor([labels[i] for i in range(len(labels))])
+
+
+def naive_iou(a, b):
+    a, b = a.tolist(), b.tolist()
+    width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
+    area = [(x[2] - x[0]) * (x[3] - x[1]) for x in (a, b)]
+    return width * height / (sum(area) - width * height)
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_joint_nms_equals_the_loop(seed):
+    torch.manual_seed(seed)
+    lengths = [8, 1, 5, 0]
+    probabilities = torch.rand(4, 8, 3)
+    bboxes = random_bboxes(4 * 8 * 3, size=40).view(4, 8, 3, 4)
+    valid = torch.arange(8) < torch.tensor(lengths)[:, None]
+    labels = joint_nms(probabilities, bboxes, valid, iou_thr=0.3)
+    for b, length in enumerate(lengths):
+        if length:
+            expected = naive_joint_nms(probabilities[b, :length],
+                                       bboxes[b, :length], 0.3)
+            assert torch.equal(labels[b, :length], expected)
+
+
+def test_joint_nms_gives_overlapping_boxes_different_classes():
+    bboxes = torch.tensor([0., 0., 10., 10.]).expand(1, 2, 2, 4)
+    probabilities = torch.tensor([[[.6, .3], [.9, .1]]])
+    labels = joint_nms(probabilities, bboxes,
+                       torch.ones(1, 2, dtype=torch.bool))
+    assert labels.tolist() == [[1, 0]]

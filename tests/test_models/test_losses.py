@@ -1,0 +1,141 @@
+"""Losses against their formulas, written naively in float64."""
+import math
+
+import pytest
+import torch
+
+from mmsgp.models.losses import (CCELoss, SignificanceBCELoss,
+                                 SignificanceHingeLoss, SignificanceMSELoss,
+                                 SoftmaxFocalLoss)
+from mmsgp.registry import MODELS
+
+
+def naive_softmax(row):
+    peak = max(row)
+    exponentials = [math.exp(value - peak) for value in row]
+    return [value / sum(exponentials) for value in exponentials]
+
+
+def naive_cce(logits, labels, margin):
+    losses = []
+    for row, y in zip(logits.tolist(), labels.tolist()):
+        p = naive_softmax(row)
+        negatives = [j for j in range(1, len(p)) if j != y]
+        c = max(negatives, key=lambda j: p[j])
+        losses.append(max(-math.log(p[y]) + math.log(p[c]) + margin, 0))
+    return sum(losses) / len(losses)
+
+
+def naive_focal(logits, labels, gamma):
+    losses = [-(1 - naive_softmax(row)[y])**gamma *
+              math.log(naive_softmax(row)[y])
+              for row, y in zip(logits.tolist(), labels.tolist())]
+    return sum(losses) / len(losses)
+
+
+def numeric_gradient(function, inputs, step=1e-6):
+    """Central differences of a scalar function of one tensor."""
+    gradient = torch.zeros_like(inputs)
+    flat, out = inputs.view(-1), gradient.view(-1)
+    for i in range(flat.numel()):
+        value = flat[i].item()
+        flat[i] = value + step
+        above = function(inputs)
+        flat[i] = value - step
+        below = function(inputs)
+        flat[i] = value
+        out[i] = (above - below) / (2 * step)
+    return gradient
+
+
+@pytest.fixture
+def relations():
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(12, 7, generator=generator, dtype=torch.double)
+    labels = torch.randint(0, 7, (12, ), generator=generator)
+    labels[:3] = 0  # unknown pairs follow the same rule
+    return logits, labels
+
+
+@pytest.mark.parametrize('margin', [0.0, 0.7])
+def test_cce_equals_its_formula_and_its_gradient(relations, margin):
+    logits, labels = relations
+    logits.requires_grad_()
+    loss = CCELoss(margin=margin, loss_weight=3.0)(logits, labels)
+    expected = 3 * naive_cce(logits, labels, margin)
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+    loss.backward()
+    gradient = numeric_gradient(
+        lambda x: 3 * naive_cce(x, labels, margin), logits.detach().clone())
+    torch.testing.assert_close(logits.grad, gradient, rtol=1e-6, atol=1e-8)
+
+
+def test_cce_ignores_how_likely_unknown_is(relations):
+    logits, labels = relations
+    labels = labels.clamp(min=1)
+    shifted = logits.clone()
+    shifted[:, 0] += 100
+    torch.testing.assert_close(CCELoss()(logits, labels),
+                               CCELoss()(shifted, labels))
+
+
+def test_cce_is_zero_where_the_label_leads_by_the_margin():
+    logits = torch.tensor([[9., 5., 3., 1.]])
+    assert CCELoss(margin=2.0)(logits, torch.tensor([1])) == 0
+    assert CCELoss(margin=2.5)(logits, torch.tensor([1])) == 0.5
+
+
+def test_cce_of_a_single_predicate_is_refused():
+    with pytest.raises(ValueError, match='at least two predicates'):
+        CCELoss()(torch.zeros(2, 2), torch.ones(2, dtype=torch.long))
+
+
+@pytest.mark.parametrize('gamma', [0.0, 2.0, 4.0])
+def test_focal_equals_its_formula_and_its_gradient(relations, gamma):
+    logits, labels = relations
+    logits.requires_grad_()
+    loss = SoftmaxFocalLoss(gamma=gamma, loss_weight=10.0)(logits, labels)
+    expected = 10 * naive_focal(logits, labels, gamma)
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+    loss.backward()
+    gradient = numeric_gradient(
+        lambda x: 10 * naive_focal(x, labels, gamma),
+        logits.detach().clone())
+    torch.testing.assert_close(logits.grad, gradient, rtol=1e-6, atol=1e-8)
+
+
+def test_focal_keeps_finite_gradients_for_certain_predictions():
+    logits = torch.tensor([[60., 0., 0.], [-60., 0., 0.]], requires_grad=True)
+    SoftmaxFocalLoss()(logits, torch.tensor([0, 0])).backward()
+    assert torch.isfinite(logits.grad).all()
+
+
+NAIVE_SIGNIFICANCE = {
+    SignificanceBCELoss:
+    lambda x, t: -math.log(1 / (1 + math.exp(-x if t else x))),
+    SignificanceMSELoss:
+    lambda x, t: (1 / (1 + math.exp(-x)) - t)**2,
+    SignificanceHingeLoss:
+    lambda x, t: max(0, 1 - (1 if t else -1) * x),
+}
+
+
+@pytest.mark.parametrize('kind', NAIVE_SIGNIFICANCE)
+def test_significance_losses_equal_their_formulas(kind):
+    logits = torch.linspace(-3, 3, 8, dtype=torch.double)
+    targets = torch.arange(8) % 2
+    expected = sum(NAIVE_SIGNIFICANCE[kind](x, t)
+                   for x, t in zip(logits.tolist(), targets.tolist())) / 8
+    loss = kind(loss_weight=2.0)(logits, targets)
+    assert loss.item() == pytest.approx(2 * expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    'loss', ['CCELoss', 'SoftmaxFocalLoss', 'SignificanceBCELoss'])
+def test_no_relation_gives_a_zero_that_can_be_differentiated(loss):
+    shape = (0, ) if 'Significance' in loss else (0, 5)
+    logits = torch.zeros(shape, requires_grad=True)
+    value = MODELS.build(dict(type=loss))(logits,
+                                          torch.zeros(0, dtype=torch.long))
+    value.backward()
+    assert value == 0

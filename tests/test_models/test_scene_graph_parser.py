@@ -1,0 +1,203 @@
+"""The parser and MotifNet's head as a whole."""
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmsgp.models.detectors.two_stage import _select
+from mmsgp.registry import MODELS
+from mmsgp.testing.models import (CONFIGS, random_objects, random_samples,
+                                  small_model_cfg, small_parser)
+
+SCORER = dict(type='Scorer')
+TASKS = ('predcls', 'sgcls', 'sggen')
+
+
+def trainable(model):
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize('config, expected', [
+    ('motifnet_ce_vg.py', 253_644_037),
+    ('motifnet_cce_scorer_vg.py', 253_644_037 + 2_911_745),
+])
+def test_trainable_parameters_at_vg150_are_the_published_ones(
+        config, expected):
+    cfg = Config.fromfile(CONFIGS / config)
+    assert cfg.model.relation_head.num_classes == 150
+    assert cfg.model.relation_head.num_predicates == 50
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    assert trainable(model) == expected
+
+
+@pytest.fixture(scope='module')
+def parser():
+    model = small_parser(scorer=SCORER).eval()
+    model.tasks = TASKS
+    # A detector that has learnt nothing finds its boxes everywhere.
+    model.detection = dict(model.detection, max_per_image=8)
+    return model
+
+
+def test_detector_stays_frozen_through_a_training_step():
+    torch.manual_seed(0)
+    model = small_parser(scorer=SCORER).train()
+    before = {k: v.clone() for k, v in model.detector.state_dict().items()}
+    assert not any(m.training for m in model.detector.modules())
+    assert model.relation_head.training
+    losses = model.loss(torch.randn(2, 3, 96, 96), random_samples([4, 5]))
+    sum(v for k, v in losses.items() if 'loss' in k).backward()
+    assert not any(p.requires_grad for p in model.detector.parameters())
+    assert all(p.grad is not None for p in model.relation_head.parameters())
+    for name, value in model.detector.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_relation_head_starts_from_the_detectors_fc_layers():
+    model = small_parser()
+    source = model.detector.roi_head.bbox_head.fc_head.state_dict()
+    for head in (model.relation_head.fc_head,
+                 model.relation_head.pair_features.fc_head):
+        for name, value in head.state_dict().items():
+            assert torch.equal(value, source[name])
+
+
+def assert_same_graphs(first, second):
+    assert torch.equal(first.objects.labels, second.objects.labels)
+    torch.testing.assert_close(first.objects.bboxes, second.objects.bboxes,
+                               rtol=1e-4, atol=1e-3)
+    # Scores of random weights nearly tie: compare pair by pair, not by rank.
+    tables = []
+    for graph in (first, second):
+        table = torch.zeros(graph.num_objects, graph.num_objects, 5)
+        table[tuple(graph.relations.pairs.T)] = graph.relations.distribution
+        scores = torch.zeros(graph.num_objects, graph.num_objects)
+        scores[tuple(graph.relations.pairs.T)] = graph.relations.scores
+        tables.append((table, scores))
+    torch.testing.assert_close(tables[0], tables[1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_equals_its_images_one_by_one(parser):
+    torch.manual_seed(1)
+    images = torch.randn(4, 3, 96, 96)
+    samples = random_samples([6, 1, 0, 4])
+    together = parser.predict(images, [s.clone() for s in samples])
+    for i, sample in enumerate(samples):
+        alone, = parser.predict(images[i:i + 1], [sample.clone()])
+        for task in TASKS:
+            assert_same_graphs(together[i].pred_scene_graphs[task],
+                               alone.pred_scene_graphs[task])
+
+
+def test_three_tasks_in_one_pass_equal_three_passes(parser):
+    torch.manual_seed(2)
+    images, samples = torch.randn(2, 3, 96, 96), random_samples([5, 3])
+    together = parser.predict(images, [s.clone() for s in samples])
+    for task in TASKS:
+        parser.tasks = (task, )
+        single = parser.predict(images, [s.clone() for s in samples])
+        parser.tasks = TASKS
+        for one, three in zip(single, together):
+            assert list(one.pred_scene_graphs) == [task]
+            assert_same_graphs(one.pred_scene_graphs[task],
+                               three.pred_scene_graphs[task])
+
+
+def test_predictions_keep_what_the_task_gives(parser):
+    torch.manual_seed(3)
+    sample, = random_samples([5])
+    truth = sample.gt_scene_graph.objects
+    sample.set_metainfo(dict(scale_factor=(0.5, 0.25)))
+    truth.bboxes = truth.bboxes / truth.bboxes.new_tensor([.5, .25, .5, .25])
+    graphs = parser.predict(torch.randn(1, 3, 96, 96),
+                            [sample])[0].pred_scene_graphs
+    for task in ('predcls', 'sgcls'):
+        torch.testing.assert_close(graphs[task].objects.bboxes, truth.bboxes)
+        assert graphs[task].num_relations == 5 * 4
+    assert torch.equal(graphs['predcls'].objects.labels, truth.labels)
+    assert (graphs['predcls'].objects.scores == 1).all()
+    for graph in graphs.values():
+        scores = graph.relations.scores
+        assert (scores[:-1] >= scores[1:]).all()
+        assert graph.relations.labels.min() >= 1  # unknown is not predicted
+        torch.testing.assert_close(
+            graph.relations.labels,
+            graph.relations.distribution[:, 1:].argmax(1) + 1)
+
+
+def test_without_scorer_relations_rank_by_the_product_of_probabilities():
+    model = small_parser().eval()
+    model.tasks = ('sgcls', )
+    sample, = model.predict(torch.randn(1, 3, 96, 96), random_samples([5]))
+    graph = sample.pred_scene_graphs['sgcls']
+    relations, scores = graph.relations, graph.objects.scores
+    expected = [
+        d[1:].max() * scores[s] * scores[o]
+        for d, (s, o) in zip(relations.distribution, relations.pairs)
+    ]
+    torch.testing.assert_close(relations.scores, torch.stack(expected))
+    assert 'significance' not in relations
+
+
+def test_sggen_relates_overlapping_boxes_only(parser):
+    sample, = parser.predict(torch.randn(1, 3, 96, 96), random_samples([2]))
+    graph = sample.pred_scene_graphs['sggen']
+    assert graph.num_objects == 8
+
+
+@pytest.mark.parametrize('sizes', [[0, 0], [1, 1], [0, 3], [2, 1]])
+def test_images_of_few_objects_train_and_test(sizes):
+    torch.manual_seed(0)
+    model = small_parser(scorer=SCORER).train()
+    images, samples = torch.randn(2, 3, 96, 96), random_samples(sizes)
+    losses = model.loss(images, samples)
+    total = sum(v for k, v in losses.items() if 'loss' in k)
+    total.backward()
+    assert torch.isfinite(total)
+    # so that distributed training never waits for a gradient
+    assert all(p.grad is not None for p in model.relation_head.parameters())
+    model.eval().tasks = ('predcls', 'sgcls')
+    for sample, size in zip(model.predict(images, samples), sizes):
+        graph = sample.pred_scene_graphs['sgcls']
+        assert graph.num_relations == size * (size - 1)
+
+
+def naive_select(scores, bboxes, score_thr, iou_thr, limit):
+    """Per-class suppression and one label a box, by loops."""
+    keep = {}
+    for c in range(scores.shape[1]):
+        chosen = []
+        for i in scores[:, c].argsort(descending=True).tolist():
+            if scores[i, c] <= score_thr:
+                continue
+            if all(iou(bboxes[i, c], bboxes[j, c]) <= iou_thr
+                   for j in chosen):
+                chosen.append(i)
+        for i in chosen:
+            keep.setdefault(i, {})[c] = float(scores[i, c])
+    best = {i: max(found.items(), key=lambda item: item[1])
+            for i, found in keep.items()}
+    ranked = sorted(best.items(), key=lambda item: -item[1][1])[:limit]
+    return [i for i, _ in ranked], [c for _, (c, _) in ranked]
+
+
+def iou(a, b):
+    top_left = torch.maximum(a[:2], b[:2])
+    extent = (torch.minimum(a[2:], b[2:]) - top_left).clamp(min=0)
+    inter = extent.prod()
+    return inter / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - inter)
+
+
+@pytest.mark.parametrize('seed', range(10))
+def test_selection_of_detections_equals_the_loop(seed):
+    torch.manual_seed(seed)
+    scores = torch.rand(12, 3)
+    bboxes = random_objects([36]).bboxes.view(12, 3, 4)
+    kept, labels = _select(scores, bboxes, 0.2, 0.3, 6)
+    expected = naive_select(scores, bboxes, 0.2, 0.3, 6)
+    assert (kept.tolist(), labels.tolist()) == expected
+
+
+def test_unknown_tasks_are_refused():
+    with pytest.raises(ValueError, match="'sgcls', 'sggen'"):
+        MODELS.build(dict(small_model_cfg(), tasks=('sgdet', )))
