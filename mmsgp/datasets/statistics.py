@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from mmengine.dist import is_main_process
@@ -120,8 +121,7 @@ def _chunks(sizes: np.ndarray) -> Iterator[slice]:
     """Ranges of images with about as many pairs each."""
     chunk_of_image = np.cumsum(sizes) // _PAIRS_PER_CHUNK  # (I,)
     starts = np.flatnonzero(np.diff(chunk_of_image, prepend=-1))
-    stops = np.append(starts[1:], len(sizes))
-    for start, stop in zip(starts, stops, strict=True):
+    for start, stop in pairwise([*starts.tolist(), len(sizes)]):
         yield slice(start, stop)
 
 

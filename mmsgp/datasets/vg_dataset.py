@@ -20,7 +20,7 @@ from .vg_annotations import VGAnnotations
 from .vg_format import ANN_FILE, DICT_FILE, IMAGE_FILE
 from .vg_names import read_vg_names
 from .vg_reader import read_vg_annotations
-from .vg_splits import SPLITS, split_indices
+from .vg_splits import SPLITS, check_num_val_images, split_indices
 
 
 @DATASETS.register_module()
@@ -116,12 +116,15 @@ class VGDataset(BaseDetDataset):
         """Read the images of the split, before any is filtered out."""
         self._load_names()
         annotations = self._read_all()
+        filter_relations = self.filter_cfg['filter_empty_relations']
+        check_num_val_images(annotations, self.num_val_images,
+                             filter_relations)
         training = self._training_images(annotations)
         self._metainfo['predicate_train_counts'] = np.bincount(
             training.relations[:, 2] - 1,
             minlength=len(self._metainfo['predicates'])).tolist()
         indices = split_indices(annotations, self.split, self.num_val_images,
-                                self.filter_cfg['filter_empty_relations'])
+                                filter_relations)
         return annotations.subset(indices)
 
     def filter_data(self) -> VGAnnotations:

@@ -30,22 +30,30 @@ def split_indices(annotations: VGAnnotations,
 
     Returns:
         (K,) image indices.
-
-    Raises:
-        ValueError: If validation would take all the training images.
     """
-    if split not in SPLITS:
-        raise ValueError(f'split must be one of {SPLITS}, got {split!r}')
     if split == 'test':
         return np.flatnonzero(annotations.splits == SPLIT_CODES['test'])
-    training = np.flatnonzero(annotations.splits == SPLIT_CODES['train'])
-    counts = annotations.num_boxes[training] > 0
-    if filter_empty_relations:
-        counts &= annotations.num_relations[training] > 0
+    training, counts = _training(annotations, filter_empty_relations)
+    in_val = counts.cumsum() - counts < num_val_images
+    return training[in_val if split == 'val' else ~in_val]
+
+
+def check_num_val_images(annotations: VGAnnotations, num_val_images: int,
+                         filter_empty_relations: bool) -> None:
+    """Raise a ValueError if validation takes all the training images."""
+    _, counts = _training(annotations, filter_empty_relations)
     if 0 < counts.sum() <= num_val_images:
         raise ValueError(
             f'num_val_images={num_val_images} leaves nothing to train on: '
             f'only {counts.sum()} training images have boxes'
             f'{" and relations" if filter_empty_relations else ""}')
-    in_val = counts.cumsum() - counts < num_val_images
-    return training[in_val if split == 'val' else ~in_val]
+
+
+def _training(annotations: VGAnnotations, filter_empty_relations: bool
+              ) -> tuple[np.ndarray, np.ndarray]:
+    """Indices (K,) of the images that are not for test, and which count."""
+    training = np.flatnonzero(annotations.splits == SPLIT_CODES['train'])
+    counts = annotations.num_boxes[training] > 0
+    if filter_empty_relations:
+        counts &= annotations.num_relations[training] > 0
+    return training, counts

@@ -1,0 +1,122 @@
+import collections
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmdet.structures.bbox import HorizontalBoxes
+
+from mmsgp.datasets import LoadImage, LoadRelations
+from mmsgp.testing import make_vg_data
+
+
+@pytest.fixture
+def image_file(tmp_path):
+    path = tmp_path / '5.jpg'
+    cv2.imwrite(str(path), np.full((20, 30, 3), 128, np.uint8))
+    return path
+
+
+def load(path, **annotated):
+    return LoadImage()(dict(img_path=str(path), img_id=5, **annotated))
+
+
+def test_image_is_loaded_as_annotated(image_file):
+    results = load(image_file, width=30, height=20)
+    assert results['img'].shape == (20, 30, 3)
+    assert results['img_shape'] == results['ori_shape'] == (20, 30)
+
+
+def test_image_without_annotated_size_is_loaded(image_file):
+    assert load(image_file)['img_shape'] == (20, 30)
+
+
+def test_grey_image_gets_three_channels(image_file):
+    cv2.imwrite(str(image_file), np.full((20, 30), 77, np.uint8))
+    image = load(image_file)['img']
+    assert image.shape == (20, 30, 3)
+    assert (image[..., 0] == image[..., 2]).all()
+
+
+def test_image_lies_as_in_its_file_whatever_its_exif_orientation(image_file):
+    from PIL import Image
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by a quarter
+    Image.new('RGB', (30, 20)).save(image_file, exif=exif)
+    assert load(image_file, width=30, height=20)['img_shape'] == (20, 30)
+
+
+def test_missing_image_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'image 5 .*5\.jpg'):
+        load(tmp_path / '5.jpg')
+
+
+@pytest.mark.parametrize('content', [b'', b'no image at all'])
+def test_unreadable_image_is_named(image_file, content):
+    image_file.write_bytes(content)
+    with pytest.raises(ValueError, match=r'5\.jpg is empty, damaged or no'):
+        load(image_file)
+
+
+def test_image_of_another_size_is_named_with_both_sizes(image_file):
+    with pytest.raises(
+            ValueError, match=r'5\.jpg is 30 x 20 pixels, but .* 60 x 40'):
+        load(image_file, width=60, height=40)
+
+
+def test_all_relations_are_loaded_as_annotated():
+    relations = [[0, 1, 3], [0, 1, 2], [1, 0, 2], [0, 1, 3]]
+    results = LoadRelations()(dict(relations=np.array(relations)))
+    np.testing.assert_array_equal(
+        np.column_stack(
+            [results['gt_relation_pairs'], results['gt_relation_labels']]),
+        relations)
+
+
+def test_duplicates_are_drawn_at_random_each_time():
+    relations = np.array([[0, 1, 3], [0, 1, 2], [1, 0, 2], [0, 1, 3]])
+    transform = LoadRelations(sample_duplicates=True)
+    drawn = collections.Counter()
+    for _ in range(600):
+        results = transform(dict(relations=relations))
+        assert results['gt_relation_pairs'].tolist() == [[0, 1], [1, 0]]
+        first, second = results['gt_relation_labels'].tolist()
+        assert second == 2
+        drawn[first] += 1
+    assert set(drawn) == {2, 3}
+    assert drawn[3] / 600 == pytest.approx(2 / 3, abs=0.1)
+
+
+@pytest.mark.parametrize('transform', [
+    LoadRelations(),
+    LoadRelations(sample_duplicates=True),
+])
+def test_no_relations_load_as_empty_arrays(transform):
+    results = transform(dict(relations=[]))
+    assert results['gt_relation_pairs'].shape == (0, 2)
+    assert results['gt_relation_labels'].shape == (0, )
+
+
+def test_relations_of_distant_boxes_are_left_out_for_refinement():
+    boxes = HorizontalBoxes(
+        torch.tensor([[0., 0, 9, 9], [5, 5, 12, 12], [9, 0, 12, 4]]))
+    relations = np.array([[0, 1, 1], [0, 2, 2], [2, 1, 3], [1, 0, 4]])
+    transform = LoadRelations(overlapping_only=True)
+    results = transform(dict(relations=relations, gt_bboxes=boxes))
+    assert results['gt_relation_pairs'].tolist() == [[0, 1], [1, 0]]
+    assert results['gt_relation_labels'].tolist() == [1, 4]
+    assert transform(dict(relations=relations[1:3], gt_bboxes=boxes)) is None
+
+
+def test_image_without_overlapping_relations_is_replaced_in_training(tmp_path):
+    data = make_vg_data(tmp_path, num_train=3)
+    apart = np.array([[0, 0, 9, 9], [20, 20, 30, 30]])
+    together = np.array([[0, 0, 9, 9], [5, 5, 30, 30]])
+    data.boxes[1:3] = apart, together
+    data.labels[1:3] = [0, 1], [2, 3]
+    data.relations[1:3] = [[0, 1, 1]], [[0, 1, 2]]
+    dataset = data.write().dataset(pipeline=[
+        dict(type='LoadAnnotations', with_bbox=True),
+        dict(type='LoadRelations', overlapping_only=True),
+    ])
+    assert [dataset[i]['img_id'] for i in (0, 1)] == [3, 3]

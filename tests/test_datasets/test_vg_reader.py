@@ -1,0 +1,215 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+
+def edit_h5(data, key, change):
+    """Replace an array of the h5 by what ``change`` makes of it."""
+    with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
+        array = file[key][:]
+        del file[key]
+        file[key] = change(array)
+
+
+def edit_json(data, name, change):
+    path = data.root / name
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+def put(index, value):
+    """A change that sets one element."""
+
+    def change(array):
+        array[index] = value
+        return array
+
+    return change
+
+
+def test_centre_boxes_become_corners_in_original_pixels(data):
+    expected = [data.boxes[i] for i, image in enumerate(data.images)
+                if image['split'] == 'test']
+    for item, boxes in zip(
+            data.dataset(split='test').data_list, expected, strict=True):
+        np.testing.assert_allclose([o['bbox'] for o in item['instances']],
+                                   boxes,
+                                   atol=1e-3)
+
+
+@pytest.mark.parametrize('key', ['boxes_1024', 'boxes_512'])
+def test_integer_boxes_as_published_are_read_within_a_pixel(data, key):
+    edit_h5(data, key, lambda boxes: np.round(boxes).astype(np.int32))
+    if key == 'boxes_512':
+        with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
+            del file['boxes_1024']
+    boxes = data.dataset(split='test').data_list.boxes
+    np.testing.assert_allclose(
+        boxes, np.concatenate(data.boxes[-2:]), atol=1)
+
+
+def test_whole_pixels_stay_whole(data):
+    data.boxes = [np.round(boxes) for boxes in data.boxes]
+    boxes = data.write().dataset(split='test').data_list.boxes
+    np.testing.assert_array_equal(boxes, np.concatenate(data.boxes[-2:]))
+
+
+def test_box_without_area_is_widened_to_a_pixel(data):
+    data.boxes[-1][0] = [10, 5, 10, 25]
+    item = data.write().dataset(split='test').data_list[-1]
+    assert item['instances'][0]['bbox'] == [9.5, 5, 10.5, 25]
+
+
+def test_relation_of_an_object_with_itself_is_left_out(data):
+    relations = data.relations[-1]
+    kept = relations[1:]
+    data.relations[-1] = np.concatenate([[[1, 1, 1]], kept])
+    item = data.write().dataset(split='test').data_list[-1]
+    np.testing.assert_array_equal(item['relations'], kept)
+
+
+def test_keys_of_other_variants_are_tolerated(data):
+    expected = list(data.dataset(split='test').data_list)
+    with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
+        file['attributes'] = np.zeros((3, 10))
+    edit_h5(data, 'labels', np.ravel)  # flat, without the unit axis
+    np.testing.assert_equal(
+        list(data.dataset(split='test').data_list), expected)
+
+
+def test_broken_images_without_a_row_are_dropped(data):
+    broken = [
+        dict(image_id=i, width=800, height=600) for i in (1592, 1722, 4616)
+    ]
+    expected = list(data.dataset(split='test').data_list)
+    edit_json(data, 'image_data.json',
+              lambda images: images[:3] + broken + images[3:])
+    np.testing.assert_equal(
+        list(data.dataset(split='test').data_list), expected)
+
+
+def test_id_of_a_broken_image_may_have_a_row(data):
+    data.images[-1]['image_id'] = 1592
+    assert data.write().dataset(split='test').data_list[-1]['img_id'] == 1592
+
+
+@pytest.mark.parametrize('key', [
+    'split', 'img_to_first_box', 'img_to_last_box', 'img_to_first_rel',
+    'img_to_last_rel', 'labels', 'relationships', 'predicates'
+])
+def test_missing_key_is_named(data, key):
+    with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
+        del file[key]
+    with pytest.raises(KeyError, match=rf"VG-SGG.h5 has no key '{key}'"):
+        data.dataset()
+
+
+def test_missing_boxes_are_named(data):
+    with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
+        del file['boxes_1024'], file['boxes_512']
+    with pytest.raises(KeyError, match="has no key 'boxes_1024'"):
+        data.dataset()
+
+
+@pytest.mark.parametrize('key, change, message', [
+    ('labels', put(2, 6), r'row 2 of labels is 6, but .* names 1 \.\. 5'),
+    ('labels', put(0, 0), 'row 0 of labels is 0'),
+    ('predicates', put(3, 5),
+     r'row 3 of predicates is 5, but .* names 1 \.\. 4'),
+    ('predicates', put(0, 0), 'row 0 of predicates is 0'),
+    ('predicates', lambda a: a[:-1], 'relationships has .* but predicates'),
+    ('relationships', put((0, 1), 10_000), 'image 1 has .* out of range'),
+    ('relationships', put((0, 0), -1), 'image 1 has .* out of range'),
+    ('relationships', lambda a: a[:, :1], r'must have the shape \(rows, 2\)'),
+    ('img_to_last_box', put(-1, 10_000), 'row 7 .* img_to_last_box 10000'),
+    ('img_to_first_box', put(3, 10_000), 'expected 0 <= first <= last'),
+    ('img_to_last_rel', put(1, -1), 'row 1 .* img_to_last_rel -1'),
+    ('img_to_first_rel', lambda a: a[:-1], 'has 7 rows, but split has 8'),
+    ('boxes_1024', put((4, 2), -3), 'row 4 of boxes_1024'),
+    ('boxes_1024', put((4, 0), np.nan), 'row 4 of boxes_1024 is .nan'),
+    ('boxes_1024', lambda a: a[:-1], 'boxes_1024 has .* but labels has'),
+])
+def test_impossible_number_is_named(data, key, change, message):
+    edit_h5(data, key, change)
+    with pytest.raises(ValueError, match=message):
+        data.dataset()
+
+
+def test_relation_between_images_is_an_error(data):
+    other_image = len(data.boxes[0])
+    edit_h5(data, 'relationships', put((0, 0), other_image))
+    with pytest.raises(ValueError, match='box that is .* of another image'):
+        data.dataset()
+
+
+@pytest.mark.parametrize('change, error, message', [
+    (lambda a: a[:-1], ValueError, 'lists 7 images, but .* has 8 rows'),
+    (lambda a: a + a[:1], ValueError, 'lists 9 images, but .* has 8 rows'),
+    (lambda a: [dict(image_id=1, width=4)] * 8, KeyError, "no 'height'"),
+    (lambda a: [dict(a[0], image_id='a.jpg')] + a[1:], ValueError,
+     "whole numbers, e.g. not {'image_id': 'a.jpg'"),
+    (lambda a: [dict(a[0], width=0)] + a[1:], ValueError,
+     'image 1 has width 0'),
+    (lambda a: dict(images=a), ValueError, 'must hold a list'),
+])
+def test_wrong_image_data_is_explained(data, change, error, message):
+    edit_json(data, 'image_data.json', change)
+    with pytest.raises(error, match=message):
+        data.dataset()
+
+
+def without(key):
+    return lambda dicts: {k: v for k, v in dicts.items() if k != key}
+
+
+def renamed(key, **names):
+    return lambda dicts: {**dicts, key: {**dicts[key], **names}}
+
+
+@pytest.mark.parametrize('change, error, message', [
+    (without('idx_to_label'), KeyError, "no key 'idx_to_label'"),
+    (without('predicate_to_idx'), KeyError, "no key 'predicate_to_idx'"),
+    (renamed('idx_to_label', **{'7': 'seventh'}), ValueError, "'6' is missing"),
+    (renamed('idx_to_label', **{'1': 'other'}), ValueError,
+     "not each other's inverse; they differ in .*'class 0', 1"),
+    (renamed('idx_to_label', **{'6': 'class 0'}), ValueError,
+     "not each other's inverse"),
+    (lambda dicts: [dicts], ValueError, 'must hold an object'),
+])
+def test_contradicting_dicts_are_explained(data, change, error, message):
+    edit_json(data, 'VG-SGG-dicts.json', change)
+    with pytest.raises(error, match=message):
+        data.dataset()
+
+
+def test_dicts_of_other_data_are_noticed(data):
+
+    def keep_two(dicts):
+        dicts['label_to_idx'] = {'class 0': 1, 'class 1': 2}
+        dicts['idx_to_label'] = {'1': 'class 0', '2': 'class 1'}
+        return dicts
+
+    edit_json(data, 'VG-SGG-dicts.json', keep_two)
+    with pytest.raises(ValueError, match='Are the two of the same data'):
+        data.dataset()
+
+
+@pytest.mark.parametrize(
+    'name', ['VG-SGG.h5', 'VG-SGG-dicts.json', 'image_data.json'])
+def test_missing_file_is_named(data, name):
+    (data.root / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f'{name} does not exist'):
+        data.dataset()
+
+
+@pytest.mark.parametrize('name, message', [
+    ('VG-SGG.h5', 'is not an HDF5 file'),
+    ('VG-SGG-dicts.json', 'is not valid JSON'),
+    ('image_data.json', 'is not valid JSON'),
+])
+def test_damaged_file_is_named(data, name, message):
+    path = data.root / name
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match=f'{name} {message}'):
+        data.dataset()
