@@ -76,6 +76,11 @@ class SceneGraph(BaseDataElement):
     @classmethod
     def from_dict(cls, data: dict) -> SceneGraph:
         """Undo :meth:`to_dict`."""
+        metainfo = {
+            key: value
+            for key, value in data.items() if key not in ('objects', 'relations')
+        }
         return cls(
+            metainfo=metainfo,
             objects=InstanceData(**data['objects']),
             relations=InstanceData(**data['relations']))

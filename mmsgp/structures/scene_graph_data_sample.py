@@ -28,6 +28,10 @@ class SceneGraphDataSample(DetDataSample):
     def gt_scene_graph(self, value: SceneGraph) -> None:
         self.set_field(value, '_gt_scene_graph', dtype=SceneGraph)
 
+    @gt_scene_graph.deleter
+    def gt_scene_graph(self) -> None:
+        del self._gt_scene_graph
+
     @property
     def pred_scene_graphs(self) -> dict[str, SceneGraph]:
         """dict: task name to predicted graph."""
@@ -37,6 +41,10 @@ class SceneGraphDataSample(DetDataSample):
     def pred_scene_graphs(self, value: dict[str, SceneGraph]) -> None:
         self.set_field(value, '_pred_scene_graphs', dtype=dict)
 
+    @pred_scene_graphs.deleter
+    def pred_scene_graphs(self) -> None:
+        del self._pred_scene_graphs
+
     @property
     def gt_instances(self) -> InstanceData:
         """InstanceData: ``gt_scene_graph.objects``."""
@@ -44,7 +52,17 @@ class SceneGraphDataSample(DetDataSample):
 
     @gt_instances.setter
     def gt_instances(self, value: InstanceData) -> None:
+        if 'gt_scene_graph' not in self:
+            self.gt_scene_graph = SceneGraph()
         self.gt_scene_graph.objects = value
+        # An alias, not a field beside the graph: copies of the sample would
+        # set it on the graph that they share with the original.
+        self._data_fields.discard('gt_instances')
+
+    def __contains__(self, item: str) -> bool:
+        if item == 'gt_instances':
+            return 'gt_scene_graph' in self
+        return super().__contains__(item)
 
     def to_dict(self) -> dict:
         """Nested dictionaries, ``gt_instances`` included."""
