@@ -1,0 +1,3 @@
+from .scene_graph_metric import SceneGraphMetric
+
+__all__ = ['SceneGraphMetric']

@@ -1,0 +1,105 @@
+"""Random scene graphs for tests and benchmarks.
+
+Boxes have whole coordinates on a small image, so that equal boxes and IoUs
+that meet a threshold exactly are common rather than freak events.
+"""
+from __future__ import annotations
+
+import torch
+from mmengine.structures import InstanceData
+from torch import Generator, Tensor
+
+from mmsgp.structures import SceneGraph, SceneGraphDataSample
+
+
+def random_boxes(generator: Generator,
+                 num_boxes: int,
+                 image_size: int = 64) -> Tensor:
+    """(N, 4) float32 boxes with whole coordinates and sides of at least 1.
+
+    Args:
+        generator (Generator): Source of randomness.
+        num_boxes (int): N.
+        image_size (int): Width and height of the image. Defaults to 64.
+    """
+    ends = [
+        torch.rand(num_boxes, image_size + 1, generator=generator)
+        .topk(2).indices.sort().values for _ in 'xy'
+    ]  # 2 x (N, 2): two different coordinates each
+    return torch.stack(ends, dim=2).flatten(1).float()
+
+
+def random_scene_graph(generator: Generator,
+                       num_objects: int = 5,
+                       num_relations: int = 6,
+                       num_classes: int = 5,
+                       num_predicates: int = 4,
+                       image_size: int = 64) -> SceneGraph:
+    """An annotated graph; a pair may carry several predicates.
+
+    Args:
+        generator (Generator): Source of randomness.
+        num_objects (int): N.
+        num_relations (int): M; none is drawn for less than two objects.
+        num_classes (int): Labels are drawn from ``0 .. C-1``.
+        num_predicates (int): Predicates are drawn from ``1 .. R``.
+        image_size (int): Width and height of the image in pixels.
+    """
+    pairs = all_pairs(num_objects)
+    if len(pairs):
+        pairs = pairs[_integers(generator, len(pairs), num_relations)]
+    return SceneGraph(
+        objects=InstanceData(
+            bboxes=random_boxes(generator, num_objects, image_size),
+            labels=_integers(generator, num_classes, num_objects)),
+        relations=InstanceData(
+            pairs=pairs,
+            labels=1 + _integers(generator, num_predicates, len(pairs))))
+
+
+def random_prediction(generator: Generator,
+                      gt: SceneGraph | None = None,
+                      **kwargs) -> SceneGraph:
+    """A predicted graph with scores, sorted best first.
+
+    Args:
+        generator (Generator): Source of randomness.
+        gt (SceneGraph, optional): Its objects are taken as given: as many
+            and the same boxes and labels. Defaults to None: objects are drawn.
+        **kwargs: Arguments of :func:`random_scene_graph`.
+    """
+    if gt is not None:
+        kwargs['num_objects'] = gt.num_objects
+    pred = random_scene_graph(generator, **kwargs)
+    if gt is not None:
+        pred.objects = InstanceData(
+            bboxes=gt.objects.bboxes, labels=gt.objects.labels)
+    pred.objects.scores = torch.rand(pred.num_objects, generator=generator)
+    pred.relations.scores = torch.rand(
+        pred.num_relations, generator=generator).sort(descending=True).values
+    return pred
+
+
+def all_pairs(num_objects: int) -> Tensor:
+    """(N * (N - 1), 2), all ordered pairs of different objects."""
+    return (~torch.eye(num_objects, dtype=torch.bool)).nonzero()
+
+
+def predicted_sample(img_id: int, gt: SceneGraph,
+                     **predictions: SceneGraph) -> SceneGraphDataSample:
+    """A sample as a model hands it to the evaluator.
+
+    Args:
+        img_id (int): Number of the image.
+        gt (SceneGraph): The annotated graph.
+        **predictions (SceneGraph): Task name to predicted graph.
+    """
+    sample = SceneGraphDataSample(
+        metainfo=dict(img_id=img_id, img_path=f'{img_id}.jpg'))
+    sample.gt_scene_graph = gt
+    sample.pred_scene_graphs = predictions
+    return sample
+
+
+def _integers(generator: Generator, high: int, number: int) -> Tensor:
+    return torch.randint(high, (number, ), generator=generator)
