@@ -304,6 +304,14 @@ def test_relations_that_are_not_sorted_are_refused():
         evaluate([predicted_sample(7, graph((0, ON, 1)), sgcls=pred)])
 
 
+def test_rounding_may_disturb_the_order_of_scores():
+    pred = predicted((0, ON, 1), (0, HAS, 2))
+    pred.relations.scores = torch.tensor([.5, .5]).nextafter(
+        torch.tensor([0., 1.]))
+    sample = predicted_sample(7, graph((0, ON, 1)), sgcls=pred)
+    assert evaluate([sample])['sgcls/R@20'] == 100
+
+
 @pytest.mark.parametrize('index', [-1, 5])
 def test_relations_of_objects_that_do_not_exist_are_refused(index):
     pred = predicted((0, ON, 1), (index, ON, 1))
