@@ -1,0 +1,267 @@
+"""Layout of a scene graph: where its objects and its predicates' labels go.
+
+Predicates are laid out as nodes between their subject and their object, so that
+their labels keep clear of each other and of the objects. Objects start where
+they are in the image and stay near that arrangement.
+
+Shape shorthand: N objects, M relations, V = N + M things to be placed.
+"""
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+
+_STRESS_ITERATIONS = 150
+_SPREAD_ITERATIONS = 200
+_STRAIGHTEN_ITERATIONS = 10
+# Shares of the way to the middle that are tried, largest first.
+_STRAIGHTEN_STEPS = np.array([1, 0.6, 0.3, 0.1, 0.03])[:, None]
+_GROWTH = 1.07
+_MAX_DISTANCE = 4.0
+# Starts of the optimisation, of which the clearest result is taken.
+_NUM_STARTS = 12
+
+GAP = (14.0, 13.0)
+"""Least horizontal and vertical distance between two rectangles."""
+
+
+class GraphLayout(NamedTuple):
+    """Centres in points, the origin at the top left corner."""
+
+    objects: np.ndarray
+    """(N, 2) centres of the objects."""
+    predicates: np.ndarray
+    """(M, 2) centres of the predicates' labels."""
+    size: tuple[float, float]
+    """Width and height that the layout takes."""
+
+
+def layout_graph(object_sizes: np.ndarray,
+                 predicate_sizes: np.ndarray,
+                 pairs: np.ndarray,
+                 anchors: np.ndarray,
+                 size: tuple[float, float],
+                 gap: tuple[float, float] = GAP) -> GraphLayout:
+    """Place objects and predicates without overlap.
+
+    Distances along the graph are met in the least-squares sense (stress
+    majorisation), then the rectangles are pushed apart. The canvas grows when
+    it is too small for them.
+
+    Args:
+        object_sizes (np.ndarray): (N, 2) width and height of the objects.
+        predicate_sizes (np.ndarray): (M, 2) the same of the labels.
+        pairs (np.ndarray): (M, 2) subject and object of each relation.
+        anchors (np.ndarray): (N, 2) places of the objects in the image, in
+            any unit.
+        size (tuple[float, float]): Width and height to fill at least.
+        gap (tuple[float, float]): Least horizontal and vertical distance
+            between two rectangles.
+
+    Returns:
+        GraphLayout: The same for the same arguments.
+    """
+    num_objects = len(object_sizes)
+    if not num_objects:
+        return GraphLayout(np.empty((0, 2)), np.empty((0, 2)), size)
+    sizes = np.vstack([object_sizes, predicate_sizes])  # (V, 2)
+    distances = _graph_distances(num_objects, pairs)
+    generator = np.random.default_rng(0)
+    best = None
+    for start in range(_NUM_STARTS):
+        centers = _start(anchors, pairs, 0.02 + 0.02 * start, generator)
+        centers = _majorise_stress(centers, distances)
+        centers, used = _spread(centers, sizes, size, np.asarray(gap))
+        cost = _clutter(centers, sizes, pairs, num_objects) \
+            + 20 * (used[0] * used[1] / (size[0] * size[1]) - 1)
+        if best is None or cost < best[0]:
+            best = cost, centers, used
+    _, centers, used = best
+    layout = GraphLayout(centers[:num_objects], centers[num_objects:], used)
+    return straighten(layout, object_sizes, predicate_sizes, pairs, gap)
+
+
+def straighten(layout: GraphLayout, object_sizes: np.ndarray,
+               predicate_sizes: np.ndarray, pairs: np.ndarray,
+               gap: tuple[float, float] = GAP) -> GraphLayout:
+    """Move labels towards the middle of their pair where there is room.
+
+    Args:
+        layout (GraphLayout): Without overlaps.
+        object_sizes (np.ndarray): (N, 2) width and height of the objects.
+        predicate_sizes (np.ndarray): (M, 2) the same of the labels.
+        pairs (np.ndarray): (M, 2) subject and object of each relation.
+        gap (tuple[float, float]): Least distance between two rectangles.
+
+    Returns:
+        GraphLayout: With the objects where they were.
+    """
+    sizes = np.vstack([object_sizes, predicate_sizes])  # (V, 2)
+    centers = np.vstack([layout.objects, layout.predicates])  # (V, 2)
+    num_objects = len(object_sizes)
+    for _ in range(_STRAIGHTEN_ITERATIONS):
+        for index, pair in enumerate(pairs, start=num_objects):
+            steps = _STRAIGHTEN_STEPS * (centers[pair].mean(axis=0) - centers[index])
+            targets = centers[index] + steps  # (steps, 2)
+            overlap = (sizes[index] + sizes) / 2 + gap \
+                - np.abs(targets[:, None] - centers)  # (steps, V, 2)
+            overlap[:, index] = -1
+            free = ~(overlap > 1e-3).all(axis=2).any(axis=1)
+            if free.any():
+                centers[index] = targets[np.argmax(free)]
+    return layout._replace(predicates=centers[num_objects:])
+
+
+def _graph_distances(num_objects: int, pairs: np.ndarray) -> np.ndarray:
+    """(V, V) number of half edges between any two things."""
+    num = num_objects + len(pairs)
+    distances = np.full((num, num), np.inf)
+    np.fill_diagonal(distances, 0)
+    for index, pair in enumerate(pairs):
+        for end in pair:
+            distances[end, num_objects + index] = 1
+            distances[num_objects + index, end] = 1
+    for middle in range(num):
+        through = distances[:, middle, None] + distances[None, middle]
+        distances = np.minimum(distances, through)
+    # Long chains are folded, and parts without a path between them stay near.
+    return np.minimum(distances, _MAX_DISTANCE)
+
+
+def _start(anchors: np.ndarray, pairs: np.ndarray, noise: float,
+           generator: np.random.Generator) -> np.ndarray:
+    """(V, 2) objects as in the image, predicates between them, all jittered."""
+    extent = np.maximum(np.ptp(anchors, axis=0), 1e-6)
+    objects = (anchors - anchors.min(axis=0)) / extent
+    along = objects[pairs[:, 1]] - objects[pairs[:, 0]]
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    labels = objects[pairs].mean(axis=1) + _bows(pairs)[:, None] * across
+    centers = np.vstack([objects, labels])
+    return centers + generator.normal(scale=noise, size=centers.shape)
+
+
+def _bows(pairs: np.ndarray) -> np.ndarray:
+    """(M,) sideways shares, so that relations of one pair part to both sides."""
+    keys = [tuple(sorted(pair)) for pair in pairs.tolist()]
+    totals, seen = Counter(keys), Counter()
+    bows = np.zeros(len(pairs))
+    for index, key in enumerate(keys):
+        bows[index] = seen[key] - (totals[key] - 1) / 2
+        seen[key] += 1
+    # Seen from the object the other side is the left one.
+    return np.where(pairs[:, 0] <= pairs[:, 1], bows, -bows)
+
+
+def _majorise_stress(centers: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """(V, 2) centres whose distances agree with the wanted ones.
+
+    The Guttman transform with weights ``d^-2`` (Gansner, Koren and North,
+    "Graph Drawing by Stress Majorization", 2004).
+    """
+    num = len(centers)
+    weights = 1 / (distances + np.eye(num))**2 * (1 - np.eye(num))
+    laplacian = np.diag(weights.sum(axis=1)) - weights
+    inverse = np.linalg.pinv(laplacian)
+    for _ in range(_STRESS_ITERATIONS):
+        apart = np.linalg.norm(centers[:, None] - centers[None], axis=2)
+        ratio = weights * distances / np.maximum(apart, 1e-9)
+        target = np.diag(ratio.sum(axis=1)) - ratio
+        centers = inverse @ (target @ centers)
+    return centers
+
+
+def _spread(centers: np.ndarray, sizes: np.ndarray, size: tuple[float, float],
+            gap: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """Fill the canvas and push rectangles apart; enlarge it until they fit."""
+    canvas = np.asarray(size, dtype=float)
+    canvas = np.maximum(canvas, sizes.max(axis=0))
+    while True:
+        placed = _fill(centers, sizes, canvas)
+        placed, clear = _push_apart(placed, sizes, canvas, gap)
+        if clear:
+            return placed, (float(canvas[0]), float(canvas[1]))
+        canvas = canvas * _GROWTH
+
+
+def _fill(centers: np.ndarray, sizes: np.ndarray,
+          canvas: np.ndarray) -> np.ndarray:
+    """Stretch the centres so that the rectangles span the canvas."""
+    low, high = sizes.max(axis=0) / 2, canvas - sizes.max(axis=0) / 2
+    extent = np.maximum(np.ptp(centers, axis=0), 1e-6)
+    share = (centers - centers.min(axis=0)) / extent
+    return low + share * np.maximum(high - low, 0)
+
+
+def _push_apart(centers: np.ndarray, sizes: np.ndarray, canvas: np.ndarray,
+                gap: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Move overlapping rectangles along the axis of least overlap.
+
+    Returns:
+        tuple: The (V, 2) centres, and whether nothing overlaps any more.
+    """
+    num = len(centers)
+    reach = (sizes[:, None] + sizes[None]) / 2 + gap  # (V, V, 2)
+    # Ties are broken by the order, so that equal centres part as well.
+    order = np.sign(np.arange(num)[:, None] - np.arange(num)[None])[..., None]
+    for _ in range(_SPREAD_ITERATIONS):
+        offset = centers[:, None] - centers[None]  # (V, V, 2)
+        overlap = reach - np.abs(offset)
+        overlapping = (overlap > 1e-3).all(axis=2) & ~np.eye(num, dtype=bool)
+        if not overlapping.any():
+            return centers, True
+        along_x = overlap[..., 0] < overlap[..., 1]
+        axis = np.stack([along_x, ~along_x], axis=2)  # (V, V, 2)
+        sign = np.where(np.abs(offset) > 1e-9, np.sign(offset), order)
+        push = np.where(overlapping[..., None] & axis, sign * overlap, 0)
+        centers = centers + 0.5 * push.sum(axis=1)
+        centers = np.clip(centers, sizes / 2, canvas - sizes / 2)
+    return centers, False
+
+
+def _clutter(centers: np.ndarray, sizes: np.ndarray, pairs: np.ndarray,
+             num_objects: int) -> float:
+    """How hard a layout is to read: lines over foreign rectangles, crossings,
+    bends and length."""
+    halves, ends = _half_edges(centers, pairs, num_objects)
+    over = _lines_over_rectangles(halves, ends, centers, sizes)
+    crossings = _crossings(halves, ends)
+    lengths = np.linalg.norm(halves[:, 1] - halves[:, 0], axis=1)
+    middle = centers[pairs].mean(axis=1)
+    bends = np.linalg.norm(centers[num_objects:] - middle, axis=1)
+    return 10 * over + 3 * crossings + 0.02 * lengths.sum() + 0.03 * bends.sum()
+
+
+def _half_edges(centers: np.ndarray, pairs: np.ndarray,
+                num_objects: int) -> tuple[np.ndarray, np.ndarray]:
+    """(2M, 2, 2) lines from ends to labels, and (2M, 2) what they join."""
+    labels = np.repeat(num_objects + np.arange(len(pairs)), 2)
+    ends = np.stack([pairs.reshape(-1), labels], axis=1)
+    return centers[ends], ends
+
+
+def _lines_over_rectangles(lines: np.ndarray, ends: np.ndarray,
+                           centers: np.ndarray, sizes: np.ndarray) -> int:
+    """Number of (line, rectangle) where one runs over another's rectangle."""
+    steps = np.linspace(0, 1, 15)[:, None, None]
+    points = lines[:, 0] + steps * (lines[:, 1] - lines[:, 0])  # (15, 2M, 2)
+    inside = np.abs(points[:, :, None] - centers) < sizes / 2 + 2
+    touched = inside.all(axis=3).any(axis=0)  # (2M, V)
+    touched[np.arange(len(lines))[:, None], ends] = False
+    return int(touched.sum())
+
+
+def _crossings(lines: np.ndarray, ends: np.ndarray) -> int:
+    """Number of pairs of lines that cross and share no end."""
+    start, end = lines[:, 0], lines[:, 1]
+
+    def side(points: np.ndarray) -> np.ndarray:
+        """(2M, 2M) on which side of line i lies point j."""
+        along = (end - start)[:, None]
+        to = points[None] - start[:, None]
+        return np.sign(along[..., 0] * to[..., 1] - along[..., 1] * to[..., 0])
+
+    apart = side(start) * side(end) < 0
+    shared = (ends[:, None, :, None] == ends[None, :, None, :]).any(axis=(2, 3))
+    return int((apart & apart.T & ~shared).sum() // 2)

@@ -1,0 +1,143 @@
+"""What of a scene graph is drawn: plain arrays and names.
+
+Shape shorthand: N objects, M relations, C object classes, R predicates.
+"""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmsgp.structures import SceneGraph
+
+
+class RelationStyle(NamedTuple):
+    """Look of a relation; the line tells what the colour tells."""
+
+    meaning: str
+    color: str
+    line: str | tuple
+
+
+# Colours of Okabe and Ito, which colour-blind readers tell apart.
+PLAIN = RelationStyle('relation', '#3d3d3d', '-')
+HIT = RelationStyle('found', '#0072b2', '-')
+MISS = RelationStyle('missed', '#d55e00', (0, (5, 2.5)))
+EXTRA = RelationStyle('predicted, but not annotated', '#6b6b6b', (0, (1.2, 1.8)))
+
+
+@dataclass
+class GraphView:
+    """The shown relations of a graph, and the objects that take part.
+
+    Without relations all objects are shown.
+    """
+
+    objects: np.ndarray
+    """(N,) indices of the shown objects in the graph."""
+    bboxes: np.ndarray
+    """(N, 4) boxes of the shown objects, in pixels of the image."""
+    names: list[str]
+    """N names: the class, and a number where several are shown."""
+    colors: np.ndarray
+    """(N, 3) from 0 to 1."""
+    pairs: np.ndarray
+    """(M, 2) indices into the shown objects."""
+    labels: np.ndarray
+    """(M,) predicates ``1 .. R``."""
+    predicates: list[str]
+    """M names, with the score where there is one."""
+    strengths: np.ndarray
+    """(M,) from 0 to 1, the score relative to the best one."""
+    styles: list[RelationStyle]
+    """M looks."""
+
+
+def view_graph(graph: SceneGraph,
+               classes: Sequence[str],
+               predicates: Sequence[str],
+               colors: np.ndarray,
+               indices: np.ndarray,
+               styles: Sequence[RelationStyle],
+               numbered: np.ndarray | None = None) -> GraphView:
+    """Select relations of a graph and name what they join.
+
+    Args:
+        graph (SceneGraph): The graph.
+        classes (Sequence[str]): C names.
+        predicates (Sequence[str]): R names; predicate ``p`` is
+            ``predicates[p - 1]``.
+        colors (np.ndarray): (C, 3) colours of the classes.
+        indices (np.ndarray): (M,) the relations to show.
+        styles (Sequence[RelationStyle]): M looks.
+        numbered (np.ndarray, optional): Indices of the objects among which
+            equal classes are numbered. Defaults to None: those shown.
+
+    Returns:
+        GraphView: Arrays and names.
+
+    Raises:
+        ValueError: If a label has no name.
+    """
+    labels = _array(graph.objects.labels)
+    pairs = _array(graph.relations.pairs).reshape(-1, 2)[indices]
+    predicate_labels = _array(graph.relations.labels)[indices]
+    _check_range('object class', labels, 0, len(classes) - 1)
+    _check_range('predicate', predicate_labels, 1, len(predicates))
+
+    shown = np.unique(pairs) if len(pairs) else np.arange(len(labels))
+    position = np.zeros(len(labels), dtype=int)
+    position[shown] = np.arange(len(shown))
+    names = [predicates[label - 1] for label in predicate_labels]
+    strengths = np.full(len(pairs), 0.5)
+    if 'scores' in graph.relations and len(pairs):
+        scores = _array(graph.relations.scores)[indices].astype(float)
+        names = [f'{name} {_format_score(score)}'
+                 for name, score in zip(names, scores, strict=True)]
+        strengths = scores / max(scores.max(), 1e-12)
+    numbered = shown if numbered is None else np.union1d(numbered, shown)
+    object_names = dict(zip(
+        numbered.tolist(), _number_objects(labels[numbered], classes), strict=True))
+    return GraphView(
+        objects=shown,
+        bboxes=_array(graph.objects.bboxes).reshape(-1, 4)[shown].astype(float),
+        names=[object_names[index] for index in shown.tolist()],
+        colors=colors[labels[shown]],
+        pairs=position[pairs],
+        labels=predicate_labels,
+        predicates=names,
+        strengths=strengths,
+        styles=list(styles))
+
+
+def _array(values: Tensor | np.ndarray) -> np.ndarray:
+    return torch.as_tensor(values).detach().cpu().numpy()
+
+
+def _format_score(score: float) -> str:
+    return f'{score:.2f}' if score >= 0.005 else '<0.01'
+
+
+def _number_objects(labels: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """``person 1``, ``person 2``, ``dog``: equal names are numbered."""
+    totals = Counter(labels.tolist())
+    seen: Counter = Counter()
+    names = []
+    for label in labels.tolist():
+        seen[label] += 1
+        number = f' {seen[label]}' if totals[label] > 1 else ''
+        names.append(classes[label] + number)
+    return names
+
+
+def _check_range(what: str, labels: np.ndarray, low: int, high: int) -> None:
+    wrong = labels[(labels < low) | (labels > high)]
+    if len(wrong):
+        raise ValueError(
+            f'{what} {wrong[0]} has no name: labels from {low} to {high} have. '
+            'Are the names those of the data set that the graph comes from?')

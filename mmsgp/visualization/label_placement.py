@@ -1,0 +1,74 @@
+"""Where the names of boxes go: on the picture, beside their box, never on each other.
+
+Shape shorthand: N boxes, Q candidate places.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+# Distance between the places that are tried all over the picture, in points.
+_GRID_STEP = 4.0
+
+
+def place_labels(boxes: np.ndarray,
+                 sizes: np.ndarray,
+                 canvas: tuple[float, float],
+                 gap: float = 1.0) -> np.ndarray:
+    """Top left corners of the labels of boxes.
+
+    Small boxes choose first, for they have the fewest places near. A label
+    takes the first free place of: above its box, inside at the top, below,
+    inside at the bottom, first on the left, then on the right; else the free
+    place of the picture nearest to its box's corner. Only when the picture is
+    full does it lie where it covers the others least.
+
+    Args:
+        boxes (np.ndarray): (N, 4) ``x1, y1, x2, y2``.
+        sizes (np.ndarray): (N, 2) width and height of the labels.
+        canvas (tuple[float, float]): Width and height of the picture.
+        gap (float): Least distance between two labels. Defaults to 1.0.
+
+    Returns:
+        np.ndarray: (N, 2) ``x, y``.
+    """
+    corners = np.zeros((len(boxes), 2))
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    taken = np.empty((0, 4))
+    for index in np.argsort(areas, kind='stable'):
+        candidates = _candidates(boxes[index], sizes[index], canvas)  # (Q, 2)
+        rectangles = np.hstack([candidates, candidates + sizes[index]])
+        covered = _covered_area(rectangles, taken, gap)  # (Q,)
+        best = int(np.argmin(covered > 0)) if (covered == 0).any() \
+            else int(np.argmin(covered))
+        corners[index] = candidates[best]
+        taken = np.vstack([taken, rectangles[best]])
+    return corners
+
+
+def _candidates(box: np.ndarray, size: np.ndarray,
+                canvas: tuple[float, float]) -> np.ndarray:
+    """(Q, 2) places for one label, best first, all inside the picture."""
+    x1, y1, x2, y2 = box
+    width, height = size
+    right = x2 - width
+    near = np.array([(x, y) for x in (x1, right)
+                     for y in (y1 - height, y1, y2, y2 - height)])
+    limit = np.maximum(np.subtract(canvas, size), 0)
+    xs = np.arange(0, limit[0] + 1e-6, _GRID_STEP)
+    ys = np.arange(0, limit[1] + 1e-6, _GRID_STEP)
+    everywhere = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+    distance = np.abs(everywhere - (x1, y1 - height)).sum(axis=1)
+    everywhere = everywhere[np.argsort(distance, kind='stable')]
+    inside = ((near >= 0) & (near <= limit)).all(axis=1)
+    # A place that sticks out is moved in only after those that do not.
+    moved = np.clip(near[~inside], 0, limit)
+    return np.vstack([near[inside], moved, everywhere])
+
+
+def _covered_area(rectangles: np.ndarray, taken: np.ndarray,
+                  gap: float) -> np.ndarray:
+    """(Q,) area that each rectangle shares with those already taken."""
+    top_left = np.maximum(rectangles[:, None, :2], taken[None, :, :2] - gap)
+    bottom_right = np.minimum(rectangles[:, None, 2:], taken[None, :, 2:] + gap)
+    overlap = (bottom_right - top_left).clip(min=0)  # (Q, taken, 2)
+    return overlap.prod(axis=2).sum(axis=1)

@@ -1,0 +1,152 @@
+"""Scene graphs in MMEngine's visualisation."""
+from __future__ import annotations
+
+import mmcv
+import numpy as np
+from mmengine.dist import master_only
+from mmengine.visualization import Visualizer
+
+from mmsgp.registry import VISUALIZERS
+from mmsgp.structures import SceneGraph, SceneGraphDataSample
+
+from .figures import draw_comparison, draw_scene_graph
+
+_TASK_TITLES = {'predcls': 'PredCls', 'sgcls': 'SGCls', 'sggen': 'SGGen'}
+
+
+@VISUALIZERS.register_module()
+class SceneGraphVisualizer(Visualizer):
+    """Draw scene graphs: the boxes on the image and the graph beside it.
+
+    With ground truth and prediction both, they are put side by side, and the
+    relations that are found, missed, or predicted but not annotated differ in
+    line and colour. MMDetection's ``DetVisualizationHook`` works with it; give
+    the hook ``score_thr=0``, for scores of relations are small.
+
+    ``dataset_meta`` must hold the ``classes`` and ``predicates`` of the data
+    set, and may hold a ``palette`` of one colour for each class. Runner sets it.
+
+    Args:
+        name (str): Name of the instance. Defaults to 'visualizer'.
+        topk (int): Predicted relations to draw, the best ones. Defaults to 20.
+        task (str, optional): The task whose prediction is drawn. Defaults to
+            None: the first one in ``pred_scene_graphs``.
+        iou_thr (float): The least IoU of the boxes of a relation that counts
+            as found. Defaults to 0.5.
+        **kwargs: Arguments of :class:`mmengine.visualization.Visualizer`.
+
+    Example:
+        >>> visualizer = SceneGraphVisualizer()
+        >>> visualizer.dataset_meta = dataset.metainfo
+        >>> visualizer.add_datasample(
+        ...     'scene', image, data_sample, out_file='scene.png')
+    """
+
+    def __init__(self,
+                 name: str = 'visualizer',
+                 *,
+                 topk: int = 20,
+                 task: str | None = None,
+                 iou_thr: float = 0.5,
+                 **kwargs) -> None:
+        super().__init__(name=name, **kwargs)
+        self.topk = topk
+        self.task = task
+        self.iou_thr = iou_thr
+
+    @master_only
+    def add_datasample(self,
+                       name: str,
+                       image: np.ndarray,
+                       data_sample: SceneGraphDataSample | None = None,
+                       draw_gt: bool = True,
+                       draw_pred: bool = True,
+                       show: bool = False,
+                       wait_time: float = 0,
+                       out_file: str | None = None,
+                       pred_score_thr: float = 0.0,
+                       step: int = 0,
+                       task: str | None = None,
+                       topk: int | None = None) -> None:
+        """Draw a sample; show it, write it, or hand it to the backends.
+
+        The picture stays available from :meth:`get_image`.
+
+        Args:
+            name (str): Identifies the picture.
+            image (np.ndarray): (H, W, 3) uint8, RGB; the boxes of the sample
+                are in its pixels.
+            data_sample (SceneGraphDataSample, optional): Has
+                ``gt_scene_graph``, ``pred_scene_graphs`` or both. Defaults to
+                None: the image alone is drawn.
+            draw_gt (bool): Draw the ground truth. Defaults to True.
+            draw_pred (bool): Draw the prediction. Defaults to True.
+            show (bool): Open a window. Defaults to False.
+            wait_time (float): Seconds the window stays; 0 is until a key is
+                pressed. Defaults to 0.
+            out_file (str, optional): Where to write the picture, instead of to
+                the backends. Defaults to None.
+            pred_score_thr (float): Predicted relations with a lower score are
+                left out. Defaults to 0.0.
+            step (int): Step that the backends record. Defaults to 0.
+            task (str, optional): Overrides the visualizer's.
+            topk (int, optional): Overrides the visualizer's.
+
+        Raises:
+            KeyError: If there is no prediction for the task.
+            ValueError: If ``dataset_meta`` lacks the names.
+        """
+        gt = pred = None
+        if data_sample is not None:
+            if draw_gt:
+                gt = data_sample.get('gt_scene_graph')
+            if draw_pred and 'pred_scene_graphs' in data_sample:
+                task, pred = _prediction(data_sample, task or self.task)
+        drawn = image if gt is None and pred is None else self._draw(
+            image, gt, pred, task, pred_score_thr,
+            self.topk if topk is None else topk)
+        self.set_image(drawn)
+        if show:
+            self.show(drawn, win_name=name, wait_time=wait_time)
+        if out_file is not None:
+            mmcv.imwrite(drawn[..., ::-1], out_file)
+        else:
+            self.add_image(name, drawn, step)
+
+    def _draw(self, image: np.ndarray, gt: SceneGraph | None,
+              pred: SceneGraph | None, task: str | None, score_thr: float,
+              topk: int) -> np.ndarray:
+        names = self._names()
+        if gt is not None and pred is not None:
+            return draw_comparison(
+                image, gt, pred, **names, topk=topk, score_thr=score_thr,
+                iou_thr=self.iou_thr, task=_TASK_TITLES.get(task, task))
+        graph = gt if pred is None else pred
+        title = 'Ground truth' if pred is None else \
+            f'Prediction ({_TASK_TITLES.get(task, task)})'
+        return draw_scene_graph(
+            image, graph, **names, topk=topk, score_thr=score_thr, title=title)
+
+    def _names(self) -> dict:
+        meta = self.dataset_meta or {}
+        for key in ('classes', 'predicates'):
+            if not meta.get(key):
+                raise ValueError(
+                    f"the visualizer's dataset_meta has no {key!r}; set it to the "
+                    'metainfo of the data set, as Runner does')
+        return {
+            'classes': meta['classes'],
+            'predicates': meta['predicates'],
+            'palette': meta.get('palette')
+        }
+
+
+def _prediction(data_sample: SceneGraphDataSample,
+                task: str | None) -> tuple[str, SceneGraph]:
+    """The task, the first one by default, and its predicted graph."""
+    graphs = data_sample.pred_scene_graphs
+    task = task or next(iter(graphs))
+    if task not in graphs:
+        raise KeyError(f'there is no prediction for the task {task!r}, only for '
+                       f'{", ".join(graphs)}')
+    return task, graphs[task]
