@@ -73,5 +73,5 @@ test_dataloader = dict(
         backend_args=backend_args))
 
 # coco/bbox_mAP_50 is the mAP@0.5 of the literature.
-val_evaluator = dict(type='CocoMetric', metric='bbox')
+val_evaluator = dict(type='mmdet.CocoMetric', metric='bbox')
 test_evaluator = val_evaluator

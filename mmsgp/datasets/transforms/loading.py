@@ -4,6 +4,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
+from PIL import UnidentifiedImageError
 
 from mmsgp.registry import TRANSFORMS
 
@@ -54,8 +55,9 @@ class LoadImage(LoadImageFromFile):
                 f"image {results.get('img_id')} is missing: no such file "
                 f'{path}{" (looked in: " + folders + ")" if folders else ""}'
             ) from error
-        # OpenCV rejects an empty file; MMCV asserts that there is an image.
-        except (cv2.error, AssertionError) as error:
+        # OpenCV rejects an empty file, MMCV asserts that there is an image, and
+        # Pillow, another of MMCV's backends, does not name the file.
+        except (cv2.error, AssertionError, UnidentifiedImageError) as error:
             raise ValueError(f'{path} is empty, damaged or no image') from error
         if loaded is not None:
             self._check_size(loaded)

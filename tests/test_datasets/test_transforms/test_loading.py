@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.structures.bbox import HorizontalBoxes
+from PIL import Image
 
 from mmsgp.datasets import LoadImage, LoadRelations
 from mmsgp.testing import make_vg_data
@@ -39,7 +40,6 @@ def test_grey_image_gets_three_channels(image_file):
 
 
 def test_image_lies_as_in_its_file_whatever_its_exif_orientation(image_file):
-    from PIL import Image
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by a quarter
     Image.new('RGB', (30, 20)).save(image_file, exif=exif)
@@ -51,9 +51,17 @@ def test_missing_image_is_named(tmp_path):
         load(tmp_path / '5.jpg')
 
 
+@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
 @pytest.mark.parametrize('content', [b'', b'no image at all'])
-def test_unreadable_image_is_named(image_file, content):
+def test_unreadable_image_is_named(image_file, content, backend):
     image_file.write_bytes(content)
+    with pytest.raises(ValueError, match=r'5\.jpg is empty, damaged or no'):
+        LoadImage(imdecode_backend=backend)(dict(img_path=str(image_file)))
+
+
+def test_half_an_image_is_not_taken_for_one(image_file):
+    content = image_file.read_bytes()
+    image_file.write_bytes(content[:len(content) // 2])
     with pytest.raises(ValueError, match=r'5\.jpg is empty, damaged or no'):
         load(image_file)
 

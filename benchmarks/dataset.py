@@ -1,0 +1,205 @@
+"""Load annotations as large as Visual Genome's: time and memory.
+
+Writes a random file of Visual Genome's size, reads it in fresh processes and
+compares with the limits it must keep and with annotations as MMEngine's
+``BaseDataset`` keeps them, in pickled dictionaries. No image is read.
+
+    python benchmarks/dataset.py [--images 108073]
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from torch.utils.data import DataLoader, Subset
+
+from mmsgp.datasets import VGDataset, write_vg_sgg
+from mmsgp.datasets.vg150 import VG150_CLASSES, VG150_PREDICATES
+
+BOXES_PER_IMAGE = 10.2  # 1.1 million boxes
+RELATIONS_PER_IMAGE = 5.6  # 0.6 million relations
+NUM_READS = 20_000
+LIMITS = {
+    'ready_s': 10,
+    'ready_peak_mb': 1024,
+    'statistics_s': 30,
+    'statistics_peak_mb': 1024,
+}
+
+
+def write_data(root: Path, num_images: int) -> None:
+    """Images of 800 x 600 with as skewed a number of boxes as the real ones."""
+    rng = np.random.default_rng(0)
+    num_boxes = 2 + rng.negative_binomial(
+        3, 3 / (BOXES_PER_IMAGE + 1), size=num_images)
+    num_relations = rng.poisson(RELATIONS_PER_IMAGE, size=num_images)
+    images, boxes, labels, relations = [], [], [], []
+    for index, (n, m) in enumerate(zip(num_boxes, num_relations, strict=True)):
+        images.append(
+            dict(
+                image_id=index + 1,
+                width=800,
+                height=600,
+                url=f'https://example.org/images/VG_100K/{index + 1}.jpg',
+                coco_id=None,
+                flickr_id=None,
+                split='train' if rng.random() < 0.7 else 'test'))
+        corner = rng.uniform(0, 500, size=(n, 2))
+        size = rng.gamma(1.5, 60, size=(n, 2)) + 4
+        boxes.append(np.concatenate([corner, corner + size], axis=1))
+        labels.append(rng.integers(len(VG150_CLASSES), size=n))
+        subjects = rng.integers(n, size=m)
+        relations.append(
+            np.column_stack([
+                subjects, (subjects + rng.integers(1, n, size=m)) % n,
+                rng.integers(1,
+                             len(VG150_PREDICATES) + 1, size=m)
+            ]))
+    write_vg_sgg(root, images, boxes, labels, relations, VG150_CLASSES,
+                 VG150_PREDICATES)
+
+
+class PickledDataset(BaseDataset):
+    """The same annotations as pickled dictionaries, MMEngine's default."""
+
+    def load_data_list(self) -> list[dict]:
+        return list(VGDataset(data_root=self.data_root).data_list)
+
+
+def build(root: str, pickled: bool) -> BaseDataset:
+    return (PickledDataset if pickled else VGDataset)(data_root=root)
+
+
+def named(figures: dict, pickled: bool) -> dict:
+    """Figures of the peer have a prefix of their own."""
+    prefix = 'pickled_' if pickled else ''
+    return {f'{prefix}{name}': value for name, value in figures.items()}
+
+
+def memory_mb(key: str, path: str = '/proc/self/status') -> float:
+    """A field of Linux's account of a process's memory."""
+    for line in Path(path).read_text().splitlines():
+        if line.startswith(f'{key}:'):
+            return int(line.split()[1]) / 1024
+    raise KeyError(f'{path} has no field {key}')
+
+
+def measure_ready(root: str, pickled: bool) -> dict:
+    before = memory_mb('VmRSS')
+    start = time.perf_counter()
+    dataset = build(root, pickled)
+    seconds = time.perf_counter() - start
+    figures = dict(
+        ready_s=seconds,
+        ready_peak_mb=memory_mb('VmHWM'),
+        imports_mb=before,
+        held_mb=memory_mb('VmRSS') - before,
+        num_train_images=len(dataset))
+    return named(figures, pickled)
+
+
+def measure_statistics(root: str) -> dict:
+    dataset = VGDataset(data_root=root)
+    start = time.perf_counter()
+    dataset.statistics.frequency_prior()
+    seconds = time.perf_counter() - start
+    peak = memory_mb('VmHWM')
+    start = time.perf_counter()
+    VGDataset(data_root=root, lazy_init=True).statistics.frequency_prior()
+    return dict(
+        statistics_s=seconds,
+        statistics_peak_mb=peak,
+        statistics_cached_s=time.perf_counter() - start)
+
+
+def read_privately(item: dict) -> float:
+    """What the worker that read the item does not share, in MB."""
+    path = '/proc/self/smaps_rollup'
+    return memory_mb('Private_Dirty', path) if item['sample_idx'] % 500 == 0 \
+        else 0.
+
+
+def measure_reads(root: str, pickled: bool) -> dict:
+    dataset = build(root, pickled)
+    num_reads = min(NUM_READS, len(dataset))
+    start = time.perf_counter()
+    for index in range(num_reads):
+        dataset[index]
+    figures = dict(reads_per_s=num_reads / (time.perf_counter() - start))
+    dataset.pipeline.transforms.append(read_privately)
+    loader = DataLoader(
+        Subset(dataset, range(num_reads)),
+        batch_size=100,
+        num_workers=2,
+        collate_fn=max,
+        multiprocessing_context='fork')  # MMEngine's default
+    start = time.perf_counter()
+    private = [max_mb for max_mb in loader if max_mb]
+    seconds = time.perf_counter() - start
+    figures['worker_reads_per_s'] = num_reads / seconds
+    figures['worker_growth_mb'] = max(private) - min(private)
+    return named(figures, pickled)
+
+
+def in_fresh_process(function: Callable, *args) -> dict:
+    """Call where no memory of other measurements lingers."""
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *args).result()
+
+
+def table_of(figures: dict) -> Table:
+    table = Table(title="Annotations of Visual Genome's size")
+    for column in ('figure', 'value', 'limit'):
+        table.add_column(column, justify='left' if column == 'figure' else
+                         'right')
+    for name, value in figures.items():
+        limit = LIMITS.get(name)
+        colour = '' if limit is None else '[green]' if value < limit else '[red]'
+        table.add_row(name, f'{colour}{value:,.1f}',
+                      '' if limit is None else f'< {limit}')
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--images', type=int, default=108_073)
+    args = parser.parse_args()
+    steps = [
+        ('Writing the file', None),
+        ('Reading it', (measure_ready, False)),
+        ('Statistics', (measure_statistics, )),
+        ('Single images', (measure_reads, False)),
+        ('Reading it into pickled dictionaries', (measure_ready, True)),
+        ('Single images as pickled dictionaries', (measure_reads, True)),
+    ]
+    figures = dict(num_images=args.images)
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory() as root, Progress(
+            console=console) as progress:
+        task = progress.add_task('', total=len(steps))
+        for description, step in steps:
+            progress.update(task, description=description)
+            if step is None:
+                write_data(Path(root), args.images)
+            else:
+                function, *options = step
+                figures.update(in_fresh_process(function, root, *options))
+            progress.advance(task)
+    Console().print(table_of(figures))
+    print(json.dumps(figures))
+
+
+if __name__ == '__main__':
+    main()
