@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.structures import InstanceData
@@ -214,15 +215,18 @@ def _check_prediction(pred: SceneGraph, name: str) -> None:
     """
     if not pred.objects.bboxes.isfinite().all():
         raise ValueError(f'The {name} has NaN or infinite boxes.')
-    pairs = pred.relations.pairs
-    if len(pairs) and not 0 <= pairs.min() <= pairs.max() < pred.num_objects:
+    if pred.num_relations == 0:
+        return
+    first, last = pred.relations.pairs.aminmax()
+    if first < 0 or last >= pred.num_objects:
         raise ValueError(
-            f'The {name} relates objects {pairs.min()}..{pairs.max()}, but '
-            f'has {pred.num_objects} objects.')
+            f'The {name} relates objects {first}..{last}, but has '
+            f'{pred.num_objects} objects.')
     scores = pred.relations.get('scores')
     if scores is None:
         return
-    if not scores.isfinite().all():
+    # Either extreme of scores with a NaN is NaN.
+    if not torch.stack(scores.aminmax()).isfinite().all():
         raise ValueError(
             f'The {name} has {(~scores.isfinite()).sum()} NaN or infinite '
             f'relation scores of {len(scores)}.')
