@@ -7,20 +7,44 @@ from mmdet import registry as mmdet_registry
 from mmengine.registry import Registry
 
 
-def _child(name: str, parent: str, *locations: str) -> Registry:
+def _child(parent: str, location: str, own: bool = False) -> Registry:
+    """A child of MMDetection's registry.
+
+    A look-up goes on to the parents, but imports what is at the locations of
+    the registry that was asked only: those of both packages are named.
+
+    Args:
+        parent: Name of the registry in :mod:`mmdet.registry`.
+        location: Where a package keeps the parts of this kind.
+        own: Whether MMSGP has such parts.
+    """
+    registry = getattr(mmdet_registry, parent)
+    packages = ('mmsgp', 'mmdet') if own else ('mmdet', )
     return Registry(
-        name,
-        parent=getattr(mmdet_registry, parent),
+        registry.name,
+        parent=registry,
         scope='mmsgp',
-        locations=[f'mmsgp.{location}' for location in locations])
+        locations=[f'{package}.{location}' for package in packages])
 
 
-DATASETS = _child('dataset', 'DATASETS', 'datasets')
-TRANSFORMS = _child('transform', 'TRANSFORMS', 'datasets.transforms')
-MODELS = _child('model', 'MODELS', 'models')
-TASK_UTILS = _child('task util', 'TASK_UTILS', 'models')
-METRICS = _child('metric', 'METRICS', 'evaluation')
-HOOKS = _child('hook', 'HOOKS', 'engine')
-OPTIM_WRAPPER_CONSTRUCTORS = _child('optimizer wrapper constructor',
-                                    'OPTIM_WRAPPER_CONSTRUCTORS', 'engine')
-VISUALIZERS = _child('visualizer', 'VISUALIZERS', 'visualization')
+DATASETS = _child('DATASETS', 'datasets', own=True)
+TRANSFORMS = _child('TRANSFORMS', 'datasets.transforms', own=True)
+DATA_SAMPLERS = _child('DATA_SAMPLERS', 'datasets.samplers')
+MODELS = _child('MODELS', 'models', own=True)
+MODEL_WRAPPERS = _child('MODEL_WRAPPERS', 'models')
+WEIGHT_INITIALIZERS = _child('WEIGHT_INITIALIZERS', 'models')
+TASK_UTILS = _child('TASK_UTILS', 'models', own=True)
+METRICS = _child('METRICS', 'evaluation', own=True)
+EVALUATOR = _child('EVALUATOR', 'evaluation')
+RUNNERS = _child('RUNNERS', 'engine.runner')
+RUNNER_CONSTRUCTORS = _child('RUNNER_CONSTRUCTORS', 'engine.runner')
+LOOPS = _child('LOOPS', 'engine.runner')
+LOG_PROCESSORS = _child('LOG_PROCESSORS', 'engine')
+HOOKS = _child('HOOKS', 'engine.hooks', own=True)
+OPTIMIZERS = _child('OPTIMIZERS', 'engine.optimizers')
+OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS', 'engine.optimizers')
+OPTIM_WRAPPER_CONSTRUCTORS = _child(
+    'OPTIM_WRAPPER_CONSTRUCTORS', 'engine.optimizers', own=True)
+PARAM_SCHEDULERS = _child('PARAM_SCHEDULERS', 'engine.schedulers')
+VISUALIZERS = _child('VISUALIZERS', 'visualization', own=True)
+VISBACKENDS = _child('VISBACKENDS', 'visualization')

@@ -12,8 +12,7 @@ from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from mmsgp.utils.checkpoint import (publish_weights,
-                                    refuse_unsafe_checkpoints)
+from mmsgp.utils.checkpoint import publish_weights, refuse_unsafe_checkpoints
 from mmsgp.utils.distributed import setup_launcher
 from mmsgp.utils.environment import check_mmcv_ops
 

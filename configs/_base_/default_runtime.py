@@ -15,7 +15,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='DatasetPriorsHook'),
     dict(type='EpochSeedHook'),
-    dict(type='InvalidLossHook'),
+    dict(type='InvalidLossHook')
 ]
 
 env_cfg = dict(

@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData
 
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
-from mmsgp.structures import (ObjectBatch, SceneGraph, SceneGraphDataSample)
+from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 

@@ -56,10 +56,10 @@ def load_checkpoint_file(filename: str, map_location=None) -> dict:
                 path, map_location=map_location, weights_only=True)
     except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
         raise ValueError(
-            f'{path} is not a checkpoint that loads safely: '
-            f'{str(error).splitlines()[0]}. If it comes from a source that '
-            f'you trust, and is complete, set {TRUST_VARIABLE}=1: the code '
-            'inside it is then executed') from error
+            f'{path} is damaged, or no checkpoint of tensors, numbers and '
+            f'text: {repr(error)[:300]}. If it is complete and comes from a '
+            f'source that you trust, set {TRUST_VARIABLE}=1: the code inside '
+            'it is then executed') from error
 
 
 def download_checkpoint(url: str, map_location=None) -> dict:

@@ -51,9 +51,9 @@ def naive_joint_nms(probabilities, bboxes, iou_thr):
                    key=lambda k: scores[k])
         labels[i] = c
         for j in range(len(probabilities)):
-            if naive_iou(bboxes[i, c], bboxes[j, c]) >= iou_thr:
-                if scores[j, c] > 0:
-                    scores[j, c] -= 1
+            overlap = naive_iou(bboxes[i, c], bboxes[j, c]) >= iou_thr
+            if overlap and scores[j, c] > 0:
+                scores[j, c] -= 1
     return torch.tensor([labels[i] for i in range(len(labels))])
 
 

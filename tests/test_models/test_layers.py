@@ -2,10 +2,15 @@
 import pytest
 import torch
 
-from mmsgp.models.layers import (BatchNorm1d, BatchNorm2d,
-                                 BoxPositionEncoding, ClassEmbedding,
-                                 FrequencyPrior, PairFeatures,
-                                 draw_pair_masks)
+from mmsgp.models.layers import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BoxPositionEncoding,
+    ClassEmbedding,
+    FrequencyPrior,
+    PairFeatures,
+    draw_pair_masks,
+)
 from mmsgp.testing.models import random_bboxes
 
 

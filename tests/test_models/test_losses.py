@@ -4,9 +4,13 @@ import math
 import pytest
 import torch
 
-from mmsgp.models.losses import (CCELoss, SignificanceBCELoss,
-                                 SignificanceHingeLoss, SignificanceMSELoss,
-                                 SoftmaxFocalLoss)
+from mmsgp.models.losses import (
+    CCELoss,
+    SignificanceBCELoss,
+    SignificanceHingeLoss,
+    SignificanceMSELoss,
+    SoftmaxFocalLoss,
+)
 from mmsgp.registry import MODELS
 
 

@@ -5,8 +5,13 @@ from mmengine.config import Config
 
 from mmsgp.models.detectors.two_stage import _select
 from mmsgp.registry import MODELS
-from mmsgp.testing.models import (CONFIGS, random_objects, random_samples,
-                                  small_model_cfg, small_parser)
+from mmsgp.testing.models import (
+    CONFIGS,
+    random_objects,
+    random_samples,
+    small_model_cfg,
+    small_parser,
+)
 
 SCORER = dict(type='Scorer')
 TASKS = ('predcls', 'sgcls', 'sggen')

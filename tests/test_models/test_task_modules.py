@@ -2,8 +2,7 @@
 import pytest
 import torch
 
-from mmsgp.models.task_modules import (PairSampler, all_pairs, label_pairs,
-                                       overlapping)
+from mmsgp.models.task_modules import PairSampler, all_pairs, label_pairs, overlapping
 from mmsgp.testing.models import random_bboxes
 
 

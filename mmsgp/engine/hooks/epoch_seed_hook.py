@@ -12,7 +12,7 @@ from mmsgp.registry import HOOKS
 def _seed_all(*entropy: int) -> None:
     seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - MMCV's transforms draw from it
     torch.manual_seed(seed)
 
 

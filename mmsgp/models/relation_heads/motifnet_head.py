@@ -15,8 +15,13 @@ from torch import Tensor
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
-from ..layers import (AlternatingHighwayLSTM, BoxPositionEncoding,
-                      ClassEmbedding, LabelDecoder, ObjectSequences)
+from ..layers import (
+    AlternatingHighwayLSTM,
+    BoxPositionEncoding,
+    ClassEmbedding,
+    LabelDecoder,
+    ObjectSequences,
+)
 from ..layers.label_decoder import joint_nms
 from .relation_head import ObjectContext, RelationHead
 

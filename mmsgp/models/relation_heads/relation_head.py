@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from mmdet.models.losses import accuracy
 from mmdet.structures.bbox import bbox2roi
 from mmengine.model import BaseModule

@@ -1,0 +1,124 @@
+"""Checkpoints: what loads, and what is refused."""
+import http.server
+import pickle
+import threading
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint
+
+from mmsgp.utils.checkpoint import (
+    load_checkpoint_file,
+    publish_weights,
+    refuse_unsafe_checkpoints,
+)
+
+
+class Payload:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path, )
+
+
+@pytest.fixture
+def mmengine_loaders():
+    schemes = dict(CheckpointLoader._schemes)
+    refuse_unsafe_checkpoints()
+    yield
+    CheckpointLoader._schemes = schemes
+
+
+def training_checkpoint():
+    history = HistoryBuffer()
+    history.update(np.float64(0.5))
+    return dict(
+        state_dict=dict(weight=torch.arange(4.)),
+        meta=dict(epoch=1, dataset_meta=dict(classes=('cat', 'dog'))),
+        message_hub=dict(log_scalars=dict(loss=history)),
+        optimizer=dict(state={}))
+
+
+def test_a_training_checkpoint_loads_safely(tmp_path, mmengine_loaders):
+    torch.save(training_checkpoint(), tmp_path / 'c.pth')
+    loaded = CheckpointLoader.load_checkpoint(str(tmp_path / 'c.pth'), 'cpu')
+    assert loaded['message_hub']['log_scalars']['loss'].current() == 0.5
+    assert loaded['meta']['dataset_meta']['classes'] == ('cat', 'dog')
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path, mmengine_loaders):
+    path, trace = tmp_path / 'c.pth', tmp_path / 'trace'
+    torch.save(dict(state_dict={}, extra=Payload(trace)), path)
+    with pytest.raises(ValueError, match='MMSGP_TRUST_CHECKPOINTS=1'):
+        load_checkpoint(torch.nn.Linear(2, 2), str(path))
+    assert not trace.exists()
+
+
+def test_code_runs_only_for_those_who_ask_for_it(tmp_path, monkeypatch):
+    path, trace = tmp_path / 'c.pth', tmp_path / 'trace'
+    torch.save(dict(state_dict={}, extra=Payload(trace)), path)
+    monkeypatch.setenv('MMSGP_TRUST_CHECKPOINTS', '1')
+    load_checkpoint_file(str(path))
+    assert trace.exists()
+
+
+@pytest.mark.parametrize('content', [b'', b'not a checkpoint',
+                                     pickle.dumps({})[:4]])
+def test_a_damaged_file_is_named(tmp_path, content):
+    path = tmp_path / 'damaged.pth'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match='damaged.pth'):
+        load_checkpoint_file(str(path))
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(FileNotFoundError, match='nowhere.pth'):
+        load_checkpoint_file('nowhere.pth')
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Serves tmp_path on this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+
+        def log_message(self, *args):
+            pass
+
+    handler = partial(Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{httpd.server_port}'
+        httpd.shutdown()
+
+
+def test_weights_load_by_url(tmp_path, monkeypatch, server,
+                             mmengine_loaders):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
+    layer = torch.nn.Linear(3, 2)
+    torch.save(layer.state_dict(), tmp_path / 'layer.pth')
+    other = torch.nn.Linear(3, 2)
+    load_checkpoint(other, f'{server}/layer.pth')
+    assert torch.equal(layer.weight, other.weight)
+
+    trace = tmp_path / 'trace'
+    torch.save(dict(state_dict={}, extra=Payload(trace)), tmp_path / 'p.pth')
+    with pytest.raises(pickle.UnpicklingError):
+        load_checkpoint(other, f'{server}/p.pth')
+    assert not trace.exists()
+
+
+def test_published_weights_hold_no_training_state(tmp_path):
+    torch.save(training_checkpoint(), tmp_path / 'c.pth')
+    publish_weights(tmp_path / 'c.pth', tmp_path / 'published.pth')
+    published = torch.load(tmp_path / 'published.pth', weights_only=True)
+    assert published['meta']['dataset_meta']['classes'] == ('cat', 'dog')
+    assert torch.equal(published['state_dict']['weight'], torch.arange(4.))
+    assert set(published) == {'state_dict', 'meta'}

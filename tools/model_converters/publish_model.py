@@ -1,0 +1,19 @@
+"""Write the weights and class names of a training checkpoint alone."""
+from __future__ import annotations
+
+import argparse
+
+from mmsgp.utils.checkpoint import publish_weights
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('checkpoint', help='checkpoint of a training run')
+    parser.add_argument('target', help='file to write')
+    args = parser.parse_args()
+    publish_weights(args.checkpoint, args.target)
+    print(f'wrote {args.target}')
+
+
+if __name__ == '__main__':
+    main()
