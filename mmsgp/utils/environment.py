@@ -33,9 +33,9 @@ def check_mmcv_ops() -> None:
         ops = importlib.import_module('mmcv.ops')
     except ImportError as error:
         raise RuntimeError(
-            f'mmcv cannot load its compiled operators: {error}.\nIt was built '
-            'without PyTorch, or for another PyTorch than the installed '
-            f'{torch.__version__}.\n{recipe}') from error
+            f'mmcv cannot load its compiled operators: {error}.\nIt is not '
+            'installed, or was built without PyTorch or for another one than '
+            f'the installed {torch.__version__}.\n{recipe}') from error
     without_cuda = ops.get_compiling_cuda_version() == 'not available'
     if torch.cuda.is_available() and without_cuda:
         raise RuntimeError(
