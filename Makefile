@@ -75,7 +75,7 @@ $(OPENMMLAB_STEP): | $(RUNTIME_STEP)
 
 define install_openmmlab
 MMCV_WITH_OPS=1 MAX_JOBS=$${MAX_JOBS:-$$(getconf _NPROCESSORS_ONLN)} \
-	$(quietly) 'compiling mmcv (about ten minutes on two cores)' \
+	$(quietly) 'installing mmcv (compiling: ten minutes on two cores)' \
 	$(VENV)/logs/openmmlab.log \
 	$(PIP) install -v --no-deps --no-build-isolation -r requirements/mminstall.txt
 endef
