@@ -220,7 +220,8 @@ def _gt_title(found: np.ndarray, num_shown: int) -> str:
 
 def _pred_title(task: str, num_shown: int) -> str:
     name = f'Prediction ({task})' if task else 'Prediction'
-    return f'{name}: the {num_shown} best relations'
+    number = 'best relation' if num_shown == 1 else f'{num_shown} best relations'
+    return f'{name}: the {number}'
 
 
 def _image_size(image: np.ndarray) -> tuple[float, float]:
