@@ -10,7 +10,7 @@ train_pipeline = [
     # A box outside its image would be clipped to one without an area.
     dict(
         type='Resize',
-        scale=(592, 592),
+        scale=(256, 256),
         keep_ratio=True,
         clip_object_border=False),
     dict(type='SceneGraphRandomFlip', prob=0.5),
@@ -19,16 +19,18 @@ train_pipeline = [
 # Ground truth is loaded after Resize: it stays in pixels of the original image.
 test_pipeline = [
     dict(type='LoadImage', backend_args=backend_args),
-    dict(type='Resize', scale=(592, 592), keep_ratio=True),
+    dict(type='Resize', scale=(256, 256), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='LoadRelations'),
     dict(type='PackSceneGraphInputs')
 ]
 
 train_dataloader = dict(
-    batch_size=6,
+    batch_size=8,
     num_workers=2,
+    # workers start anew each epoch, for resumed runs to draw the same numbers
     persistent_workers=False,
+    worker_init_fn=dict(type='seed_worker'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,

@@ -3,7 +3,7 @@ _base_ = './faster_rcnn_vgg16_small.py'
 
 roi_extractor = dict(
     type='mmdet.SingleRoIExtractor',
-    roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
+    roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=1),
     out_channels=64,
     featmap_strides=[8])
 
