@@ -1,0 +1,91 @@
+"""What a class looks like."""
+from __future__ import annotations
+
+from colorsys import hsv_to_rgb
+from dataclasses import dataclass
+
+import numpy as np
+
+from .shapes import SILHOUETTES
+from .textures import TEXTURES
+
+#: The golden ratio's fraction spreads any number of hues evenly.
+_GOLDEN = 0.6180339887
+
+
+@dataclass(frozen=True)
+class ClassAppearance:
+    """The look that all instances of a class vary.
+
+    Args:
+        shape (str): A key of ``shapes.SILHOUETTES``.
+        texture (str): A key of ``textures.TEXTURES``.
+        hue (float): Base hue, 0..1.
+        saturation (float): Base saturation, 0..1.
+        value (float): Base brightness, 0..1.
+        accent (float): Brightness of the texture's second colour relative to
+            the first.
+        accent_hue (float): Hue of the second colour relative to the first.
+        period (float): Period of the texture relative to the object's short
+            side.
+        angle (float): Direction of the texture in radians.
+        hue_jitter (float): Half the range of an instance's hue; 0.5 means any.
+    """
+    shape: str
+    texture: str
+    hue: float
+    saturation: float = 0.6
+    value: float = 0.75
+    accent: float = 0.55
+    accent_hue: float = 0.0
+    period: float = 0.3
+    angle: float = 0.0
+    hue_jitter: float = 0.03
+
+    def __post_init__(self) -> None:
+        for field, known in (('shape', SILHOUETTES), ('texture', TEXTURES)):
+            if getattr(self, field) not in known:
+                raise ValueError(
+                    f'ClassAppearance: {field} {getattr(self, field)!r} is '
+                    f'not one of {sorted(known)}')
+
+
+def class_appearance(label: int, seed: int = 0) -> ClassAppearance:
+    """The look of a class of which only the number is known.
+
+    Shape and texture step through lists of coprime length, so that the first
+    two hundred classes have a combination of their own; hues are spread evenly.
+
+    Args:
+        label (int): Class, 0-based.
+        seed (int): Another seed gives every class another look.
+    """
+    start = np.random.default_rng([seed, 0x10])
+    shapes = start.permutation(sorted(SILHOUETTES))
+    textures = start.permutation(sorted(TEXTURES))
+    hue = start.random()
+    own = np.random.default_rng([seed, 0x11, label])
+    return ClassAppearance(
+        shape=str(shapes[label % len(shapes)]),
+        texture=str(textures[label % len(textures)]),
+        hue=(hue + label * _GOLDEN) % 1.0,
+        saturation=own.uniform(0.35, 0.85),
+        value=own.uniform(0.55, 0.95),
+        accent=own.uniform(0.35, 0.7),
+        accent_hue=own.uniform(-0.15, 0.15),
+        period=own.uniform(0.22, 0.45),
+        angle=own.choice(4) * np.pi / 4)
+
+
+def instance_colors(look: ClassAppearance, rng: np.random.Generator
+                    ) -> np.ndarray:
+    """Two colours of one instance: (2, 3) float32, BGR 0..255."""
+    hue = look.hue + look.hue_jitter * rng.uniform(-1, 1)
+    saturation = look.saturation * rng.uniform(0.75, 1.2)
+    value = look.value * rng.uniform(0.75, 1.2)
+    colors = []
+    for shift, factor in ((0.0, 1.0), (look.accent_hue, look.accent)):
+        rgb = hsv_to_rgb((hue + shift) % 1.0, min(saturation, 1.0),
+                         min(value * factor, 1.0))
+        colors.append(rgb[::-1])
+    return np.array(colors, dtype=np.float32) * 255

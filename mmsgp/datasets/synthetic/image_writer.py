@@ -1,0 +1,118 @@
+"""Renders the images of a data set into a folder, in parallel, once."""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from mmengine.utils import track_parallel_progress, track_progress
+
+from .renderer import LayoutRenderer
+
+#: Beside the images: what they were rendered from.
+MARKER = '.rendered.json'
+JPEG_QUALITY = 92
+_CHUNK = 25
+
+
+class Layout(NamedTuple):
+    """What :meth:`LayoutRenderer.render` needs of one image."""
+    image_id: int
+    width: int
+    height: int
+    boxes: np.ndarray
+    labels: np.ndarray
+    depths: np.ndarray | None = None
+
+
+def render_images(renderer: LayoutRenderer,
+                  layouts: Sequence[Layout],
+                  image_dir: str | os.PathLike,
+                  num_workers: int = 2) -> int:
+    """Render layouts as ``<image_id>.jpg``, with progress.
+
+    Images already rendered from the same layouts by the same renderer stay,
+    so that an interrupted call goes on; others that an earlier call rendered
+    are removed first. Images that are not from here are never replaced.
+
+    Args:
+        renderer (LayoutRenderer): Draws.
+        layouts (Sequence[Layout]): One for each image.
+        image_dir (str | PathLike): Folder of the images; made if missing.
+        num_workers (int): Processes; the images do not depend on it.
+
+    Returns:
+        int: Number of images rendered by this call.
+
+    Raises:
+        ValueError: If ``num_workers`` is below 1.
+        FileExistsError: If the folder holds images that were not rendered.
+    """
+    if num_workers < 1:
+        raise ValueError(f'num_workers must be at least 1, got {num_workers}')
+    image_dir = Path(image_dir)
+    image_dir.mkdir(parents=True, exist_ok=True)
+    _prepare_folder(image_dir, _fingerprint(renderer, layouts))
+    missing = [
+        layout for layout in layouts
+        if not (image_dir / f'{layout.image_id}.jpg').is_file()
+    ]
+    # A chunk a task: fewer updates of the bar, less to send to the workers.
+    chunks = [
+        missing[i:i + _CHUNK] for i in range(0, len(missing), _CHUNK)
+    ]
+    render = partial(_render_chunk, renderer, image_dir)
+    if num_workers == 1:
+        track_progress(render, chunks)
+    elif chunks:
+        # OpenMP threads of every worker would fight for the cores.
+        track_parallel_progress(
+            render, chunks, num_workers, cv2.setNumThreads, (1, ))
+    return len(missing)
+
+
+def _render_chunk(renderer: LayoutRenderer, image_dir: Path,
+                  layouts: Sequence[Layout]) -> None:
+    for layout in layouts:
+        image = renderer.render(*layout)
+        _, data = cv2.imencode('.jpg', image,
+                               [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        path = image_dir / f'{layout.image_id}.jpg'
+        # Renaming is atomic: an interruption leaves no half image behind.
+        partial_path = path.with_suffix('.part')
+        partial_path.write_bytes(data.tobytes())
+        partial_path.replace(path)
+
+
+def _fingerprint(renderer: LayoutRenderer, layouts: Sequence[Layout]) -> str:
+    digest = hashlib.sha256(repr(renderer).encode())
+    for layout in layouts:
+        for value in layout:
+            array = np.asarray(
+                -1 if value is None else value, dtype=np.float64)
+            digest.update(repr(array.shape).encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _prepare_folder(image_dir: Path, fingerprint: str) -> None:
+    """Make room: remove what was rendered from something else."""
+    marker = image_dir / MARKER
+    images = [p for p in image_dir.glob('*.jpg') if p.stem.isdigit()]
+    if marker.is_file():
+        if json.loads(marker.read_text())['fingerprint'] == fingerprint:
+            return
+        for path in images:
+            path.unlink()
+    elif images:
+        raise FileExistsError(
+            f'{image_dir} holds {len(images)} images (e.g. {images[0].name}) '
+            f'that were not rendered: it has no {MARKER}. Choose another '
+            'folder, or move them away')
+    marker.write_text(json.dumps({'fingerprint': fingerprint}))

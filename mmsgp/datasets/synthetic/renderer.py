@@ -1,0 +1,211 @@
+"""Draws an image for any annotated layout.
+
+Real annotations without image files, and generated scenes, become images from
+which a detector can learn boxes and labels, though not trivially: instances of
+a class vary, occlude each other and lie on clutter, under uneven light, with
+blur and noise.
+
+Shape shorthand: N objects, H and W the image's height and width.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from .appearance import ClassAppearance, class_appearance, instance_colors
+from .shapes import draw_mask
+from .textures import TEXTURES, draw_texture
+
+#: Silhouettes of the clutter, all of which some class has too.
+_CLUTTER_SHAPES = ('ellipse', 'rounded', 'triangle', 'diamond', 'star')
+
+
+class LayoutRenderer:
+    """Renders boxes and labels as an image.
+
+    The same seed, image id and layout give the same pixels, whatever was
+    rendered before and in whichever process.
+
+    Args:
+        num_classes (int): Number of object classes.
+        appearances (Sequence[ClassAppearance], optional): The look of each
+            class. By default it follows from class and seed.
+        seed (int): Seed of looks and images.
+        clutter (float): Mean number of distractors in the background.
+        noise (float): Standard deviation of the sensor noise, in grey levels.
+        blur (float): Standard deviation of the blur in pixels, for an image
+            whose longer side is 160; it grows with the square root of that.
+
+    Example:
+        >>> renderer = LayoutRenderer(num_classes=2)
+        >>> image = renderer.render(
+        ...     image_id=1, width=64, height=48,
+        ...     boxes=np.array([[4, 8, 30, 40]]), labels=np.array([1]))
+        >>> image.shape
+        (48, 64, 3)
+    """
+
+    def __init__(self,
+                 num_classes: int,
+                 appearances: Sequence[ClassAppearance] | None = None,
+                 seed: int = 0,
+                 clutter: float = 9.0,
+                 noise: float = 6.0,
+                 blur: float = 0.5) -> None:
+        if appearances is None:
+            appearances = [
+                class_appearance(label, seed) for label in range(num_classes)
+            ]
+        if len(appearances) != num_classes:
+            raise ValueError(f'LayoutRenderer: {len(appearances)} appearances '
+                             f'for {num_classes} classes')
+        self.appearances = tuple(appearances)
+        self.seed = seed
+        self.clutter = clutter
+        self.noise = noise
+        self.blur = blur
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(appearances={self.appearances}, '
+                f'seed={self.seed}, clutter={self.clutter}, '
+                f'noise={self.noise}, blur={self.blur})')
+
+    def render(self,
+               image_id: int,
+               width: int,
+               height: int,
+               boxes: np.ndarray,
+               labels: np.ndarray,
+               depths: np.ndarray | None = None) -> np.ndarray:
+        """Draw a layout.
+
+        Args:
+            image_id (int): Seeds everything random in this image.
+            width (int): Image width in pixels.
+            height (int): Image height in pixels.
+            boxes (ndarray): (N, 4), ``x1, y1, x2, y2`` in pixels.
+            labels (ndarray): (N,), classes, 0-based.
+            depths (ndarray, optional): (N,), painting order: the smallest
+                first. By default larger boxes are painted first.
+
+        Returns:
+            ndarray: (H, W, 3) uint8, BGR.
+
+        Raises:
+            ValueError: On a label outside of the renderer's classes.
+        """
+        boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+        labels = np.asarray(labels, dtype=np.int64).reshape(-1)
+        self._check_labels(image_id, labels)
+        if depths is None:
+            depths = -np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+        rng = np.random.default_rng([self.seed, 0x20, image_id])
+        canvas = self._background(width, height, rng)
+        for index in np.argsort(depths, kind='stable'):
+            # Own generators: an object's look does not hang on the others'.
+            instance = np.random.default_rng(
+                [self.seed, 0x21, image_id, index])
+            self._paint_object(canvas, boxes[index],
+                               self.appearances[labels[index]], instance)
+        return self._photograph(canvas, rng)
+
+    def _check_labels(self, image_id: int, labels: np.ndarray) -> None:
+        wrong = labels[(labels < 0) | (labels >= len(self.appearances))]
+        if len(wrong):
+            raise ValueError(
+                f'Image {image_id}: label {wrong[0]} is not within '
+                f'0..{len(self.appearances) - 1}')
+
+    def _background(self, width: int, height: int,
+                    rng: np.random.Generator) -> np.ndarray:
+        """Smooth ground of dull colours, and clutter: (H, W, 3) float32."""
+        base = (rng.uniform(90, 190) + rng.uniform(-20, 20, 3) +
+                rng.uniform(-15, 15, (5, 5, 1)) + rng.uniform(-6, 6, (5, 5, 3)))
+        canvas = cv2.resize(
+            base.astype(np.float32), (width, height),
+            interpolation=cv2.INTER_CUBIC)
+        longer = max(width, height)
+        for _ in range(rng.poisson(self.clutter)):
+            size = longer * rng.uniform(0.06, 0.3) * rng.uniform(0.25, 1, 2)
+            centre = rng.uniform(0, 1, 2) * (width, height)
+            look = ClassAppearance(
+                shape=str(rng.choice(_CLUTTER_SHAPES)),
+                texture=str(rng.choice(sorted(TEXTURES))),
+                hue=rng.random(),
+                saturation=rng.uniform(0.05, 0.35),
+                value=rng.uniform(0.35, 0.8),
+                accent=rng.uniform(0.75, 0.95),
+                period=rng.uniform(0.2, 0.5),
+                angle=rng.uniform(0, np.pi))
+            box = np.concatenate([centre - size / 2, centre + size / 2])
+            self._paint(canvas, box, look, rng, opacity=rng.uniform(0.3, 0.7))
+        return canvas
+
+    def _paint_object(self, canvas: np.ndarray, box: np.ndarray,
+                      look: ClassAppearance,
+                      rng: np.random.Generator) -> None:
+        """A dark rim, then the object: (H, W, 3) is painted in place."""
+        rim = max(canvas.shape[:2]) / 160
+        if min(box[2] - box[0], box[3] - box[1]) > 6 * rim:
+            self._paint(canvas, box, look, rng, opacity=0.6, shade=0.35)
+            box = box + rim * np.array([1, 1, -1, -1])
+        self._paint(canvas, box, look, rng)
+
+    def _paint(self,
+               canvas: np.ndarray,
+               box: np.ndarray,
+               look: ClassAppearance,
+               rng: np.random.Generator,
+               opacity: float = 1.0,
+               shade: float = 1.0) -> None:
+        """Blend one silhouette into the canvas, in place."""
+        height, width = canvas.shape[:2]
+        x1, y1 = np.maximum(np.floor(box[:2]), 0).astype(int)
+        x2, y2 = np.minimum(np.ceil(box[2:]), (width, height)).astype(int)
+        if x1 >= x2 or y1 >= y2:
+            return
+        crop = canvas[y1:y2, x1:x2]
+        inner = box - (x1, y1, x1, y1)
+        mask = draw_mask(look.shape, inner, x2 - x1, y2 - y1)
+        mask *= np.float32(opacity)
+        texture = self._texture(inner, look, rng, x2 - x1, y2 - y1)
+        first, second = instance_colors(look, rng) * np.float32(shade)
+        color = second + texture[..., None] * (first - second)
+        # The upper part of a thing is lighter than its lower part.
+        light = np.linspace(1.12, 0.88, y2 - y1, dtype=np.float32)
+        color *= light[:, None, None]
+        crop += mask[..., None] * (color - crop)
+
+    @staticmethod
+    def _texture(box: np.ndarray, look: ClassAppearance,
+                 rng: np.random.Generator, width: int,
+                 height: int) -> np.ndarray:
+        size = box[2:] - box[:2]
+        period = max(look.period * min(size) * rng.uniform(0.8, 1.25), 3.0)
+        # Centred textures keep their centre, shifted ones vary.
+        phase = rng.uniform(-0.5, 0.5, 2)
+        centre = box[:2] + size * rng.uniform(0.4, 0.6, 2)
+        angle = look.angle + rng.uniform(-0.2, 0.2)
+        if look.texture == 'rings':
+            phase = phase * 0
+        return draw_texture(look.texture, width, height, tuple(centre),
+                            period, angle, tuple(phase))
+
+    def _photograph(self, canvas: np.ndarray,
+                    rng: np.random.Generator) -> np.ndarray:
+        """Uneven light, blur and sensor noise."""
+        height, width = canvas.shape[:2]
+        slope_x, slope_y = rng.uniform(-0.2, 0.2, 2)
+        level = rng.uniform(0.9, 1.1)
+        light = (level + slope_x * np.linspace(-1, 1, width)[None] +
+                 slope_y * np.linspace(-1, 1, height)[:, None])
+        canvas = canvas * light[..., None].astype(np.float32)
+        sigma = (self.blur * rng.uniform(0.6, 1.4) *
+                 np.sqrt(max(width, height) / 160))
+        if sigma > 0:
+            canvas = cv2.GaussianBlur(canvas, (0, 0), sigma)
+        canvas = canvas + np.float32(self.noise) * rng.standard_normal(
+            canvas.shape, dtype=np.float32)
+        return np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
