@@ -1,0 +1,64 @@
+"""Draw images for a data set in the VG-SGG format that has none."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmsgp.datasets.synthetic import Layout, LayoutRenderer, render_images
+from mmsgp.datasets.vg_files import load_json, require_key
+from mmsgp.datasets.vg_format import ANN_FILE, DICT_FILE, IMAGE_FILE
+from mmsgp.datasets.vg_reader import read_vg_annotations
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'data_root', help=f'folder of {ANN_FILE}, {DICT_FILE}, {IMAGE_FILE}')
+    parser.add_argument(
+        '--out-dir', help='folder of the images (default: DATA_ROOT/images)')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--workers', type=int, default=2, help='processes that render')
+    return parser.parse_args()
+
+
+def read_layouts(data_root: Path) -> tuple[list[Layout], int]:
+    """The layout of every image, and the number of classes.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        KeyError: If a file lacks a key.
+        ValueError: If the files contradict each other.
+    """
+    dict_file = str(data_root / DICT_FILE)
+    dicts = load_json(dict_file)
+    for key in ('label_to_idx', 'predicate_to_idx'):
+        require_key(dicts, key, dict_file)
+    num_classes = len(dicts['label_to_idx'])
+    annotations = read_vg_annotations(
+        str(data_root / ANN_FILE), str(data_root / IMAGE_FILE), num_classes,
+        len(dicts['predicate_to_idx']))
+    layouts = []
+    for index, image_id in enumerate(annotations.image_ids):
+        first, last = annotations.box_offsets[index:index + 2]
+        width, height = annotations.sizes[index]
+        layouts.append(
+            Layout(
+                int(image_id), int(width), int(height),
+                annotations.boxes[first:last], annotations.labels[first:last]))
+    return layouts, num_classes
+
+
+def main() -> None:
+    args = parse_args()
+    data_root = Path(args.data_root)
+    out_dir = Path(args.out_dir or data_root / 'images')
+    layouts, num_classes = read_layouts(data_root)
+    renderer = LayoutRenderer(num_classes, seed=args.seed)
+    rendered = render_images(renderer, layouts, out_dir, args.workers)
+    print(f'{out_dir}: {rendered} of {len(layouts)} images rendered, the '
+          'others were there')
+
+
+if __name__ == '__main__':
+    main()

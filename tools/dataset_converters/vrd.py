@@ -1,0 +1,301 @@
+"""Convert VRD annotations to the VG-SGG format and render their images.
+
+Without a file of test annotations, the last images by name are held out. An
+object is a distinct pair of category and box within an image. Images are
+rendered with their longer side at --max-size at most; boxes and sizes in the
+output are those of the rendered image, and image_data.json keeps the original
+file_name, original_width and original_height.
+"""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mmsgp.datasets.synthetic import Layout, LayoutRenderer, render_images
+from mmsgp.datasets.vg_files import load_json, require_key
+from mmsgp.datasets.vg_format import write_vg_sgg
+
+TRAIN_FILE = 'annotations_train.json'
+METADATA_FILE = 'image_metadata.json'
+
+
+class Image(NamedTuple):
+    """One converted image.
+
+    Args:
+        info (dict): An entry of image_data.json, and the split.
+        boxes (ndarray): (N, 4), ``x1, y1, x2, y2`` in rendered pixels.
+        labels (ndarray): (N,), 0-based.
+        relations (ndarray): (M, 3), subject, object and predicate 1..R.
+    """
+    info: dict
+    boxes: np.ndarray
+    labels: np.ndarray
+    relations: np.ndarray
+
+
+class Source:
+    """A file of annotations with the sizes of its images.
+
+    Args:
+        path (Path): The annotations: image name to list of relations.
+        metadata_path (Path): Image name to width and height.
+        num_classes (int): Number of object categories.
+        num_predicates (int): Number of predicates.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If a file is not a JSON object.
+    """
+
+    def __init__(self, path: Path, metadata_path: Path, num_classes: int,
+                 num_predicates: int) -> None:
+        self.path = path
+        self.metadata_path = metadata_path
+        self.annotations = load_json(str(path))
+        self.metadata = load_json(str(metadata_path))
+        for file, content in ((path, self.annotations),
+                              (metadata_path, self.metadata)):
+            if not isinstance(content, dict):
+                raise ValueError(f'{file} must map image names to their data')
+        self.num_classes = num_classes
+        self.num_predicates = num_predicates
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self.annotations)
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Width and height of an image in pixels.
+
+        Raises:
+            KeyError: If the metadata lacks the image or its size.
+            ValueError: If the size is not positive.
+        """
+        if name not in self.metadata:
+            raise KeyError(
+                f'{self.metadata_path} has no entry for the image {name} of '
+                f'{self.path}: add its width and height')
+        for key in ('width', 'height'):
+            require_key(self.metadata[name], key,
+                        f'{self.metadata_path}, image {name},')
+        width, height = (self.metadata[name][k] for k in ('width', 'height'))
+        if min(width, height) <= 0:
+            raise ValueError(f'{self.metadata_path}: image {name} has width '
+                             f'{width} and height {height}')
+        return width, height
+
+    def convert(self, name: str, image_id: int, split: str,
+                max_size: int) -> Image:
+        """Convert one image.
+
+        Raises:
+            KeyError: If a relation or the metadata lacks something.
+            ValueError: If a number is out of its range.
+        """
+        width, height = self.size(name)
+        objects: dict[tuple, int] = {}
+        relations = []
+        for relation in self.annotations[name]:
+            pair = []
+            for role in ('subject', 'object'):
+                require_key(relation, role, self._where(name))
+                key = self._object(name, relation[role])
+                pair.append(objects.setdefault(key, len(objects)))
+            require_key(relation, 'predicate', self._where(name))
+            predicate = relation['predicate']
+            self._check(name, 'predicate', predicate, self.num_predicates)
+            relations.append((*pair, predicate + 1))
+        scale = min(1.0, max_size / max(width, height))
+        new_size = [max(round(side * scale), 1) for side in (width, height)]
+        info = dict(
+            image_id=image_id,
+            width=new_size[0],
+            height=new_size[1],
+            split=split,
+            file_name=name,
+            original_width=width,
+            original_height=height)
+        corners = [_corners(box, width, height) for _, *box in objects]
+        factor = np.tile(np.array(new_size) / (width, height), 2)
+        return Image(
+            info=info,
+            boxes=np.array(corners, dtype=np.float64).reshape(-1, 4) * factor,
+            labels=np.array([key[0] for key in objects], dtype=np.int64),
+            relations=np.array(relations, dtype=np.int64).reshape(-1, 3))
+
+    def _object(self, name: str, entry: dict) -> tuple:
+        """``(category, ymin, ymax, xmin, xmax)``, checked."""
+        for key in ('category', 'bbox'):
+            require_key(entry, key, self._where(name))
+        self._check(name, 'category', entry['category'], self.num_classes)
+        bbox = entry['bbox']
+        if len(bbox) != 4 or not np.isfinite(bbox).all():
+            raise ValueError(f'{self._where(name)} has the bbox {bbox}, '
+                             'expected [ymin, ymax, xmin, xmax]')
+        return entry['category'], *bbox
+
+    def _check(self, name: str, what: str, value: int, count: int) -> None:
+        if not isinstance(value, int) or not 0 <= value < count:
+            raise ValueError(f'{self._where(name)} has the {what} {value}, '
+                             f'expected 0..{count - 1}')
+
+    def _where(self, name: str) -> str:
+        return f'{self.path}: image {name}'
+
+
+def _corners(bbox: list, width: int, height: int) -> tuple:
+    """``x1, y1, x2, y2`` within the image, a pixel wide and high at least."""
+    y1, y2, x1, x2 = bbox
+    corners = []
+    for low, high, side in ((x1, x2, width), (y1, y2, height)):
+        low, high = min(low, high), max(low, high)
+        low = min(max(low, 0), side - 1)
+        corners.append((low, max(min(high, side), low + 1)))
+    (x1, x2), (y1, y2) = corners
+    return x1, y1, x2, y2
+
+
+def convert_images(train: Source, test: Source | None, num_test: int,
+                   max_size: int) -> list[Image]:
+    """Convert all images, in name order, training before test.
+
+    Args:
+        train (Source): The annotations to train on.
+        test (Source, optional): The annotations to test on; without any, the
+            last ``num_test`` images of ``train`` are held out.
+        num_test (int): Number of images held out.
+        max_size (int): Longest side of a rendered image in pixels.
+
+    Raises:
+        KeyError: If something is missing.
+        ValueError: If a number is out of its range, or an image is in both
+            files.
+    """
+    if max_size < 1:
+        raise ValueError(f'--max-size must be positive, got {max_size}')
+    if test is not None:
+        both = sorted(set(train.names) & set(test.names))
+        if both:
+            raise ValueError(
+                f'{len(both)} images, e.g. {both[0]}, are in {train.path} and '
+                f'in {test.path}: a model must not be tested on images that '
+                'it was trained on')
+        entries = [(train, name, 'train') for name in train.names]
+        entries += [(test, name, 'test') for name in test.names]
+    else:
+        num_train = len(train.names) - num_test
+        if num_test < 0 or num_train < 1:
+            raise ValueError(f'{train.path} has {len(train.names)} images: '
+                             f'{num_test} cannot be held out')
+        entries = [(train, name, 'train' if i < num_train else 'test')
+                   for i, name in enumerate(train.names)]
+    return [
+        source.convert(name, image_id, split, max_size)
+        for image_id, (source, name, split) in enumerate(entries, 1)
+    ]
+
+
+def read_names(path: Path) -> list[str]:
+    """A list of class or predicate names.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it does not hold a list of distinct names.
+    """
+    names = load_json(str(path))
+    if not isinstance(names, list) or len(set(names)) != len(names):
+        raise ValueError(f'{path} must hold a list of distinct names')
+    return names
+
+
+def print_counts(images: list[Image]) -> None:
+    table = Table('split', title='VRD in the VG-SGG format')
+    headers = ('images', 'without relations', 'objects', 'relations')
+    for header in headers:
+        table.add_column(header, justify='right')
+    for title, splits in (('train', {'train'}), ('test', {'test'}),
+                          ('all', {'train', 'test'})):
+        chosen = [i for i in images if i.info['split'] in splits]
+        counts = (len(chosen), sum(not len(i.relations) for i in chosen),
+                  sum(len(i.boxes) for i in chosen),
+                  sum(len(i.relations) for i in chosen))
+        table.add_row(title, *(f'{count:,}' for count in counts))
+    Console().print(table)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'src_dir', help=f'folder of {TRAIN_FILE}, {METADATA_FILE}, '
+        'objects.json and predicates.json')
+    parser.add_argument('out_dir', help='folder to write to, e.g. data/vrd')
+    parser.add_argument(
+        '--num-test',
+        type=int,
+        default=800,
+        help='images held out for test, the last ones by name (default: 800)')
+    parser.add_argument(
+        '--test-annotations',
+        help='annotations of the test split; then nothing is held out')
+    parser.add_argument(
+        '--test-metadata',
+        help=f'sizes of their images (default: {METADATA_FILE} beside them, '
+        'else that of SRC_DIR)')
+    parser.add_argument(
+        '--no-images', action='store_true', help='write annotations only')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--max-size',
+        type=int,
+        default=592,
+        help='longest side of a rendered image in pixels (default: 592)')
+    parser.add_argument(
+        '--workers', type=int, default=2, help='processes that render')
+    return parser.parse_args()
+
+
+def _test_source(args: argparse.Namespace, *counts: int) -> Source | None:
+    if args.test_annotations is None:
+        return None
+    path = Path(args.test_annotations)
+    metadata = path.parent / METADATA_FILE
+    if args.test_metadata is not None:
+        metadata = Path(args.test_metadata)
+    elif not metadata.is_file():
+        metadata = Path(args.src_dir) / METADATA_FILE
+    return Source(path, metadata, *counts)
+
+
+def main() -> None:
+    args = parse_args()
+    src_dir, out_dir = Path(args.src_dir), Path(args.out_dir)
+    classes = read_names(src_dir / 'objects.json')
+    predicates = read_names(src_dir / 'predicates.json')
+    counts = len(classes), len(predicates)
+    train = Source(src_dir / TRAIN_FILE, src_dir / METADATA_FILE, *counts)
+    images = convert_images(train, _test_source(args, *counts), args.num_test,
+                            args.max_size)
+    if not args.no_images:
+        layouts = [
+            Layout(image.info['image_id'], image.info['width'],
+                   image.info['height'], image.boxes, image.labels)
+            for image in images
+        ]
+        renderer = LayoutRenderer(len(classes), seed=args.seed)
+        render_images(renderer, layouts, out_dir / 'images', args.workers)
+    write_vg_sgg(out_dir, [i.info for i in images], [i.boxes for i in images],
+                 [i.labels for i in images], [i.relations for i in images],
+                 classes, predicates)
+    print_counts(images)
+
+
+if __name__ == '__main__':
+    main()
