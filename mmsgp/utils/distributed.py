@@ -22,6 +22,8 @@ def setup_launcher(cfg: Config, launcher: str) -> None:
         return
     cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
     cfg.model_wrapper_cfg = dict(
-        type='MMDistributedDataParallel', broadcast_buffers=False)
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False)
     if launcher == 'pytorch':
         torch.distributed.init_process_group('gloo')

@@ -1,0 +1,227 @@
+"""Training and testing by the commands, from data to tables."""
+import csv
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmsgp.registry import MODELS
+from mmsgp.testing import make_vg_data
+
+ROOT = Path(__file__).parents[2]
+CONFIG = str(ROOT / 'configs' / 'motifnet_cce_scorer_minivg.py')
+TASKS = ('predcls', 'sgcls', 'sggen')
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """Ten training and five test images with MiniVG's numbers of classes."""
+    return make_vg_data(
+        tmp_path_factory.mktemp('data'),
+        num_train=10,
+        num_test=5,
+        num_classes=24,
+        num_predicates=18)
+
+
+@pytest.fixture(scope='module')
+def detector(tmp_path_factory):
+    """Weights of a detector that has learnt nothing."""
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(CONFIG).model.detector)
+    path = tmp_path_factory.mktemp('detector') / 'detector.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def options(data, detector):
+    """Settings that put the config on the small data set."""
+    settings = [
+        f'model.detector.init_cfg.checkpoint={detector}',
+        'train_dataloader.batch_size=3', 'train_cfg.max_epochs=2',
+        'model.detection.max_per_image=6', 'default_hooks.logger.interval=1'
+    ]
+    for split in ('train', 'val', 'test'):
+        loader = f'{split}_dataloader'
+        settings += [
+            f'{loader}.dataset.data_root={data.root}',
+            f'{loader}.dataset.num_val_images=3', f'{loader}.num_workers=0'
+        ]
+    return ['--cfg-options', *settings]
+
+
+def run(tool, *arguments):
+    """Run a tool in this process."""
+    path, argv = str(ROOT / 'tools' / f'{tool}.py'), sys.argv
+    sys.argv = [path, *map(str, arguments)]
+    try:
+        runpy.run_path(path, run_name='__main__')
+    finally:
+        sys.argv = argv
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory, options):
+    """Work directory of a run of two epochs."""
+    work_dir = tmp_path_factory.mktemp('trained')
+    run('train', CONFIG, '--work-dir', work_dir, *options)
+    return work_dir
+
+
+def weights(path):
+    return torch.load(path, weights_only=False)['state_dict']
+
+
+def assert_same_weights(first, second):
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_the_checkpoint_holds_detector_priors_and_names(
+        trained, detector, data):
+    checkpoint = torch.load(trained / 'epoch_2.pth', weights_only=False)
+    state = checkpoint['state_dict']
+    for name, value in weights(detector).items():
+        assert torch.equal(state[f'detector.{name}'], value)
+    assert state['has_priors']
+    assert state['relation_head.frequency_prior.table'].any()
+    meta = checkpoint['meta']['dataset_meta']
+    assert meta['classes'] == data.classes
+    assert meta['predicates'] == data.predicates
+    assert list(trained.glob('best_sgcls_mR@100_epoch_*.pth'))
+
+
+def test_a_resumed_run_ends_where_the_uninterrupted_one_does(
+        tmp_path, trained, options):
+    run('train', CONFIG, '--work-dir', tmp_path, *options,
+        'train_cfg.max_epochs=1')
+    run('train', CONFIG, '--work-dir', tmp_path, '--resume', *options)
+    assert_same_weights(
+        weights(tmp_path / 'epoch_2.pth'), weights(trained / 'epoch_2.pth'))
+
+
+def test_the_same_seed_gives_the_same_run_with_workers_too(
+        tmp_path, options):
+    runs = [tmp_path / name for name in ('first', 'second')]
+    for work_dir in runs:
+        run('train', CONFIG, '--work-dir', work_dir, *options,
+            'train_dataloader.num_workers=1', 'train_cfg.max_epochs=1')
+    assert_same_weights(*(weights(w / 'epoch_1.pth') for w in runs))
+
+
+@pytest.fixture(scope='module')
+def tested(tmp_path_factory, trained, options):
+    """Work directory of a test of all tasks."""
+    work_dir = tmp_path_factory.mktemp('tested')
+    run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', work_dir,
+        *options)
+    return work_dir
+
+
+def test_results_are_written_for_each_task(tested, data):
+    metrics = json.loads((tested / 'metrics.json').read_text())
+    for task in TASKS:
+        for metric in ('R', 'mR'):
+            values = [metrics[f'{task}/{metric}@{k}']
+                      for k in (20, 50, 100, 'all')]
+            assert values == sorted(values)
+            assert 0 <= values[0] <= values[-1] <= 100
+        with (tested / f'per_class_recall_{task}.csv').open() as file:
+            rows = list(csv.DictReader(file))
+        counts = [int(row['train_count']) for row in rows]
+        assert counts == sorted(counts, reverse=True)
+        assert {row['predicate'] for row in rows} == set(data.predicates)
+
+
+def test_a_task_alone_gives_the_same_figures(
+        tmp_path, tested, trained, options):
+    run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', tmp_path,
+        '--tasks', 'sgcls', *options)
+    all_tasks = json.loads((tested / 'metrics.json').read_text())
+    alone = json.loads((tmp_path / 'metrics.json').read_text())
+    assert not any(key.startswith('predcls/') for key in alone)
+    for key, value in alone.items():
+        if key.startswith('sgcls/'):
+            assert value == all_tasks[key]
+
+
+def test_two_runs_are_compared(tested, capsys):
+    run('analysis_tools/compare', tested, tested, '--names', 'one', 'two')
+    printed = capsys.readouterr().out
+    assert 'predcls (%)' in printed and 'mR@100' in printed
+    assert '+0.00' in printed
+
+
+def test_predictions_are_drawn(tmp_path, trained, options):
+    run('misc/draw_predictions', CONFIG, trained / 'epoch_2.pth', '--out-dir',
+        tmp_path, '--images', 0, 1, *options)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        'scene_0.png', 'scene_1.png']
+
+
+def launch(script, *arguments):
+    """Run a launcher's script with two processes."""
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT),
+                   'OMP_NUM_THREADS': '1',
+                   'PATH': f'{Path(sys.executable).parent}:'
+                           f'{os.environ["PATH"]}'}
+    result = subprocess.run(
+        ['bash', str(ROOT / 'tools' / script), CONFIG, *map(str, arguments)],
+        env=environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+
+
+def test_two_processes_train_and_test_like_one(
+        tmp_path, tested, trained, options):
+    launch('dist_train.sh', 2, '--work-dir', tmp_path / 'train', *options,
+           'train_cfg.max_epochs=1')
+    assert (tmp_path / 'train' / 'epoch_1.pth').is_file()
+    launch('dist_test.sh', trained / 'epoch_2.pth', 2, '--work-dir',
+           tmp_path / 'test', *options)
+    for name in ('metrics.json', 'per_class_recall_predcls.csv',
+                 'per_class_recall_sgcls.csv', 'per_class_recall_sggen.csv'):
+        assert (tmp_path / 'test' / name).read_bytes() == (
+            tested / name).read_bytes()
+
+
+def test_a_loss_that_is_not_a_number_stops_and_names_the_images(
+        tmp_path, options):
+    with pytest.raises(FloatingPointError, match=r'images/\d+.jpg'):
+        run('train', CONFIG, '--work-dir', tmp_path, *options,
+            'model.relation_head.loss_relation.loss_weight=nan')
+
+
+def test_a_missing_detector_is_trained_first(tmp_path, data, options):
+    config = tmp_path / 'detector_config.py'
+    datasets = ''.join(
+        f'{split}_dataloader = dict(num_workers=0, dataset=dict('
+        f'data_root={str(data.root)!r}, num_val_images=3))\n'
+        for split in ('train', 'val', 'test'))
+    base = ROOT / 'configs' / 'faster_rcnn_vgg16_minivg.py'
+    config.write_text(f'_base_ = {str(base)!r}\ntrain_cfg = dict('
+                      f'max_epochs=1)\n{datasets}')
+    weights_file = tmp_path / 'detector' / 'detector.pth'
+    run('train', CONFIG, '--work-dir', tmp_path / 'relation', *options,
+        'train_cfg.max_epochs=1', f'detector_config={config}',
+        f'model.detector.init_cfg.checkpoint={weights_file}')
+    published = weights(weights_file)
+    assert_same_weights(published,
+                        weights(weights_file.parent / 'epoch_1.pth'))
+    state = weights(tmp_path / 'relation' / 'epoch_1.pth')
+    for name, value in published.items():
+        assert torch.equal(state[f'detector.{name}'], value)
+
+
+def test_missing_weights_and_config_are_named(tmp_path, options):
+    with pytest.raises(FileNotFoundError, match='none.pth.*nothing.py'):
+        run('train', CONFIG, '--work-dir', tmp_path, *options,
+            'detector_config=nothing.py',
+            f'model.detector.init_cfg.checkpoint={tmp_path}/none.pth')
