@@ -24,12 +24,13 @@ from .minivg_annotator import annotate
 from .minivg_rules import find_relations
 from .minivg_scenes import make_scene
 from .minivg_tables import CLASSES, PREDICATES
+from .renderer import VERSION as RENDERER_VERSION
 from .renderer import LayoutRenderer
 from .scene import SIDE
 
 #: Says which generation a folder holds.
 MARKER = 'minivg.json'
-#: Raised when the same seed would give other data.
+#: Raised when the same seed would give other scenes or annotations.
 VERSION = 1
 _TRAIN, _TEST = 1, 2
 
@@ -82,7 +83,11 @@ def generate_minivg(out_dir: str | os.PathLike,
             'must be positive')
     out_dir = Path(out_dir)
     options = dict(
-        version=VERSION, seed=seed, opencv=cv2.__version__, **counts)
+        version=VERSION,
+        renderer=RENDERER_VERSION,
+        seed=seed,
+        opencv=cv2.__version__,
+        **counts)
     if _is_generated(out_dir, options):
         return False
     splits = ['train'] * (num_val + num_train) + ['test'] * num_test

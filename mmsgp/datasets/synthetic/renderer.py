@@ -18,6 +18,8 @@ from .appearance import ClassAppearance, class_appearance, instance_colors
 from .shapes import draw_mask
 from .textures import TEXTURES, draw_texture
 
+#: Raised when the same seed would give other pixels.
+VERSION = 2
 #: Silhouettes of the clutter, all of which some class has too.
 _CLUTTER_SHAPES = ('ellipse', 'rounded', 'triangle', 'diamond', 'star')
 
@@ -68,8 +70,9 @@ class LayoutRenderer:
         self.blur = blur
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(appearances={self.appearances}, '
-                f'seed={self.seed}, clutter={self.clutter}, '
+        # Tells whether rendered images are still what would be rendered.
+        return (f'{type(self).__name__}(version={VERSION}, '
+                f'appearances={self.appearances}, seed={self.seed}, clutter={self.clutter}, '
                 f'noise={self.noise}, blur={self.blur})')
 
     def render(self,
@@ -149,7 +152,10 @@ class LayoutRenderer:
         """A dark rim, then the object: (H, W, 3) is painted in place."""
         rim = max(canvas.shape[:2]) / 160
         if min(box[2] - box[0], box[3] - box[1]) > 6 * rim:
-            self._paint(canvas, box, look, rng, opacity=0.6, shade=0.35)
+            window, inner = _clip(canvas, box)
+            if window.size:
+                mask = draw_mask(look.shape, inner, *window.shape[1::-1])
+                window *= 1 - np.float32(0.55) * mask[..., None]
             box = box + rim * np.array([1, 1, -1, -1])
         self._paint(canvas, box, look, rng)
 
@@ -158,23 +164,19 @@ class LayoutRenderer:
                box: np.ndarray,
                look: ClassAppearance,
                rng: np.random.Generator,
-               opacity: float = 1.0,
-               shade: float = 1.0) -> None:
+               opacity: float = 1.0) -> None:
         """Blend one silhouette into the canvas, in place."""
-        height, width = canvas.shape[:2]
-        x1, y1 = np.maximum(np.floor(box[:2]), 0).astype(int)
-        x2, y2 = np.minimum(np.ceil(box[2:]), (width, height)).astype(int)
-        if x1 >= x2 or y1 >= y2:
+        crop, inner = _clip(canvas, box)
+        if not crop.size:
             return
-        crop = canvas[y1:y2, x1:x2]
-        inner = box - (x1, y1, x1, y1)
-        mask = draw_mask(look.shape, inner, x2 - x1, y2 - y1)
+        height, width = crop.shape[:2]
+        mask = draw_mask(look.shape, inner, width, height)
         mask *= np.float32(opacity)
-        texture = self._texture(inner, look, rng, x2 - x1, y2 - y1)
-        first, second = instance_colors(look, rng) * np.float32(shade)
+        texture = self._texture(inner, look, rng, width, height)
+        first, second = instance_colors(look, rng)
         color = second + texture[..., None] * (first - second)
         # The upper part of a thing is lighter than its lower part.
-        light = np.linspace(1.12, 0.88, y2 - y1, dtype=np.float32)
+        light = np.linspace(1.12, 0.88, height, dtype=np.float32)
         color *= light[:, None, None]
         crop += mask[..., None] * (color - crop)
 
@@ -209,3 +211,13 @@ class LayoutRenderer:
         canvas = canvas + np.float32(self.noise) * rng.standard_normal(
             canvas.shape, dtype=np.float32)
         return np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
+
+
+def _clip(canvas: np.ndarray,
+          box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of the canvas around a box, a view, and the box within it."""
+    height, width = canvas.shape[:2]
+    x1, y1 = np.maximum(np.floor(box[:2]), 0).astype(int)
+    x2, y2 = np.minimum(np.ceil(box[2:]), (width, height)).astype(int)
+    x2, y2 = max(x1, x2), max(y1, y2)
+    return canvas[y1:y2, x1:x2], box - (x1, y1, x1, y1)
