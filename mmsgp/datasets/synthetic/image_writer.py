@@ -68,7 +68,7 @@ def render_images(renderer: LayoutRenderer,
         missing[i:i + _CHUNK] for i in range(0, len(missing), _CHUNK)
     ]
     render = partial(_render_chunk, renderer, image_dir)
-    if num_workers == 1:
+    if chunks and num_workers == 1:
         track_progress(render, chunks)
     elif chunks:
         # OpenMP threads of every worker would fight for the cores.

@@ -72,8 +72,8 @@ class LayoutRenderer:
     def __repr__(self) -> str:
         # Tells whether rendered images are still what would be rendered.
         return (f'{type(self).__name__}(version={VERSION}, '
-                f'appearances={self.appearances}, seed={self.seed}, clutter={self.clutter}, '
-                f'noise={self.noise}, blur={self.blur})')
+                f'appearances={self.appearances}, seed={self.seed}, '
+                f'clutter={self.clutter}, noise={self.noise}, blur={self.blur})')
 
     def render(self,
                image_id: int,
