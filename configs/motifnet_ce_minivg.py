@@ -14,3 +14,7 @@ model = dict(
             checkpoint='work_dirs/faster_rcnn_vgg16_minivg/detector.pth'),
         roi_head=dict(bbox_head=dict(num_classes=24))),
     relation_head=dict(num_classes=24, num_predicates=18))
+
+train_cfg = dict(max_epochs=6)
+optim_wrapper = dict(optimizer=dict(lr=0.02))
+auto_scale_lr = dict(base_batch_size=8)

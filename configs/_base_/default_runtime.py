@@ -25,7 +25,7 @@ env_cfg = dict(
 randomness = dict(seed=42, deterministic=False)
 
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='mmdet.DetLocalVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='SceneGraphVisualizer', vis_backends=vis_backends)
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 
 log_level = 'INFO'

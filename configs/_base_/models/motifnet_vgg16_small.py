@@ -30,4 +30,5 @@ model = dict(
                 out_channels=256,
                 dropout=0.1,
                 final_activation=False)),
+        pair_sampler=dict(type='PairSampler', num=32),
         loss_relation=dict(type='mmdet.CrossEntropyLoss')))
