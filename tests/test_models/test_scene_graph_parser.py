@@ -39,6 +39,10 @@ def test_trainable_parameters_at_vg150_are_the_published_ones(
 def parser():
     model = small_parser(scorer=SCORER).eval()
     model.tasks = TASKS
+    # As initialised all its scores nearly tie, and rounding would decide.
+    with torch.no_grad():
+        model.detector.rpn_head.rpn_cls.weight *= 30
+        model.detector.roi_head.bbox_head.fc_cls.weight *= 30
     # A detector that has learnt nothing finds its boxes everywhere.
     model.detection = dict(model.detection, max_per_image=8)
     return model
@@ -70,16 +74,17 @@ def test_relation_head_starts_from_the_detectors_fc_layers():
 def assert_same_graphs(first, second):
     assert torch.equal(first.objects.labels, second.objects.labels)
     torch.testing.assert_close(first.objects.bboxes, second.objects.bboxes,
-                               rtol=1e-4, atol=1e-3)
+                               rtol=1e-4, atol=1e-2)
     # Scores of random weights nearly tie: compare pair by pair, not by rank.
     tables = []
     for graph in (first, second):
-        table = torch.zeros(graph.num_objects, graph.num_objects, 5)
+        size = graph.num_objects
+        table = torch.zeros(size, size, 5)
         table[tuple(graph.relations.pairs.T)] = graph.relations.distribution
-        scores = torch.zeros(graph.num_objects, graph.num_objects)
+        scores = torch.zeros(size, size)
         scores[tuple(graph.relations.pairs.T)] = graph.relations.scores
         tables.append((table, scores))
-    torch.testing.assert_close(tables[0], tables[1], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(tables[0], tables[1], rtol=1e-3, atol=1e-4)
 
 
 def test_a_batch_equals_its_images_one_by_one(parser):
@@ -145,9 +150,20 @@ def test_without_scorer_relations_rank_by_the_product_of_probabilities():
 
 
 def test_sggen_relates_overlapping_boxes_only(parser):
-    sample, = parser.predict(torch.randn(1, 3, 96, 96), random_samples([2]))
+    sample, = parser.predict(torch.randn(1, 3, 96, 96),
+                             random_samples([2]))
     graph = sample.pred_scene_graphs['sggen']
     assert graph.num_objects == 8
+    related = {tuple(pair) for pair in graph.relations.pairs.tolist()}
+    boxes = graph.objects.bboxes
+    for i in range(8):
+        for j in range(8):
+            # Candidates are chosen by the box of the detector's class, which
+            # a relabelled object may leave for that of its new class.
+            assert ((i, j) in related) == ((j, i) in related)
+            assert (i, i) not in related
+    assert len(related) == graph.num_relations
+    assert boxes.min() >= 0 and boxes.max() <= 96
 
 
 @pytest.mark.parametrize('sizes', [[0, 0], [1, 1], [0, 3], [2, 1]])

@@ -9,7 +9,7 @@ train_pipeline = [
     # A box outside its image would be clipped to one without an area.
     dict(
         type='Resize',
-        scale=(256, 256),
+        scale=(192, 192),
         keep_ratio=True,
         clip_object_border=False),
     dict(type='RandomFlip', prob=0.5),
@@ -17,7 +17,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImage', backend_args=backend_args),
-    dict(type='Resize', scale=(256, 256), keep_ratio=True),
+    dict(type='Resize', scale=(192, 192), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='PackDetInputs',
@@ -28,7 +28,7 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=8,
-    num_workers=2,
+    num_workers=1,
     # workers start anew each epoch, for resumed runs to draw the same numbers
     persistent_workers=False,
     worker_init_fn=dict(type='seed_worker'),
@@ -44,7 +44,7 @@ train_dataloader = dict(
         backend_args=backend_args))
 val_dataloader = dict(
     batch_size=1,
-    num_workers=2,
+    num_workers=1,
     persistent_workers=False,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
@@ -60,7 +60,7 @@ val_dataloader = dict(
         backend_args=backend_args))
 test_dataloader = dict(
     batch_size=1,
-    num_workers=2,
+    num_workers=1,
     persistent_workers=False,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),

@@ -10,7 +10,7 @@ train_pipeline = [
     # A box outside its image would be clipped to one without an area.
     dict(
         type='Resize',
-        scale=(256, 256),
+        scale=(192, 192),
         keep_ratio=True,
         clip_object_border=False),
     dict(type='SceneGraphRandomFlip', prob=0.5),
@@ -19,7 +19,7 @@ train_pipeline = [
 # Ground truth is loaded after Resize: it stays in pixels of the original image.
 test_pipeline = [
     dict(type='LoadImage', backend_args=backend_args),
-    dict(type='Resize', scale=(256, 256), keep_ratio=True),
+    dict(type='Resize', scale=(192, 192), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='LoadRelations'),
     dict(type='PackSceneGraphInputs')
@@ -27,7 +27,7 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=8,
-    num_workers=2,
+    num_workers=1,
     # workers start anew each epoch, for resumed runs to draw the same numbers
     persistent_workers=False,
     worker_init_fn=dict(type='seed_worker'),
@@ -43,7 +43,7 @@ train_dataloader = dict(
         backend_args=backend_args))
 val_dataloader = dict(
     batch_size=1,
-    num_workers=2,
+    num_workers=1,
     persistent_workers=False,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
@@ -59,7 +59,7 @@ val_dataloader = dict(
         backend_args=backend_args))
 test_dataloader = dict(
     batch_size=1,
-    num_workers=2,
+    num_workers=1,
     persistent_workers=False,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
