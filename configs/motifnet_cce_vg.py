@@ -1,5 +1,6 @@
+# The weight is that of the authors' code.
 _base_ = './motifnet_ce_vg.py'
 
 model = dict(
     relation_head=dict(
-        loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=1.0)))
+        loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=100.0)))

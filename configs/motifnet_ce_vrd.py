@@ -14,3 +14,7 @@ model = dict(
             checkpoint='work_dirs/faster_rcnn_vgg16_vrd/detector.pth'),
         roi_head=dict(bbox_head=dict(num_classes=100))),
     relation_head=dict(num_classes=100, num_predicates=70))
+
+train_cfg = dict(max_epochs=4)
+optim_wrapper = dict(optimizer=dict(lr=0.02))
+auto_scale_lr = dict(base_batch_size=8)

@@ -5,6 +5,7 @@ already is skipped. Outputs lie in work_dirs/, pictures in work_dirs/demo/.
 """
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -37,29 +38,46 @@ STEP = re.compile(r'Epoch\((\w+)\)\s+(?:\[(\d+)\])?\[\s*(\d+)/(\d+)\]')
 TAIL_LINES = 30
 
 @dataclass
+class Run:
+    """A command of the demo.
+
+    Attributes:
+        command: Arguments of Python.
+        log: The file of its output.
+        epochs: Number of epochs if it trains.
+    """
+    command: list[str]
+    log: Path
+    epochs: int = 1
+
+    def fraction(self) -> float:
+        """How far the command is, by its log."""
+        steps = [step for step in STEP.findall(self.log.read_text())
+                 if step[0] != 'val']
+        if not steps:
+            return 0.0
+        _, epoch, done, total = steps[-1]
+        return (int(epoch or 1) - 1 + int(done) / int(total)) / self.epochs
+
+
+@dataclass
 class Stage:
-    """Commands of the demo that lead to a file.
+    """Commands of the demo that run side by side.
 
     Attributes:
         title: What they do.
-        commands: Arguments of Python, a list each; the first is the long one.
-        result: The file that is there once they are done.
-        weight: Their share of the demo's time, for the time left.
-        epochs: Number of epochs if the first trains.
+        runs: The commands; the cores are shared among them.
+        results: Files that are there once they are done.
+        weight: The stage's share of the demo's time, for the time left.
     """
     title: str
-    commands: list[list[str]]
-    result: Path
+    runs: list[Run]
+    results: list[Path]
     weight: float
-    epochs: int = 1
 
-    def fraction(self, line: str) -> float | None:
-        """How far the first command is, from a line of its log."""
-        match = STEP.search(line)
-        if match is None or match[1] == 'val':
-            return None
-        step = int(match[3]) / int(match[4])
-        return (int(match[2] or 1) - 1 + step) / self.epochs
+    @property
+    def done(self) -> bool:
+        return all(result.is_file() for result in self.results)
 
 
 def config_path(name: str) -> str:
@@ -70,102 +88,119 @@ def tool(name: str) -> str:
     return str(REPOSITORY / 'tools' / f'{name}.py')
 
 
-def training(title: str, config: str, weight: float) -> Stage:
-    """Training of a config into its work directory; it can be resumed."""
-    work_dir = WORK_DIRS / config
+def train(config: str) -> tuple[Run, Path]:
+    """Training of a config, resumed if it was cut off, and its result."""
     epochs = Config.fromfile(config_path(config)).train_cfg.max_epochs
     command = [
         tool('train'), config_path(config), '--work-dir',
-        str(work_dir), '--resume'
+        str(WORK_DIRS / config), '--resume'
     ]
-    return Stage(title, [command], work_dir / f'epoch_{epochs}.pth', weight,
-                 epochs)
+    return (Run(command, OUT_DIR / f'train_{config}.log', epochs),
+            WORK_DIRS / config / f'epoch_{epochs}.pth')
+
+
+def test(config: str, checkpoint: Path) -> tuple[Run, Path]:
+    """Test of a checkpoint on all tasks, and its result."""
+    work_dir = WORK_DIRS / config
+    command = [
+        tool('test'), config_path(config), str(checkpoint), '--work-dir',
+        str(work_dir)
+    ]
+    return (Run(command, OUT_DIR / f'test_{config}.log'),
+            work_dir / 'metrics.json')
 
 
 def make_stages() -> list[Stage]:
     """The stages in their order."""
-    data = Stage('generating MiniVG',
-                 [[tool('dataset_converters/minivg'), 'data/minivg']],
-                 Path('data/minivg/image_data.json'), 0.05)
-    detector = training('pre-training the detector', DETECTOR, 0.35)
+    detector, detector_checkpoint = train(DETECTOR)
     weights = WORK_DIRS / DETECTOR / 'detector.pth'
-    detector.commands.append([
-        tool('model_converters/publish_model'),
-        str(detector.result), str(weights)
-    ])
-    detector.result = weights
-    stages = [data, detector]
-    for name, config in MODELS.items():
-        trained = training(f'training MotifNet with {name}', config, 0.2)
-        work_dir = trained.result.parent
-        test = [
-            tool('test'), config_path(config), str(trained.result),
-            '--work-dir', str(work_dir)
-        ]
-        stages += [
-            trained,
-            Stage(f'testing MotifNet with {name}', [test],
-                  work_dir / 'metrics.json', 0.08)
-        ]
-    draw = [
-        tool('misc/draw_predictions'), config_path(config),
-        str(trained.result), '--out-dir', str(OUT_DIR)
+    trained = [train(config) for config in MODELS.values()]
+    tested = [
+        test(config, checkpoint)
+        for config, (_, checkpoint) in zip(MODELS.values(), trained)
     ]
-    stages.append(
-        Stage('drawing parsed test scenes', [draw], OUT_DIR / 'scene_5.png',
-              0.02))
-    return stages
+    drawn = [
+        tool('misc/draw_predictions'), config_path(MODELS['CCE + Scorer']),
+        str(trained[-1][1]), '--out-dir', str(OUT_DIR)
+    ]
+    return [
+        Stage('generating MiniVG', [
+            Run([tool('dataset_converters/minivg'), 'data/minivg'],
+                OUT_DIR / 'minivg.log')
+        ], [Path('data/minivg/minivg.json')], 0.05),
+        Stage('pre-training the detector', [detector], [detector_checkpoint],
+              0.36),
+        Stage('publishing the detector', [
+            Run([
+                tool('model_converters/publish_model'),
+                str(detector_checkpoint), str(weights)
+            ], OUT_DIR / 'publish.log')
+        ], [weights], 0.01),
+        Stage('training MotifNet with cross-entropy, and with CCE + Scorer',
+              *map(list, zip(*trained)), 0.45),
+        Stage('testing both', *map(list, zip(*tested)), 0.11),
+        Stage('drawing parsed test scenes',
+              [Run(drawn, OUT_DIR / 'draw.log')], [OUT_DIR / 'scene_5.png'],
+              0.02),
+    ]
 
 
-def run(stage: Stage, log_file: Path, update: Callable[[float], None]) -> None:
-    """Run a stage, its output to a file, its progress to ``update``."""
-    with log_file.open('w') as log:
-        for command in stage.commands:
-            process = subprocess.Popen([sys.executable, *command],
-                                       stdout=subprocess.PIPE,
-                                       stderr=subprocess.STDOUT,
-                                       text=True)
-            for line in process.stdout:
-                log.write(line)
-                log.flush()
-                fraction = stage.fraction(line)
-                if fraction is not None:
-                    update(fraction)
-            if process.wait() != 0:
-                tail = log_file.read_text().splitlines()[-TAIL_LINES:]
-                sys.exit('\n'.join(tail) + f'\n\n{stage.title} failed; its '
-                         f'whole output lies in {log_file}. `make demo` goes '
-                         'on from here')
+def run(stage: Stage, update: Callable[[float], None]) -> None:
+    """Run a stage, its output to files, its progress to ``update``.
+
+    Raises:
+        SystemExit: If a command fails, with the end of its output.
+    """
+    threads = max(1, (os.cpu_count() or 1) // len(stage.runs))
+    environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)}
+    processes = []
+    for job in stage.runs:
+        with job.log.open('w') as log:
+            processes.append(
+                subprocess.Popen([sys.executable, *job.command],
+                                 stdout=log,
+                                 stderr=subprocess.STDOUT,
+                                 env=environment))
+    try:
+        while any(process.poll() is None for process in processes):
+            time.sleep(0.5)
+            update(min(job.fraction() for job in stage.runs))
+    finally:
+        for process in processes:
+            process.terminate()
+    for process, job in zip(processes, stage.runs):
+        if process.wait() != 0:
+            tail = job.log.read_text().splitlines()[-TAIL_LINES:]
+            sys.exit('\n'.join(tail) + f'\n\n{stage.title}: failed. The whole '
+                     f'output lies in {job.log}; `make demo` goes on from here')
 
 
 def run_stages(stages: list[Stage], console: Console) -> None:
     """Run what has no result yet, with one bar and the time left."""
     OUT_DIR.mkdir(parents=True, exist_ok=True)
-    pending = [stage for stage in stages if not stage.result.is_file()]
+    pending = [stage for stage in stages if not stage.done]
     for stage in stages:
-        if stage not in pending:
-            console.print(f'{stage.title}: done before ({stage.result})')
+        if stage.done:
+            console.print(f'done before: {stage.title}')
     columns = (TextColumn('{task.description}'), BarColumn(bar_width=20),
                TaskProgressColumn(), TimeElapsedColumn(), TextColumn('left:'),
                TimeRemainingColumn())
     with Progress(
             *columns, console=console,
             speed_estimate_period=300) as progress:
-        bar = progress.add_task(
-            '', total=sum(stage.weight for stage in pending))
-        done = 0.0
+        bar = progress.add_task('', total=sum(s.weight for s in pending))
+        before = 0.0
         for number, stage in enumerate(pending, 1):
-            title = f'[{number}/{len(pending)}] {stage.title}'
+            title = f'{number}/{len(pending)} {stage.title}'
             progress.update(bar, description=title)
-            log_file = OUT_DIR / f'{stage.title.replace(" ", "_")}.log'
             start = time.monotonic()
             run(
-                stage, log_file, lambda fraction, done=done, stage=stage:
-                progress.update(bar, completed=done + fraction * stage.weight))
-            done += stage.weight
-            progress.update(bar, completed=done)
+                stage, lambda fraction, before=before, stage=stage: progress.
+                update(bar, completed=before + fraction * stage.weight))
+            before += stage.weight
+            progress.update(bar, completed=before)
             progress.console.print(
-                f'{title}: {time.monotonic() - start:.0f} s', markup=False)
+                f'{title}: {time.monotonic() - start:.0f} s')
 
 
 def main() -> None:
