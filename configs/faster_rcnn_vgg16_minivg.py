@@ -7,15 +7,10 @@ _base_ = [
 
 model = dict(roi_head=dict(bbox_head=dict(num_classes=24)))
 
-train_cfg = dict(max_epochs=3)
+train_cfg = dict(max_epochs=4)
 optim_wrapper = dict(optimizer=dict(lr=0.02))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=False,
-        begin=100,
-        end=750,
-        eta_min=2e-4)
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=200),
+    dict(type='MultiStepLR', milestones=[3], gamma=0.1)
 ]
 auto_scale_lr = dict(base_batch_size=8)

@@ -15,6 +15,6 @@ model = dict(
         roi_head=dict(bbox_head=dict(num_classes=24))),
     relation_head=dict(num_classes=24, num_predicates=18))
 
-train_cfg = dict(max_epochs=6)
+train_cfg = dict(max_epochs=4)
 optim_wrapper = dict(optimizer=dict(lr=0.02))
 auto_scale_lr = dict(base_batch_size=8)

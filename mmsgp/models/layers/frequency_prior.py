@@ -13,7 +13,7 @@ class FrequencyPrior(nn.Module):
     """A trainable table of predicate logits for each pair of classes.
 
     ``table[s, o] = log(count(s, o, p) / sum_p count(s, o, p) + 1e-3)``, with
-    the counts of the training set (Neural Motifs, Sec. 4.4). It is zero until
+    the counts of the training set. It is zero until
     :meth:`fill` is called when training starts; afterwards it travels in the
     checkpoint.
 

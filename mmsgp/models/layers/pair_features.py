@@ -20,8 +20,8 @@ from .normalization import BatchNorm2d
 class PairFeatures(BaseModule):
     """Union box features plus an encoding of the two boxes as masks.
 
-    ``fc_head(RoIAlign(union box) + conv(masks - 0.5))`` (Neural Motifs,
-    Sec. 4.3). The union box of (i, j) and (j, i) is pooled once.
+    ``fc_head(RoIAlign(union box) + conv(masks - 0.5))`` (reference
+    implementation of Neural Motifs). The union box of (i, j) and (j, i) is pooled once.
 
     Args:
         roi_extractor (dict): Config of the RoI extractor of union boxes.

@@ -21,8 +21,8 @@ def cce_loss(logits: Tensor, labels: Tensor, margin: float = 0.0) -> Tensor:
         c = \arg\max_{j \ne 0, j \ne y} p_j
 
     The hardest negative ``c`` ignores *unknown* and the true class and is not
-    differentiated; gradients flow through both terms (Huang et al., 2020,
-    Sec. 3.2).
+    differentiated; gradients flow through both terms (Huang et al.,
+    2020).
 
     Args:
         logits (Tensor): (P, R+1), with R >= 2.

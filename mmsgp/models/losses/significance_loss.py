@@ -38,7 +38,7 @@ class _SignificanceLoss(nn.Module):
 
 @MODELS.register_module()
 class SignificanceBCELoss(_SignificanceLoss):
-    """Binary cross-entropy of the sigmoid (Huang et al., 2020, Eq. 6)."""
+    """Binary cross-entropy of the sigmoid (Huang et al., 2020)."""
 
     def compare(self, logits: Tensor, targets: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(logits, targets)

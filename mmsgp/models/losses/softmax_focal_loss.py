@@ -17,7 +17,7 @@ def softmax_focal_loss(logits: Tensor,
     """Focal loss ``-(1 - p_y) ** gamma * log(p_y)`` of each relation.
 
     ``p`` is the softmax, in contrast to the sigmoid focal loss of detection
-    (Lin et al., 2017, Eq. 4); the weight follows p and is differentiated.
+    (Lin et al., 2017); the weight follows p and is differentiated.
 
     Args:
         logits (Tensor): (P, R+1).

@@ -72,7 +72,7 @@ class RelationFC(nn.Module):
 
 @MODELS.register_module()
 class Scorer(BaseModule):
-    """Scores the significance of relations (Huang et al., 2020, Sec. 3.3).
+    """Scores the significance of relations (Huang et al., 2020).
 
     ``H = [ReLU(FC(feature)) + ReLU(FC(distribution)), image feature]``, then
     self-attention among the relations of an image, then FC_1.
