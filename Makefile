@@ -27,6 +27,8 @@ check_ops = $(BIN)/python -c 'from mmsgp.utils import check_mmcv_ops; check_mmcv
 
 .PHONY: help install demo test lint rebuild-mmcv clean distclean
 .DELETE_ON_ERROR:
+# Steps share one environment, in which one pip at a time may work.
+.NOTPARALLEL:
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -39,7 +41,7 @@ install: $(OPENMMLAB_STEP) $(PROJECT_STEP)  ## Install everything into .venv.
 	@echo 'MMSGP is installed in $(VENV)'
 
 demo: install  ## Install, then make a small data set, train, test and draw.
-	$(BIN)/python tools/misc/demo.py $(DEMO_ARGS)
+	$(BIN)/python tools/misc/demo.py
 
 test: install $(TESTS_STEP) lint  ## Install, then check the style and run the tests.
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

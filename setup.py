@@ -33,7 +33,7 @@ if __name__ == '__main__':
         name='mmsgp',
         version=read_version(),
         description='Scene graph parsing toolbox for the OpenMMLab world',
-        long_description=(ROOT / 'README.md').read_text(),
+        long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
         long_description_content_type='text/markdown',
         author='MMSGP authors',
         license='Apache-2.0',

@@ -1,4 +1,4 @@
-# The weight is that of the authors' code.
+# The weight of the authors' code (there for LinkNet).
 _base_ = './motifnet_ce_vg.py'
 
 model = dict(

@@ -83,9 +83,12 @@ def ensure_detector(cfg: Config) -> None:
     process trains it, in a process of its own and into the folder of that
     file; the other processes wait.
     """
-    if 'detector_config' not in cfg:
+    init_cfg = cfg.model.get('detector', {}).get('init_cfg')
+    if 'detector_config' not in cfg or not init_cfg:
         return
-    target = Path(cfg.model.detector.init_cfg.checkpoint)
+    if '://' in init_cfg.checkpoint:  # loaded by URL
+        return
+    target = Path(init_cfg.checkpoint)
     if int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) != 0:
         while not target.is_file():
             time.sleep(1)
@@ -116,7 +119,8 @@ def train_detector(config: str, target: Path) -> None:
         str(path), '--work-dir',
         str(target.parent), '--resume'
     ]
-    launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
+    launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT',
+              'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
     subprocess.run(command, check=True, env=environment)
     publish_weights((target.parent / 'last_checkpoint').read_text().strip(),

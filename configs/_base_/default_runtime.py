@@ -5,7 +5,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='ValidatedCheckpointHook',
         interval=1,
         max_keep_ckpts=2,
         save_best='sgcls/mR@100',
@@ -15,7 +15,9 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='DatasetPriorsHook'),
     dict(type='EpochSeedHook'),
-    dict(type='InvalidLossHook')
+    dict(type='InvalidLossHook'),
+    # batch normalisation: the mean over processes is tested and saved
+    dict(type='SyncBuffersHook')
 ]
 
 env_cfg = dict(

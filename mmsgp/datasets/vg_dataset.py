@@ -118,8 +118,9 @@ class VGDataset(BaseDetDataset):
         self._load_names()
         annotations = self._read_all()
         filter_relations = self.filter_cfg['filter_empty_relations']
-        check_num_val_images(annotations, self.num_val_images,
-                             filter_relations)
+        if self.split == 'train':
+            check_num_val_images(annotations, self.num_val_images,
+                                 filter_relations)
         training = self._training_images(annotations)
         self._metainfo['predicate_train_counts'] = np.bincount(
             training.relations[:, 2] - 1,

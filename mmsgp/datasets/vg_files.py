@@ -11,9 +11,10 @@ import h5py
 def require_file(path: str) -> None:
     if not os.path.isfile(path):
         raise FileNotFoundError(
-            f'{path} does not exist. A data set is a folder with VG-SGG.h5, '
-            'VG-SGG-dicts.json and image_data.json: point data_root at it, or '
-            'write it with a converter of tools/dataset_converters')
+            f'{path} does not exist. A data set in the VG-SGG format is a '
+            'folder with VG-SGG.h5, VG-SGG-dicts.json and image_data.json: '
+            'point data_root at it, or write it with a converter of '
+            'tools/dataset_converters')
 
 
 def load_json(path: str) -> dict | list:

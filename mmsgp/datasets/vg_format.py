@@ -85,12 +85,17 @@ def write_vg_sgg(
 
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    with h5py.File(out_dir / ANN_FILE, 'w') as file:
+    # An interruption leaves no half file, nor files of two data sets.
+    for name in (ANN_FILE, DICT_FILE, IMAGE_FILE):
+        (out_dir / name).unlink(missing_ok=True)
+    (out_dir / DICT_FILE).write_text(json.dumps(dicts))
+    (out_dir / IMAGE_FILE).write_text(json.dumps(image_data))
+    part = out_dir / f'{ANN_FILE}.part'
+    with h5py.File(part, 'w') as file:
         for key, array in arrays.items():
             # Time stamps would make the bytes differ from run to run.
             file.create_dataset(key, data=array, track_times=False)
-    (out_dir / DICT_FILE).write_text(json.dumps(dicts))
-    (out_dir / IMAGE_FILE).write_text(json.dumps(image_data))
+    part.replace(out_dir / ANN_FILE)
 
 
 def _flatten(arrays: Sequence, empty_shape: tuple, dtype: type) -> np.ndarray:

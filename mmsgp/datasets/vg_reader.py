@@ -28,8 +28,8 @@ def read_vg_annotations(ann_file: str, image_file: str, num_classes: int,
     """Read the boxes and relations of all images of all splits.
 
     Centre boxes on a resized image become corners in the original image's
-    pixels. Relations of an object with itself are dropped, for no candidate
-    pair can match them.
+    pixels. Relations stay as they are annotated, those of an object with
+    itself and repeated ones included.
 
     Args:
         ann_file: Path of ``VG-SGG.h5``.
@@ -69,8 +69,6 @@ def read_vg_annotations(ann_file: str, image_file: str, num_classes: int,
     _check_pairs(pairs, num_boxes[image_of_relation],
                  image_ids[image_of_relation], ann_file)
     relations = np.column_stack([pairs, predicates[rows]]).astype(np.int64)
-    keep = _not_self_relations(relations, ann_file)
-    num_rels = np.bincount(image_of_relation[keep], minlength=len(splits))
 
     rows = ragged_arange(first_box, num_boxes)
     longer_sides = np.repeat(sizes.max(axis=1, initial=0), num_boxes)
@@ -81,7 +79,7 @@ def read_vg_annotations(ann_file: str, image_file: str, num_classes: int,
         boxes=_to_corners(boxes[rows], longer_sides / scale, ann_file),
         labels=labels[rows],
         box_offsets=offsets_of(num_boxes),
-        relations=relations[keep],
+        relations=relations,
         relation_offsets=offsets_of(num_rels))
 
 
@@ -201,17 +199,6 @@ def _check_pairs(pairs: np.ndarray, num_boxes: np.ndarray,
             f'{path}: image {image_ids[row]} has {num_boxes[row]} boxes, but '
             f'a relation joins its boxes {pairs[row].tolist()}: relationships '
             'points to a box that is out of range or of another image')
-
-
-def _not_self_relations(relations: np.ndarray, path: str) -> np.ndarray:
-    keep = relations[:, 0] != relations[:, 1]
-    if not keep.all():
-        print_log(
-            f'{path}: left out {(~keep).sum()} relations of an object with '
-            'itself',
-            logger='current',
-            level=logging.WARNING)
-    return keep
 
 
 def _to_corners(boxes: np.ndarray, scales: np.ndarray,

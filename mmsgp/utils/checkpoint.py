@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import os
 import pickle
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlparse
 
 import numpy as np
 import torch
@@ -13,6 +14,18 @@ from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 
 TRUST_VARIABLE = 'MMSGP_TRUST_CHECKPOINTS'
+HISTORY_METHODS = ('mean', 'max', 'min', 'current')
+
+
+def _history_method(owner: type, name: str) -> Callable:
+    """Stands in for ``getattr``, which finds a way to any function.
+
+    MMEngine's histories refer by it to their own statistics, and to nothing
+    else.
+    """
+    if owner is not HistoryBuffer or name not in HISTORY_METHODS:
+        raise pickle.UnpicklingError(f'getattr of {name!r} is not allowed')
+    return getattr(HistoryBuffer, name)
 
 
 def _safe_globals() -> list:
@@ -22,7 +35,8 @@ def _safe_globals() -> list:
     dtypes = {type(np.dtype(name)) for name in ('f4', 'f8', 'i4', 'i8', 'u4')}
     return [
         HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct,
-        multiarray.scalar, getattr, slice, *dtypes
+        multiarray.scalar, slice, (_history_method, 'builtins.getattr'),
+        *dtypes
     ]
 
 
@@ -55,32 +69,30 @@ def load_checkpoint_file(filename: str, map_location=None) -> dict:
             return torch.load(
                 path, map_location=map_location, weights_only=True)
     except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        # PyTorch explains at length, and gives the cause at the end.
+        reason = str(error.__cause__ or error.__context__ or repr(error))[:300]
         raise ValueError(
             f'{path} is damaged, or no checkpoint of tensors, numbers and '
-            f'text: {repr(error)[:300]}. If it is complete and comes from a '
-            f'source that you trust, set {TRUST_VARIABLE}=1: the code inside '
-            'it is then executed') from error
+            f'text: {reason}. If it is complete and comes from a source that '
+            f'you trust, set {TRUST_VARIABLE}=1: the code inside it is then '
+            'executed') from error
 
 
 def download_checkpoint(url: str, map_location=None) -> dict:
-    """Load a checkpoint by URL, once a machine, as weights only.
+    """Load a checkpoint by URL, as safely as from a file.
 
     Args:
-        url (str): ``http`` or ``https``.
+        url (str): ``http`` or ``https``; the file is kept in PyTorch's cache.
         map_location: As in :func:`torch.load`.
     """
-    load = partial(
-        torch.hub.load_state_dict_from_url,
-        url,
-        map_location=map_location,
-        progress=False,
-        weights_only=True)
-    if get_rank() != 0:
-        barrier()  # the first process has downloaded it
-        return load()
-    checkpoint = load()
+    name = PurePosixPath(urlparse(url).path).name
+    path = Path(torch.hub.get_dir(), 'checkpoints', name)
+    if get_rank() == 0 and not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        print_log(f'downloading {url} to {path}', logger='current')
+        torch.hub.download_url_to_file(url, str(path), progress=False)
     barrier()
-    return checkpoint
+    return load_checkpoint_file(str(path), map_location)
 
 
 def publish_weights(checkpoint: str | Path, target: str | Path) -> None:

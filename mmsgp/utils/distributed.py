@@ -1,6 +1,8 @@
 """Starting several processes, with or without accelerators."""
 from __future__ import annotations
 
+import os
+
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -15,9 +17,16 @@ def setup_launcher(cfg: Config, launcher: str) -> None:
 
     Args:
         cfg (Config): Changed in place.
-        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``; without
+            an accelerator ``none`` or ``pytorch``.
+
+    Raises:
+        ValueError: If the launcher needs an accelerator and there is none.
     """
     cfg.launcher = launcher
+    if cfg.get('randomness', {}).get('deterministic'):
+        # cuBLAS is deterministic with a workspace of its own only.
+        os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     if launcher == 'none' or get_device() != 'cpu':
         return
     cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
@@ -25,5 +34,7 @@ def setup_launcher(cfg: Config, launcher: str) -> None:
         type='MMDistributedDataParallel',
         device_ids=None,
         broadcast_buffers=False)
-    if launcher == 'pytorch':
-        torch.distributed.init_process_group('gloo')
+    if launcher != 'pytorch':
+        raise ValueError(f'--launcher {launcher} needs an accelerator in every '
+                         'process and found none: use tools/dist_train.sh')
+    torch.distributed.init_process_group('gloo')

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mmsgp.evaluation.functional import match_triplets
+from mmsgp.evaluation.functional import NO_HIT, match_triplets
 from mmsgp.structures import SceneGraph
 
 from .colors import class_colors
@@ -113,7 +113,8 @@ def plot_comparison(image: np.ndarray,
     shown_pred = _select(pred, topk, score_thr)
     ranks = match_triplets(gt, pred, iou_thr).cpu().numpy()  # (M_gt,)
     found = np.isin(ranks, shown_pred)
-    hits = np.isin(shown_pred, ranks)
+    # A relation may be hit by several predictions; matching is symmetric.
+    hits = (match_triplets(pred, gt, iou_thr) != NO_HIT).cpu().numpy()[shown_pred]
     # When there are too many annotations, the missed ones are cut first.
     shown_gt = np.sort(np.argsort(~found, kind='stable')[:topk])
     same_objects = _same_boxes(gt, pred)

@@ -61,12 +61,11 @@ def test_box_without_area_is_widened_to_a_pixel(data):
     assert item['instances'][0]['bbox'] == [9.5, 5, 10.5, 25]
 
 
-def test_relation_of_an_object_with_itself_is_left_out(data):
-    relations = data.relations[-1]
-    kept = relations[1:]
-    data.relations[-1] = np.concatenate([[[1, 1, 1]], kept])
+def test_relation_of_an_object_with_itself_stays_as_annotated(data):
+    relations = np.concatenate([[[1, 1, 1]], data.relations[-1]])
+    data.relations[-1] = relations
     item = data.write().dataset(split='test').data_list[-1]
-    np.testing.assert_array_equal(item['relations'], kept)
+    np.testing.assert_array_equal(item['relations'], relations)
 
 
 def test_keys_of_other_variants_are_tolerated(data):

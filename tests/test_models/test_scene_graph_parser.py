@@ -177,10 +177,13 @@ def test_images_of_few_objects_train_and_test(sizes):
     assert torch.isfinite(total)
     # so that distributed training never waits for a gradient
     assert all(p.grad is not None for p in model.relation_head.parameters())
-    model.eval().tasks = ('predcls', 'sgcls')
+    model.eval().tasks = TASKS
+    model.detection = dict(score_thr=0.99)  # nothing is detected
     for sample, size in zip(model.predict(images, samples), sizes):
         graph = sample.pred_scene_graphs['sgcls']
         assert graph.num_relations == size * (size - 1)
+        assert sample.pred_scene_graphs['sggen'].num_objects == 0
+        assert sample.pred_scene_graphs['sggen'].num_relations == 0
 
 
 def naive_select(scores, bboxes, score_thr, iou_thr, limit):

@@ -61,6 +61,28 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, mmengine_loaders):
     assert not trace.exists()
 
 
+class Reach:
+    """Reaches for any function by way of getattr."""
+
+    def __init__(self, *arguments):
+        self.arguments = arguments
+
+    def __reduce__(self):
+        return getattr, self.arguments
+
+
+@pytest.mark.parametrize('arguments', [
+    (Reach(getattr, '__self__'), 'eval'),
+    (HistoryBuffer, '__init__'),
+    (HistoryBuffer, '__globals__'),
+])
+def test_getattr_in_a_checkpoint_reaches_nothing_but_histories(
+        tmp_path, arguments):
+    torch.save(dict(x=Reach(*arguments)), tmp_path / 'c.pth')
+    with pytest.raises(ValueError, match='not allowed'):
+        load_checkpoint_file(str(tmp_path / 'c.pth'))
+
+
 def test_code_runs_only_for_those_who_ask_for_it(tmp_path, monkeypatch):
     path, trace = tmp_path / 'c.pth', tmp_path / 'trace'
     torch.save(dict(state_dict={}, extra=Payload(trace)), path)
@@ -110,7 +132,7 @@ def test_weights_load_by_url(tmp_path, monkeypatch, server,
 
     trace = tmp_path / 'trace'
     torch.save(dict(state_dict={}, extra=Payload(trace)), tmp_path / 'p.pth')
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(ValueError, match='p.pth'):
         load_checkpoint(other, f'{server}/p.pth')
     assert not trace.exists()
 

@@ -81,13 +81,16 @@ class Source:
             raise KeyError(
                 f'{self.metadata_path} has no entry for the image {name} of '
                 f'{self.path}: add its width and height')
+        where = f'{self.metadata_path}, image {name},'
+        if not isinstance(self.metadata[name], dict):
+            raise ValueError(f'{where} must have width and height, got '
+                             f'{self.metadata[name]!r}')
         for key in ('width', 'height'):
-            require_key(self.metadata[name], key,
-                        f'{self.metadata_path}, image {name},')
+            require_key(self.metadata[name], key, where)
         width, height = (self.metadata[name][k] for k in ('width', 'height'))
-        if min(width, height) <= 0:
-            raise ValueError(f'{self.metadata_path}: image {name} has width '
-                             f'{width} and height {height}')
+        if not _are_numbers([width, height]) or min(width, height) <= 0:
+            raise ValueError(f'{where} has width {width!r} and height '
+                             f'{height!r}')
         return width, height
 
     def convert(self, name: str, image_id: int, split: str,
@@ -101,6 +104,9 @@ class Source:
         width, height = self.size(name)
         objects: dict[tuple, int] = {}
         relations = []
+        if not isinstance(self.annotations[name], list):
+            raise ValueError(f'{self._where(name)} must have a list of '
+                             f'relations, got {self.annotations[name]!r}')
         for relation in self.annotations[name]:
             pair = []
             for role in ('subject', 'object'):
@@ -135,18 +141,24 @@ class Source:
             require_key(entry, key, self._where(name))
         self._check(name, 'category', entry['category'], self.num_classes)
         bbox = entry['bbox']
-        if len(bbox) != 4 or not np.isfinite(bbox).all():
-            raise ValueError(f'{self._where(name)} has the bbox {bbox}, '
+        if not _are_numbers(bbox) or len(bbox) != 4:
+            raise ValueError(f'{self._where(name)} has the bbox {bbox!r}, '
                              'expected [ymin, ymax, xmin, xmax]')
         return entry['category'], *bbox
 
     def _check(self, name: str, what: str, value: int, count: int) -> None:
-        if not isinstance(value, int) or not 0 <= value < count:
-            raise ValueError(f'{self._where(name)} has the {what} {value}, '
+        if type(value) is not int or not 0 <= value < count:
+            raise ValueError(f'{self._where(name)} has the {what} {value!r}, '
                              f'expected 0..{count - 1}')
 
     def _where(self, name: str) -> str:
         return f'{self.path}: image {name}'
+
+
+def _are_numbers(values: list) -> bool:
+    return isinstance(values, list) and all(
+        type(value) in (int, float) and np.isfinite(value)
+        for value in values)
 
 
 def _corners(bbox: list, width: int, height: int) -> tuple:
@@ -190,7 +202,7 @@ def convert_images(train: Source, test: Source | None, num_test: int,
         entries += [(test, name, 'test') for name in test.names]
     else:
         num_train = len(train.names) - num_test
-        if num_test < 0 or num_train < 1:
+        if num_test < 0 or num_train < 0:
             raise ValueError(f'{train.path} has {len(train.names)} images: '
                              f'{num_test} cannot be held out')
         entries = [(train, name, 'train' if i < num_train else 'test')
@@ -234,14 +246,20 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        'src_dir', help=f'folder of {TRAIN_FILE}, {METADATA_FILE}, '
+        'src_dir', help=f'folder of the annotations, {METADATA_FILE}, '
         'objects.json and predicates.json')
     parser.add_argument('out_dir', help='folder to write to, e.g. data/vrd')
+    parser.add_argument(
+        '--annotations',
+        default=TRAIN_FILE,
+        help='annotations, a file of SRC_DIR or a path (default: '
+        f'{TRAIN_FILE})')
     parser.add_argument(
         '--num-test',
         type=int,
         default=800,
-        help='images held out for test, the last ones by name (default: 800)')
+        help='images held out for test, the last ones by name; as many as '
+        'there are for a test set alone (default: 800)')
     parser.add_argument(
         '--test-annotations',
         help='annotations of the test split; then nothing is held out')
@@ -280,7 +298,7 @@ def main() -> None:
     classes = read_names(src_dir / 'objects.json')
     predicates = read_names(src_dir / 'predicates.json')
     counts = len(classes), len(predicates)
-    train = Source(src_dir / TRAIN_FILE, src_dir / METADATA_FILE, *counts)
+    train = Source(src_dir / args.annotations, src_dir / METADATA_FILE, *counts)
     images = convert_images(train, _test_source(args, *counts), args.num_test,
                             args.max_size)
     if not args.no_images:

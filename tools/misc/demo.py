@@ -162,14 +162,16 @@ def run(stage: Stage, update: Callable[[float], None]) -> None:
                                  stderr=subprocess.STDOUT,
                                  env=environment))
     try:
-        while any(process.poll() is None for process in processes):
+        while None in (states := [p.poll() for p in processes]):
+            if any(states):  # one has failed
+                break
             time.sleep(0.5)
             update(min(job.fraction() for job in stage.runs))
     finally:
         for process in processes:
             process.terminate()
-    for process, job in zip(processes, stage.runs):
-        if process.wait() != 0:
+    for state, job in zip(states, stage.runs):
+        if state not in (0, None):
             tail = job.log.read_text().splitlines()[-TAIL_LINES:]
             sys.exit('\n'.join(tail) + f'\n\n{stage.title}: failed. The whole '
                      f'output lies in {job.log}; `make demo` goes on from here')
@@ -178,10 +180,16 @@ def run(stage: Stage, update: Callable[[float], None]) -> None:
 def run_stages(stages: list[Stage], console: Console) -> None:
     """Run what has no result yet, with one bar and the time left."""
     OUT_DIR.mkdir(parents=True, exist_ok=True)
-    pending = [stage for stage in stages if not stage.done]
-    for stage in stages:
-        if stage.done:
-            console.print(f'done before: {stage.title}')
+    first = next((i for i, s in enumerate(stages) if not s.done), len(stages))
+    for stage in stages[:first]:
+        console.print(f'done before: {stage.title}')
+    # What comes after a stage that is to be run is out of date.
+    pending = stages[first:]
+    for stage in pending[1:]:
+        for result in stage.results:
+            result.unlink(missing_ok=True)
+            if result.suffix == '.pth':  # nothing to resume from
+                (result.parent / 'last_checkpoint').unlink(missing_ok=True)
     columns = (TextColumn('{task.description}'), BarColumn(bar_width=20),
                TaskProgressColumn(), TimeElapsedColumn(), TextColumn('left:'),
                TimeRemainingColumn())

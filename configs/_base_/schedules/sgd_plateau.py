@@ -12,6 +12,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=5))
 auto_scale_lr = dict(enable=False, base_batch_size=6)
 
+# As in the reference implementation: patience 3 in PyTorch's sense.
 param_scheduler = [
     dict(
         type='ReduceOnPlateauLR',

@@ -71,9 +71,14 @@ def render_images(renderer: LayoutRenderer,
     if chunks and num_workers == 1:
         track_progress(render, chunks)
     elif chunks:
-        # OpenMP threads of every worker would fight for the cores.
-        track_parallel_progress(
-            render, chunks, num_workers, cv2.setNumThreads, (1, ))
+        # OpenCV's threads do not survive a fork, and those of every worker
+        # would fight for the cores.
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            track_parallel_progress(render, chunks, num_workers)
+        finally:
+            cv2.setNumThreads(threads)
     return len(missing)
 
 
@@ -115,4 +120,6 @@ def _prepare_folder(image_dir: Path, fingerprint: str) -> None:
             f'{image_dir} holds {len(images)} images (e.g. {images[0].name}) '
             f'that were not rendered: it has no {MARKER}. Choose another '
             'folder, or move them away')
-    marker.write_text(json.dumps({'fingerprint': fingerprint}))
+    part = image_dir / f'{MARKER}.part'
+    part.write_text(json.dumps({'fingerprint': fingerprint}))
+    part.replace(marker)

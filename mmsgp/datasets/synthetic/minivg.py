@@ -106,13 +106,16 @@ def generate_minivg(out_dir: str | os.PathLike,
         Layout(image['image_id'], SIDE, SIDE, *scene[:3])
         for image, scene in zip(images, scenes, strict=True)
     ]
-    (out_dir / MARKER).unlink(missing_ok=True)
-    # Annotations come last: whoever finds them finds the images too.
+    # Annotations come last: whoever finds them finds their images too.
+    for name in (MARKER, ANN_FILE):
+        (out_dir / name).unlink(missing_ok=True)
     render_images(renderer, layouts, out_dir / 'images', num_workers)
     write_vg_sgg(out_dir, images, [s.boxes for s in scenes],
                  [s.labels for s in scenes], [s.relations for s in scenes],
                  list(CLASSES), list(PREDICATES))
-    (out_dir / MARKER).write_text(json.dumps(options))
+    part = out_dir / f'{MARKER}.part'
+    part.write_text(json.dumps(options))
+    part.replace(out_dir / MARKER)
     return True
 
 

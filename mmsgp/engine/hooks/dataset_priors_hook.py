@@ -15,10 +15,26 @@ class DatasetPriorsHook(Hook):
 
     def before_train(self, runner) -> None:
         """Call ``model.load_priors`` with the innermost training set."""
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = self._model(runner)
         dataset = runner.train_dataloader.dataset
         while not hasattr(dataset, 'statistics'):
             dataset = dataset.dataset
         model.load_priors(dataset)
+
+    def before_test(self, runner) -> None:
+        """Refuse a model whose relation head was never trained.
+
+        Raises:
+            ValueError: If the checkpoint brought no priors, e.g. because it
+                is a detector's.
+        """
+        if not self._model(runner).has_priors:
+            raise ValueError(
+                f'{runner.cfg.get("load_from")} holds no trained relation '
+                'head: test a checkpoint that tools/train.py wrote for this '
+                'config, not that of the detector')
+
+    @staticmethod
+    def _model(runner):
+        model = runner.model
+        return model.module if is_model_wrapper(model) else model

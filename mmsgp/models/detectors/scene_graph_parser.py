@@ -62,7 +62,8 @@ class SceneGraphParser(BaseDetector):
         self.detector.requires_grad_(False)
         self.relation_head = MODELS.build(relation_head)
         # Travels in the checkpoint: a resumed run keeps its learnt priors.
-        self.register_buffer('has_priors', torch.tensor(False))
+        # A number, for processes average their buffers.
+        self.register_buffer('has_priors', torch.tensor(0.0))
 
     def train(self, mode: bool = True) -> SceneGraphParser:
         """Set the training mode; the detector stays in evaluation mode."""
@@ -90,7 +91,7 @@ class SceneGraphParser(BaseDetector):
         if not self.has_priors:
             self.relation_head.load_priors(dataset.statistics,
                                            dataset.metainfo['classes'])
-            self.has_priors.fill_(True)
+            self.has_priors.fill_(1)
 
     @torch.no_grad()
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:

@@ -58,11 +58,15 @@ def detect_objects(detector: TwoStageDetector,
         feature_maps, data_samples, rescale=False)
     rois = bbox2roi([p.bboxes for p in proposals])
     results = detector.roi_head._bbox_forward(feature_maps, rois)
+    # Half precision cannot tell the shifted boxes of the suppression apart.
+    rois, all_logits, deltas = (
+        x.float()
+        for x in (rois, results['cls_score'], results['bbox_pred']))
     sizes = [len(p.bboxes) for p in proposals]
     bboxes, logits, class_bboxes = [], [], []
     for roi, score, delta, sample in zip(
-            rois.split(sizes), results['cls_score'].split(sizes),
-            results['bbox_pred'].split(sizes), data_samples):
+            rois.split(sizes), all_logits.split(sizes), deltas.split(sizes),
+            data_samples):
         decoded = _decode(detector.roi_head.bbox_head, roi[:, 1:], delta,
                           sample.img_shape)  # (K, C, 4)
         kept, label = _select(
@@ -102,6 +106,8 @@ def _select(scores: Tensor, bboxes: Tensor, score_thr: float, iou_thr: float,
         their classes.
     """
     box, label = (scores > score_thr).nonzero(as_tuple=True)
+    if len(box) == 0:  # which MMCV's suppression does not take
+        return box, label
     _, kept = batched_nms(bboxes[box, label], scores[box, label], label,
                           dict(type='nms', iou_threshold=iou_thr))
     survived = torch.zeros_like(scores)

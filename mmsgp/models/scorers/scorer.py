@@ -46,8 +46,9 @@ class RelationSelfAttention(nn.Module):
         query, key, value = (F.relu(fc(hidden)).split(sizes)
                              for fc in (self.query, self.key, self.value))
         return torch.cat([
-            F.scaled_dot_product_attention(q[None], k[None], v[None],
-                                           scale=1.0)[0]
+            # Fused kernels take batches of heads, hence four dimensions.
+            F.scaled_dot_product_attention(
+                q[None, None], k[None, None], v[None, None], scale=1.0)[0, 0]
             for q, k, v in zip(query, key, value)
         ])
 

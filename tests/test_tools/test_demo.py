@@ -1,0 +1,98 @@
+"""The demo's stages: what runs, what is skipped, what a failure says."""
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+ROOT = Path(__file__).parents[2]
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(
+        Path(name).stem, ROOT / 'tools' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def demo(tmp_path, monkeypatch):
+    module = load('misc/demo')
+    monkeypatch.chdir(tmp_path)
+    return module
+
+
+@pytest.fixture
+def make_stage(demo, tmp_path):
+    """A stage that appends its name to a file, and writes a result."""
+
+    def make(name, code=''):
+        result = tmp_path / f'{name}.result'
+        script = (f'open("order", "a").write("{name} "); '
+                  f'open(r"{result}", "w"); {code}')
+        return demo.Stage(name, [demo.Run(['-c', script],
+                                          tmp_path / f'{name}.log')],
+                          [result], 0.5)
+
+    return make
+
+
+def order(tmp_path):
+    path = tmp_path / 'order'
+    return path.read_text().split() if path.exists() else []
+
+
+def test_stages_run_once(demo, make_stage, tmp_path):
+    stages = [make_stage('a'), make_stage('b')]
+    for _ in range(2):
+        demo.run_stages(stages, Console(quiet=True))
+    assert order(tmp_path) == ['a', 'b']
+
+
+def test_what_follows_a_changed_stage_runs_again(demo, make_stage, tmp_path):
+    stages = [make_stage(name) for name in 'abc']
+    demo.run_stages(stages, Console(quiet=True))
+    stages[1].results[0].unlink()
+    demo.run_stages(stages, Console(quiet=True))
+    assert order(tmp_path) == ['a', 'b', 'c', 'b', 'c']
+
+
+def test_a_failure_shows_the_end_of_the_output(demo, make_stage):
+    stage = make_stage('a', 'raise ValueError("out of ink")')
+    with pytest.raises(SystemExit, match='out of ink(.|\n)*a.log'):
+        demo.run_stages([stage], Console(quiet=True))
+
+
+@pytest.mark.parametrize('text, expected', [
+    ('', 0.0),
+    ('Epoch(train) [2][ 50/200]  lr: 1', 0.3125),
+    ('Epoch(train) [2][ 50/200]\nEpoch(val) [2][25/25]', 0.3125),
+    ('Epoch(train)  [4][200/200]', 1.0),
+])
+def test_progress_is_read_from_the_log(demo, tmp_path, text, expected):
+    log = tmp_path / 'log'
+    log.write_text(text)
+    assert demo.Run([], log, epochs=4).fraction() == expected
+
+
+def test_stages_of_the_demo_end_with_pictures(demo):
+    stages = demo.make_stages()
+    assert abs(sum(stage.weight for stage in stages) - 1) < 1e-6
+    assert [stage.title for stage in stages][0] == 'generating MiniVG'
+    assert all(Path(run.command[0]).is_file()
+               for stage in stages for run in stage.runs)
+
+
+def test_a_checkpoint_is_published_by_the_command(
+        tmp_path, monkeypatch, capsys):
+    source, target = tmp_path / 'epoch_1.pth', tmp_path / 'weights.pth'
+    torch.save(dict(state_dict=dict(w=torch.ones(2)), meta=dict(epoch=1),
+                    optimizer={}), source)
+    monkeypatch.setattr(sys, 'argv', ['publish', str(source), str(target)])
+    load('model_converters/publish_model').main()
+    assert str(target) in capsys.readouterr().out
+    assert set(torch.load(target)) == {'state_dict', 'meta'}
