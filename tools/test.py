@@ -29,6 +29,17 @@ def parse_args() -> argparse.Namespace:
         default=TASKS,
         help='tasks to evaluate, in one pass (default: all three)')
     parser.add_argument(
+        '--show', action='store_true', help='show the parsed images')
+    parser.add_argument(
+        '--show-dir',
+        help='draw the parsed images beside their annotation, into this folder '
+        'under WORK_DIR/TIMESTAMP')
+    parser.add_argument(
+        '--wait-time',
+        type=float,
+        default=2,
+        help='seconds that --show keeps an image (default: 2)')
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -56,6 +67,12 @@ def load_config(args: argparse.Namespace) -> Config:
     if cfg.model.type == 'SceneGraphParser':
         cfg.model.tasks = tuple(args.tasks)
         cfg.test_evaluator.output_dir = cfg.work_dir
+    if args.show or args.show_dir:
+        cfg.default_hooks.visualization.update(
+            draw=True,
+            show=args.show,
+            wait_time=args.wait_time,
+            test_out_dir=args.show_dir)
     return cfg
 
 

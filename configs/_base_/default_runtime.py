@@ -10,7 +10,9 @@ default_hooks = dict(
         max_keep_ckpts=2,
         save_best='sgcls/mR@100',
         rule='greater'),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    # draws when asked to, e.g. by --show-dir; scores of relations are small
+    visualization=dict(type='mmdet.DetVisualizationHook', score_thr=0))
 
 custom_hooks = [
     dict(type='DatasetPriorsHook'),

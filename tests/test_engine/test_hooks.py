@@ -5,6 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import DataLoader
 
 from mmsgp.engine import DatasetPriorsHook, EpochSeedHook, InvalidLossHook
 from mmsgp.testing import make_vg_data
@@ -62,3 +67,73 @@ def test_model_of_another_data_set_is_refused(tmp_path):
     dataset = make_vg_data(tmp_path, num_classes=7, with_images=False).dataset()
     with pytest.raises(ValueError, match='num_classes and num_predicates'):
         small_parser().load_priors(dataset)
+
+
+class Line(BaseModel):
+    """One weight, pulled to zero."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, inputs, mode):
+        if mode == 'loss':
+            return dict(loss=(self.weight * inputs).square().sum())
+        return [dict(value=0.)]
+
+
+class Standstill(BaseMetric):
+    """A metric that never improves."""
+
+    def process(self, data_batch, data_samples):
+        self.results.append(0.)
+
+    def compute_metrics(self, results):
+        return dict(score=1.)
+
+
+def train_on_a_plateau(work_dir, epochs, resume=False):
+    """Train with a learning rate that drops at each epoch but the first."""
+    runner = Runner(
+        Line(),
+        str(work_dir),
+        train_dataloader=DataLoader([dict(inputs=torch.ones(1))]),
+        val_dataloader=DataLoader([dict(inputs=torch.ones(1))]),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        val_cfg=dict(),
+        val_evaluator=[Standstill()],
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        param_scheduler=dict(
+            type='ReduceOnPlateauLR',
+            monitor='score',
+            rule='greater',
+            factor=0.1,
+            patience=0,
+            end=1000),
+        default_hooks=dict(
+            checkpoint=dict(
+                type='ValidatedCheckpointHook',
+                save_best='score',
+                rule='greater')),
+        default_scope='mmsgp',
+        resume=resume,
+        experiment_name=f'{work_dir.name}_{epochs}')
+    runner.train()
+    return torch.load(work_dir / f'epoch_{epochs}.pth', weights_only=False)
+
+
+def test_a_run_resumed_on_a_plateau_ends_where_the_uninterrupted_one_does(
+        tmp_path):
+    whole = train_on_a_plateau(tmp_path / 'whole', 4)
+    first = train_on_a_plateau(tmp_path / 'parts', 2)
+    assert first['param_schedulers'][0]['best'] == 1
+    assert first['meta']['epoch'] == 2
+    assert first['message_hub']['runtime_info']['best_score'] == 1
+    resumed = train_on_a_plateau(tmp_path / 'parts', 4, resume=True)
+    assert whole['param_schedulers'] == resumed['param_schedulers']
+    learning_rates = [state['optimizer']['param_groups'][0]['lr']
+                      for state in (whole, resumed)]
+    assert learning_rates[0] == learning_rates[1] < 1e-3
+    assert torch.equal(whole['state_dict']['weight'],
+                       resumed['state_dict']['weight'])
+    assert len(list((tmp_path / 'parts').glob('best_*.pth'))) == 1

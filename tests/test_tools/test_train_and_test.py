@@ -153,6 +153,16 @@ def test_a_task_alone_gives_the_same_figures(
             assert value == all_tasks[key]
 
 
+def test_parsed_images_are_drawn_while_testing(
+        tmp_path, trained, options, data):
+    run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', tmp_path,
+        '--tasks', 'predcls', '--show-dir', 'pictures', *options)
+    drawn = {path.stem.split('_')[0] for path in
+             tmp_path.glob('*/pictures/*')}
+    tested = {Path(name).stem for name in data.file_names('test')}
+    assert drawn == tested
+
+
 def test_two_runs_are_compared(tested, capsys):
     run('analysis_tools/compare', tested, tested, '--names', 'one', 'two')
     printed = capsys.readouterr().out

@@ -37,6 +37,7 @@ MODELS = {
 STEP = re.compile(r'Epoch\((\w+)\)\s+(?:\[(\d+)\])?\[\s*(\d+)/(\d+)\]')
 TAIL_LINES = 30
 
+
 @dataclass
 class Run:
     """A command of the demo.
@@ -145,13 +146,20 @@ def make_stages() -> list[Stage]:
     ]
 
 
+def num_cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def run(stage: Stage, update: Callable[[float], None]) -> None:
     """Run a stage, its output to files, its progress to ``update``.
 
     Raises:
         SystemExit: If a command fails, with the end of its output.
     """
-    threads = max(1, (os.cpu_count() or 1) // len(stage.runs))
+    threads = max(1, num_cores() // len(stage.runs))
     environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)}
     processes = []
     for job in stage.runs:
