@@ -157,10 +157,10 @@ def test_parsed_images_are_drawn_while_testing(
         tmp_path, trained, options, data):
     run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', tmp_path,
         '--tasks', 'predcls', '--show-dir', 'pictures', *options)
-    drawn = {path.stem.split('_')[0] for path in
-             tmp_path.glob('*/pictures/*')}
-    tested = {Path(name).stem for name in data.file_names('test')}
-    assert drawn == tested
+    drawn = sorted(path.name for path in tmp_path.glob('*/pictures/*'))
+    assert drawn == sorted(
+        f"{image['image_id']}.jpg" for image in data.images
+        if image['split'] == 'test')
 
 
 def test_two_runs_are_compared(tested, capsys):

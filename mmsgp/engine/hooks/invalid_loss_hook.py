@@ -32,7 +32,7 @@ class InvalidLossHook(Hook):
         if not self.every_n_train_iters(runner, self.interval):
             return
         invalid = {
-            name: float(value)
+            name: torch.as_tensor(value).item()
             for name, value in outputs.items()
             if 'loss' in name and not torch.isfinite(torch.as_tensor(value))
         }
