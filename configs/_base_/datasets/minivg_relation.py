@@ -1,77 +1,25 @@
 # Relations of MiniVG.
-dataset_type = 'VGDataset'
+_base_ = './vg_relation.py'
+
 data_root = 'data/minivg/'
-backend_args = None
-
+img_scale = (160, 160)
 train_pipeline = [
-    dict(type='LoadImage', backend_args=backend_args),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='LoadRelations', sample_duplicates=True),
-    # A box outside its image would be clipped to one without an area.
-    dict(
-        type='Resize',
-        scale=(160, 160),
-        keep_ratio=True,
-        clip_object_border=False),
-    dict(type='SceneGraphRandomFlip', prob=0.5),
-    dict(type='PackSceneGraphInputs')
+    {**step, 'scale': img_scale} if step.type == 'Resize' else step
+    for step in _base_.train_pipeline
 ]
-# Ground truth is loaded after Resize: it stays in pixels of the original image.
 test_pipeline = [
-    dict(type='LoadImage', backend_args=backend_args),
-    dict(type='Resize', scale=(160, 160), keep_ratio=True),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='LoadRelations'),
-    dict(type='PackSceneGraphInputs')
+    {**step, 'scale': img_scale} if step.type == 'Resize' else step
+    for step in _base_.test_pipeline
 ]
 
+source = dict(
+    data_root=data_root, data_prefix=dict(img='images'), num_val_images=200)
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,
-    # workers start anew each epoch, for resumed runs to draw the same numbers
-    persistent_workers=False,
-    worker_init_fn=dict(type='seed_worker'),
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        data_prefix=dict(img='images'),
-        split='train',
-        num_val_images=200,
-        filter_cfg=dict(filter_empty_relations=True),
-        pipeline=train_pipeline,
-        backend_args=backend_args))
+    dataset=dict(**source, pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=8,
     num_workers=1,
-    persistent_workers=False,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        data_prefix=dict(img='images'),
-        split='val',
-        num_val_images=200,
-        filter_cfg=dict(filter_empty_relations=True),
-        test_mode=True,
-        pipeline=test_pipeline,
-        backend_args=backend_args))
-test_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    persistent_workers=False,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        data_prefix=dict(img='images'),
-        split='test',
-        num_val_images=200,
-        test_mode=True,
-        pipeline=test_pipeline,
-        backend_args=backend_args))
-
-val_evaluator = dict(type='SceneGraphMetric')
-test_evaluator = val_evaluator
+    dataset=dict(**source, pipeline=test_pipeline))
+test_dataloader = val_dataloader

@@ -1,23 +1,21 @@
 # Boxes of Visual Genome (VG150).
-dataset_type = 'VGDataset'
-data_root = 'data/vg/'
-backend_args = None
+_base_ = './vg_relation.py'
 
 train_pipeline = [
-    dict(type='LoadImage', backend_args=backend_args),
+    dict(type='LoadImage', backend_args=_base_.backend_args),
     dict(type='LoadAnnotations', with_bbox=True),
     # A box outside its image would be clipped to one without an area.
     dict(
         type='Resize',
-        scale=(592, 592),
+        scale=_base_.img_scale,
         keep_ratio=True,
         clip_object_border=False),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs')
 ]
 test_pipeline = [
-    dict(type='LoadImage', backend_args=backend_args),
-    dict(type='Resize', scale=(592, 592), keep_ratio=True),
+    dict(type='LoadImage', backend_args=_base_.backend_args),
+    dict(type='Resize', scale=_base_.img_scale, keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='PackDetInputs',
@@ -27,53 +25,15 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=6,
-    num_workers=4,
-    # workers start anew each epoch, for resumed runs to draw the same numbers
-    persistent_workers=False,
-    worker_init_fn=dict(type='seed_worker'),
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        data_prefix=dict(img=['VG_100K', 'VG_100K_2']),
-        split='train',
-        num_val_images=5000,
         filter_cfg=dict(filter_empty_relations=False),
-        pipeline=train_pipeline,
-        backend_args=backend_args))
+        pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=False,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        data_prefix=dict(img=['VG_100K', 'VG_100K_2']),
-        split='val',
-        num_val_images=5000,
-        filter_cfg=dict(filter_empty_relations=False),
-        test_mode=True,
-        pipeline=test_pipeline,
-        backend_args=backend_args))
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=False,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        data_prefix=dict(img=['VG_100K', 'VG_100K_2']),
-        split='test',
-        num_val_images=5000,
-        test_mode=True,
-        pipeline=test_pipeline,
-        backend_args=backend_args))
+        filter_cfg=dict(filter_empty_relations=False), pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 # coco/bbox_mAP_50 is the mAP@0.5 of the literature.
-val_evaluator = dict(type='mmdet.CocoMetric', metric='bbox')
+val_evaluator = dict(
+    _delete_=True, type='mmdet.CocoMetric', metric='bbox')
 test_evaluator = val_evaluator

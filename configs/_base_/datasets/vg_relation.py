@@ -1,6 +1,7 @@
 # Relations of Visual Genome (VG150).
 dataset_type = 'VGDataset'
 data_root = 'data/vg/'
+img_scale = (592, 592)
 backend_args = None
 
 train_pipeline = [
@@ -10,7 +11,7 @@ train_pipeline = [
     # A box outside its image would be clipped to one without an area.
     dict(
         type='Resize',
-        scale=(592, 592),
+        scale=img_scale,
         keep_ratio=True,
         clip_object_border=False),
     dict(type='SceneGraphRandomFlip', prob=0.5),
@@ -19,7 +20,7 @@ train_pipeline = [
 # Ground truth is loaded after Resize: it stays in pixels of the original image.
 test_pipeline = [
     dict(type='LoadImage', backend_args=backend_args),
-    dict(type='Resize', scale=(592, 592), keep_ratio=True),
+    dict(type='Resize', scale=img_scale, keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='LoadRelations'),
     dict(type='PackSceneGraphInputs')
