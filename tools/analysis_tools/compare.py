@@ -67,30 +67,22 @@ def summary_table(task: str, runs: list[dict[str, float]],
     return table
 
 
-def per_class_table(work_dirs: list[Path], names: list[str],
-                    tasks: list[str], metric: str) -> Table:
-    """One row a predicate, most frequent first: both runs for each task."""
+def per_class_table(work_dirs: list[Path], names: list[str], task: str,
+                    metric: str) -> Table:
+    """One row a predicate, most frequent first: both runs, the difference."""
     column = metric.replace('R@', 'recall@')
-    table = Table(title=f'{metric} of each predicate (%): '
-                  f'{names[0]} | {names[1]}', box=box.SIMPLE_HEAD)
+    table = Table(
+        title=f'{task}: {metric} of each predicate (%)', box=box.SIMPLE_HEAD)
     table.add_column('predicate')
-    table.add_column('train', justify='right')
-    table.add_column('test', justify='right')
-    for task in tasks:
-        table.add_column(task, justify='right')
-        table.add_column('difference', justify='right')
-    runs = {task: [read_per_class(w, task) for w in work_dirs]
-            for task in tasks}
-    for predicate, row in runs[tasks[0]][0].items():
-        cells = [predicate, row['train_count'], row['num_gt']]
-        for task in tasks:
-            first, second = (run[predicate][column] for run in runs[task])
-            if first == '':
-                cells += ['-', '-']
-            else:
-                cells += [f'{float(first):6.2f} | {float(second):6.2f}',
-                          difference(float(first), float(second))]
-        table.add_row(*cells)
+    for name in ('train', 'test', *names, 'difference'):
+        table.add_column(name, justify='right')
+    runs = [read_per_class(work_dir, task) for work_dir in work_dirs]
+    for predicate, row in runs[0].items():
+        first, second = (run[predicate][column] for run in runs)
+        recall = ('-', '-', '-') if first == '' else (
+            f'{float(first):.2f}', f'{float(second):.2f}',
+            difference(float(first), float(second)))
+        table.add_row(predicate, row['train_count'], row['num_gt'], *recall)
     return table
 
 
@@ -105,7 +97,8 @@ def main() -> None:
         raise ValueError(f'{args.first} and {args.second} have no task in '
                          'common: test both with the same --tasks')
     console = Console()
-    console.print(per_class_table(work_dirs, names, tasks, args.per_class))
+    for task in tasks:
+        console.print(per_class_table(work_dirs, names, task, args.per_class))
     for task in tasks:
         console.print(summary_table(task, runs, names))
 
