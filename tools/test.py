@@ -9,7 +9,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
-from mmsgp.utils.distributed import setup_launcher
+from mmsgp.utils.distributed import setup_launcher, tear_down
 from mmsgp.utils.environment import check_mmcv_ops
 
 TASKS = ('predcls', 'sgcls', 'sggen')
@@ -83,6 +83,7 @@ def main() -> None:
     cfg = load_config(args)
     setup_launcher(cfg, args.launcher)
     Runner.from_cfg(cfg).test()
+    tear_down()
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmsgp.utils.checkpoint import publish_weights, refuse_unsafe_checkpoints
-from mmsgp.utils.distributed import setup_launcher
+from mmsgp.utils.distributed import setup_launcher, tear_down
 from mmsgp.utils.environment import check_mmcv_ops
 
 
@@ -135,6 +135,7 @@ def main() -> None:
     ensure_detector(cfg)
     setup_launcher(cfg, args.launcher)
     Runner.from_cfg(cfg).train()
+    tear_down()
 
 
 if __name__ == '__main__':

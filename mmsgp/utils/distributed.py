@@ -38,3 +38,15 @@ def setup_launcher(cfg: Config, launcher: str) -> None:
         raise ValueError(f'--launcher {launcher} needs an accelerator in every '
                          'process and found none: use tools/dist_train.sh')
     torch.distributed.init_process_group('gloo')
+
+
+def tear_down() -> None:
+    """Leave the process group, together.
+
+    A process that ends with its group still open may be aborted by a thread
+    of the group, or take the others' rendezvous away.
+    """
+    if torch.distributed.is_available() and \
+            torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
