@@ -5,7 +5,10 @@ _base_ = [
     '_base_/detection_runtime.py'
 ]
 
-model = dict(roi_head=dict(bbox_head=dict(num_classes=100)))
+model = dict(
+    # squares: what an image is padded with must not depend on its batch
+    data_preprocessor=dict(pad_size_divisor=192),
+    roi_head=dict(bbox_head=dict(num_classes=100)))
 
 train_cfg = dict(max_epochs=3)
 optim_wrapper = dict(optimizer=dict(lr=0.02))

@@ -8,6 +8,8 @@ _base_ = [
 # tools/train.py trains the detector first if its weights are not there.
 detector_config = 'configs/faster_rcnn_vgg16_vrd.py'
 model = dict(
+    # squares: what an image is padded with must not depend on its batch
+    data_preprocessor=dict(pad_size_divisor=192),
     detector=dict(
         init_cfg=dict(
             type='Pretrained',

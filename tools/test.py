@@ -8,7 +8,10 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
+from mmsgp.utils.checkpoint import (
+    load_trained_model,
+    refuse_unsafe_checkpoints,
+)
 from mmsgp.utils.distributed import setup_launcher, tear_down
 from mmsgp.utils.environment import check_mmcv_ops
 
@@ -63,7 +66,6 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.merge_from_dict(args.cfg_options)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
         Path('work_dirs', Path(args.config).stem))
-    cfg.load_from = args.checkpoint
     if cfg.model.type == 'SceneGraphParser':
         cfg.model.tasks = tuple(args.tasks)
         cfg.test_evaluator.output_dir = cfg.work_dir
@@ -82,7 +84,9 @@ def main() -> None:
     refuse_unsafe_checkpoints()
     cfg = load_config(args)
     setup_launcher(cfg, args.launcher)
-    Runner.from_cfg(cfg).test()
+    runner = Runner.from_cfg(cfg)
+    load_trained_model(runner, args.checkpoint)
+    runner.test()
     tear_down()
 
 

@@ -127,6 +127,10 @@ class VGDataset(BaseDetDataset):
             minlength=len(self._metainfo['predicates'])).tolist()
         indices = split_indices(annotations, self.split, self.num_val_images,
                                 filter_relations)
+        if not len(indices):
+            raise ValueError(
+                f'{self.ann_file} has no image for the split {self.split!r} '
+                f'(with num_val_images={self.num_val_images})')
         return annotations.subset(indices)
 
     def filter_data(self) -> VGAnnotations:

@@ -7,24 +7,28 @@ from collections.abc import Iterable
 
 import h5py
 
+VG_HINT = ('. A data set in the VG-SGG format is a folder with VG-SGG.h5, '
+           'VG-SGG-dicts.json and image_data.json: point data_root at it, or '
+           'write it with a converter of tools/dataset_converters')
 
-def require_file(path: str) -> None:
+
+def require_file(path: str, hint: str = VG_HINT) -> None:
     if not os.path.isfile(path):
-        raise FileNotFoundError(
-            f'{path} does not exist. A data set in the VG-SGG format is a '
-            'folder with VG-SGG.h5, VG-SGG-dicts.json and image_data.json: '
-            'point data_root at it, or write it with a converter of '
-            'tools/dataset_converters')
+        raise FileNotFoundError(f'{path} does not exist{hint}')
 
 
-def load_json(path: str) -> dict | list:
+def load_json(path: str, hint: str = VG_HINT) -> dict | list:
     """Read a JSON file.
+
+    Args:
+        path: The file.
+        hint: What to do if it is missing.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is not JSON.
     """
-    require_file(path)
+    require_file(path, hint)
     try:
         with open(path, encoding='utf-8') as file:
             return json.load(file)

@@ -9,9 +9,11 @@ from urllib.parse import urlparse
 
 import numpy as np
 import torch
+import torch.nn as nn
 from mmengine.dist import barrier, get_rank
 from mmengine.logging import HistoryBuffer, print_log
-from mmengine.runner.checkpoint import CheckpointLoader
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint
 
 TRUST_VARIABLE = 'MMSGP_TRUST_CHECKPOINTS'
 HISTORY_METHODS = ('mean', 'max', 'min', 'current')
@@ -109,6 +111,50 @@ def publish_weights(checkpoint: str | Path, target: str | Path) -> None:
     meta = dict(dataset_meta=full['meta'].get('dataset_meta'))
     torch.save(dict(state_dict=full['state_dict'], meta=meta), part)
     part.replace(target)
+
+
+def load_trained_model(runner: Runner, checkpoint: str) -> None:
+    """Load a checkpoint to test it: all of it, into all of the model.
+
+    Args:
+        runner (Runner): Its model is loaded into.
+        checkpoint (str): Path or URL.
+
+    Raises:
+        ValueError: If the checkpoint lacks weights of the model, has others
+            or of other shapes: it is another config's.
+    """
+    try:
+        runner.load_checkpoint(checkpoint, map_location='cpu', strict=True)
+    except RuntimeError as error:
+        raise ValueError(
+            f'{checkpoint} does not fit the model: test it with the config it '
+            f'was trained with. {error}') from error
+
+
+def check_weights(filename: str, model: nn.Module) -> None:
+    """Refuse a file whose weights do not fit a model.
+
+    Args:
+        filename (str): Path or URL of a checkpoint.
+        model (nn.Module): All of its weights must be there.
+
+    Raises:
+        ValueError: If a weight is missing or has another shape.
+    """
+    weights = _load_checkpoint(filename, map_location='cpu')
+    weights = weights.get('state_dict', weights)
+    for name, own in model.state_dict().items():
+        if name not in weights:
+            raise ValueError(f'{filename} has no {name!r}: it is not a '
+                             f'checkpoint of the configured '
+                             f'{type(model).__name__}')
+        if weights[name].shape != own.shape:
+            raise ValueError(
+                f'{filename}: {name!r} has the shape '
+                f'{tuple(weights[name].shape)}, the configured '
+                f'{type(model).__name__} {tuple(own.shape)}. Was it trained '
+                'on another data set, with other classes?')
 
 
 def refuse_unsafe_checkpoints() -> None:

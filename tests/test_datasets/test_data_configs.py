@@ -97,3 +97,15 @@ def evaluate(config, dataset, samples):
     evaluator.dataset_meta = dataset.metainfo
     evaluator.process(samples)
     return evaluator.evaluate(len(samples))
+
+
+@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('model', ['faster_rcnn_vgg16', 'motifnet_cce_scorer'])
+def test_inputs_are_padded_to_one_square(model, name):
+    # Otherwise an image's neighbours in the batch would change its result.
+    config = Config.fromfile(CONFIGS.parents[1] / f'{model}_{name}.py')
+    side = config.model.data_preprocessor.pad_size_divisor
+    for pipeline in (config.train_pipeline, config.test_pipeline):
+        resize, = (step for step in pipeline if step.type == 'Resize')
+        assert resize.scale == (side, side)
+        assert resize.keep_ratio

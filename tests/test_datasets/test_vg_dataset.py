@@ -47,7 +47,6 @@ def test_item_has_what_mmdetection_and_relations_need(data):
 @pytest.mark.parametrize('filter_cfg, num_val, val, train', [
     (None, 1, [3], [5, 6]),
     (None, 2, [3, 5], [6]),
-    (None, 0, [], [3, 5, 6]),
     (DETECTOR, 1, [2], [3, 4, 5, 6]),
     (DETECTOR, 3, [2, 3, 4], [5, 6]),
     (dict(filter_empty_relations=False, filter_empty_gt=False), 2, [1, 2, 3],
@@ -59,6 +58,12 @@ def test_validation_takes_the_first_images_that_count(sparse, filter_cfg,
         dataset = sparse.dataset(
             split=split, filter_cfg=filter_cfg, num_val_images=num_val)
         assert image_ids(dataset) == expected
+
+
+def test_without_validation_images_there_is_only_training(sparse):
+    assert image_ids(sparse.dataset(num_val_images=0)) == [3, 5, 6]
+    with pytest.raises(ValueError, match="no image for the split 'val'.*=0"):
+        sparse.dataset(split='val', num_val_images=0)
 
 
 def test_test_split_keeps_images_without_relations_unless_told(sparse):

@@ -143,3 +143,10 @@ def test_no_relation_gives_a_zero_that_can_be_differentiated(loss):
                                           torch.zeros(0, dtype=torch.long))
     value.backward()
     assert value == 0
+
+
+@pytest.mark.parametrize('gamma', [0.5, 1.0, 4.0])
+def test_focal_has_a_gradient_where_the_label_is_certain(gamma):
+    logits = torch.tensor([[200., 0., 0.]], requires_grad=True)
+    SoftmaxFocalLoss(gamma=gamma)(logits, torch.tensor([0])).backward()
+    assert logits.grad.isfinite().all()

@@ -1,4 +1,6 @@
 """The parser and MotifNet's head as a whole."""
+import copy
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -14,6 +16,7 @@ from mmsgp.testing.models import (
 )
 
 SCORER = dict(type='Scorer')
+FC_CLS = 'roi_head.bbox_head.fc_cls.weight'
 TASKS = ('predcls', 'sgcls', 'sggen')
 
 
@@ -225,3 +228,36 @@ def test_selection_of_detections_equals_the_loop(seed):
 def test_unknown_tasks_are_refused():
     with pytest.raises(ValueError, match="'sgcls', 'sggen'"):
         MODELS.build(dict(small_model_cfg(), tasks=('sgdet', )))
+
+
+def test_detector_and_head_must_agree_in_classes():
+    cfg = small_model_cfg()
+    cfg.relation_head.num_classes += 1
+    with pytest.raises(ValueError, match='5 classes and the relation head 6'):
+        MODELS.build(cfg)
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda state: state.update({FC_CLS: torch.zeros(9, 4)}),
+     rf'{FC_CLS}.*\(9, 4\).*other classes'),
+    (lambda state: state.pop(FC_CLS), f'has no .{FC_CLS}'),
+])
+def test_weights_of_another_detector_are_refused(tmp_path, change, message):
+    state = small_parser().detector.state_dict()
+    change(state)
+    path = tmp_path / 'detector.pth'
+    torch.save(dict(state_dict=state), path)
+    cfg = small_model_cfg()
+    cfg.detector.init_cfg = dict(type='Pretrained', checkpoint=str(path))
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(cfg).init_weights()
+
+
+def test_double_precision_is_kept(parser):
+    parser = copy.deepcopy(parser).double()
+    parser.tasks = ('sgcls', )
+    sample, = parser.predict(
+        torch.randn(1, 3, 96, 96, dtype=torch.float64), random_samples([3]))
+    relations = sample.pred_scene_graphs['sgcls'].relations
+    assert relations.distribution.dtype == torch.float64
+    assert relations.scores.dtype == torch.float64

@@ -244,3 +244,16 @@ def test_the_whole_of_vrd_is_converted(run, tmp_path):
         pairs = file['relationships'][:]
         assert (pairs[:, 0] == pairs[:, 1]).sum() == 83
         assert (file['boxes_1024'][:, 2:] > 0).all()
+
+
+def test_annotations_by_name_are_files_of_the_source(run, source, tmp_path):
+    sizes = {name: {'width': 160, 'height': 100}
+             for name in ('a.jpg', 'b.jpg')}
+    source({'a.jpg': [relation()]}, sizes, name='annotations_mine.json')
+    folder = source({'b.jpg': [relation()]}, sizes,
+                    name='annotations_test.json')
+    run('vrd', folder, tmp_path / 'out', '--no-images', '--annotations',
+        'annotations_mine.json', '--test-annotations', 'annotations_test.json')
+    assert [i['split'] for i in read(tmp_path / 'out')] == [0, 2]
+    with pytest.raises(FileNotFoundError, match='none.json.*SRC_DIR has'):
+        run('vrd', folder, tmp_path / 'out', '--annotations', 'none.json')

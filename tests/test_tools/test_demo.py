@@ -96,3 +96,14 @@ def test_a_checkpoint_is_published_by_the_command(
     load('model_converters/publish_model').main()
     assert str(target) in capsys.readouterr().out
     assert set(torch.load(target)) == {'state_dict', 'meta'}
+
+
+def test_another_minivg_is_not_the_demos(demo, make_stage, tmp_path):
+    stage = make_stage('a')
+    demo.run_stages([stage], Console(quiet=True))
+    stage.is_current = lambda: False
+    demo.run_stages([stage], Console(quiet=True))
+    assert order(tmp_path) == ['a', 'a']
+    demo.DATA_DIR.mkdir(parents=True)
+    (demo.DATA_DIR / demo.MARKER).write_text('{"num_train": 60}')
+    assert not demo.make_stages()[0].done

@@ -235,3 +235,17 @@ def test_missing_weights_and_config_are_named(tmp_path, options):
         run('train', CONFIG, '--work-dir', tmp_path, *options,
             'detector_config=nothing.py',
             f'model.detector.init_cfg.checkpoint={tmp_path}/none.pth')
+
+
+def test_a_checkpoint_of_another_config_is_refused(tmp_path, trained, options):
+    other = str(ROOT / 'configs' / 'motifnet_cce_minivg.py')
+    with pytest.raises(ValueError, match='(?s)epoch_2.pth does not fit.*scorer'):
+        run('test', other, trained / 'epoch_2.pth', '--work-dir', tmp_path,
+            *options)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+def test_mixed_precision_without_a_gpu_is_refused_at_once(tmp_path, options):
+    with pytest.raises(ValueError, match='--amp needs a GPU'):
+        run('train', CONFIG, '--amp', '--work-dir', tmp_path, *options)
+    assert not list(tmp_path.iterdir())

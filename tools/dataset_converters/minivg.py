@@ -16,7 +16,8 @@ def parse_args() -> argparse.Namespace:
         '--num-val',
         type=int,
         default=200,
-        help='first images of the training split')
+        help='first images of the training split; the configs expect 200 and '
+        'take another number as num_val_images')
     parser.add_argument('--num-test', type=int, default=500)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(

@@ -22,6 +22,8 @@ from mmsgp.datasets.vg_format import write_vg_sgg
 
 TRAIN_FILE = 'annotations_train.json'
 METADATA_FILE = 'image_metadata.json'
+HINT = (f'. SRC_DIR has {TRAIN_FILE}, {METADATA_FILE}, objects.json and '
+        'predicates.json')
 
 
 class Image(NamedTuple):
@@ -57,8 +59,8 @@ class Source:
                  num_predicates: int) -> None:
         self.path = path
         self.metadata_path = metadata_path
-        self.annotations = load_json(str(path))
-        self.metadata = load_json(str(metadata_path))
+        self.annotations = load_json(str(path), HINT)
+        self.metadata = load_json(str(metadata_path), HINT)
         for file, content in ((path, self.annotations),
                               (metadata_path, self.metadata)):
             if not isinstance(content, dict):
@@ -220,7 +222,7 @@ def read_names(path: Path) -> list[str]:
         FileNotFoundError: If there is no such file.
         ValueError: If it does not hold a list of distinct names.
     """
-    names = load_json(str(path))
+    names = load_json(str(path), HINT)
     if not isinstance(names, list) or len(set(names)) != len(names):
         raise ValueError(f'{path} must hold a list of distinct names')
     return names
@@ -262,7 +264,8 @@ def parse_args() -> argparse.Namespace:
         'there are for a test set alone (default: 800)')
     parser.add_argument(
         '--test-annotations',
-        help='annotations of the test split; then nothing is held out')
+        help='annotations of the test split, a file of SRC_DIR or a path; then '
+        'nothing is held out')
     parser.add_argument(
         '--test-metadata',
         help=f'sizes of their images (default: {METADATA_FILE} beside them, '
@@ -280,10 +283,15 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _source_file(args: argparse.Namespace, name: str) -> Path:
+    """A path, or else a file of the source's folder."""
+    return Path(name) if Path(name).is_file() else Path(args.src_dir, name)
+
+
 def _test_source(args: argparse.Namespace, *counts: int) -> Source | None:
     if args.test_annotations is None:
         return None
-    path = Path(args.test_annotations)
+    path = _source_file(args, args.test_annotations)
     metadata = path.parent / METADATA_FILE
     if args.test_metadata is not None:
         metadata = Path(args.test_metadata)
@@ -298,7 +306,8 @@ def main() -> None:
     classes = read_names(src_dir / 'objects.json')
     predicates = read_names(src_dir / 'predicates.json')
     counts = len(classes), len(predicates)
-    train = Source(src_dir / args.annotations, src_dir / METADATA_FILE, *counts)
+    train = Source(
+        _source_file(args, args.annotations), src_dir / METADATA_FILE, *counts)
     images = convert_images(train, _test_source(args, *counts), args.num_test,
                             args.max_size)
     if not args.no_images:

@@ -25,9 +25,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from mmsgp.datasets.synthetic.minivg import MARKER, holds_minivg
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORK_DIRS = Path('work_dirs')
 OUT_DIR = WORK_DIRS / 'demo'
+DATA_DIR = Path('data/minivg')
 DETECTOR = 'faster_rcnn_vgg16_minivg'
 MODELS = {
     'cross-entropy': 'motifnet_ce_minivg',
@@ -70,15 +73,18 @@ class Stage:
         runs: The commands; the cores are shared among them.
         results: Files that are there once they are done.
         weight: The stage's share of the demo's time, for the time left.
+        is_current: Whether results that are there are those of the demo.
     """
     title: str
     runs: list[Run]
     results: list[Path]
     weight: float
+    is_current: Callable[[], bool] = lambda: True
 
     @property
     def done(self) -> bool:
-        return all(result.is_file() for result in self.results)
+        return all(result.is_file()
+                   for result in self.results) and self.is_current()
 
 
 def config_path(name: str) -> str:
@@ -102,7 +108,7 @@ def train(config: str) -> tuple[Run, Path]:
 
 def test(config: str, checkpoint: Path) -> tuple[Run, Path]:
     """Test of a checkpoint on all tasks, and its result."""
-    work_dir = WORK_DIRS / config
+    work_dir = OUT_DIR / config
     command = [
         tool('test'), config_path(config), str(checkpoint), '--work-dir',
         str(work_dir)
@@ -126,9 +132,10 @@ def make_stages() -> list[Stage]:
     ]
     return [
         Stage('generating MiniVG', [
-            Run([tool('dataset_converters/minivg'), 'data/minivg'],
+            Run([tool('dataset_converters/minivg'), str(DATA_DIR)],
                 OUT_DIR / 'minivg.log')
-        ], [Path('data/minivg/minivg.json')], 0.05),
+        ], [DATA_DIR / MARKER], 0.05,
+              lambda: holds_minivg(DATA_DIR)),
         Stage('pre-training the detector', [detector], [detector_checkpoint],
               0.36),
         Stage('publishing the detector', [
@@ -223,7 +230,7 @@ def main() -> None:
     console = Console()
     start = time.monotonic()
     run_stages(make_stages(), console)
-    work_dirs = [str(WORK_DIRS / config) for config in MODELS.values()]
+    work_dirs = [str(OUT_DIR / config) for config in MODELS.values()]
     subprocess.run([
         sys.executable, tool('analysis_tools/compare'), *work_dirs, '--names',
         *MODELS

@@ -3,7 +3,7 @@
 _base_ = './faster_rcnn_vgg16.py'
 
 model = dict(
-    data_preprocessor=dict(pad_size_divisor=32),
+    data_preprocessor=dict(pad_size_divisor=160),
     backbone=dict(
         base_channels=8,
         num_stages=4,

@@ -81,15 +81,9 @@ def generate_minivg(out_dir: str | os.PathLike,
         raise ValueError(
             f'MiniVG needs images: none of {counts} may be negative, and one '
             'must be positive')
-    out_dir = Path(out_dir)
-    options = dict(
-        version=VERSION,
-        renderer=RENDERER_VERSION,
-        seed=seed,
-        opencv=cv2.__version__,
-        **counts)
-    if _is_generated(out_dir, options):
+    if holds_minivg(out_dir, **counts, seed=seed):
         return False
+    out_dir = Path(out_dir)
     splits = ['train'] * (num_val + num_train) + ['test'] * num_test
     places = [*range(num_val + num_train), *range(num_test)]
     scenes = [
@@ -114,7 +108,7 @@ def generate_minivg(out_dir: str | os.PathLike,
                  [s.labels for s in scenes], [s.relations for s in scenes],
                  list(CLASSES), list(PREDICATES))
     part = out_dir / f'{MARKER}.part'
-    part.write_text(json.dumps(options))
+    part.write_text(json.dumps(_options(**counts, seed=seed)))
     part.replace(out_dir / MARKER)
     return True
 
@@ -167,9 +161,24 @@ def print_statistics(out_dir: str | os.PathLike) -> None:
     Console().print(table)
 
 
-def _is_generated(out_dir: Path, options: dict) -> bool:
-    files = [out_dir / name for name in (MARKER, ANN_FILE, DICT_FILE,
-                                         IMAGE_FILE)]
+def holds_minivg(out_dir: str | os.PathLike,
+                 num_train: int = 2000,
+                 num_val: int = 200,
+                 num_test: int = 500,
+                 seed: int = 0) -> bool:
+    """Whether a folder holds what :func:`generate_minivg` would generate."""
+    files = [Path(out_dir, name) for name in (MARKER, ANN_FILE, DICT_FILE,
+                                              IMAGE_FILE)]
     if not all(path.is_file() for path in files):
         return False
-    return json.loads(files[0].read_text()) == options
+    return json.loads(files[0].read_text()) == _options(
+        num_train=num_train, num_val=num_val, num_test=num_test, seed=seed)
+
+
+def _options(**options: int) -> dict:
+    """Everything that the bytes depend on."""
+    return dict(
+        version=VERSION,
+        renderer=RENDERER_VERSION,
+        opencv=cv2.__version__,
+        **options)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
+from mmsgp.utils.checkpoint import check_weights
 
 from .two_stage import classify_boxes, detect_objects
 
@@ -40,7 +41,8 @@ class SceneGraphParser(BaseDetector):
         init_cfg (dict, optional): Defaults to None.
 
     Raises:
-        ValueError: If a task is unknown.
+        ValueError: If a task is unknown, or the detector and the relation
+            head differ in their numbers of classes.
     """
 
     def __init__(self,
@@ -61,6 +63,12 @@ class SceneGraphParser(BaseDetector):
         self.detector = MODELS.build(detector)
         self.detector.requires_grad_(False)
         self.relation_head = MODELS.build(relation_head)
+        detected = self.detector.roi_head.bbox_head.num_classes
+        if detected != self.relation_head.num_classes:
+            raise ValueError(
+                f'the detector has {detected} classes and the relation head '
+                f'{self.relation_head.num_classes}: set both num_classes to '
+                'those of the data set')
         # Travels in the checkpoint: a resumed run keeps its learnt priors.
         # A number, for processes average their buffers.
         self.register_buffer('has_priors', torch.tensor(0.0))
@@ -77,6 +85,10 @@ class SceneGraphParser(BaseDetector):
         So do those of the reference implementation: fc6 and fc7 of objects
         and of pairs are copies of the detector's, where their sizes agree.
         """
+        init_cfg = self.detector.init_cfg or {}
+        if init_cfg.get('type') == 'Pretrained':
+            # MMEngine leaves out what does not fit, and only logs it.
+            check_weights(init_cfg['checkpoint'], self.detector)
         super().init_weights()
         fc_head = getattr(self.detector.roi_head.bbox_head, 'fc_head', None)
         if fc_head is not None:

@@ -4,6 +4,7 @@ Shape shorthand: P relations, R predicates.
 """
 from __future__ import annotations
 
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,8 +30,10 @@ def softmax_focal_loss(logits: Tensor,
     """
     log_probs = F.log_softmax(logits, dim=1)
     log_true = log_probs.gather(1, labels[:, None]).squeeze(1)
-    # expm1 keeps 1 - p_y exact for p_y near 1.
-    return -(-log_true.expm1())**gamma * log_true
+    # expm1 keeps 1 - p_y exact for p_y near 1. A power below 1 has no slope
+    # at 0.
+    tiny = torch.finfo(logits.dtype).tiny
+    return -(-log_true.expm1()).clamp(min=tiny)**gamma * log_true
 
 
 @MODELS.register_module()

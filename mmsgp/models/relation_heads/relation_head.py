@@ -298,13 +298,15 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         """
         labels, bboxes = output.object_labels, objects.bboxes
         rows = torch.arange(len(labels), device=labels.device)
-        scores = output.object_logits.float().softmax(dim=1)[rows, labels]
+        scores = _full_precision(output.object_logits).softmax(
+            dim=1)[rows, labels]
         if objects.labels is not None:
             scores = torch.ones_like(scores)
         if objects.class_bboxes is not None:
             bboxes = objects.class_bboxes[rows, labels]
 
-        distribution = output.relation_logits.float().softmax(dim=1)  # (P, R+1)
+        distribution = _full_precision(output.relation_logits).softmax(
+            dim=1)  # (P, R+1)
         relation_scores, predicates = distribution[:, 1:].max(dim=1)
         relations = dict(labels=predicates + 1, distribution=distribution)
         if output.significance is None:
@@ -312,7 +314,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             sort_key = relation_scores
         else:
             # Sorted by logit, for the sigmoid saturates.
-            sort_key = output.significance.float()
+            sort_key = _full_precision(output.significance)
             relation_scores = sort_key.sigmoid()
             relations['significance'] = relation_scores
         relations['scores'] = relation_scores
@@ -343,3 +345,8 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
 def _loss_or_zero(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:
     """The loss, or a zero with a gradient where there is nothing to learn."""
     return loss(logits, labels) if len(labels) else logits.sum() * 0
+
+
+def _full_precision(logits: Tensor) -> Tensor:
+    """Half precision would make ties."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
