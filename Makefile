@@ -20,7 +20,7 @@ TORCH_STEP := $(STEPS)/torch-$(torch_key)
 RUNTIME_STEP := $(STEPS)/runtime-$(call key,requirements/build.txt requirements/runtime.txt)
 OPENMMLAB_STEP := $(STEPS)/openmmlab-$(torch_key)-$(call key,requirements/mminstall.txt)
 PROJECT_STEP := $(STEPS)/project-$(call key,setup.py pyproject.toml mmsgp/version.py)
-TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt)
+TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt requirements/peers.txt)
 
 quietly = $(BIN)/python tools/misc/run_with_progress.py
 check_ops = $(BIN)/python -c 'from mmsgp.utils import check_mmcv_ops; check_mmcv_ops()'
@@ -97,6 +97,8 @@ $(PROJECT_STEP): | $(RUNTIME_STEP)
 $(TESTS_STEP): | $(VENV_STEP)
 	@$(quietly) 'installing the test tools' $(VENV)/logs/tests.log \
 	    $(PIP) install -r requirements/tests.txt
+	@$(quietly) 'installing libraries to compare with' $(VENV)/logs/peers.log \
+	    $(PIP) install --no-deps -r requirements/peers.txt
 	@rm -f $(STEPS)/tests-* && touch $@
 
 clean:  ## Remove caches and build leftovers; keep .venv, data and results.

@@ -32,6 +32,10 @@ def parse_args() -> argparse.Namespace:
         default=TASKS,
         help='tasks to evaluate, in one pass (default: all three)')
     parser.add_argument(
+        '--out',
+        help='keep the predictions in this file (.h5), for '
+        'tools/analysis_tools/eval_predictions.py')
+    parser.add_argument(
         '--show', action='store_true', help='show the parsed images')
     parser.add_argument(
         '--show-dir',
@@ -68,7 +72,7 @@ def load_config(args: argparse.Namespace) -> Config:
         Path('work_dirs', Path(args.config).stem))
     if cfg.model.type == 'SceneGraphParser':
         cfg.model.tasks = tuple(args.tasks)
-        cfg.test_evaluator.output_dir = cfg.work_dir
+        cfg.test_evaluator = load_evaluators(cfg, args.out)
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
             draw=True,
@@ -76,6 +80,19 @@ def load_config(args: argparse.Namespace) -> Config:
             wait_time=args.wait_time,
             test_out_dir=args.show_dir)
     return cfg
+
+
+def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
+    """The config's evaluators, that write their results, and a dump."""
+    evaluators = cfg.test_evaluator
+    if not isinstance(evaluators, list):
+        evaluators = [evaluators]
+    for evaluator in evaluators:
+        if evaluator.type == 'SceneGraphMetric':
+            evaluator.output_dir = cfg.work_dir
+    if out_file is not None:
+        evaluators.append(dict(type='DumpPredictions', out_file=out_file))
+    return evaluators
 
 
 def main() -> None:

@@ -1,12 +1,10 @@
 """Keep computed statistics in a file for the next run."""
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
-import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -14,6 +12,8 @@ from dataclasses import fields
 
 import numpy as np
 from mmengine.logging import print_log
+
+from mmsgp.utils.files import replacing
 
 from .statistics import DatasetStatistics
 
@@ -74,17 +74,9 @@ def _load(path: str) -> DatasetStatistics:
 
 
 def _save(statistics: DatasetStatistics, path: str) -> None:
-    """Write to a file beside and rename it: no reader sees half a file."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    unfinished = f'{path}.{uuid.uuid4().hex}.tmp'
-    try:
-        with open(unfinished, 'wb') as file:
-            np.savez_compressed(
-                file, **{
-                    f.name: getattr(statistics, f.name)
-                    for f in fields(DatasetStatistics)
-                })
-        os.replace(unfinished, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(unfinished)
+    with replacing(path) as draft, draft.open('wb') as file:
+        np.savez_compressed(
+            file, **{
+                f.name: getattr(statistics, f.name)
+                for f in fields(DatasetStatistics)
+            })

@@ -33,6 +33,8 @@ class VGDataset(BaseDetDataset):
 
     - ``relations``: (M, 3) int64 array, subject and object as indices into
       ``instances``, and predicate ``1 .. R``.
+    - ``relations_unseen``, unless the split is ``'train'``: (M,) bool, whether
+      no training image has a relation of these classes and this predicate.
     - ``predicates``: the R names of the predicates.
     - ``img_folders``: the folders in which an image is looked for.
 
@@ -125,6 +127,9 @@ class VGDataset(BaseDetDataset):
         self._metainfo['predicate_train_counts'] = np.bincount(
             training.relations[:, 2] - 1,
             minlength=len(self._metainfo['predicates'])).tolist()
+        self._seen_triplets = np.unique(
+            self._triplet_ids(training.labels[training.relation_boxes],
+                              training.relations[:, 2]))
         indices = split_indices(annotations, self.split, self.num_val_images,
                                 filter_relations)
         if not len(indices):
@@ -149,12 +154,29 @@ class VGDataset(BaseDetDataset):
         # of it would take four times as long as all the rest.
         data_info = self.data_list[idx]
         folders = self.data_prefix['img']
+        if self.split != 'train':
+            data_info['relations_unseen'] = self._is_unseen(data_info)
         data_info.update(
             img_path=self._find_image(data_info['img_id'], folders),
             img_folders=folders,
             predicates=self._metainfo['predicates'],
             sample_idx=idx % len(self))
         return data_info
+
+    def _is_unseen(self, data_info: dict) -> np.ndarray:
+        labels = np.array(
+            [instance['bbox_label'] for instance in data_info['instances']],
+            dtype=np.int64)
+        relations = data_info['relations']
+        ids = self._triplet_ids(labels[relations[:, :2]], relations[:, 2])
+        return ~np.isin(ids, self._seen_triplets)
+
+    def _triplet_ids(self, labels: np.ndarray,
+                     predicates: np.ndarray) -> np.ndarray:
+        """A number for each triplet, from (M, 2) classes and (M,) predicates."""
+        num_classes = len(self._metainfo['classes'])
+        return (predicates * num_classes + labels[:, 0]) * num_classes + \
+            labels[:, 1]
 
     @cached_property
     def statistics(self) -> DatasetStatistics:

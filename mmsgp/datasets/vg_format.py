@@ -12,6 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from mmsgp.utils.files import replacing
+
 ANN_FILE = 'VG-SGG.h5'
 DICT_FILE = 'VG-SGG-dicts.json'
 IMAGE_FILE = 'image_data.json'
@@ -90,12 +92,11 @@ def write_vg_sgg(
         (out_dir / name).unlink(missing_ok=True)
     (out_dir / DICT_FILE).write_text(json.dumps(dicts))
     (out_dir / IMAGE_FILE).write_text(json.dumps(image_data))
-    part = out_dir / f'{ANN_FILE}.part'
-    with h5py.File(part, 'w') as file:
+    with replacing(out_dir / ANN_FILE) as draft, \
+            h5py.File(draft, 'w') as file:
         for key, array in arrays.items():
             # Time stamps would make the bytes differ from run to run.
             file.create_dataset(key, data=array, track_times=False)
-    part.replace(out_dir / ANN_FILE)
 
 
 def _flatten(arrays: Sequence, empty_shape: tuple, dtype: type) -> np.ndarray:

@@ -22,6 +22,8 @@ class SceneGraph(BaseDataElement):
 
     - ``pairs`` (Tensor): (M, 2), indices of the subject and the object.
     - ``labels`` (Tensor): (M,), predicates ``1 .. R``; 0 is *unknown*.
+    - ``unseen`` (Tensor): (M,) bool, annotations only, optional: whether the
+      triplet never occurs in training.
     - ``scores`` (Tensor): (M,), predictions only, sorted best first.
     - ``distribution`` (Tensor): (M, R+1), optional, the predicate
       probabilities of each pair, unknown first.

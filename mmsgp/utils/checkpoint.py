@@ -15,6 +15,8 @@ from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint
 
+from .files import replacing
+
 TRUST_VARIABLE = 'MMSGP_TRUST_CHECKPOINTS'
 HISTORY_METHODS = ('mean', 'max', 'min', 'current')
 
@@ -107,10 +109,9 @@ def publish_weights(checkpoint: str | Path, target: str | Path) -> None:
         target: The file to write.
     """
     full = load_checkpoint_file(str(checkpoint), map_location='cpu')
-    part = Path(f'{target}.part')
     meta = dict(dataset_meta=full['meta'].get('dataset_meta'))
-    torch.save(dict(state_dict=full['state_dict'], meta=meta), part)
-    part.replace(target)
+    with replacing(target) as draft:
+        torch.save(dict(state_dict=full['state_dict'], meta=meta), draft)
 
 
 def load_trained_model(runner: Runner, checkpoint: str) -> None:

@@ -235,3 +235,27 @@ def test_missing_image_stops_with_its_id_and_folders(data):
         pipeline=[dict(type='LoadImage')])
     with pytest.raises(FileNotFoundError, match='image 7 .*one, .*two'):
         dataset[0]
+
+
+@pytest.mark.parametrize('split', ['val', 'test'])
+def test_triplets_that_training_never_shows_are_marked(tmp_path, split):
+    data = make_vg_data(tmp_path, num_train=20, num_test=10, num_classes=5,
+                        num_predicates=3, with_images=False)
+    train = data.dataset(num_val_images=5)
+    seen = set()
+    for i in range(len(train)):
+        assert 'relations_unseen' not in train[i]
+        seen |= set(triplets(train[i]))
+    dataset = data.dataset(split=split, num_val_images=5)
+    marks = []
+    for i in range(len(dataset)):
+        info = dataset[i]
+        assert info['relations_unseen'].tolist() == [
+            triplet not in seen for triplet in triplets(info)]
+        marks += info['relations_unseen'].tolist()
+    assert 0 < sum(marks) < len(marks)
+
+
+def triplets(info):
+    labels = [instance['bbox_label'] for instance in info['instances']]
+    return [(labels[s], labels[o], p) for s, o, p in info['relations'].tolist()]

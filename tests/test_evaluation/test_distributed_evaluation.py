@@ -9,7 +9,7 @@ import torch.multiprocessing as mp
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import Evaluator
 
-from mmsgp.evaluation import SceneGraphMetric
+from mmsgp.evaluation import DumpPredictions, PredictionFile, SceneGraphMetric
 from mmsgp.testing.graphs import (
     predicted_sample,
     random_prediction,
@@ -26,8 +26,32 @@ def make_samples() -> list:
     for img_id, num_relations in enumerate((3, 0, 7, 1, 4, 6, 5)):
         gt = random_scene_graph(generator, num_relations=num_relations)
         pred = random_prediction(generator, gt, num_relations=30)
-        samples.append(predicted_sample(img_id, gt, sgcls=pred))
+        gt.relations.unseen = torch.rand(
+            num_relations, generator=generator) < .3
+        pred.relations.distribution = torch.rand(
+            pred.num_relations, 5, generator=generator)
+        sample = predicted_sample(img_id, gt, sggen=pred)
+        sample.set_metainfo(dict(sample_idx=img_id))
+        samples.append(sample)
     return samples
+
+
+def share(samples: list) -> list[int]:
+    """Indices of this process: as the sampler pads, and unevenly."""
+    indices = list(DefaultSampler(samples, shuffle=False))
+    if dist.is_initialized() and dist.get_world_size() == 3:
+        # The first process has seen an image that is also the last one's.
+        return indices + [5, 6] if dist.get_rank() == 0 else indices
+    return indices
+
+
+def score(predictions: PredictionFile) -> str:
+    """Metrics of kept predictions."""
+    metric = SceneGraphMetric(topk=(1, 2, 5, 'all'))
+    metric.dataset_meta = predictions.meta
+    for sample in predictions:
+        metric.process({}, [sample])
+    return json.dumps(metric.evaluate(len(predictions)))
 
 
 def evaluate(collect_dir: Path, output_dir: Path) -> dict[str, float]:
@@ -37,9 +61,11 @@ def evaluate(collect_dir: Path, output_dir: Path) -> dict[str, float]:
         topk=(1, 2, 5, 'all'),
         output_dir=str(output_dir),
         collect_dir=str(collect_dir))
-    evaluator = Evaluator(metric)
-    evaluator.dataset_meta = dict(predicates=tuple('abcd'))
-    indices = list(DefaultSampler(samples, shuffle=False))
+    evaluator = Evaluator(
+        [metric, DumpPredictions(str(output_dir / 'predictions.h5'))])
+    evaluator.dataset_meta = dict(
+        predicates=tuple('abcd'), predicate_train_counts=[4, 3, 2, 1])
+    indices = share(samples)
     for start in range(0, len(indices), 2):
         evaluator.process([samples[i] for i in indices[start:start + 2]])
     return evaluator.evaluate(len(samples))
@@ -57,6 +83,7 @@ def work(rank: int, folder: Path) -> None:
             rank=rank,
             world_size=size)
         metrics = evaluate(folder / f'collect_{size}', folder / f'out_{size}')
+        # JSON writes NaN alike, though no NaN equals another
         (folder / f'{size}_{rank}.json').write_text(json.dumps(metrics))
         dist.barrier()
         dist.destroy_process_group()
@@ -64,7 +91,7 @@ def work(rank: int, folder: Path) -> None:
 
 def test_any_number_of_processes_gives_the_same_digits(tmp_path):
     expected = evaluate(tmp_path / 'collect_1', tmp_path / 'out_1')
-    assert 0 < expected['sgcls/mR@2'] < 100
+    assert 0 < expected['sggen/mR@2'] < 100
     # One process imports everything, the others are its forks.
     mp.get_context('forkserver').set_forkserver_preload([evaluate.__module__])
     mp.start_processes(
@@ -74,9 +101,14 @@ def test_any_number_of_processes_gives_the_same_digits(tmp_path):
         start_method='forkserver')
     for size in WORLD_SIZES:
         for rank in range(size):
-            metrics = json.loads((tmp_path / f'{size}_{rank}.json').read_text())
-            assert metrics == expected
+            metrics = (tmp_path / f'{size}_{rank}.json').read_text()
+            assert metrics == json.dumps(expected)
         # Counts of images and relations too: none is counted twice.
-        for name in ('metrics.json', 'per_class_recall_sgcls.csv'):
+        for name in ('metrics.json', 'metrics_sggen.csv',
+                     'per_class_recall_phrdet.csv'):
             assert (tmp_path / f'out_{size}' / name).read_text() == (
                 tmp_path / 'out_1' / name).read_text()
+        kept = PredictionFile(tmp_path / f'out_{size}' / 'predictions.h5')
+        assert [sample['sample_idx'] for sample in kept] == list(range(7))
+        assert score(kept) == json.dumps(expected)
+        assert not list((tmp_path / f'out_{size}').glob('.*'))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from mmengine.structures import InstanceData
@@ -201,8 +202,8 @@ def test_memory_does_not_grow_with_relations_times_predictions():
 
 def test_iou_of_boxes_without_area():
     line = [5., 0., 5., 10.]
-    boxes1 = torch.tensor([line, line, line, [0., 0., 10., 10.]])
-    boxes2 = torch.tensor([line, [6., 0., 6., 10.], [0., 0., 10., 10.], line])
+    boxes1 = np.array([line, line, line, [0., 0., 10., 10.]])
+    boxes2 = np.array([line, [6., 0., 6., 10.], [0., 0., 10., 10.], line])
     # A given box matches itself; a line covers nothing of anything else.
     assert aligned_iou(boxes1, boxes2).tolist() == [1, 0, 0, 0]
 

@@ -7,7 +7,7 @@ import pytest
 
 from mmsgp.evaluation.functional import (
     NO_HIT,
-    mean_recall_at_k,
+    mean_over_predicates,
     predicate_recall_at_k,
     recall_at_k,
 )
@@ -28,11 +28,12 @@ IMAGES = [
 ]
 
 
-def split(images: list) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Images of (predicate, rank) as arrays of ranks and of predicates."""
-    arrays = [np.array(image, dtype=np.int64).reshape(-1, 2)
-              for image in images]
-    return [a[:, 1] for a in arrays], [a[:, 0] for a in arrays]
+def flatten(images: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images of (predicate, rank) as ranks, image indices and predicates."""
+    rows = np.array(
+        [(rank, i, predicate) for i, image in enumerate(images)
+         for predicate, rank in image], dtype=np.int64).reshape(-1, 3)
+    return tuple(rows.T)
 
 
 def naive_recall(images: list, k: int) -> Fraction:
@@ -73,9 +74,9 @@ def test_recall_worked_on_paper():
     # R@1:   (1/3 + 1/2 + 0) / 3 = 5/18, image 2 has no relation.
     # R@2:   (2/3 + 1/2 + 0) / 3 = 7/18
     # R@all: (3/3 + 1/2 + 0) / 3 = 1/2
-    ranks, _ = split(IMAGES)
+    ranks, images, _ = flatten(IMAGES)
     np.testing.assert_allclose(
-        recall_at_k(ranks, TOPK), [5 / 18, 7 / 18, 1 / 2], rtol=1e-15)
+        recall_at_k(ranks, images, TOPK), [5 / 18, 7 / 18, 1 / 2], rtol=1e-15)
 
 
 def test_mean_recall_worked_on_paper():
@@ -84,33 +85,35 @@ def test_mean_recall_worked_on_paper():
     # @2:    (1/2 + 1)/2=3/4  (1 + 0)/2 = 1/2  0       5/12
     # @all:  (2/2 + 1)/2=1    (1 + 0)/2 = 1/2  0       1/2
     # Wearing occurs nowhere and is left out of the mean.
-    ranks, predicates = split(IMAGES)
+    ranks, images, predicates = flatten(IMAGES)
+    recall = predicate_recall_at_k(ranks, images, predicates, TOPK, 4)
     np.testing.assert_allclose(
-        predicate_recall_at_k(ranks, predicates, TOPK, 4),
+        recall,
         [[3 / 4, 0, 0, np.nan], [3 / 4, 1 / 2, 0, np.nan],
          [1, 1 / 2, 0, np.nan]],
         rtol=1e-15)
     np.testing.assert_allclose(
-        mean_recall_at_k(ranks, predicates, TOPK, 4), [1 / 4, 5 / 12, 1 / 2],
+        mean_over_predicates(recall), [1 / 4, 5 / 12, 1 / 2],
         rtol=1e-15)
 
 
 @pytest.mark.parametrize('seed', range(5))
 def test_agrees_with_the_definition_on_random_ranks(seed):
     images = random_images(seed)
-    ranks, predicates = split(images)
+    ranks, indices, predicates = flatten(images)
     topk, limits = (20, 50, 100, 'all'), (20, 50, 100, NO_HIT)
     np.testing.assert_allclose(
-        recall_at_k(ranks, topk),
+        recall_at_k(ranks, indices, topk),
         [float(naive_recall(images, k)) for k in limits],
         rtol=1e-14)
     expected = [naive_predicate_recall(images, k) for k in limits]
+    recall = predicate_recall_at_k(ranks, indices, predicates, topk, 7)
     np.testing.assert_allclose(
-        predicate_recall_at_k(ranks, predicates, topk, 7),
+        recall,
         [[float(row.get(p, 'nan')) for p in range(1, 8)] for row in expected],
         rtol=1e-14)
     np.testing.assert_allclose(
-        mean_recall_at_k(ranks, predicates, topk, 7),
+        mean_over_predicates(recall),
         [float(sum(row.values()) / len(row)) for row in expected],
         rtol=1e-14)
 
@@ -118,30 +121,31 @@ def test_agrees_with_the_definition_on_random_ranks(seed):
 def test_no_order_of_images_or_relations_changes_a_digit():
     rng = np.random.default_rng(0)
     images = random_images(0, num_images=300)
-    ranks, predicates = split(images)
+    ranks, indices, predicates = flatten(images)
     for _ in range(20):
         shuffled = [
             [images[i][j] for j in rng.permutation(len(images[i]))]
             for i in rng.permutation(len(images))
         ]
-        other_ranks, other_predicates = split(shuffled)
+        others = flatten(shuffled)
         np.testing.assert_array_equal(
-            recall_at_k(other_ranks, TOPK), recall_at_k(ranks, TOPK))
+            recall_at_k(*others[:2], TOPK), recall_at_k(ranks, indices, TOPK))
         np.testing.assert_array_equal(
-            predicate_recall_at_k(other_ranks, other_predicates, TOPK, 7),
-            predicate_recall_at_k(ranks, predicates, TOPK, 7))
+            predicate_recall_at_k(*others, TOPK, 7),
+            predicate_recall_at_k(ranks, indices, predicates, TOPK, 7))
 
 
 @pytest.mark.parametrize('images', [[], [[], []]])
 def test_recall_of_nothing_is_undefined(images):
-    ranks, predicates = split(images)
-    assert np.isnan(recall_at_k(ranks, TOPK)).all()
-    assert np.isnan(mean_recall_at_k(ranks, predicates, TOPK, 3)).all()
-    assert predicate_recall_at_k(ranks, predicates, TOPK, 3).shape == (3, 3)
+    ranks, indices, predicates = flatten(images)
+    assert np.isnan(recall_at_k(ranks, indices, TOPK)).all()
+    recall = predicate_recall_at_k(ranks, indices, predicates, TOPK, 3)
+    assert recall.shape == (3, 3)
+    assert np.isnan(mean_over_predicates(recall)).all()
 
 
 @pytest.mark.parametrize('predicate', [0, 5])
 def test_predicates_outside_the_list_are_refused(predicate):
-    ranks, predicates = split([[(predicate, 0)]])
+    ranks, images, predicates = flatten([[(predicate, 0)]])
     with pytest.raises(ValueError, match=rf'predicate {predicate} .* 1\.\.4'):
-        predicate_recall_at_k(ranks, predicates, TOPK, 4)
+        predicate_recall_at_k(ranks, images, predicates, TOPK, 4)

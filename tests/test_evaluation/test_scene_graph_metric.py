@@ -88,9 +88,12 @@ WORKED_METRICS = {
 
 
 def evaluate(samples: list, meta: dict = META, **kwargs) -> dict[str, float]:
-    """The metric as the Runner uses it."""
+    """R and mR, or others, as the Runner computes them."""
     evaluator = Evaluator(
-        METRICS.build(dict(type='SceneGraphMetric', **kwargs)))
+        METRICS.build({
+            **dict(type='SceneGraphMetric', suite=('R', 'mR')),
+            **kwargs
+        }))
     evaluator.dataset_meta = meta
     for sample in samples:
         evaluator.process([sample])
@@ -129,7 +132,7 @@ def test_tasks_have_keys_of_their_own():
     metrics = evaluate(samples)
     assert set(metrics) == {
         f'{task}/{name}@{k}'
-        for task in ('predcls', 'sggen') for name in ('R', 'mR')
+        for task in ('predcls', 'sggen', 'phrdet') for name in ('R', 'mR')
         for k in (20, 50, 100, 'all')
     }
     assert metrics['predcls/mR@20'] == metrics['predcls/R@all'] == 100
@@ -193,7 +196,8 @@ def test_files_hold_every_metric_and_every_predicate(tmp_path):
         worked_samples(), topk=(1, 2, 'all'), output_dir=str(tmp_path / 'new'))
     folder = tmp_path / 'new'
     assert sorted(path.name for path in folder.iterdir()) == [
-        'metrics.json', 'per_class_recall_sgcls.csv'
+        'metrics.json', 'metrics_sgcls.csv', 'per_class_recall_sgcls.csv',
+        'ranks.npz'
     ]
     written = json.loads((folder / 'metrics.json').read_text())
     assert {key: written.pop(key) for key in metrics} == metrics
@@ -201,6 +205,11 @@ def test_files_hold_every_metric_and_every_predicate(tmp_path):
         num_images=3,
         num_images_without_relations=1,
         absent_predicates=['wearing'])
+
+    table = (folder / 'metrics_sgcls.csv').read_text().splitlines()
+    assert table[0] == 'metric,@1,@2,@all'
+    assert [row.split(',')[0] for row in table[1:]] == ['R', 'mR']
+    assert table[2].startswith('mR,25.0,41.66')
 
     table = (folder / 'per_class_recall_sgcls.csv').read_text()
     assert table.splitlines() == [
@@ -234,16 +243,18 @@ def test_no_files_without_an_output_dir(tmp_path, monkeypatch):
 def test_prints_the_recall_of_tasks_and_predicates(printed):
     evaluate(worked_samples(), topk=(1, 2, 'all'))
     lines = [line.split() for line in printed[0].splitlines()]
-    assert ['predicate', 'train', 'gt', 'R@1', 'R@2', 'R@all'] in lines
-    start = lines.index(['wearing', '90', '0', '-', '-', '-'])
+    assert ['predicate', 'group', 'train', 'gt', 'R@1', 'R@2',
+            'R@all'] in lines
+    start = lines.index(['wearing', 'head', '90', '0', '-', '-', '-'])
     assert lines[start + 1:start + 4] == [
-        ['on', '70', '3', '75.00', '75.00', '100.00'],
-        ['has', '10', '2', '0.00', '50.00', '50.00'],
-        ['riding', '0', '1', '0.00', '0.00', '0.00'],
+        ['on', 'head', '70', '3', '75.00', '75.00', '100.00'],
+        ['has', 'body', '10', '2', '0.00', '50.00', '50.00'],
+        ['riding', 'tail', '0', '1', '0.00', '0.00', '0.00'],
     ]
-    assert ['task', 'R@1', 'R@2', 'R@all', 'mR@1', 'mR@2', 'mR@all'] in lines
-    assert ['sgcls', '27.78', '38.89', '50.00', '25.00', '41.67',
-            '50.00'] in lines
+    assert ['metric', '@1', '@2', '@all'] in lines
+    assert ['R', '27.78', '38.89', '50.00', 'recall'] in lines
+    assert ['mR', '25.00', '41.67', '50.00', 'mean', 'recall', 'over',
+            'predicates'] in lines
     assert ('Images evaluated: 3; left out, for they have no annotated '
             'relation: 1.') in printed[0]
     assert ('Predicates left out of mR@K, for they have no relation in this '
@@ -274,12 +285,13 @@ def test_an_image_costs_a_few_bytes():
     pred = random_prediction(generator, gt, num_relations=4000)
     pred.relations.distribution = torch.rand(pred.num_relations, 51)
     metric = SceneGraphMetric()
-    metric.process(None, [predicted_sample(0, gt, sgcls=pred).to_dict()])
-    assert len(metric.results) == 1
-    assert len(pickle.dumps(metric.results)) < 1000
-    ranks = metric.results[0]['ranks']['sgcls']
-    assert ranks.dtype == 'int32'
-    assert ranks.max() <= NO_HIT
+    for i in range(100):
+        metric.process(None, [predicted_sample(i, gt, sgcls=pred).to_dict()])
+    assert len(metric.results) == 100
+    assert len(pickle.dumps(metric.results)) < 100 * 1000
+    table = metric.results[0]['table']
+    assert table.dtype == 'int32'
+    assert table.max() <= NO_HIT
 
 
 @pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
@@ -330,7 +342,7 @@ def test_a_sample_without_predictions_is_refused():
 
 def test_images_with_different_tasks_are_refused():
     gt, pred = graph((0, ON, 1)), predicted((0, ON, 1))
-    with pytest.raises(ValueError, match="Image 8 .*'sggen'.* image 7 "):
+    with pytest.raises(ValueError, match="Image 8 .*'sggen/pair'.* image 7 "):
         evaluate([
             predicted_sample(7, gt, sgcls=pred),
             predicted_sample(8, gt, sggen=pred)

@@ -1,5 +1,6 @@
 """Training and testing by the commands, from data to tables."""
 import csv
+import dataclasses
 import json
 import os
 import runpy
@@ -11,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmsgp.evaluation.functional import RelationRanks
 from mmsgp.registry import MODELS
 from mmsgp.testing import make_vg_data
 
@@ -122,7 +124,7 @@ def tested(tmp_path_factory, trained, options):
     """Work directory of a test of all tasks."""
     work_dir = tmp_path_factory.mktemp('tested')
     run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', work_dir,
-        *options)
+        '--out', work_dir / 'predictions.h5', *options)
     return work_dir
 
 
@@ -163,11 +165,54 @@ def test_parsed_images_are_drawn_while_testing(
         if image['split'] == 'test')
 
 
-def test_two_runs_are_compared(tested, capsys):
-    run('analysis_tools/compare', tested, tested, '--names', 'one', 'two')
+def test_kept_predictions_are_scored_again(tmp_path, tested, capsys):
+    file = tested / 'predictions.h5'
+    run('analysis_tools/eval_predictions', file, '--out-dir', tmp_path)
+    for name in [path.name for path in tmp_path.iterdir()]:
+        assert (tmp_path / name).read_bytes() == (tested / name).read_bytes()
+    assert {'metrics.json', 'ranks.npz', 'metrics_phrdet.csv'} <= {
+        path.name for path in tmp_path.iterdir()}
+    run('analysis_tools/eval_predictions', file, '--topk', 5, 300, '--metrics',
+        'R', '--groups', 9, 3, '--iou-thr', 0.7)
+    with pytest.raises(ValueError, match='keeps 100 .*but is 300'):
+        run('analysis_tools/eval_predictions', file, '--topk', 300)
+
+
+def test_two_runs_are_compared(tmp_path, tested, capsys, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '120')
+    run('analysis_tools/eval_predictions', tested / 'predictions.h5',
+        '--out-dir', tmp_path / 'strict', '--iou-thr', 0.999)
+    capsys.readouterr()
+    run('analysis_tools/compare', tested, tmp_path / 'strict', '--names',
+        'half', 'all', '--csv', tmp_path / 'c.csv', '--resamples', 50)
     printed = capsys.readouterr().out
     assert 'predcls (%)' in printed and 'mR@100' in printed
-    assert '+0.00' in printed
+    assert 'phrdet: R@100 of each predicate (%)' in printed
+    with (tmp_path / 'c.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    metrics = json.loads((tested / 'metrics.json').read_text())
+    assert {f'{row["task"]}/{row["metric"]}' for row in rows} == {
+        key for key in metrics if '@' in key}
+    for row in rows:
+        value = metrics[f'{row["task"]}/{row["metric"]}']
+        assert float(row['half']) == pytest.approx(value or 0, nan_ok=True) or (
+            value is None)
+        # Given boxes agree exactly: nothing is lost.
+        if row['task'] == 'predcls' and value is not None:
+            assert float(row['interval_low']) == 0
+            assert float(row['interval_high']) == 0
+
+
+def test_runs_on_other_images_are_not_compared(tmp_path, tested):
+    ranks = RelationRanks.load(tested / 'ranks.npz')
+    dataclasses.replace(ranks, predicates=ranks.predicates[::-1]).save(
+        tmp_path / 'ranks.npz')
+    with pytest.raises(ValueError, match='same .*their predicates differ'):
+        run('analysis_tools/compare', tested, tmp_path)
+    with pytest.raises(FileNotFoundError, match='none/ranks.npz'):
+        run('analysis_tools/compare', tested, tmp_path / 'none')
+    with pytest.raises(ValueError, match=r"has \['phrdet', 'predcls'"):
+        run('analysis_tools/compare', tested, tested, '--tasks', 'detection')
 
 
 def test_predictions_are_drawn(tmp_path, trained, options):
@@ -197,7 +242,8 @@ def test_two_processes_train_and_test_like_one(
     launch('dist_test.sh', trained / 'epoch_2.pth', 2, '--work-dir',
            tmp_path / 'test', *options)
     for name in ('metrics.json', 'per_class_recall_predcls.csv',
-                 'per_class_recall_sgcls.csv', 'per_class_recall_sggen.csv'):
+                 'per_class_recall_sgcls.csv', 'per_class_recall_sggen.csv',
+                 'metrics_phrdet.csv', 'ranks.npz'):
         assert (tmp_path / 'test' / name).read_bytes() == (
             tested / name).read_bytes()
 

@@ -1,106 +1,216 @@
-"""Print the results of two test runs side by side.
+"""Compare two test runs: metrics, predicates, and what is more than chance.
 
-Reads metrics.json and per_class_recall_<task>.csv, as tools/test.py writes
-them, from two work directories.
+Reads ranks.npz of two folders that tools/test.py or eval_predictions.py wrote.
+An interval holds 95 % of the differences between the runs when the images are
+drawn anew, with replacement, the same for both (a paired bootstrap); where it
+does not hold 0 the difference is marked with a star.
 """
 from __future__ import annotations
 
 import argparse
 import csv
-import json
+import math
 from pathlib import Path
 
+import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-TASKS = ('predcls', 'sgcls', 'sggen')
-METRICS = ('mR@20', 'mR@50', 'mR@100', 'mR@all', 'R@20', 'R@50', 'R@100',
-           'R@all')
+from mmsgp.evaluation.functional import (
+    METRICS,
+    RANKS_FILE,
+    RelationRanks,
+    ResampledMean,
+    confidence_interval,
+    evaluate_task,
+)
+
+
+def threshold(text: str) -> int | str:
+    return text if text == 'all' else int(text)
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('first', type=Path, help='work directory')
-    parser.add_argument('second', type=Path, help='work directory')
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('first', type=Path, help='folder of a test run')
+    parser.add_argument('second', type=Path, help='folder of another')
     parser.add_argument(
-        '--names', nargs=2, metavar='NAME', help="(default: the folders')")
+        '--names', nargs=2, metavar='NAME', help='(default: the folders)')
     parser.add_argument(
-        '--per-class', default='R@100', choices=METRICS[4:],
-        help='recall of the table of predicates (default: R@100)')
+        '--tasks', nargs='+', help='(default: all that both have)')
+    parser.add_argument(
+        '--metrics', nargs='+', choices=METRICS, default=METRICS,
+        help='(default: all)')
+    parser.add_argument(
+        '--topk', nargs='+', type=threshold, default=[20, 50, 100, 'all'],
+        help="the K of recall@K, numbers or 'all' (default: 20 50 100 all)")
+    parser.add_argument(
+        '--groups', nargs='+', default=['thirds'],
+        help='head, body and tail: thirds, vg150, or two numbers of training '
+        'relations (default: thirds)')
+    parser.add_argument(
+        '--per-class', type=threshold, default=100, metavar='K',
+        help='K of the tables of predicates (default: 100)')
+    parser.add_argument(
+        '--resamples', type=int, default=1000, help='(default: 1000)')
+    parser.add_argument('--seed', type=int, default=0, help='of the resamples')
+    parser.add_argument('--csv', type=Path, help='write the comparison here')
     return parser.parse_args()
 
 
-def read_metrics(work_dir: Path) -> dict[str, float]:
-    """The metrics of a run, in percent, by ``task/metric``."""
-    path = work_dir / 'metrics.json'
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'{path} not found: test the model first, with tools/test.py')
-    return json.loads(path.read_text())
+def load_runs(folders: list[Path]) -> list[RelationRanks]:
+    """Ranks of both runs, images in the same order.
+
+    Raises:
+        ValueError: If they were not tested on the same annotations.
+    """
+    first, second = (
+        RelationRanks.load(folder / RANKS_FILE).sorted_by_image()
+        for folder in folders)
+    for name in ('image_ids', 'images', 'predicates'):
+        if not np.array_equal(getattr(first, name), getattr(second, name)):
+            raise ValueError(
+                f'{folders[0]} and {folders[1]} were not tested on the same '
+                f'annotated images: their {name} differ')
+    return [first, second]
 
 
-def read_per_class(work_dir: Path, task: str) -> dict[str, dict[str, str]]:
-    """Rows of a task's table by predicate, most frequent first."""
-    path = work_dir / f'per_class_recall_{task}.csv'
-    with path.open(newline='') as file:
-        return {row['predicate']: row for row in csv.DictReader(file)}
+class Comparison:
+    """A task's metrics in two runs, and of their resamples.
+
+    Args:
+        runs (list[RelationRanks]): Two runs on the same images.
+        task (str): The task.
+        resampled (ResampledMean): Draws the images.
+        options (dict): Arguments of ``evaluate_task``.
+    """
+
+    def __init__(self, runs: list[RelationRanks], task: str,
+                 resampled: ResampledMean, **options) -> None:
+        self.task = task
+        self.values = [evaluate_task(run, task, **options) for run in runs]
+        self.samples = [
+            evaluate_task(run, task, mean=resampled, **options)
+            for run in runs
+        ]
+
+    def rows(self) -> list[tuple[str, float, float, float, float]]:
+        """Name, both values and the interval of their difference, percent."""
+        names = [name for name in self.values[0].values
+                 if name in self.values[1].values]
+        return [
+            self._row(name, lambda result, name=name: result.values[name])
+            for name in names
+        ]
+
+    def predicate_row(self, name: str, column: int, predicate: int
+                      ) -> tuple[str, float, float, float, float]:
+        """The same for the recall of a predicate."""
+        return self._row(
+            name, lambda result: result.recall[..., column, predicate])
+
+    def _row(self, name: str, pick) -> tuple[str, float, float, float, float]:
+        values = [100 * float(pick(result)) for result in self.values]
+        first, second = (100 * pick(result) for result in self.samples)
+        return name, *values, *confidence_interval(second - first)
 
 
-def difference(first: float, second: float) -> str:
-    colour = 'green' if second > first else 'red' if second < first else ''
-    text = f'{second - first:+.2f}'
-    return f'[{colour}]{text}[/]' if colour else text
+def difference(first: float, second: float, low: float,
+               high: float) -> tuple[str, str]:
+    """Cells of a table: the difference, marked, and its interval."""
+    if math.isnan(first) or math.isnan(second):
+        return '-', '-'
+    certain = low > 0 or high < 0
+    text = f'{second - first:+.2f}{"*" if certain else " "}'
+    colour = ('green' if second > first else 'red') if certain else 'dim'
+    return f'[{colour}]{text}[/]', f'{low:+.2f} .. {high:+.2f}'
 
 
-def summary_table(task: str, runs: list[dict[str, float]],
-                  names: list[str]) -> Table:
-    """One row a metric: both runs and the difference."""
-    table = Table(title=f'{task} (%)', box=box.SIMPLE_HEAD)
+def number(value: float) -> str:
+    return '-' if math.isnan(value) else f'{value:.2f}'
+
+
+def metric_table(comparison: Comparison, names: list[str]) -> Table:
+    """A row a metric: both runs, the difference and its interval."""
+    table = Table(title=f'{comparison.task} (%)', box=box.SIMPLE_HEAD)
     table.add_column('')
-    for name in (*names, 'difference'):
+    for name in (*names, 'difference', '95 % interval'):
         table.add_column(name, justify='right')
-    for metric in METRICS:
-        first, second = (run[f'{task}/{metric}'] for run in runs)
-        table.add_row(metric, f'{first:.2f}', f'{second:.2f}',
-                      difference(first, second))
+    previous = None
+    for name, first, second, low, high in comparison.rows():
+        family = name.split('@')[0]
+        if previous not in (None, family):
+            table.add_section()
+        previous = family
+        table.add_row(name, number(first), number(second),
+                      *difference(first, second, low, high))
     return table
 
 
-def per_class_table(work_dirs: list[Path], names: list[str], task: str,
-                    metric: str) -> Table:
-    """One row a predicate, most frequent first: both runs, the difference."""
-    column = metric.replace('R@', 'recall@')
+def predicate_table(comparison: Comparison, run: RelationRanks,
+                    names: list[str], column: int, k: int | str) -> Table:
+    """A row a predicate, most frequent in training first."""
     table = Table(
-        title=f'{task}: {metric} of each predicate (%)', box=box.SIMPLE_HEAD)
-    table.add_column('predicate')
-    for name in ('train', 'test', *names, 'difference'):
+        title=f'{comparison.task}: R@{k} of each predicate (%)',
+        box=box.SIMPLE_HEAD)
+    table.add_column('')
+    for name in ('train', 'test', *names, 'difference', '95 % interval'):
         table.add_column(name, justify='right')
-    runs = [read_per_class(work_dir, task) for work_dir in work_dirs]
-    for predicate, row in runs[0].items():
-        first, second = (run[predicate][column] for run in runs)
-        recall = ('-', '-', '-') if first == '' else (
-            f'{float(first):.2f}', f'{float(second):.2f}',
-            difference(float(first), float(second)))
-        table.add_row(predicate, row['train_count'], row['num_gt'], *recall)
+    counts = run.train_counts or [0] * len(run.names)
+    for i in np.argsort(-np.asarray(counts), kind='stable').tolist():
+        name, first, second, low, high = comparison.predicate_row(
+            run.names[i], column, i)
+        table.add_row(name, str(counts[i]), str(run.num_gt[i]), number(first),
+                      number(second), *difference(first, second, low, high))
     return table
+
+
+def write_csv(path: Path, comparisons: list[Comparison],
+              names: list[str]) -> None:
+    with path.open('w', newline='', encoding='utf-8') as file:
+        writer = csv.writer(file)
+        writer.writerow(['task', 'metric', *names, 'interval_low',
+                         'interval_high'])
+        for comparison in comparisons:
+            for row in comparison.rows():
+                writer.writerow([comparison.task, *row])
 
 
 def main() -> None:
     args = parse_args()
-    work_dirs = [args.first, args.second]
-    names = args.names or [work_dir.name for work_dir in work_dirs]
-    runs = [read_metrics(work_dir) for work_dir in work_dirs]
-    tasks = [task for task in TASKS
-             if all(f'{task}/R@20' in run for run in runs)]
+    folders = [args.first, args.second]
+    names = args.names or [folder.name for folder in folders]
+    runs = load_runs(folders)
+    tasks = [task for task in runs[0].tasks if task in runs[1].tasks
+             and (args.tasks is None or task in args.tasks)]
     if not tasks:
-        raise ValueError(f'{args.first} and {args.second} have no task in '
-                         'common: test both with the same --tasks')
+        raise ValueError(
+            f'{folders[0]} has {sorted(runs[0].tasks)}, {folders[1]} has '
+            f'{sorted(runs[1].tasks)}: test both with the same --tasks')
+    options = dict(
+        # the tables of predicates take the last
+        topk=[*args.topk, args.per_class],
+        metrics=args.metrics,
+        groups=args.groups[0] if len(args.groups) == 1 else tuple(
+            map(int, args.groups)))
     console = Console()
+    resampled = ResampledMean(runs[0].images, args.resamples, args.seed)
+    comparisons = []
     for task in tasks:
-        console.print(per_class_table(work_dirs, names, task, args.per_class))
-    for task in tasks:
-        console.print(summary_table(task, runs, names))
+        with console.status(f'drawing the images of {task} anew'):
+            comparisons.append(Comparison(runs, task, resampled, **options))
+    for comparison in comparisons:
+        console.print(predicate_table(comparison, runs[0], names,
+                                      len(args.topk), args.per_class))
+    for comparison in comparisons:
+        console.print(metric_table(comparison, names))
+    console.print(f'{runs[0].num_images} images; * the 95 % interval of '
+                  f'{args.resamples} resamples of the images does not hold 0')
+    if args.csv is not None:
+        write_csv(args.csv, comparisons, names)
 
 
 if __name__ == '__main__':

@@ -233,7 +233,7 @@ def main() -> None:
     work_dirs = [str(OUT_DIR / config) for config in MODELS.values()]
     subprocess.run([
         sys.executable, tool('analysis_tools/compare'), *work_dirs, '--names',
-        *MODELS
+        *MODELS, '--tasks', 'predcls', 'sgcls', 'sggen', '--metrics', 'mR', 'R'
     ], check=True)
     console.print(f'{(time.monotonic() - start) / 60:.1f} minutes. Parsed test '
                   f'scenes: {OUT_DIR}/scene_*.png')

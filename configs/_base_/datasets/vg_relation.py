@@ -74,5 +74,5 @@ test_dataloader = dict(
         pipeline=test_pipeline,
         backend_args=backend_args))
 
-val_evaluator = dict(type='SceneGraphMetric')
-test_evaluator = val_evaluator
+val_evaluator = dict(type='SceneGraphMetric', suite=('R', 'mR', 'F'))
+test_evaluator = dict(type='SceneGraphMetric')

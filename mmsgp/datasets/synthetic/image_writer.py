@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from mmengine.utils import track_parallel_progress, track_progress
 
+from mmsgp.utils.files import replacing
+
 from .renderer import LayoutRenderer
 
 #: Beside the images: what they were rendered from.
@@ -89,10 +91,8 @@ def _render_chunk(renderer: LayoutRenderer, image_dir: Path,
         _, data = cv2.imencode('.jpg', image,
                                [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         path = image_dir / f'{layout.image_id}.jpg'
-        # Renaming is atomic: an interruption leaves no half image behind.
-        partial_path = path.with_suffix('.part')
-        partial_path.write_bytes(data.tobytes())
-        partial_path.replace(path)
+        with replacing(path) as draft:
+            draft.write_bytes(data.tobytes())
 
 
 def _fingerprint(renderer: LayoutRenderer, layouts: Sequence[Layout]) -> str:
@@ -120,6 +120,5 @@ def _prepare_folder(image_dir: Path, fingerprint: str) -> None:
             f'{image_dir} holds {len(images)} images (e.g. {images[0].name}) '
             f'that were not rendered: it has no {MARKER}. Choose another '
             'folder, or move them away')
-    part = image_dir / f'{MARKER}.part'
-    part.write_text(json.dumps({'fingerprint': fingerprint}))
-    part.replace(marker)
+    with replacing(marker) as draft:
+        draft.write_text(json.dumps({'fingerprint': fingerprint}))

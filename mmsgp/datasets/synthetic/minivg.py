@@ -18,6 +18,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mmsgp.utils.files import replacing
+
 from ..vg_format import ANN_FILE, DICT_FILE, IMAGE_FILE, write_vg_sgg
 from .image_writer import Layout, render_images
 from .minivg_annotator import annotate
@@ -107,9 +109,8 @@ def generate_minivg(out_dir: str | os.PathLike,
     write_vg_sgg(out_dir, images, [s.boxes for s in scenes],
                  [s.labels for s in scenes], [s.relations for s in scenes],
                  list(CLASSES), list(PREDICATES))
-    part = out_dir / f'{MARKER}.part'
-    part.write_text(json.dumps(_options(**counts, seed=seed)))
-    part.replace(out_dir / MARKER)
+    with replacing(out_dir / MARKER) as draft:
+        draft.write_text(json.dumps(_options(**counts, seed=seed)))
     return True
 
 

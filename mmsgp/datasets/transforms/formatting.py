@@ -1,6 +1,8 @@
 """Pack an image and its scene graph for the model."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from mmcv.transforms import to_tensor
 from mmdet.datasets.transforms import PackDetInputs
@@ -9,6 +11,9 @@ from mmengine.structures import InstanceData
 
 from mmsgp.registry import TRANSFORMS
 from mmsgp.structures import SceneGraph, SceneGraphDataSample
+
+META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
+             'flip', 'flip_direction', 'sample_idx')
 
 
 @TRANSFORMS.register_module()
@@ -20,11 +25,16 @@ class PackSceneGraphInputs(PackDetInputs):
     - img
     - gt_bboxes, gt_bboxes_labels (optional, none at inference)
     - gt_relation_pairs, gt_relation_labels (optional, none then)
+    - gt_relation_unseen (optional)
 
     Args:
         meta_keys: Keys that become meta information of the sample. Defaults to
-            those of :class:`mmdet.datasets.PackDetInputs`.
+            those of :class:`mmdet.datasets.PackDetInputs` and ``sample_idx``.
     """
+
+    def __init__(self,
+                 meta_keys: Sequence[str] = META_KEYS) -> None:
+        super().__init__(meta_keys=meta_keys)
 
     def transform(self, results: dict) -> dict:
         """Pack the results of a pipeline.
@@ -45,9 +55,11 @@ class PackSceneGraphInputs(PackDetInputs):
 def _pack_graph(results: dict) -> SceneGraph:
     pairs = results.get('gt_relation_pairs', np.empty((0, 2), np.int64))
     labels = results.get('gt_relation_labels', np.empty(0, np.int64))
+    relations = InstanceData(pairs=to_tensor(pairs), labels=to_tensor(labels))
+    if 'gt_relation_unseen' in results:
+        relations.unseen = to_tensor(results['gt_relation_unseen'])
     return SceneGraph(
         objects=InstanceData(
             bboxes=get_box_tensor(results['gt_bboxes']),
             labels=to_tensor(results['gt_bboxes_labels'])),
-        relations=InstanceData(
-            pairs=to_tensor(pairs), labels=to_tensor(labels)))
+        relations=relations)

@@ -81,12 +81,14 @@ class LoadRelations(BaseTransform):
     Required Keys:
 
     - relations: (M, 3), subject index, object index and predicate.
+    - relations_unseen (optional): (M,) bool.
     - gt_bboxes (for ``overlapping_only``)
 
     Added Keys:
 
     - gt_relation_pairs: (M, 2) int64, subject and object index.
     - gt_relation_labels: (M,) int64, predicates ``1 .. R``.
+    - gt_relation_unseen (if there is relations_unseen): (M,) bool.
 
     Args:
         sample_duplicates: Of several relations of an ordered pair keep one,
@@ -108,16 +110,19 @@ class LoadRelations(BaseTransform):
         """Turn ``relations`` into pairs and labels."""
         relations = np.asarray(
             results['relations'], dtype=np.int64).reshape(-1, 3)
+        kept = np.arange(len(relations))
         if self.overlapping_only:
             boxes = results['gt_bboxes'].numpy()
-            relations = relations[boxes_overlap(boxes[relations[:, 0]],
-                                                boxes[relations[:, 1]])]
-            if not len(relations):
+            kept = kept[boxes_overlap(boxes[relations[:, 0]],
+                                      boxes[relations[:, 1]])]
+            if not len(kept):
                 return None
         if self.sample_duplicates:
-            relations = _one_per_pair(relations)
-        results['gt_relation_pairs'] = relations[:, :2]
-        results['gt_relation_labels'] = relations[:, 2]
+            kept = _one_per_pair(relations, kept)
+        results['gt_relation_pairs'] = relations[kept, :2]
+        results['gt_relation_labels'] = relations[kept, 2]
+        if 'relations_unseen' in results:
+            results['gt_relation_unseen'] = results['relations_unseen'][kept]
         return results
 
     def __repr__(self) -> str:
@@ -126,9 +131,9 @@ class LoadRelations(BaseTransform):
                 f'overlapping_only={self.overlapping_only})')
 
 
-def _one_per_pair(relations: np.ndarray) -> np.ndarray:
-    """Draw one relation for each ordered pair, each annotation as likely."""
+def _one_per_pair(relations: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Draw a row for each ordered pair, each annotation as likely."""
     # The global generator is the one that MMEngine seeds in each worker.
-    shuffled = np.random.permutation(relations)  # noqa: NPY002
-    _, first = np.unique(shuffled[:, :2], axis=0, return_index=True)
+    shuffled = np.random.permutation(rows)  # noqa: NPY002
+    _, first = np.unique(relations[shuffled, :2], axis=0, return_index=True)
     return shuffled[first]

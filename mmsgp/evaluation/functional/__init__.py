@@ -1,20 +1,49 @@
+from .bootstrap import ResampledMean, confidence_interval
 from .matching import (
-                       NO_HIT,
-                       aligned_iou,
-                       apply_graph_constraint,
-                       match_objects,
-                       match_triplets,
+    NO_HIT,
+    GraphArrays,
+    ObjectMatcher,
+    PhraseMatcher,
+    Ranks,
+    aligned_iou,
+    match_objects,
+    match_triplets,
+    union_boxes,
+)
+from .ranking import (
+    RankedEntries,
+    apply_graph_constraint,
+    first_of_each_pair,
+    pair_weights,
+    unconstrained_entries,
+    without_graph_constraint,
 )
 from .recall import (
-                       flatten,
-                       mean_over_predicates,
-                       mean_recall_at_k,
-                       predicate_recall_at_k,
-                       recall_at_k,
+    exact_mean,
+    harmonic_mean,
+    mean_over_predicates,
+    predicate_accuracy,
+    predicate_recall_at_k,
+    recall_at_k,
+)
+from .relation_ranks import RANKS_FILE, RelationRanks, TaskRanks
+from .suite import (
+    DESCRIPTIONS,
+    GROUPS,
+    METRICS,
+    TaskMetrics,
+    evaluate_task,
+    predicate_groups,
 )
 
 __all__ = [
-    'NO_HIT', 'aligned_iou', 'apply_graph_constraint', 'flatten',
+    'DESCRIPTIONS', 'GROUPS', 'METRICS', 'NO_HIT', 'RANKS_FILE', 'GraphArrays',
+    'ObjectMatcher', 'PhraseMatcher', 'RankedEntries', 'Ranks',
+    'RelationRanks', 'ResampledMean', 'TaskMetrics', 'TaskRanks',
+    'aligned_iou', 'apply_graph_constraint', 'confidence_interval',
+    'evaluate_task', 'exact_mean', 'first_of_each_pair', 'harmonic_mean',
     'match_objects', 'match_triplets', 'mean_over_predicates',
-    'mean_recall_at_k', 'predicate_recall_at_k', 'recall_at_k'
+    'predicate_accuracy', 'predicate_groups', 'predicate_recall_at_k',
+    'pair_weights', 'recall_at_k', 'unconstrained_entries', 'union_boxes',
+    'without_graph_constraint'
 ]

@@ -1,20 +1,72 @@
 """Matching of predicted triplets with annotated ones.
 
+An image's matching is many small operations, which no accelerator does faster
+than NumPy on the CPU, and which there give the same digits everywhere.
+
 Shape shorthand: N objects, M relations, of the ground truth (``gt``) or of a
 prediction (``pred``).
 """
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
 import torch
-import torch.nn.functional as F
-from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmsgp.structures import SceneGraph
 
-NO_HIT = torch.iinfo(torch.int32).max
+NO_HIT = int(np.iinfo(np.int32).max)
 """Rank of a relation that no prediction hits: larger than any K, and still an
 ``int32``, so that ranks can be stored as such."""
+
+
+class GraphArrays(NamedTuple):
+    """What matching needs of a graph.
+
+    Attributes:
+        bboxes (ndarray): (N, 4) float64, ``x1, y1, x2, y2``.
+        labels (ndarray): (N,) int64, object classes.
+        pairs (ndarray): (M, 2) int64, subject and object.
+        pair_ids (ndarray): (M,) int64, ``subject * N + object``.
+        predicates (ndarray): (M,) int64, ``1 .. R``.
+    """
+    bboxes: np.ndarray
+    labels: np.ndarray
+    pairs: np.ndarray
+    pair_ids: np.ndarray
+    predicates: np.ndarray
+
+    @classmethod
+    def from_graph(cls, graph: SceneGraph) -> GraphArrays:
+        """The arrays of a graph on any device."""
+        return cls.from_dict(
+            dict(objects=graph.objects, relations=graph.relations))
+
+    @classmethod
+    def from_dict(cls, graph: dict) -> GraphArrays:
+        """The arrays of what :meth:`SceneGraph.to_dict` gives."""
+        objects, relations = graph['objects'], graph['relations']
+        labels = _to_numpy(objects['labels'], np.int64)
+        pairs = _to_numpy(relations['pairs'], np.int64)
+        return cls(
+            bboxes=_to_numpy(objects['bboxes'], np.float64),
+            labels=labels,
+            pairs=pairs,
+            pair_ids=_pair_ids(pairs, len(labels)),
+            predicates=_to_numpy(relations['labels'], np.int64))
+
+
+class Ranks(NamedTuple):
+    """Ranks of the first predictions for each annotated relation.
+
+    Attributes:
+        triplet (ndarray): (M_gt,) int64, rank of the first hit.
+        pair (ndarray): (M_gt,) int64, rank of the first prediction for the
+            pair, whatever its predicate.
+    """
+    triplet: np.ndarray
+    pair: np.ndarray
 
 
 def match_triplets(gt: SceneGraph,
@@ -31,7 +83,7 @@ def match_triplets(gt: SceneGraph,
 
     The predictions are matched as they are listed: the rank of
     ``pred.relations[i]`` is ``i``. Whether a pair may occur more than once is
-    the caller's choice, see :func:`apply_graph_constraint`.
+    the caller's choice, see :func:`~.ranking.apply_graph_constraint`.
 
     Args:
         gt (SceneGraph): The annotated graph.
@@ -46,52 +98,108 @@ def match_triplets(gt: SceneGraph,
         >>> ranks = match_triplets(gt, pred)
         >>> recall_at_20 = (ranks < 20).double().mean()
     """
-    device = pred.relations.pairs.device
-    gt_labels = gt.relations.labels.to(device)
-    gt_pairs = gt.relations.pairs.to(device).long()
-    pred_pairs = pred.relations.pairs.long()
-
-    matched = match_objects(gt.objects, pred.objects, iou_thr)
-    subject_matched = matched[gt_pairs[:, 0]]  # (M_gt, N_pred)
-    object_matched = matched[gt_pairs[:, 1]]  # (M_gt, N_pred)
-
-    # Few of the predicted pairs lie on an annotated pair. Only these are
-    # compared with every relation: M_gt x M_pred is never built.
-    on_annotated_pair = subject_matched.float().t() @ object_matched.float()
-    candidates = on_annotated_pair[pred_pairs[:, 0], pred_pairs[:, 1]]
-    candidates = candidates.nonzero().squeeze(1)  # (C,), ascending ranks
-
-    subjects, objects = pred_pairs[candidates].unbind(1)
-    hits = subject_matched[:, subjects] & object_matched[:, objects]
-    hits &= gt_labels[:, None] == pred.relations.labels[candidates]
-    ranks = torch.where(hits, candidates, NO_HIT)  # (M_gt, C)
-    # The padding is the answer where there is no candidate at all.
-    return F.pad(ranks, (0, 1), value=NO_HIT).amin(dim=1)
+    arrays = GraphArrays.from_graph(pred)
+    match = ObjectMatcher(GraphArrays.from_graph(gt), arrays, iou_thr)
+    ranks = match(arrays.pair_ids, arrays.predicates)
+    return torch.from_numpy(ranks.triplet).to(pred.relations.pairs.device)
 
 
-def match_objects(gt: InstanceData,
-                  pred: InstanceData,
-                  iou_thr: float = 0.5) -> Tensor:
+class ObjectMatcher:
+    """Ranks by the boxes of subject and object, each with its counterpart.
+
+    Args:
+        gt (GraphArrays): The annotated graph.
+        pred (GraphArrays): The predicted graph.
+        iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
+    """
+
+    def __init__(self,
+                 gt: GraphArrays,
+                 pred: GraphArrays,
+                 iou_thr: float = 0.5) -> None:
+        self.gt, self.pred = gt, pred
+        matched = match_objects(gt, pred, iou_thr)
+        self._subjects = matched[gt.pairs[:, 0]]  # (M_gt, N_pred)
+        self._objects = matched[gt.pairs[:, 1]]  # (M_gt, N_pred)
+        # Few of the predicted pairs lie on an annotated pair. Only these are
+        # compared with every relation: M_gt x M_pred is never built.
+        self._on_annotated_pair = (
+            self._subjects.astype(np.float32).T @ self._objects.astype(
+                np.float32)).ravel() > 0  # (N_pred ** 2,)
+
+    def __call__(self, pair_ids: np.ndarray,
+                 predicates: np.ndarray) -> Ranks:
+        """Ranks in a list of predictions, best first.
+
+        Args:
+            pair_ids (ndarray): (M_pred,), ids of pairs of ``pred``.
+            predicates (ndarray): (M_pred,).
+        """
+        candidates = self._on_annotated_pair.take(pair_ids).nonzero()[0]
+        subjects, objects = _pairs_of(pair_ids[candidates], self.pred)
+        on_pair = self._subjects[:, subjects] & self._objects[:, objects]
+        return _first_hits(on_pair, candidates, self.gt.predicates, predicates)
+
+
+class PhraseMatcher:
+    """Ranks by the union box of subject and object: phrase detection.
+
+    The classes of subject and object must agree, and their union boxes must
+    have an IoU of at least ``iou_thr``. Source: Lu et al., *Visual
+    Relationship Detection with Language Priors*, ECCV 2016.
+
+    Args:
+        gt (GraphArrays): The annotated graph.
+        pred (GraphArrays): The predicted graph.
+        iou_thr (float): The least IoU of the union boxes. Defaults to 0.5.
+    """
+
+    def __init__(self,
+                 gt: GraphArrays,
+                 pred: GraphArrays,
+                 iou_thr: float = 0.5) -> None:
+        self.gt, self.pred, self.iou_thr = gt, pred, iou_thr
+        self._gt_unions = union_boxes(gt.bboxes, gt.pairs)  # (M_gt, 4)
+        self._gt_labels = gt.labels[gt.pairs]  # (M_gt, 2)
+
+    def __call__(self, pair_ids: np.ndarray,
+                 predicates: np.ndarray) -> Ranks:
+        """Ranks in a list of predictions, as of :class:`ObjectMatcher`."""
+        pairs = np.stack(_pairs_of(pair_ids, self.pred), axis=1)
+        labels = self.pred.labels[pairs]  # (M_pred, 2)
+        base = 1 + max(self._gt_labels.max(initial=0), labels.max(initial=0))
+        label_ids = _pair_ids(labels, base)
+        gt_ids = _pair_ids(self._gt_labels, base)
+        candidates = np.isin(label_ids, gt_ids).nonzero()[0]  # (C,)
+        on_pair = gt_ids[:, None] == label_ids[candidates]  # (M_gt, C)
+        relation, column = on_pair.nonzero()
+        unions = union_boxes(self.pred.bboxes, pairs[candidates])
+        on_pair[relation, column] = aligned_iou(
+            self._gt_unions[relation], unions[column]) >= self.iou_thr
+        return _first_hits(on_pair, candidates, self.gt.predicates, predicates)
+
+
+def match_objects(gt: GraphArrays,
+                  pred: GraphArrays,
+                  iou_thr: float = 0.5) -> np.ndarray:
     """Which objects agree in class and box.
 
     Args:
-        gt (InstanceData): ``bboxes`` (N_gt, 4) and ``labels`` (N_gt,).
-        pred (InstanceData): ``bboxes`` (N_pred, 4) and ``labels`` (N_pred,).
+        gt (GraphArrays): ``bboxes`` (N_gt, 4) and ``labels`` (N_gt,).
+        pred (GraphArrays): ``bboxes`` (N_pred, 4) and ``labels`` (N_pred,).
         iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
 
     Returns:
-        Tensor: (N_gt, N_pred), bool, on the device of ``pred``.
+        ndarray: (N_gt, N_pred), bool.
     """
-    device = pred.labels.device
-    matched = gt.labels.to(device)[:, None] == pred.labels  # (N_gt, N_pred)
-    gt_index, pred_index = matched.nonzero(as_tuple=True)
-    gt_bboxes = gt.bboxes.to(device)[gt_index]
-    iou = aligned_iou(gt_bboxes, pred.bboxes[pred_index])
-    matched[gt_index, pred_index] = iou >= iou_thr
+    matched = gt.labels[:, None] == pred.labels
+    gt_index, pred_index = matched.nonzero()
+    matched[gt_index, pred_index] = aligned_iou(
+        gt.bboxes[gt_index], pred.bboxes[pred_index]) >= iou_thr
     return matched
 
 
-def aligned_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+def aligned_iou(boxes1: np.ndarray, boxes2: np.ndarray) -> np.ndarray:
     """IoU of each box with the box in the same row, in float64.
 
     Coordinates are continuous (no ``+ 1``). Equal boxes have an IoU of 1 even
@@ -99,44 +207,78 @@ def aligned_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     other two boxes without area have an IoU of 0.
 
     Args:
-        boxes1 (Tensor): (n, 4), ``x1, y1, x2, y2``.
-        boxes2 (Tensor): (n, 4), the same.
+        boxes1 (ndarray): (n, 4) float64, ``x1, y1, x2, y2``.
+        boxes2 (ndarray): (n, 4), the same.
 
     Returns:
-        Tensor: (n,), float64.
+        ndarray: (n,), float64.
     """
-    boxes1, boxes2 = boxes1.double(), boxes2.double()
-    top_left = torch.maximum(boxes1[:, :2], boxes2[:, :2])
-    bottom_right = torch.minimum(boxes1[:, 2:], boxes2[:, 2:])
-    overlap = torch.cat([top_left, bottom_right], dim=1)
-    boxes = torch.stack([boxes1, boxes2, overlap])  # (3, n, 4)
-    sides = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0)
-    area1, area2, intersection = sides.prod(dim=2)
-    union = area1 + area2 - intersection
-    # Nothing divided by next to nothing is 0, not NaN.
-    iou = intersection / union.clamp(min=torch.finfo(torch.float64).tiny)
-    return iou.masked_fill((boxes1 == boxes2).all(dim=1), 1.)
+    (left1, top1, right1, bottom1), (left2, top2, right2, bottom2) = \
+        boxes1.T, boxes2.T
+    width = np.minimum(right1, right2) - np.maximum(left1, left2)
+    height = np.minimum(bottom1, bottom2) - np.maximum(top1, top2)
+    intersection = np.maximum(width, 0) * np.maximum(height, 0)
+    union = (np.maximum(right1 - left1, 0) * np.maximum(bottom1 - top1, 0) +
+             np.maximum(right2 - left2, 0) * np.maximum(bottom2 - top2, 0) -
+             intersection)
+    degenerate = union <= 0
+    if degenerate.any():
+        same = (boxes1[degenerate] == boxes2[degenerate]).all(axis=1)
+        intersection[degenerate], union[degenerate] = same, 1
+    return intersection / union
 
 
-def apply_graph_constraint(pred: SceneGraph) -> SceneGraph:
-    """Keep the best prediction of each ordered pair of objects.
+def union_boxes(bboxes: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """The smallest boxes around pairs of boxes.
 
     Args:
-        pred (SceneGraph): A predicted graph, relations sorted best first.
+        bboxes (ndarray): (N, 4), ``x1, y1, x2, y2``.
+        pairs (ndarray): (M, 2).
 
     Returns:
-        SceneGraph: One relation a pair, in the given order; ``pred`` itself
-        when it has no pair twice.
+        ndarray: (M, 4).
     """
-    pairs = pred.relations.pairs.long()
-    pair_ids = pairs[:, 0] * pred.num_objects + pairs[:, 1]  # (M,)
-    rank = torch.arange(len(pair_ids), device=pairs.device)
-    best_rank = rank.new_full((pred.num_objects**2, ), NO_HIT)
-    best_rank.scatter_reduce_(0, pair_ids, rank, reduce='amin')
-    is_best = best_rank[pair_ids] == rank  # (M,)
-    if is_best.all():
-        return pred
-    return SceneGraph(
-        metainfo=pred.metainfo,
-        objects=pred.objects,
-        relations=pred.relations[is_best])
+    subjects, objects = bboxes[pairs[:, 0]], bboxes[pairs[:, 1]]
+    unions = np.minimum(subjects, objects)
+    np.maximum(subjects[:, 2:], objects[:, 2:], out=unions[:, 2:])
+    return unions
+
+
+def _pair_ids(pairs: np.ndarray, base: int) -> np.ndarray:
+    """A number (M,) for each pair (M, 2) of numbers below ``base``."""
+    return pairs[:, 0] * base + pairs[:, 1]
+
+
+def _pairs_of(pair_ids: np.ndarray,
+              graph: GraphArrays) -> tuple[np.ndarray, np.ndarray]:
+    """Subjects and objects, (M,) each, from their ids."""
+    return np.divmod(pair_ids, max(len(graph.labels), 1))
+
+
+def _first_hits(on_pair: np.ndarray, candidates: np.ndarray,
+                gt_predicates: np.ndarray, predicates: np.ndarray) -> Ranks:
+    """Ranks of the first candidates on a pair, and with its predicate.
+
+    Args:
+        on_pair (ndarray): (M_gt, C), which candidates are on which pair.
+        candidates (ndarray): (C,), ranks, ascending.
+        gt_predicates (ndarray): (M_gt,).
+        predicates (ndarray): (M_pred,).
+    """
+    hits = on_pair & (gt_predicates[:, None] == predicates[candidates])
+    return Ranks(_first(hits, candidates), _first(on_pair, candidates))
+
+
+def _first(found: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """The rank (M,) of the first column found in each row of (M, C)."""
+    first = np.full(len(found), NO_HIT)
+    row, column = found.nonzero()
+    # Row after row, ascending columns: what is written last comes first.
+    first[row[::-1]] = ranks[column[::-1]]
+    return first
+
+
+def _to_numpy(values: Tensor | np.ndarray, dtype: type) -> np.ndarray:
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().numpy()
+    return values.astype(dtype, copy=False)

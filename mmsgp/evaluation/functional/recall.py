@@ -4,50 +4,79 @@ An image is reduced to one number per annotated relation: the rank of the first
 prediction that hits it (:func:`~.matching.match_triplets`). Every recall, for
 every K, follows from these numbers.
 
-Shape shorthand: I images, M_i annotated relations of image i, T relations of
-all images, K thresholds, R predicates.
+Shape shorthand: I images, T annotated relations of all images, K thresholds,
+R predicates, G groups of relations.
 
 A mean is an exactly rounded sum (``math.fsum``) divided by a count, so that
-the order of the images changes no digit.
+the order of the images changes no digit. Functions take another ``mean``, e.g.
+:class:`~.bootstrap.ResampledMean`.
 """
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from .matching import NO_HIT
 
+Mean = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Mean over the columns of values (K, G), given the image (G,) of each: (K,),
+or (B, K) where images are weighted in B ways."""
 
-def recall_at_k(ranks: Sequence[np.ndarray],
-                topk: Sequence[int | str]) -> np.ndarray:
+
+def exact_mean(values: np.ndarray,
+               images: np.ndarray | None = None) -> np.ndarray:
+    """The mean of each row, from an exactly rounded sum.
+
+    Args:
+        values (ndarray): (K, G).
+        images (ndarray, optional): (G,), not used: all weigh the same.
+
+    Returns:
+        ndarray: (K,), float64; NaN for G = 0.
+    """
+    if not values.shape[1]:
+        return np.full(len(values), np.nan)
+    return np.array([math.fsum(row) for row in values.tolist()]) / len(
+        values[0])
+
+
+def recall_at_k(ranks: np.ndarray,
+                images: np.ndarray,
+                topk: Sequence[int | str],
+                mean: Mean = exact_mean) -> np.ndarray:
     r"""R@K: the mean over images of the share of relations found.
 
     .. math::
         R@K = \frac{1}{I} \sum_i \frac{|\{m : rank_{im} < K\}|}{M_i}
 
-    Images without a relation (:math:`M_i = 0`) are left out.
+    over the I images that have any of the relations (:math:`M_i > 0`).
 
     Args:
-        ranks (Sequence[ndarray]): I arrays (M_i,) of 0-based ranks.
+        ranks (ndarray): (T,), 0-based ranks.
+        images (ndarray): (T,) int64, the image of each relation.
         topk (Sequence[int | str]): The thresholds; ``'all'`` counts every hit.
+        mean (Mean): Defaults to :func:`exact_mean`.
 
     Returns:
         ndarray: (K,), float64 in [0, 1]; NaN without any relation.
 
     Example:
-        >>> recall_at_k([np.array([0, 30]), np.array([NO_HIT])], (20, 'all'))
+        >>> ranks, images = np.array([0, 30, NO_HIT]), np.array([0, 0, 1])
+        >>> recall_at_k(ranks, images, (20, 'all'))
         array([0.25, 0.5 ])
     """
-    _, shares = _share_found(ranks, topk, group=_image_index(ranks))
-    return np.array([_mean(row) for row in shares])
+    groups, shares = _share_found(ranks, topk, images)
+    return mean(shares, groups)
 
 
-def predicate_recall_at_k(ranks: Sequence[np.ndarray],
-                          predicates: Sequence[np.ndarray],
+def predicate_recall_at_k(ranks: np.ndarray,
+                          images: np.ndarray,
+                          predicates: np.ndarray,
                           topk: Sequence[int | str],
-                          num_predicates: int) -> np.ndarray:
+                          num_predicates: int,
+                          mean: Mean = exact_mean) -> np.ndarray:
     r"""Recall of each predicate: its mean over the images that contain it.
 
     .. math::
@@ -55,10 +84,12 @@ def predicate_recall_at_k(ranks: Sequence[np.ndarray],
             \frac{|\{m : y_{im} = p, rank_{im} < K\}|}{|\{m : y_{im} = p\}|}
 
     Args:
-        ranks (Sequence[ndarray]): I arrays (M_i,) of 0-based ranks.
-        predicates (Sequence[ndarray]): I arrays (M_i,), predicates 1..R.
+        ranks (ndarray): (T,), 0-based ranks.
+        images (ndarray): (T,) int64, the image of each relation.
+        predicates (ndarray): (T,) int64, predicates 1..R.
         topk (Sequence[int | str]): The thresholds; ``'all'`` counts every hit.
         num_predicates (int): R.
+        mean (Mean): Defaults to :func:`exact_mean`.
 
     Returns:
         ndarray: (K, R), float64 in [0, 1]. Column ``p - 1`` belongs to
@@ -67,88 +98,104 @@ def predicate_recall_at_k(ranks: Sequence[np.ndarray],
     Raises:
         ValueError: If a predicate lies outside 1..R.
     """
-    labels = flatten(predicates)  # (T,)
-    outside = labels[(labels < 1) | (labels > num_predicates)]
+    check_predicates(predicates, num_predicates)
+    # One group per predicate and image, in the order of the predicates.
+    num_images = images.max(initial=0) + 1
+    groups, shares = _share_found(
+        ranks, topk, predicates.astype(np.int64) * num_images + images)
+    return _by_predicate(shares, groups // num_images, groups % num_images,
+                         num_predicates, mean)
+
+
+def predicate_accuracy(correct: np.ndarray,
+                       images: np.ndarray,
+                       predicates: np.ndarray,
+                       num_predicates: int,
+                       mean: Mean = exact_mean) -> np.ndarray:
+    """Share of the relations of each predicate that are correct.
+
+    Args:
+        correct (ndarray): (T,) bool.
+        images (ndarray): (T,) int64, the image of each relation.
+        predicates (ndarray): (T,) int64, predicates 1..R.
+        num_predicates (int): R.
+        mean (Mean): Defaults to :func:`exact_mean`.
+
+    Returns:
+        ndarray: (1, R), float64 in [0, 1], columns as of
+        :func:`predicate_recall_at_k`.
+    """
+    order = np.argsort(predicates, kind='stable')
+    return _by_predicate(correct[None, order].astype(np.float64),
+                         predicates[order], images[order], num_predicates,
+                         mean)
+
+
+def mean_over_predicates(recall: np.ndarray,
+                         mean: Mean = exact_mean) -> np.ndarray:
+    """Average over the predicates that occur.
+
+    Args:
+        recall (ndarray): (..., K, R), NaN for absent predicates.
+        mean (Mean): Where it weights images, the average is taken for each
+            weighting. Defaults to :func:`exact_mean`.
+
+    Returns:
+        ndarray: (..., K); NaN when every predicate is absent.
+    """
+    if recall.ndim == 2:
+        return np.array([exact_mean(row[None, ~np.isnan(row)])[0]
+                         for row in recall])
+    present = ~np.isnan(recall)
+    count = present.sum(axis=-1)
+    return np.where(present, recall, 0).sum(axis=-1) / np.where(
+        count, count, np.nan)
+
+
+def harmonic_mean(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """2ab / (a + b), and 0 where both are 0."""
+    total = first + second
+    return 2 * first * second / np.where(total == 0, 1, total)
+
+
+def check_predicates(predicates: np.ndarray, num_predicates: int) -> None:
+    """Refuse predicates outside 1..R.
+
+    Raises:
+        ValueError: With the first of them.
+    """
+    outside = predicates[(predicates < 1) | (predicates > num_predicates)]
     if len(outside):
         raise ValueError(
             f'Annotated predicate {outside[0]} lies outside '
             f'1..{num_predicates}. Do the annotations and the list of '
             'predicate names belong to the same data set?')
-    # One group per predicate and image, in the order of the predicates.
-    num_images = len(ranks)
-    groups, shares = _share_found(
-        ranks, topk, group=labels * num_images + _image_index(ranks))
-    starts = np.searchsorted(
-        groups, np.arange(2, num_predicates + 1) * num_images)
-    return np.array([[_mean(row) for row in block]
-                     for block in np.split(shares, starts, axis=1)]).T
 
 
-def mean_recall_at_k(ranks: Sequence[np.ndarray],
-                     predicates: Sequence[np.ndarray],
-                     topk: Sequence[int | str],
-                     num_predicates: int) -> np.ndarray:
-    """mR@K: the mean over predicates of :func:`predicate_recall_at_k`.
-
-    Predicates that no image contains are left out.
-
-    Args:
-        ranks (Sequence[ndarray]): I arrays (M_i,) of 0-based ranks.
-        predicates (Sequence[ndarray]): I arrays (M_i,), predicates 1..R.
-        topk (Sequence[int | str]): The thresholds; ``'all'`` counts every hit.
-        num_predicates (int): R.
-
-    Returns:
-        ndarray: (K,), float64 in [0, 1]; NaN without any relation.
-    """
-    return mean_over_predicates(
-        predicate_recall_at_k(ranks, predicates, topk, num_predicates))
-
-
-def mean_over_predicates(predicate_recall: np.ndarray) -> np.ndarray:
-    """Average over the predicates that occur.
-
-    Args:
-        predicate_recall (ndarray): (K, R), NaN for absent predicates.
-
-    Returns:
-        ndarray: (K,); NaN when every predicate is absent.
-    """
-    return np.array([_mean(row[~np.isnan(row)]) for row in predicate_recall])
-
-
-def flatten(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """I integer arrays (M_i,) as one int64 array (T,)."""
-    if len(arrays) == 0:
-        return np.empty(0, dtype=np.int64)
-    return np.concatenate(arrays, dtype=np.int64, casting='unsafe')
-
-
-def _image_index(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """(T,), the image to which each relation belongs."""
-    return np.repeat(np.arange(len(arrays)), [len(a) for a in arrays])
-
-
-def _share_found(ranks: Sequence[np.ndarray], topk: Sequence[int | str],
+def _share_found(ranks: np.ndarray, topk: Sequence[int | str],
                  group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Share of the relations of each group that the first K predictions hit.
-
-    Args:
-        ranks (Sequence[ndarray]): I arrays (M_i,).
-        topk (Sequence[int | str]): K thresholds.
-        group (ndarray): (T,), the group of each relation.
 
     Returns:
         tuple[ndarray, ndarray]: The G group numbers that occur, ascending, and
         the shares (K, G).
     """
     limits = [NO_HIT if k == 'all' else k for k in topk]
-    found = flatten(ranks) < np.array(limits)[:, None]  # (K, T)
     groups, index, size = np.unique(
         group, return_inverse=True, return_counts=True)
-    hits = [np.bincount(index[row], minlength=len(groups)) for row in found]
+    hits = [np.bincount(index[ranks < limit], minlength=len(groups))
+            for limit in limits]
     return groups, np.stack(hits) / size
 
 
-def _mean(values: np.ndarray) -> float:
-    return math.fsum(values.tolist()) / len(values) if len(values) else math.nan
+def _by_predicate(values: np.ndarray, predicates: np.ndarray,
+                  images: np.ndarray, num_predicates: int,
+                  mean: Mean) -> np.ndarray:
+    """Mean of each predicate's columns of (K, G), sorted by predicate."""
+    starts = np.searchsorted(predicates, np.arange(2, num_predicates + 1))
+    return np.stack([
+        mean(block, images_of_block) for block, images_of_block in zip(
+            np.split(values, starts, axis=1),
+            np.split(images, starts),
+            strict=True)
+    ], axis=-1)

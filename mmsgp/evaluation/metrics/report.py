@@ -1,6 +1,6 @@
 """What an evaluation shows: tables in the terminal and files.
 
-Shape shorthand: K thresholds, R predicates. Recall is in percent throughout.
+Shape shorthand: K thresholds, R predicates. Values are in percent throughout.
 """
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,87 +18,45 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from mmsgp.utils.files import replacing
 
-@dataclass(frozen=True)
-class PredicateTable:
-    """Recall of each predicate of one task.
-
-    Args:
-        names (Sequence[str]): R predicate names; predicate ``p`` is
-            ``names[p - 1]``.
-        train_counts (Sequence[int] | None): R numbers of training relations,
-            by which the table is sorted; None if unknown, which counts as 0.
-        num_gt (Sequence[int]): R numbers of evaluated relations.
-        topk (Sequence[int | str]): K thresholds.
-        recall (ndarray): (K, R), percent; NaN for a predicate that the
-            evaluated split does not contain.
-    """
-
-    names: Sequence[str]
-    train_counts: Sequence[int] | None
-    num_gt: Sequence[int]
-    topk: Sequence[int | str]
-    recall: np.ndarray
-
-    @property
-    def absent(self) -> list[str]:
-        """list[str]: Names of the predicates without a relation here."""
-        return [self.names[i] for i in self._order if self.num_gt[i] == 0]
-
-    def to_csv(self) -> str:
-        """A line a predicate; absent predicates have empty recall cells."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator='\n')
-        writer.writerow(['predicate_id', 'predicate', 'train_count', 'num_gt'] +
-                        [f'recall@{k}' for k in self.topk])
-        for i in self._order:
-            recall = ('' if math.isnan(value) else value
-                      for value in self.recall[:, i].tolist())
-            writer.writerow([
-                i + 1, self.names[i], self._train_count(i), self.num_gt[i],
-                *recall
-            ])
-        return text.getvalue()
-
-    def render(self, title: str) -> str:
-        """The table as it is printed."""
-        table = _table(title, 'predicate')
-        for column in ('train', 'gt', *(f'R@{k}' for k in self.topk)):
-            table.add_column(column, justify='right')
-        for i in self._order:
-            table.add_row(self.names[i], str(self._train_count(i)),
-                          str(self.num_gt[i]),
-                          *(_percent(value) for value in self.recall[:, i]))
-        return _render(table)
-
-    @property
-    def _order(self) -> list[int]:
-        """Most frequent in training first, ties by number."""
-        return sorted(
-            range(len(self.names)), key=lambda i: -self._train_count(i))
-
-    def _train_count(self, i: int) -> int:
-        return 0 if self.train_counts is None else int(self.train_counts[i])
+from ..functional import (
+    DESCRIPTIONS,
+    GROUPS,
+    RANKS_FILE,
+    RelationRanks,
+    TaskMetrics,
+    predicate_groups,
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RecallReport:
-    """Recall of all tasks, and what it was measured on.
+    """Metrics of all tasks, and what they were measured on.
 
     Args:
-        metrics (dict[str, float]): ``'<task>/R@<k>'`` and ``'<task>/mR@<k>'``,
-            percent.
-        tables (dict[str, PredicateTable]): A table a task.
+        relations (RelationRanks): What was evaluated.
+        tasks (dict[str, TaskMetrics]): The result by task.
         topk (Sequence[int | str]): K thresholds.
-        num_images (int): Images with relations.
-        num_images_without_relations (int): Images that were left out.
+        wanted (Sequence[str]): Names of the metrics that were asked for.
+        groups (str | Sequence[int]): See
+            :func:`~mmsgp.evaluation.functional.predicate_groups`.
     """
 
-    metrics: dict[str, float]
-    tables: dict[str, PredicateTable]
+    relations: RelationRanks
+    tasks: dict[str, TaskMetrics]
     topk: Sequence[int | str]
-    num_images: int
-    num_images_without_relations: int
+    wanted: Sequence[str]
+    groups: str | Sequence[int] = 'thirds'
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """dict[str, float]: ``<task>/<metric>@<k>``."""
+        return {
+            f'{task}/{name}': 100 * float(value)
+            for task, result in self.tasks.items()
+            for name, value in result.values.items()
+        }
 
     def render(self, classwise: bool = True) -> str:
         """All tables and notes as they are printed.
@@ -106,82 +64,176 @@ class RecallReport:
         Args:
             classwise (bool): Whether to include the tables of predicates.
         """
-        parts = [
-            table.render(f'{task}: recall of each predicate (%)')
-            for task, table in self.tables.items() if classwise
-        ]
-        return '\n'.join([*parts, self._render_summary(), *self._notes()])
+        parts = [self._render_predicates(task) for task in self.tasks
+                 ] if classwise else []
+        parts += [self._render_metrics(task) for task in self.tasks]
+        return '\n'.join([*parts, *self._notes()])
 
     def write(self, folder: Path) -> None:
-        """Write ``metrics.json`` and ``per_class_recall_<task>.csv``.
+        """Write all metrics, tables of each task, and the ranks.
+
+        ``metrics.json`` has everything, ``metrics_<task>.csv`` the printed
+        table, ``per_class_recall_<task>.csv`` that of the predicates.
 
         Args:
             folder (Path): Made if it does not exist.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        content = dict(
-            self.metrics,
-            num_images=self.num_images,
-            num_images_without_relations=self.num_images_without_relations,
-            absent_predicates=self._any_table.absent)
-        _write_atomically(folder / 'metrics.json',
-                          json.dumps(content, indent=2) + '\n')
-        for task, table in self.tables.items():
-            _write_atomically(folder / f'per_class_recall_{task}.csv',
-                              table.to_csv())
+        content = {
+            # JSON has no NaN
+            **{key: None if math.isnan(value) else value
+               for key, value in self.metrics.items()},
+            'num_images': self.relations.num_images,
+            'num_images_without_relations': self._num_left_out,
+            'absent_predicates': self._absent
+        }
+        with replacing(folder / 'metrics.json') as draft:
+            draft.write_text(
+                json.dumps(content, indent=2) + '\n', encoding='utf-8')
+        for task in self.tasks:
+            _write_csv(folder / f'metrics_{task}.csv',
+                       self._metric_rows(task))
+            _write_csv(folder / f'per_class_recall_{task}.csv',
+                       self._predicate_rows(task))
+        self.relations.save(folder / RANKS_FILE)
 
     @property
-    def _any_table(self) -> PredicateTable:
-        """The tasks share their ground truth, hence its counts."""
-        return next(iter(self.tables.values()))
+    def _num_left_out(self) -> int:
+        return len(self.relations.image_ids) - self.relations.num_images
 
-    def _render_summary(self) -> str:
-        columns = [f'{name}@{k}' for name in ('R', 'mR') for k in self.topk]
-        table = _table('Scene graph recall (%)', 'task')
+    @cached_property
+    def _order(self) -> list[int]:
+        """Predicates, most frequent in training first, ties by number."""
+        return np.argsort(-self._train_counts, kind='stable').tolist()
+
+    @cached_property
+    def _train_counts(self) -> np.ndarray:
+        counts = self.relations.train_counts
+        return np.zeros(len(self.relations.names), np.int64) \
+            if counts is None else np.asarray(counts)
+
+    @cached_property
+    def _group_of(self) -> list[str]:
+        """The group of each predicate, empty where counts are unknown."""
+        if self.relations.train_counts is None:
+            return [''] * len(self.relations.names)
+        groups = predicate_groups(self.relations.train_counts, self.groups)
+        return [next(name for name in GROUPS if groups[name][i])
+                for i in range(len(self.relations.names))]
+
+    @cached_property
+    def _absent(self) -> list[str]:
+        num_gt = self.relations.num_gt
+        return [self.relations.names[i] for i in self._order if not num_gt[i]]
+
+    def _predicate_rows(self, task: str) -> list[list]:
+        """A row a predicate after the names of the columns."""
+        num_gt = self.relations.num_gt
+        return [
+            ['predicate_id', 'predicate', 'train_count', 'num_gt'] +
+            [f'recall@{k}' for k in self.topk],
+            *([i + 1, self.relations.names[i], self._train_counts[i],
+               num_gt[i], *(100 * self.tasks[task].recall[:, i]).tolist()]
+              for i in self._order)
+        ]
+
+    def _metric_rows(self, task: str) -> list[list]:
+        """A row a metric after the names of the columns.
+
+        A value is None where the metric has none for the threshold.
+        """
+        values = self.tasks[task].values
+        columns = [str(k) for k in self.topk]
+        if any(name.endswith('@1') for name in values) and '1' not in columns:
+            columns.insert(0, '1')
+        rows = [['metric', *(f'@{column}' for column in columns)]]
+        for name in self.wanted:
+            row = [values.get(f'{name}@{column}') for column in columns]
+            if any(value is not None for value in row):
+                rows.append([
+                    name, *(None if value is None else 100 * float(value)
+                            for value in row)
+                ])
+        return rows
+
+    def _render_predicates(self, task: str) -> str:
+        table = new_table(f'{task}: recall of each predicate (%)', 'predicate')
+        for column in ('group', 'train', 'gt', *(f'R@{k}' for k in self.topk)):
+            table.add_column(column, justify='right')
+        num_gt = self.relations.num_gt
+        for i in self._order:
+            table.add_row(self.relations.names[i], self._group_of[i],
+                          str(self._train_counts[i]), str(num_gt[i]),
+                          *(percent(value)
+                            for value in 100 * self.tasks[task].recall[:, i]))
+        return render(table)
+
+    def _render_metrics(self, task: str) -> str:
+        (_, *columns), *rows = self._metric_rows(task)
+        table = new_table(f'{task} (%)', 'metric')
         for column in columns:
             table.add_column(column, justify='right')
-        for task in self.tables:
-            values = (self.metrics[f'{task}/{column}'] for column in columns)
-            table.add_row(task, *map(_percent, values))
-        return _render(table)
+        table.add_column('')
+        for name, *values in rows:
+            table.add_row(
+                name, *('' if value is None else percent(value)
+                        for value in values), DESCRIPTIONS[name])
+        return render(table)
 
     def _notes(self) -> list[str]:
-        table = self._any_table
+        relations = self.relations
         notes = [
-            f'Images evaluated: {self.num_images}; left out, for they have no '
-            f'annotated relation: {self.num_images_without_relations}.'
+            f'Images evaluated: {relations.num_images}; left out, for they '
+            f'have no annotated relation: {self._num_left_out}.'
         ]
-        if table.absent:
+        if self._absent:
             notes.append(
                 'Predicates left out of mR@K, for they have no relation in '
-                f'this split: {len(table.absent)} of {len(table.names)} '
-                f"({', '.join(table.absent)}).")
-        if table.train_counts is None:
+                f'this split: {len(self._absent)} of {len(relations.names)} '
+                f"({', '.join(self._absent)}).")
+        if relations.unseen is not None and 'zR' in self.wanted:
+            notes.append(
+                'Relations whose triplet training never shows: '
+                f'{relations.unseen.sum()} of {len(relations.unseen)}.')
+        if relations.train_counts is None:
             notes.append(
                 "The data set tells no 'predicate_train_counts': predicates "
                 'are sorted by number.')
+        for task, result in self.tasks.items():
+            computed = {name.split('@')[0] for name in result.values}
+            missing = [name for name in self.wanted if name not in computed]
+            if missing:
+                notes.append(f'{task}: {", ".join(missing)} left out, see '
+                             'SceneGraphMetric for what they need.')
         return notes
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old or the new text, whole."""
-    draft = path.with_name(f'.{path.name}.{os.getpid()}')
-    draft.write_text(text, encoding='utf-8')
-    draft.replace(path)
+def _write_csv(path: Path, rows: Sequence[Sequence]) -> None:
+    """Cells that are None or NaN are empty."""
+    with replacing(path) as draft, draft.open(
+            'w', encoding='utf-8', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        for row in rows:
+            writer.writerow([
+                '' if isinstance(value, float) and math.isnan(value) else
+                value for value in row
+            ])
 
 
-def _table(title: str, first_column: str) -> Table:
+def new_table(title: str, first_column: str) -> Table:
+    """A table with a left-aligned first column."""
     table = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD)
     table.add_column(first_column)
     return table
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """Two decimals, or a dash for what is undefined."""
     return '-' if math.isnan(value) else f'{value:.2f}'
 
 
-def _render(table: Table) -> str:
-    # As wide as its content: a log file has no terminal to fit into.
+def render(table: Table) -> str:
+    """The table as text, as wide as its content."""
+    # A log file has no terminal to fit into.
     console = Console(
         file=io.StringIO(), width=1000, markup=False, emoji=False)
     console.print(table)

@@ -5,68 +5,115 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
+from mmengine.dist import all_gather_object, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from mmengine.structures import InstanceData
+from torch import Tensor
 
 from mmsgp.registry import METRICS
-from mmsgp.structures import SceneGraph
 
+from ..functional import METRICS as METRIC_NAMES
 from ..functional import (
-    apply_graph_constraint,
-    flatten,
-    match_triplets,
-    mean_over_predicates,
-    predicate_recall_at_k,
-    recall_at_k,
+    GraphArrays,
+    ObjectMatcher,
+    PhraseMatcher,
+    RelationRanks,
+    TaskRanks,
+    evaluate_task,
+    first_of_each_pair,
+    predicate_groups,
+    unconstrained_entries,
 )
-from .report import PredicateTable, RecallReport
+from .report import RecallReport
+
+MATCHERS = {
+    'predcls': (('predcls', ObjectMatcher), ),
+    'sgcls': (('sgcls', ObjectMatcher), ),
+    'sggen': (('sggen', ObjectMatcher), ('phrdet', PhraseMatcher))
+}
 
 
 @METRICS.register_module()
 class SceneGraphMetric(BaseMetric):
-    """R@K and mR@K of every predicted task, with the graph constraint.
+    """Recall of every predicted task, in all its customary forms.
 
-    Keys are ``<task>/R@<k>`` and ``<task>/mR@<k>``, values are percent:
+    Keys are ``<task>/<metric>@<k>``, values are percent. The metrics:
 
-    - R@K: the share of an image's relations that its first K predictions
+    - ``R``: the share of an image's relations that its first K predictions
       hit, averaged over images that have relations.
-    - mR@K: the same over the relations of one predicate, averaged over the
+    - ``mR``: the same over the relations of one predicate, averaged over the
       images that contain it, then over predicates. A predicate absent from
       the split is left out of the mean and reported.
+    - ``F``: the harmonic mean of ``R`` and ``mR``.
+    - ``head-mR``, ``body-mR``, ``tail-mR``: ``mR`` over a third of the
+      predicates, by training frequency.
+    - ``ng-R``, ``ng-mR``: without the graph constraint, every pair may have
+      all predicates; the best ``ng_limit`` of all are ranked, by probability
+      times the pair's weight (significance, or product of object scores).
+    - ``zR``, ``ng-zR``: ``R`` and ``ng-R`` over the relations whose triplet of
+      classes and predicate never occurs in training.
+    - ``PR``: the share of an image's annotated ordered pairs that its first K
+      predictions hit, whatever the predicate.
+    - ``A@1``, ``mA@1``: the share of all annotated relations whose pair's best
+      prediction has their predicate, and its mean over predicates. A pair
+      without prediction counts as wrong.
 
-    An image without relations is left out; an image with relations and
-    without predictions counts as 0. Of several predictions for one ordered
-    pair of objects only the best counts (the graph constraint).
+    With the task ``sggen`` comes ``phrdet``, phrase detection: the same
+    predictions, matched by the union box of subject and object.
+
+    An image without relations is left out and counted; an image with
+    relations and without predictions counts as 0. Except for ``ng-`` only the
+    best of several predictions for one ordered pair counts (the graph
+    constraint).
 
     An image is reduced to the ranks of its relations' first hits
     (:func:`~mmsgp.evaluation.functional.match_triplets`): a few bytes are kept
-    and gathered across processes, never a score matrix.
+    and gathered across processes, never a score matrix. An image that several
+    processes have seen, for their samplers pad, counts once.
 
-    Reads ``gt_scene_graph`` and ``pred_scene_graphs`` of each sample, and of
-    the data set's meta information ``predicates`` and, to sort the tables,
-    ``predicate_train_counts``.
+    Reads ``gt_scene_graph`` (zero-shot recall needs ``relations.unseen``) and
+    ``pred_scene_graphs`` (``ng-`` needs ``relations.distribution``) of each
+    sample, and of the data set's meta information ``predicates`` and, for
+    groups and the order of tables, ``predicate_train_counts``. What cannot be
+    computed is left out and said.
 
     Args:
         iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
         topk (Sequence[int | str]): The K thresholds, ``'all'`` for every
             prediction. Defaults to (20, 50, 100, 'all').
+        suite (Sequence[str], optional): Some of the above metrics, without
+            ``@K``. Defaults to None: all that can be computed.
+        groups (str | Sequence[int]): Head, body and tail:  ``'thirds'``,
+            ``'vg150'`` or two numbers of training relations, see
+            :func:`~mmsgp.evaluation.functional.predicate_groups`. Defaults to
+            ``'thirds'``.
+        ng_limit (int): Predictions of an image that are ranked without the
+            graph constraint, at least the largest number in ``topk``; also
+            what ``'all'`` means there. Defaults to 100.
         classwise (bool): Whether to print a table of all predicates for each
             task. Defaults to True.
-        output_dir (str, optional): Where to write ``metrics.json`` and
-            ``per_class_recall_<task>.csv``. Defaults to None: no files.
+        output_dir (str, optional): Where to write ``metrics.json``,
+            ``per_class_recall_<task>.csv`` and ``ranks.npz``. Defaults to
+            None: no files.
         collect_device (str): Device by which results of several processes are
             gathered, 'cpu' or 'gpu'. Defaults to 'cpu'.
         prefix (str, optional): Put before the keys, in case an evaluator has
             several such metrics. Defaults to None.
         collect_dir (str, optional): A directory that all processes share,
             for gathering on the CPU. Defaults to None.
+
+    Raises:
+        ValueError: If a metric, a threshold or a group is unknown, or, while
+            evaluating, a prediction is not finite, not sorted or relates
+            objects that it does not have; the image is named.
     """
 
     def __init__(self,
                  iou_thr: float = 0.5,
                  topk: Sequence[int | str] = (20, 50, 100, 'all'),
+                 suite: Sequence[str] | None = None,
+                 groups: str | Sequence[int] = 'thirds',
+                 ng_limit: int = 100,
                  classwise: bool = True,
                  output_dir: str | None = None,
                  collect_device: str = 'cpu',
@@ -80,6 +127,16 @@ class SceneGraphMetric(BaseMetric):
         self.prefix = prefix
         self.iou_thr = iou_thr
         self.topk = _checked_topk(topk)
+        unknown = set(suite or ()) - set(METRIC_NAMES)
+        if unknown:
+            raise ValueError(f'suite holds some of {METRIC_NAMES}, got '
+                             f'{sorted(unknown)}')
+        self.suite = METRIC_NAMES if suite is None else tuple(suite)
+        predicate_groups((1, ), groups)  # refuses unknown groups
+        self.groups = groups
+        self.ng_limit = max(
+            [ng_limit, *(k for k in self.topk if k != 'all')])
+        self.with_ng = any(name.startswith('ng-') for name in self.suite)
         self.classwise = classwise
         self.output_dir = output_dir
 
@@ -91,75 +148,96 @@ class SceneGraphMetric(BaseMetric):
             data_samples (Sequence[dict]): Samples as
                 ``SceneGraphDataSample.to_dict`` gives them.
         """
-        for sample in data_samples:
-            # One entry a sample, even an empty one: when the sampler pads,
-            # entries beyond the data set's length are cut off.
-            self.results.append(self._reduce(sample))
+        self.results.extend(map(self._reduce, data_samples))
 
     def _reduce(self, sample: dict) -> dict:
+        """The image's ids and a table, a column for each relation."""
         name = f"image {sample.get('img_id')} ({sample.get('img_path')})"
         for key in ('gt_scene_graph', 'pred_scene_graphs'):
             if not sample.get(key):
                 raise KeyError(
                     f'SceneGraphMetric needs {key!r}, but the sample of '
                     f'{name} has none; it has {sorted(sample)}.')
-        gt = _graph_on_cpu(sample['gt_scene_graph'])
-        ranks = {}
+        annotated = sample['gt_scene_graph']
+        gt = GraphArrays.from_dict(annotated)
+        rows = dict(
+            predicate=gt.predicates,
+            first_of_pair=_first_of_pair(gt.pair_ids))
+        if 'unseen' in annotated['relations']:
+            rows['unseen'] = annotated['relations']['unseen'].cpu().numpy()
         for task, graph in sample['pred_scene_graphs'].items():
-            pred = _graph_on_cpu(graph)
-            _check_prediction(pred, f'{task} prediction of {name}')
-            pred = apply_graph_constraint(pred)
-            ranks[task] = match_triplets(gt, pred, self.iou_thr)
+            rows.update(
+                self._rank(gt, graph, task, f'{task} prediction of {name}'))
+        # Tables of many images share one tuple of names.
+        layout = tuple(rows)
+        if self.results and self.results[-1]['layout'] == layout:
+            layout = self.results[-1]['layout']
         return dict(
             img_id=sample.get('img_id'),
-            predicates=gt.relations.labels.int().numpy(),
-            ranks={task: rank.int().numpy()
-                   for task, rank in ranks.items()})
+            key=tuple(
+                sample.get(key) for key in ('img_id', 'img_path', 'sample_idx')),
+            layout=layout,
+            table=np.array(list(rows.values()), dtype=np.int32))
 
-    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Recall in percent, from the ranks of all images.
+    def _rank(self, gt: GraphArrays, graph: dict, task: str,
+              name: str) -> dict[str, np.ndarray]:
+        """Ranks of a task's prediction, matched in each of its ways."""
+        pred = GraphArrays.from_dict(graph)
+        relations = graph['relations']
+        _check_prediction(pred, relations.get('scores'), name)
+        best = first_of_each_pair(pred.pair_ids)
+        constrained = (pred.pair_ids, pred.predicates) if best is None else (
+            pred.pair_ids[best], pred.predicates[best])
+        entries = unconstrained_entries(
+            pred, graph, self.ng_limit, name) if self.with_ng else None
+        rows = {}
+        for protocol, matcher in MATCHERS.get(task, ((task, ObjectMatcher), )):
+            match = matcher(gt, pred, self.iou_thr)
+            ranks = match(*constrained)
+            rows[f'{protocol}/triplet'] = ranks.triplet
+            rows[f'{protocol}/pair'] = ranks.pair
+            if entries is not None:
+                rows[f'{protocol}/unconstrained'] = match(
+                    pred.pair_ids[entries.rows], entries.predicates).triplet
+        return rows
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Metrics of the whole data set.
+
+        Args:
+            size (int): Not used: an image counts once, by its index or id,
+                however samplers distribute and pad.
+
+        Returns:
+            dict[str, float]: ``<task>/<metric>@<k>``, percent.
+        """
+        # MMEngine cuts what processes have more of than others.
+        longest = max(all_gather_object(len(self.results)))
+        self.results += [None] * (longest - len(self.results))
+        return super().evaluate(longest * get_world_size())
+
+    def compute_metrics(self, results: list[dict | None]) -> dict[str, float]:
+        """Metrics in percent, from the ranks of all images.
 
         Args:
             results (list[dict]): What :meth:`process` kept, of all processes.
 
         Returns:
-            dict[str, float]: ``'<task>/R@<k>'`` and ``'<task>/mR@<k>'``.
+            dict[str, float]: ``<task>/<metric>@<k>``.
         """
-        tasks = _common_tasks(results)
-        predicates = [result['predicates'] for result in results]
-        num_images = sum(len(labels) > 0 for labels in predicates)
-        if num_images == 0:
-            raise ValueError(
-                f'None of the {len(results)} evaluated images has an '
-                'annotated relation, so recall is undefined. Check the split '
-                'and the annotation file of the evaluated data set.')
-
-        metrics, tables = {}, {}
-        for task in tasks:
-            ranks = [result['ranks'][task] for result in results]
-            by_predicate = predicate_recall_at_k(
-                ranks, predicates, self.topk, len(self._names))
-            for name, recall in (('R', recall_at_k(ranks, self.topk)),
-                                 ('mR', mean_over_predicates(by_predicate))):
-                for k, value in zip(self.topk, recall, strict=True):
-                    metrics[f'{task}/{name}@{k}'] = 100 * float(value)
-            tables[task] = PredicateTable(
-                names=self._names,
-                train_counts=self._train_counts,
-                num_gt=_count(predicates, len(self._names)),
-                topk=self.topk,
-                recall=100 * by_predicate)
-
+        images = [image for image in results if image is not None]
+        relations = collect_ranks(
+            _once(images), self._names, self._train_counts)
         report = RecallReport(
-            metrics=metrics,
-            tables=tables,
-            topk=self.topk,
-            num_images=num_images,
-            num_images_without_relations=len(results) - num_images)
+            relations, {
+                task: evaluate_task(relations, task, self.topk, self.suite,
+                                    self.groups)
+                for task in relations.tasks
+            }, self.topk, self.suite, self.groups)
         print_log('\n' + report.render(self.classwise), logger='current')
         if self.output_dir is not None:
             report.write(Path(self.output_dir))
-        return metrics
+        return report.metrics
 
     @property
     def _names(self) -> Sequence[str]:
@@ -183,6 +261,59 @@ class SceneGraphMetric(BaseMetric):
         return counts
 
 
+def collect_ranks(results: Sequence[dict], names: Sequence[str],
+                  train_counts: Sequence[int] | None) -> RelationRanks:
+    """The ranks of all images in flat arrays.
+
+    Args:
+        results (Sequence[dict]): What ``SceneGraphMetric.process`` keeps.
+        names (Sequence[str]): R predicate names.
+        train_counts (Sequence[int], optional): R numbers of training
+            relations.
+
+    Raises:
+        ValueError: If there is no relation or images were not treated alike.
+    """
+    sizes = [result['table'].shape[1] for result in results]
+    if not sum(sizes):
+        raise ValueError(
+            f'None of the {len(results)} evaluated images has an annotated '
+            'relation, so recall is undefined. Check the split and the '
+            'annotation file of the evaluated data set.')
+    layout = results[0]['layout']
+    for result in results:
+        if result['layout'] != layout:
+            raise ValueError(
+                f"Image {result['img_id']} has {sorted(result['layout'])}, "
+                f"image {results[0]['img_id']} {sorted(layout)}; expected the "
+                'same tasks and fields for all.')
+    rows = dict(
+        zip(layout, np.concatenate([r['table'] for r in results], axis=1)))
+    tasks = {}
+    for row in layout:
+        if '/' in row:
+            task, kind = row.split('/')
+            tasks.setdefault(task, {})[kind] = rows[row]
+    return RelationRanks(
+        image_ids=np.array([str(result['img_id']) for result in results]),
+        images=np.repeat(np.arange(len(results)), sizes),
+        predicates=rows['predicate'].astype(np.int64),
+        first_of_pair=rows['first_of_pair'].astype(bool),
+        unseen=rows['unseen'].astype(bool) if 'unseen' in rows else None,
+        tasks={task: TaskRanks(**ranks) for task, ranks in tasks.items()},
+        names=tuple(names),
+        train_counts=train_counts)
+
+
+def _once(results: Sequence[dict]) -> list[dict]:
+    """Images without those that occurred before; all that have no id."""
+    unique = {}
+    for i, result in enumerate(results):
+        known = any(value is not None for value in result['key'])
+        unique.setdefault(result['key'] if known else i, result)
+    return list(unique.values())
+
+
 def _checked_topk(topk: Sequence[int | str]) -> tuple[int | str, ...]:
     for k in topk:
         if k != 'all' and not (isinstance(k, int) and k > 0):
@@ -191,65 +322,45 @@ def _checked_topk(topk: Sequence[int | str]) -> tuple[int | str, ...]:
     return tuple(topk)
 
 
-def _graph_on_cpu(graph: dict) -> SceneGraph:
-    """What matching needs of a graph's dictionary.
-
-    The matching of an image is many small operations, which no accelerator
-    does faster, and a CPU gives the same digits everywhere.
-    """
-    return SceneGraph(
-        objects=_pick(graph['objects'], 'bboxes', 'labels'),
-        relations=_pick(graph['relations'], 'pairs', 'labels', 'scores'))
-
-
-def _pick(data: dict, *keys: str) -> InstanceData:
-    return InstanceData(**{key: data[key].cpu() for key in keys if key in data})
+def _first_of_pair(pair_ids: np.ndarray) -> np.ndarray:
+    """(M,) bool, whether no earlier relation has the same pair."""
+    first = first_of_each_pair(pair_ids)
+    if first is None:
+        return np.ones(len(pair_ids), bool)
+    is_first = np.zeros(len(pair_ids), bool)
+    is_first[first] = True
+    return is_first
 
 
-def _check_prediction(pred: SceneGraph, name: str) -> None:
+def _check_prediction(pred: GraphArrays, scores: Tensor | None,
+                      name: str) -> None:
     """Refuse what would silently spoil the ranking.
 
     Args:
-        pred (SceneGraph): A predicted graph.
+        pred (GraphArrays): A predicted graph.
+        scores (Tensor, optional): (M,), of its relations.
         name (str): What it predicts, for the message.
     """
-    if not pred.objects.bboxes.isfinite().all():
+    if not np.isfinite(pred.bboxes).all():
         raise ValueError(f'The {name} has NaN or infinite boxes.')
-    if pred.num_relations == 0:
+    if not len(pred.pairs):
         return
-    first, last = pred.relations.pairs.aminmax()
-    if first < 0 or last >= pred.num_objects:
+    # Negative numbers are large ones without their sign.
+    if pred.pairs.view(np.uint64).max() >= len(pred.labels):
         raise ValueError(
-            f'The {name} relates objects {first}..{last}, but has '
-            f'{pred.num_objects} objects.')
-    scores = pred.relations.get('scores')
+            f'The {name} relates objects {pred.pairs.min()}..'
+            f'{pred.pairs.max()}, but has {len(pred.labels)} objects.')
     if scores is None:
         return
-    # Either extreme of scores with a NaN is NaN.
-    if not torch.stack(scores.aminmax()).isfinite().all():
-        raise ValueError(
-            f'The {name} has {(~scores.isfinite()).sum()} NaN or infinite '
-            f'relation scores of {len(scores)}.')
+    scores = scores.cpu().numpy()
     # Last digits may be out of order where logits were sorted, not scores.
-    if (scores.diff() > 1e-3 * scores[1:].abs()).any():
+    later = scores[1:]
+    is_sorted = later - scores[:-1] <= 1e-3 * np.abs(later)  # no NaN is
+    if is_sorted.all() and np.isfinite(scores[[0, -1]]).all():
+        return
+    if not np.isfinite(scores).all():
         raise ValueError(
-            f'The relations of the {name} are not sorted by score, best '
-            'first.')
-
-
-def _common_tasks(results: Sequence[dict]) -> list[str]:
-    """Tasks that were predicted, the same for all images."""
-    tasks = list(results[0]['ranks']) if results else []
-    for result in results:
-        if set(result['ranks']) != set(tasks):
-            raise ValueError(
-                f"Image {result['img_id']} has predictions for "
-                f"{sorted(result['ranks'])}, image {results[0]['img_id']} "
-                f'for {sorted(tasks)}; expected the same tasks for all.')
-    return tasks
-
-
-def _count(predicates: Sequence[np.ndarray], num_predicates: int) -> list[int]:
-    """How many relations carry each of the predicates 1..R."""
-    return np.bincount(
-        flatten(predicates) - 1, minlength=num_predicates).tolist()
+            f'The {name} has {(~np.isfinite(scores)).sum()} NaN or infinite '
+            f'relation scores of {len(scores)}.')
+    raise ValueError(
+        f'The relations of the {name} are not sorted by score, best first.')

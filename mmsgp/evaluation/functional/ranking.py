@@ -1,0 +1,168 @@
+"""Which predictions are ranked: one of each pair, or the best of all.
+
+Shape shorthand: N objects, M relations, R predicates, E entries.
+"""
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from mmsgp.structures import SceneGraph
+
+from .matching import GraphArrays
+
+
+class RankedEntries(NamedTuple):
+    """Predictions of which a pair may have several, best first.
+
+    Attributes:
+        rows (ndarray): (E,) int64, rows of the relations they belong to.
+        predicates (ndarray): (E,) int64, ``1 .. R``.
+        scores (ndarray): (E,) float32.
+    """
+    rows: np.ndarray
+    predicates: np.ndarray
+    scores: np.ndarray
+
+
+def apply_graph_constraint(pred: SceneGraph) -> SceneGraph:
+    """Keep the best prediction of each ordered pair of objects.
+
+    Args:
+        pred (SceneGraph): A predicted graph, relations sorted best first.
+
+    Returns:
+        SceneGraph: One relation a pair, in the given order; ``pred`` itself
+        when it has no pair twice.
+    """
+    rows = first_of_each_pair(GraphArrays.from_graph(pred).pair_ids)
+    if rows is None:
+        return pred
+    return SceneGraph(
+        metainfo=pred.metainfo,
+        objects=pred.objects,
+        relations=pred.relations[torch.from_numpy(rows).to(
+            pred.relations.pairs.device)])
+
+
+def first_of_each_pair(pair_ids: np.ndarray) -> np.ndarray | None:
+    """Rows of the first relation of each ordered pair.
+
+    Args:
+        pair_ids (ndarray): (M,), see :class:`GraphArrays`.
+
+    Returns:
+        ndarray: Ascending rows; None if no pair occurs twice.
+    """
+    if np.bincount(pair_ids).max(initial=0) <= 1:
+        return None
+    return np.sort(np.unique(pair_ids, return_index=True)[1])
+
+
+def unconstrained_entries(pred: GraphArrays,
+                          graph: dict,
+                          limit: int = 100,
+                          name: str = 'prediction') -> RankedEntries | None:
+    """The best of all predicates of all pairs of a predicted graph.
+
+    Args:
+        pred (GraphArrays): A prediction.
+        graph (dict): The same, as ``SceneGraph.to_dict`` gives it. What a file
+            of predictions keeps as ``unconstrained`` is taken as it is.
+        limit (int): Entries to keep. Defaults to 100.
+        name (str): What it predicts, for the message.
+
+    Returns:
+        RankedEntries: At most ``limit``; None if the relations have no
+        ``distribution``.
+
+    Raises:
+        ValueError: If a probability is NaN or infinite.
+    """
+    if 'unconstrained' in graph:
+        return RankedEntries(*(
+            graph['unconstrained'][key][:limit]
+            for key in RankedEntries._fields))
+    if 'distribution' not in graph['relations']:
+        return None
+    distribution = graph['relations']['distribution'].cpu().float()
+    entries = without_graph_constraint(distribution.numpy(),
+                                       pair_weights(pred, graph), limit)
+    # A sum of squares with a NaN or an infinite number is one itself.
+    flat = distribution.flatten()
+    if not math.isfinite(flat.dot(flat)) and not flat.isfinite().all():
+        raise ValueError(f'The {name} has NaN or infinite probabilities.')
+    return entries
+
+
+def pair_weights(pred: GraphArrays, graph: dict) -> np.ndarray:
+    """What the probabilities of a pair's predicates are multiplied with.
+
+    Args:
+        pred (GraphArrays): A prediction.
+        graph (dict): The same, as ``SceneGraph.to_dict`` gives it.
+
+    Returns:
+        ndarray: (M,) float32: the significance of the pairs or, without a
+        Scorer, the product of the scores of their objects.
+    """
+    if 'significance' in graph['relations']:
+        return graph['relations']['significance'].cpu().float().numpy()
+    scores = graph['objects'].get('scores')
+    if scores is None:
+        return np.ones(len(pred.pairs), np.float32)
+    scores = scores.cpu().float().numpy()
+    return np.multiply.outer(scores, scores).ravel().take(pred.pair_ids)
+
+
+def without_graph_constraint(distribution: np.ndarray,
+                             weights: np.ndarray,
+                             limit: int = 100) -> RankedEntries:
+    """The best of all predicates of all pairs.
+
+    The score of an entry is its probability times the weight of its pair.
+    The ``limit`` best entries of the matrix lie in the ``limit`` rows with the
+    largest maxima, so only these rows are searched. Equal scores are ranked
+    in the order of rows, then of predicates.
+
+    Args:
+        distribution (ndarray): (M, R+1) float32, probabilities, unknown
+            first.
+        weights (ndarray): (M,) float32, not negative: the product of the scores of
+            the two objects, or the pair's significance.
+        limit (int): Entries to keep. Defaults to 100.
+
+    Returns:
+        RankedEntries: At most ``limit``.
+    """
+    if not distribution[:, 1:].size:
+        nothing = np.empty(0, np.int64)
+        return RankedEntries(nothing, nothing, np.empty(0, np.float32))
+    # Rounding keeps order: the largest product is that of the largest factor.
+    # PyTorch reduces short rows several times as fast as NumPy.
+    maxima = torch.from_numpy(distribution)[:, 1:].amax(dim=1).numpy() * weights
+    rows = _largest(maxima, limit)
+    scores = distribution.take(rows, axis=0)[:, 1:] * \
+        weights[rows, None]
+    # Where there are enough rows, each has an entry that is not below the
+    # least maximum.
+    least = maxima[rows].min() if len(rows) == limit else -np.inf
+    entries = (scores.ravel() >= least).nonzero()[0]
+    best = np.argsort(-scores.ravel()[entries], kind='stable')[:limit]
+    row, column = np.divmod(entries[best], scores.shape[1])
+    return RankedEntries(rows[row], column + 1, scores[row, column])
+
+
+def _largest(values: np.ndarray, limit: int) -> np.ndarray:
+    """Positions of the largest values, ascending; of equals the first."""
+    excess = len(values) - limit
+    if excess <= 0:
+        return np.arange(len(values))
+    threshold = np.partition(values, excess)[excess]
+    chosen = values > threshold
+    equal = (values == threshold).nonzero()[0]
+    chosen[equal[:limit - np.count_nonzero(chosen)]] = True
+    return chosen.nonzero()[0]

@@ -1,0 +1,145 @@
+"""What an evaluation keeps of its images: ranks.
+
+Shape shorthand: I images, T annotated relations of all images, R predicates.
+"""
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mmsgp.utils.files import replacing
+
+RANKS_FILE = 'ranks.npz'
+
+
+@dataclass(frozen=True, eq=False)
+class TaskRanks:
+    """Ranks of the annotated relations in the predictions of a task.
+
+    Attributes:
+        triplet (ndarray): (T,) int32, rank of the first hit under the graph
+            constraint.
+        pair (ndarray): (T,) int32, rank of the first prediction for the pair.
+        unconstrained (ndarray, optional): (T,) int32, rank of the first hit
+            without the graph constraint.
+    """
+    triplet: np.ndarray
+    pair: np.ndarray
+    unconstrained: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RelationRanks:
+    """The annotated relations of a data set and their ranks in each task.
+
+    Every metric, for every K, follows from it; it is what ``ranks.npz`` in the
+    folder of a test run holds.
+
+    Attributes:
+        image_ids (ndarray): (I,), the images, those without relations too.
+        images (ndarray): (T,) int64, the image of each relation, ascending.
+        predicates (ndarray): (T,) int64, ``1 .. R``.
+        first_of_pair (ndarray): (T,) bool, whether no earlier relation of the
+            image has the same ordered pair.
+        unseen (ndarray, optional): (T,) bool, whether the triplet of classes
+            and predicate never occurs in training.
+        tasks (dict[str, TaskRanks]): Ranks by task.
+        names (Sequence[str]): R predicate names.
+        train_counts (Sequence[int], optional): R numbers of training
+            relations.
+    """
+    image_ids: np.ndarray
+    images: np.ndarray
+    predicates: np.ndarray
+    first_of_pair: np.ndarray
+    unseen: np.ndarray | None
+    tasks: dict[str, TaskRanks]
+    names: Sequence[str]
+    train_counts: Sequence[int] | None = None
+
+    @property
+    def num_images(self) -> int:
+        """int: Images that have relations."""
+        return len(np.unique(self.images))
+
+    @property
+    def num_gt(self) -> list[int]:
+        """list[int]: Relations of each of the R predicates."""
+        return np.bincount(
+            self.predicates - 1, minlength=len(self.names)).tolist()
+
+    def sorted_by_image(self) -> RelationRanks:
+        """The same with images in the order of their ids."""
+        order = np.argsort(self.image_ids, kind='stable')
+        position = np.empty(len(order), np.int64)
+        position[order] = np.arange(len(order))
+        images = position[self.images]
+        rows = np.argsort(images, kind='stable')
+        return replace(
+            self,
+            image_ids=self.image_ids[order],
+            images=images[rows],
+            predicates=self.predicates[rows],
+            first_of_pair=self.first_of_pair[rows],
+            unseen=None if self.unseen is None else self.unseen[rows],
+            tasks={
+                task: TaskRanks(**{
+                    kind: None if values is None else values[rows]
+                    for kind, values in vars(ranks).items()
+                }) for task, ranks in self.tasks.items()
+            })
+
+    def save(self, path: Path) -> None:
+        """Write the ranks, compressed, whole or not at all."""
+        arrays = dict(
+            image_ids=self.image_ids,
+            images=self.images.astype(np.int32),
+            predicates=self.predicates.astype(np.int16),
+            first_of_pair=self.first_of_pair,
+            names=np.array(self.names))
+        for name in ('unseen', 'train_counts'):
+            if (value := getattr(self, name)) is not None:
+                arrays[name] = np.asarray(value)
+        for task, ranks in self.tasks.items():
+            for kind, value in vars(ranks).items():
+                if value is not None:
+                    arrays[f'{task}/{kind}'] = value
+        with replacing(path) as draft, draft.open('wb') as file:
+            np.savez_compressed(file, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> RelationRanks:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is no such file.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'{path} not found: test the model first, with tools/test.py')
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+            tasks = {}
+            for key in [key for key in arrays if '/' in key]:
+                task, kind = key.split('/')
+                tasks.setdefault(task, {})[kind] = arrays.pop(key)
+            return cls(
+                image_ids=arrays['image_ids'],
+                images=arrays['images'].astype(np.int64),
+                predicates=arrays['predicates'].astype(np.int64),
+                first_of_pair=arrays['first_of_pair'],
+                unseen=arrays.get('unseen'),
+                tasks={t: TaskRanks(**ranks) for t, ranks in tasks.items()},
+                names=arrays['names'].tolist(),
+                train_counts=arrays['train_counts'].tolist()
+                if 'train_counts' in arrays else None)
+        except (zipfile.BadZipFile, EOFError, KeyError, TypeError,
+                ValueError) as error:
+            raise ValueError(f'{path} does not hold the ranks of a test run '
+                             f'({error}): test the model again') from error

@@ -1,0 +1,101 @@
+"""Keep predictions, to score them again without the model."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from mmsgp.registry import METRICS
+from mmsgp.utils.files import replacing
+
+from ..prediction_file import PredictionFile, PredictionWriter
+
+META_KEYS = ('classes', 'predicates', 'predicate_train_counts')
+
+
+@METRICS.register_module()
+class DumpPredictions(BaseMetric):
+    """Write annotated and predicted graphs to a file of predictions.
+
+    Image by image, so that memory does not grow. Processes write a part each
+    beside the file, which the first one puts together in the order of the
+    data set, every image once. See
+    :mod:`mmsgp.evaluation.prediction_file` for the format.
+
+    Args:
+        out_file (str): The file, ``.h5``. Processes must share its folder.
+        ng_limit (int): Predictions of an image to keep without the graph
+            constraint. Defaults to 100.
+    """
+
+    def __init__(self, out_file: str, ng_limit: int = 100) -> None:
+        super().__init__(prefix='dump')
+        self.out_file = Path(out_file)
+        if self.out_file.suffix not in ('.h5', '.hdf5'):
+            raise ValueError(
+                f'out_file must end with .h5, got {out_file!r}')
+        self.ng_limit = ng_limit
+        self._writer = None
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Write samples as ``SceneGraphDataSample.to_dict`` gives them."""
+        if self._writer is None:
+            self._writer = self._open(self._part(get_rank()))
+        for sample in data_samples:
+            self._writer.write(sample)
+
+    def evaluate(self, size: int) -> dict:
+        """Finish the file.
+
+        Args:
+            size (int): Not used: every image is kept once.
+        """
+        if self._writer is None:  # a process without images
+            self._writer = self._open(self._part(get_rank()))
+        self._writer.close()
+        self._writer = None
+        barrier()
+        if is_main_process():
+            self._merge()
+            print_log(f'Predictions: {self.out_file}', logger='current')
+        barrier()
+        return {}
+
+    def compute_metrics(self, results: list) -> dict:
+        """Nothing: see :meth:`evaluate`."""
+        return {}
+
+    def _part(self, rank: int) -> Path:
+        return self.out_file.with_name(f'.{self.out_file.name}.part{rank}')
+
+    def _open(self, path: Path) -> PredictionWriter:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        meta = self.dataset_meta or {}
+        return PredictionWriter(
+            path, {
+                key: np.asarray(meta[key]).tolist()
+                for key in META_KEYS if key in meta
+            }, self.ng_limit)
+
+    def _merge(self) -> None:
+        paths = [self._part(rank) for rank in range(get_world_size())]
+        if len(paths) == 1:
+            paths[0].replace(self.out_file)
+            return
+        parts = [PredictionFile(path) for path in paths]
+        places = {}  # the last one of an image that several parts have
+        for part in parts:
+            for i, key in enumerate(part.keys):
+                index = key['sample_idx']
+                places[key['img_id'] if index is None else index] = part, i
+        with replacing(self.out_file) as draft, self._open(draft) as writer:
+            for _, (part, i) in sorted(places.items(), key=itemgetter(0)):
+                writer.write(part[i])
+        for part, path in zip(parts, paths):
+            part.close()
+            path.unlink()

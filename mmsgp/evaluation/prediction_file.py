@@ -1,0 +1,225 @@
+"""Predictions on disk, to be scored again without the model.
+
+Shape shorthand: I images, N objects, M relations, E entries.
+
+An HDF5 file has a group for each kind of rows: ``images``,
+``annotated/objects``, ``annotated/relations`` and, for each task,
+``<task>/objects``, ``<task>/relations`` and ``<task>/unconstrained`` (the best
+entries of all predicates of all pairs, instead of whole distributions). The
+rows of all images follow each other, ``counts`` (I,) says how many belong to
+each.
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from .functional import GraphArrays, unconstrained_entries
+
+FORMAT = 'MMSGP predictions 1'
+_FIELDS = {
+    'objects': ('bboxes', 'labels', 'scores'),
+    'relations': ('pairs', 'labels', 'scores', 'unseen')
+}
+_IMAGES_PER_BLOCK = 64
+_ROWS_PER_CHUNK = 16_384
+
+
+class PredictionWriter:
+    """Write predictions image by image; used as a context.
+
+    Args:
+        path: The file.
+        meta (dict): ``classes``, ``predicates`` and, if known,
+            ``predicate_train_counts``.
+        ng_limit (int): Entries to keep without the graph constraint.
+    """
+
+    def __init__(self, path: Path, meta: dict, ng_limit: int = 100) -> None:
+        self._file = h5py.File(path, 'w')
+        self._file.attrs.update(
+            format=FORMAT, meta=json.dumps(meta), ng_limit=ng_limit)
+        self._ng_limit = ng_limit
+        self._block = []
+
+    def __enter__(self) -> PredictionWriter:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def write(self, sample: dict) -> None:
+        """Add an image.
+
+        Args:
+            sample (dict): What ``SceneGraphDataSample.to_dict`` gives, with
+                ``gt_scene_graph`` and ``pred_scene_graphs``.
+        """
+        keys = {key: sample.get(key)
+                for key in ('img_id', 'img_path', 'sample_idx')}
+        rows = {
+            'images': dict(keys=np.array([json.dumps(keys).encode()])),
+            **_graph_rows('annotated', sample['gt_scene_graph'])
+        }
+        for task, graph in sample['pred_scene_graphs'].items():
+            rows.update(_graph_rows(task, graph))
+            entries = unconstrained_entries(
+                GraphArrays.from_dict(graph), graph, self._ng_limit,
+                f'{task} prediction of image {sample.get("img_id")} '
+                f'({sample.get("img_path")})')
+            if entries is not None:
+                rows[f'{task}/unconstrained'] = entries._asdict()
+        self._block.append(rows)
+        if len(self._block) == _IMAGES_PER_BLOCK:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        for group in self._block[0] if self._block else ():
+            parts = [rows[group] for rows in self._block]
+            counts = [len(next(iter(part.values()))) for part in parts]
+            self._append(f'{group}/counts', np.array(counts, np.int32))
+            for field in parts[0]:
+                self._append(f'{group}/{field}',
+                             np.concatenate([part[field] for part in parts]))
+        self._block = []
+
+    def _append(self, name: str, values: np.ndarray) -> None:
+        if values.dtype == np.int64:
+            values = values.astype(np.int32)
+        if name not in self._file:
+            kind = h5py.string_dtype() if values.dtype.kind == 'S' else \
+                values.dtype
+            self._file.create_dataset(
+                name,
+                shape=(0, *values.shape[1:]),
+                maxshape=(None, *values.shape[1:]),
+                chunks=(_ROWS_PER_CHUNK, *values.shape[1:]),
+                dtype=kind,
+                compression='gzip',
+                compression_opts=1,
+                shuffle=kind == values.dtype)
+        data = self._file[name]
+        data.resize(len(data) + len(values), axis=0)
+        data[len(data) - len(values):] = values
+
+
+class PredictionFile:
+    """Read what :class:`PredictionWriter` wrote, image by image.
+
+    Iterating gives samples as ``SceneGraphDataSample.to_dict`` does; instead
+    of a ``distribution`` graphs have ``unconstrained``.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no such file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'{path} not found: write it with tools/test.py --out')
+        try:
+            self._file = h5py.File(path)
+        except OSError as error:
+            raise ValueError(f'{path} is no HDF5 file: {error}') from error
+        if self._file.attrs.get('format') != FORMAT:
+            raise ValueError(f'{path} is no file of predictions: its attribute '
+                             f"'format' is not {FORMAT!r}")
+        self.meta = json.loads(self._file.attrs['meta'])
+        self.ng_limit = int(self._file.attrs['ng_limit'])
+        self._groups = []
+        self._file.visititems(self._add_group)
+
+    def _add_group(self, name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Group) and 'counts' in item:
+            self._groups.append(name)
+
+    def __len__(self) -> int:
+        return len(self._file['images/counts']) if self._groups else 0
+
+    def __iter__(self) -> Iterator[dict]:
+        for first in range(0, len(self), _IMAGES_PER_BLOCK):
+            yield from self._read(
+                first, min(first + _IMAGES_PER_BLOCK, len(self)))
+
+    def __getitem__(self, index: int) -> dict:
+        sample, = self._read(index, index + 1)
+        return sample
+
+    @cached_property
+    def keys(self) -> list[dict]:
+        """list[dict]: ``img_id``, ``img_path``, ``sample_idx`` of images."""
+        return [json.loads(key) for key in self._file['images/keys']
+                ] if len(self) else []
+
+    @cached_property
+    def _offsets(self) -> dict[str, np.ndarray]:
+        """Where the rows of each image begin, by group."""
+        return {
+            group: np.concatenate(
+                [[0], np.cumsum(self._file[group]['counts'], dtype=np.int64)])
+            for group in self._groups
+        }
+
+    def _read(self, first: int, last: int) -> Iterator[dict]:
+        """The images ``first .. last - 1``."""
+        block = {}
+        for group in self._groups:
+            offsets = self._offsets[group][first:last + 1]
+            block[group] = {
+                field: np.split(data[offsets[0]:offsets[-1]],
+                                offsets[1:-1] - offsets[0])
+                for field, data in self._file[group].items()
+                if field != 'counts'
+            }
+        for i in range(last - first):
+            yield _sample({
+                group: {field: parts[i] for field, parts in fields.items()}
+                for group, fields in block.items()
+            })
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _graph_rows(name: str, graph: dict) -> dict[str, dict[str, np.ndarray]]:
+    return {
+        f'{name}/{part}': {
+            field: graph[part][field].cpu().numpy()
+            for field in fields if field in graph[part]
+        }
+        for part, fields in _FIELDS.items()
+    }
+
+
+def _sample(rows: dict[str, dict[str, np.ndarray]]) -> dict:
+    """A sample from its rows by group and field."""
+    sample = json.loads(rows.pop('images')['keys'][0])
+    graphs = {}
+    for group, fields in rows.items():
+        name, part = group.split('/')
+        if part == 'unconstrained':  # matched as arrays
+            fields = {key: value.astype(np.int64) if value.dtype == np.int32
+                      else value for key, value in fields.items()}
+        else:
+            fields = {key: torch.from_numpy(value)
+                      for key, value in fields.items()}
+        graphs.setdefault(name, {})[part] = fields
+    sample['gt_scene_graph'] = graphs.pop('annotated')
+    sample['pred_scene_graphs'] = graphs
+    return sample

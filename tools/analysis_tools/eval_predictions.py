@@ -1,0 +1,75 @@
+"""Score kept predictions again, without the model and its data."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.progress import track
+
+from mmsgp.evaluation import PredictionFile, SceneGraphMetric
+from mmsgp.evaluation.functional import METRICS
+
+
+def threshold(text: str) -> int | str:
+    return text if text == 'all' else int(text)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('predictions', help='file of tools/test.py --out')
+    parser.add_argument(
+        '--out-dir',
+        help='folder for metrics.json, the tables and ranks.npz (default: none '
+        'are written)')
+    parser.add_argument(
+        '--topk',
+        nargs='+',
+        type=threshold,
+        default=[20, 50, 100, 'all'],
+        help="the K of recall@K, numbers or 'all' (default: 20 50 100 all)")
+    parser.add_argument('--iou-thr', type=float, default=0.5)
+    parser.add_argument(
+        '--metrics', nargs='+', choices=METRICS, help='(default: all)')
+    parser.add_argument(
+        '--groups',
+        nargs='+',
+        default=['thirds'],
+        help='head, body and tail: thirds, vg150, or two numbers of training '
+        'relations (default: thirds)')
+    parser.add_argument(
+        '--no-classwise',
+        action='store_true',
+        help='print no tables of predicates')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    predictions = PredictionFile(args.predictions)
+    groups = args.groups[0] if len(args.groups) == 1 else tuple(
+        map(int, args.groups))
+    metric = SceneGraphMetric(
+        iou_thr=args.iou_thr,
+        topk=args.topk,
+        suite=args.metrics,
+        groups=groups,
+        ng_limit=predictions.ng_limit,
+        classwise=not args.no_classwise,
+        output_dir=args.out_dir)
+    if metric.with_ng and metric.ng_limit > predictions.ng_limit:
+        raise ValueError(
+            f'{args.predictions} keeps {predictions.ng_limit} predictions '
+            'without graph constraint of each image: K may not be larger, '
+            f'but is {metric.ng_limit}. Choose other --topk or, in --metrics, '
+            'none that begin with ng-')
+    metric.dataset_meta = predictions.meta
+    for sample in track(
+            predictions, 'Matching', len(predictions), transient=True):
+        metric.process({}, [sample])
+    metric.evaluate(len(predictions))
+    if args.out_dir is not None:
+        print(f'Results: {Path(args.out_dir).resolve()}')
+
+
+if __name__ == '__main__':
+    main()
