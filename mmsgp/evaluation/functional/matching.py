@@ -8,6 +8,7 @@ prediction (``pred``).
 """
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
@@ -104,12 +105,12 @@ def match_triplets(gt: SceneGraph,
     return torch.from_numpy(ranks.triplet).to(pred.relations.pairs.device)
 
 
-class ObjectMatcher:
-    """Ranks by the boxes of subject and object, each with its counterpart.
+class Matcher(metaclass=ABCMeta):
+    """Ranks of annotated relations in lists of predictions.
 
     Args:
         gt (GraphArrays): The annotated graph.
-        pred (GraphArrays): The predicted graph.
+        pred (GraphArrays): The graph whose objects the predictions relate.
         iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
     """
 
@@ -117,15 +118,20 @@ class ObjectMatcher:
                  gt: GraphArrays,
                  pred: GraphArrays,
                  iou_thr: float = 0.5) -> None:
-        self.gt, self.pred = gt, pred
-        matched = match_objects(gt, pred, iou_thr)
-        self._subjects = matched[gt.pairs[:, 0]]  # (M_gt, N_pred)
-        self._objects = matched[gt.pairs[:, 1]]  # (M_gt, N_pred)
-        # Few of the predicted pairs lie on an annotated pair. Only these are
-        # compared with every relation: M_gt x M_pred is never built.
-        self._on_annotated_pair = (
-            self._subjects.astype(np.float32).T @ self._objects.astype(
-                np.float32)).ravel() > 0  # (N_pred ** 2,)
+        self.gt, self.pred, self.iou_thr = gt, pred, iou_thr
+
+    @abstractmethod
+    def match_pairs(self,
+                    pair_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which predictions are on which annotated pair.
+
+        Args:
+            pair_ids (ndarray): (M_pred,), best first.
+
+        Returns:
+            tuple[ndarray, ndarray]: The ranks (C,), ascending, of predictions
+            that may be on one, and whether each is, (M_gt, C).
+        """
 
     def __call__(self, pair_ids: np.ndarray,
                  predicates: np.ndarray) -> Ranks:
@@ -135,36 +141,60 @@ class ObjectMatcher:
             pair_ids (ndarray): (M_pred,), ids of pairs of ``pred``.
             predicates (ndarray): (M_pred,).
         """
+        candidates, on_pair = self.match_pairs(pair_ids)
+        hits = on_pair & (
+            self.gt.predicates[:, None] == predicates[candidates])
+        return Ranks(_first(hits, candidates), _first(on_pair, candidates))
+
+    def triplet_ranks(self, pair_ids: np.ndarray,
+                      predicates: np.ndarray) -> np.ndarray:
+        """Only the ranks of triplets, (M_gt,)."""
+        candidates, on_pair = self.match_pairs(pair_ids)
+        on_pair &= self.gt.predicates[:, None] == predicates[candidates]
+        return _first(on_pair, candidates)
+
+
+class ObjectMatcher(Matcher):
+    """Ranks by the boxes of subject and object, each with its counterpart."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        gt, pred = self.gt, self.pred
+        matched = match_objects(gt, pred, self.iou_thr)
+        self._subjects = matched[gt.pairs[:, 0]]  # (M_gt, N_pred)
+        self._objects = matched[gt.pairs[:, 1]]  # (M_gt, N_pred)
+        # Few of the predicted pairs lie on an annotated pair. Only these are
+        # compared with every relation: M_gt x M_pred is never built.
+        self._on_annotated_pair = (
+            self._subjects.astype(np.float32).T @ self._objects.astype(
+                np.float32)).ravel() > 0  # (N_pred ** 2,)
+
+    def match_pairs(self,
+                    pair_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See :meth:`Matcher.match_pairs`."""
         candidates = self._on_annotated_pair.take(pair_ids).nonzero()[0]
         subjects, objects = _pairs_of(pair_ids[candidates], self.pred)
-        on_pair = self._subjects[:, subjects] & self._objects[:, objects]
-        return _first_hits(on_pair, candidates, self.gt.predicates, predicates)
+        return candidates, (
+            self._subjects[:, subjects] & self._objects[:, objects])
 
 
-class PhraseMatcher:
+class PhraseMatcher(Matcher):
     """Ranks by the union box of subject and object: phrase detection.
 
     The classes of subject and object must agree, and their union boxes must
     have an IoU of at least ``iou_thr``. Source: Lu et al., *Visual
     Relationship Detection with Language Priors*, ECCV 2016.
-
-    Args:
-        gt (GraphArrays): The annotated graph.
-        pred (GraphArrays): The predicted graph.
-        iou_thr (float): The least IoU of the union boxes. Defaults to 0.5.
     """
 
-    def __init__(self,
-                 gt: GraphArrays,
-                 pred: GraphArrays,
-                 iou_thr: float = 0.5) -> None:
-        self.gt, self.pred, self.iou_thr = gt, pred, iou_thr
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        gt = self.gt
         self._gt_unions = union_boxes(gt.bboxes, gt.pairs)  # (M_gt, 4)
         self._gt_labels = gt.labels[gt.pairs]  # (M_gt, 2)
 
-    def __call__(self, pair_ids: np.ndarray,
-                 predicates: np.ndarray) -> Ranks:
-        """Ranks in a list of predictions, as of :class:`ObjectMatcher`."""
+    def match_pairs(self,
+                    pair_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See :meth:`Matcher.match_pairs`."""
         pairs = np.stack(_pairs_of(pair_ids, self.pred), axis=1)
         labels = self.pred.labels[pairs]  # (M_pred, 2)
         base = 1 + max(self._gt_labels.max(initial=0), labels.max(initial=0))
@@ -176,7 +206,7 @@ class PhraseMatcher:
         unions = union_boxes(self.pred.bboxes, pairs[candidates])
         on_pair[relation, column] = aligned_iou(
             self._gt_unions[relation], unions[column]) >= self.iou_thr
-        return _first_hits(on_pair, candidates, self.gt.predicates, predicates)
+        return candidates, on_pair
 
 
 def match_objects(gt: GraphArrays,
@@ -255,20 +285,6 @@ def _pairs_of(pair_ids: np.ndarray,
     return np.divmod(pair_ids, max(len(graph.labels), 1))
 
 
-def _first_hits(on_pair: np.ndarray, candidates: np.ndarray,
-                gt_predicates: np.ndarray, predicates: np.ndarray) -> Ranks:
-    """Ranks of the first candidates on a pair, and with its predicate.
-
-    Args:
-        on_pair (ndarray): (M_gt, C), which candidates are on which pair.
-        candidates (ndarray): (C,), ranks, ascending.
-        gt_predicates (ndarray): (M_gt,).
-        predicates (ndarray): (M_pred,).
-    """
-    hits = on_pair & (gt_predicates[:, None] == predicates[candidates])
-    return Ranks(_first(hits, candidates), _first(on_pair, candidates))
-
-
 def _first(found: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     """The rank (M,) of the first column found in each row of (M, C)."""
     first = np.full(len(found), NO_HIT)
@@ -280,5 +296,5 @@ def _first(found: np.ndarray, ranks: np.ndarray) -> np.ndarray:
 
 def _to_numpy(values: Tensor | np.ndarray, dtype: type) -> np.ndarray:
     if isinstance(values, Tensor):
-        values = values.detach().cpu().numpy()
+        values = values.numpy(force=True)
     return values.astype(dtype, copy=False)

@@ -197,8 +197,8 @@ class SceneGraphMetric(BaseMetric):
             rows[f'{protocol}/triplet'] = ranks.triplet
             rows[f'{protocol}/pair'] = ranks.pair
             if entries is not None:
-                rows[f'{protocol}/unconstrained'] = match(
-                    pred.pair_ids[entries.rows], entries.predicates).triplet
+                rows[f'{protocol}/unconstrained'] = match.triplet_ranks(
+                    pred.pair_ids[entries.rows], entries.predicates)
         return rows
 
     def evaluate(self, size: int) -> dict[str, float]:

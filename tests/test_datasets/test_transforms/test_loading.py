@@ -128,3 +128,18 @@ def test_image_without_overlapping_relations_is_replaced_in_training(tmp_path):
         dict(type='LoadRelations', overlapping_only=True),
     ])
     assert [dataset[i]['img_id'] for i in (0, 1)] == [3, 3]
+
+
+def test_unseen_marks_stay_with_their_relations():
+    boxes = HorizontalBoxes(
+        torch.tensor([[0., 0, 9, 9], [5, 5, 12, 12], [9, 0, 12, 4]]))
+    relations = np.array([[0, 2, 2], [0, 1, 1], [1, 0, 4]])
+    results = dict(relations=relations, gt_bboxes=boxes,
+                   relations_unseen=np.array([False, True, False]))
+    for transform, kept in ((LoadRelations(), [0, 1, 2]),
+                            (LoadRelations(overlapping_only=True), [1, 2])):
+        loaded = transform(dict(results))
+        assert loaded['gt_relation_labels'].tolist() == relations[
+            kept, 2].tolist()
+        assert loaded['gt_relation_unseen'].tolist() == results[
+            'relations_unseen'][kept].tolist()
