@@ -194,7 +194,6 @@ def silence() -> None:
     """Metrics print themselves."""
     MMLogger.get_instance('benchmark', log_level=logging.ERROR)
     warnings.simplefilter('ignore', RuntimeWarning)  # of sgbench's means
-    torch.set_num_threads(torch.get_num_threads())
 
 
 def in_fresh_process(function: Callable, *args) -> dict:

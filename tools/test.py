@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from mmsgp.evaluation.metrics.scene_graph_metric import effective_ng_limit
 from mmsgp.utils.checkpoint import (
     load_trained_model,
     refuse_unsafe_checkpoints,
@@ -91,7 +92,15 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
         if evaluator.type == 'SceneGraphMetric':
             evaluator.output_dir = cfg.work_dir
     if out_file is not None:
-        evaluators.append(dict(type='DumpPredictions', out_file=out_file))
+        limits = [
+            effective_ng_limit(e.get('ng_limit', 100), e.get('topk', ()))
+            for e in evaluators if e.type == 'SceneGraphMetric'
+        ]
+        evaluators.append(
+            dict(
+                type='DumpPredictions',
+                out_file=out_file,
+                ng_limit=max(limits, default=100)))
     return evaluators
 
 

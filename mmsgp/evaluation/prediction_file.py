@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -20,13 +21,17 @@ import h5py
 import numpy as np
 import torch
 
-from .functional import GraphArrays, unconstrained_entries
+from .functional import GraphArrays, to_numpy, unconstrained_entries
 
 FORMAT = 'MMSGP predictions 1'
+KEYS = ('img_id', 'img_path', 'sample_idx')
 _FIELDS = {
-    'objects': ('bboxes', 'labels', 'scores'),
-    'relations': ('pairs', 'labels', 'scores', 'unseen')
+    'objects': dict(bboxes=np.float64, labels=np.int32, scores=np.float32),
+    'relations': dict(
+        pairs=np.int32, labels=np.int32, scores=np.float32, unseen=bool)
 }
+_DAMAGE = (OSError, UnicodeDecodeError, RuntimeError, KeyError, IndexError,
+           TypeError, ValueError)
 _IMAGES_PER_BLOCK = 64
 _ROWS_PER_CHUNK = 16_384
 
@@ -39,14 +44,23 @@ class PredictionWriter:
         meta (dict): ``classes``, ``predicates`` and, if known,
             ``predicate_train_counts``.
         ng_limit (int): Entries to keep without the graph constraint.
+
+    Raises:
+        ValueError: While writing, if an image has other tasks or fields than
+            those before.
     """
 
     def __init__(self, path: Path, meta: dict, ng_limit: int = 100) -> None:
         self._file = h5py.File(path, 'w')
+        if ng_limit < 1:
+            raise ValueError(f'ng_limit must be positive, got {ng_limit}')
         self._file.attrs.update(
             format=FORMAT, meta=json.dumps(meta), ng_limit=ng_limit)
         self._ng_limit = ng_limit
         self._block = []
+        self._num_written = 0
+        self._groups = {}  # as an ordered set
+        self._layout = {}
 
     def __enter__(self) -> PredictionWriter:
         return self
@@ -61,20 +75,31 @@ class PredictionWriter:
             sample (dict): What ``SceneGraphDataSample.to_dict`` gives, with
                 ``gt_scene_graph`` and ``pred_scene_graphs``.
         """
-        keys = {key: sample.get(key)
-                for key in ('img_id', 'img_path', 'sample_idx')}
+        keys = {key: sample.get(key) for key in KEYS}
         rows = {
-            'images': dict(keys=np.array([json.dumps(keys).encode()])),
+            'images': dict(
+                keys=np.array([json.dumps(keys, default=int).encode()])),
             **_graph_rows('annotated', sample['gt_scene_graph'])
         }
+        layout = {'tasks': tuple(sample['pred_scene_graphs'])}
         for task, graph in sample['pred_scene_graphs'].items():
             rows.update(_graph_rows(task, graph))
             entries = unconstrained_entries(
                 GraphArrays.from_dict(graph), graph, self._ng_limit,
                 f'{task} prediction of image {sample.get("img_id")} '
                 f'({sample.get("img_path")})')
-            if entries is not None:
-                rows[f'{task}/unconstrained'] = entries._asdict()
+            if len(graph['relations']['labels']):
+                layout[f'{task}/unconstrained'] = entries is not None
+                if entries is not None:
+                    rows[f'{task}/unconstrained'] = entries._asdict()
+        layout.update({group: tuple(fields) for group, fields in rows.items()
+                       if not group.endswith('/unconstrained')})
+        for part, value in layout.items():
+            if self._layout.setdefault(part, value) != value:
+                raise ValueError(
+                    f'image {keys["img_id"]} ({keys["img_path"]}): {part} is '
+                    f'{value}, of those before it was {self._layout[part]}; a '
+                    'file keeps the same tasks and fields of all images')
         self._block.append(rows)
         if len(self._block) == _IMAGES_PER_BLOCK:
             self._flush()
@@ -85,13 +110,19 @@ class PredictionWriter:
         self._file.close()
 
     def _flush(self) -> None:
-        for group in self._block[0] if self._block else ():
-            parts = [rows[group] for rows in self._block]
-            counts = [len(next(iter(part.values()))) for part in parts]
+        self._groups.update(
+            dict.fromkeys(g for rows in self._block for g in rows))
+        for group in self._groups:
+            parts = [rows[group] for rows in self._block if group in rows]
+            counts = [len(next(iter(rows[group].values())))
+                      if group in rows else 0 for rows in self._block]
+            if group not in self._file:  # no image had it before
+                counts = [0] * self._num_written + counts
             self._append(f'{group}/counts', np.array(counts, np.int32))
-            for field in parts[0]:
+            for field in parts[0] if parts else ():
                 self._append(f'{group}/{field}',
                              np.concatenate([part[field] for part in parts]))
+        self._num_written += len(self._block)
         self._block = []
 
     def _append(self, name: str, values: np.ndarray) -> None:
@@ -140,10 +171,24 @@ class PredictionFile:
         if self._file.attrs.get('format') != FORMAT:
             raise ValueError(f'{path} is no file of predictions: its attribute '
                              f"'format' is not {FORMAT!r}")
-        self.meta = json.loads(self._file.attrs['meta'])
-        self.ng_limit = int(self._file.attrs['ng_limit'])
+        self._path = path
         self._groups = []
-        self._file.visititems(self._add_group)
+        with self._named_damage():
+            self.meta = json.loads(self._file.attrs['meta'])
+            self.ng_limit = int(self._file.attrs['ng_limit'])
+            self._file.visititems(self._add_group)
+            for group, offsets in self._offsets.items():
+                for field, data in self._file[group].items():
+                    if field != 'counts' and len(data) != offsets[-1]:
+                        raise IndexError(f'{group}/{field} has {len(data)} '
+                                         f'rows instead of {offsets[-1]}')
+
+    @contextmanager
+    def _named_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except _DAMAGE as error:
+            raise ValueError(f'{self._path} is damaged: {error!r}') from error
 
     def _add_group(self, name: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Group) and 'counts' in item:
@@ -158,6 +203,9 @@ class PredictionFile:
                 first, min(first + _IMAGES_PER_BLOCK, len(self)))
 
     def __getitem__(self, index: int) -> dict:
+        if not 0 <= index < len(self):
+            raise IndexError(f'{self._path} has {len(self)} images, image '
+                             f'{index} was asked for')
         sample, = self._read(index, index + 1)
         return sample
 
@@ -176,22 +224,25 @@ class PredictionFile:
             for group in self._groups
         }
 
-    def _read(self, first: int, last: int) -> Iterator[dict]:
+    def _read(self, first: int, last: int) -> list[dict]:
         """The images ``first .. last - 1``."""
-        block = {}
-        for group in self._groups:
-            offsets = self._offsets[group][first:last + 1]
-            block[group] = {
-                field: np.split(data[offsets[0]:offsets[-1]],
-                                offsets[1:-1] - offsets[0])
-                for field, data in self._file[group].items()
-                if field != 'counts'
-            }
-        for i in range(last - first):
-            yield _sample({
-                group: {field: parts[i] for field, parts in fields.items()}
-                for group, fields in block.items()
-            })
+        with self._named_damage():
+            block = {}
+            for group in self._groups:
+                offsets = self._offsets[group][first:last + 1]
+                block[group] = {
+                    field: np.split(data[offsets[0]:offsets[-1]],
+                                    offsets[1:-1] - offsets[0])
+                    for field, data in self._file[group].items()
+                    if field != 'counts'
+                }
+            return [
+                _sample({
+                    group: {field: parts[i]
+                            for field, parts in fields.items()}
+                    for group, fields in block.items()
+                }) for i in range(last - first)
+            ]
 
     def close(self) -> None:
         self._file.close()
@@ -200,8 +251,8 @@ class PredictionFile:
 def _graph_rows(name: str, graph: dict) -> dict[str, dict[str, np.ndarray]]:
     return {
         f'{name}/{part}': {
-            field: graph[part][field].cpu().numpy()
-            for field in fields if field in graph[part]
+            field: to_numpy(graph[part][field], dtype)
+            for field, dtype in fields.items() if field in graph[part]
         }
         for part, fields in _FIELDS.items()
     }

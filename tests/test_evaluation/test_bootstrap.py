@@ -90,6 +90,19 @@ def test_many_columns_are_averaged_in_chunks(monkeypatch):
 
 
 def test_interval_encloses_the_share_and_leaves_out_nan():
-    samples = np.r_[np.arange(1001.), np.nan]
+    samples = np.r_[np.arange(1001.), np.nan]  # few enough are unknown
     assert confidence_interval(samples) == pytest.approx((25, 975))
     assert np.isnan(confidence_interval(np.array([np.nan]))).all()
+
+
+def test_what_few_resamples_know_has_no_interval():
+    samples = np.r_[np.ones(94), np.full(6, np.nan)]
+    assert np.isnan(confidence_interval(samples)).all()
+    assert confidence_interval(samples[:-2]) == (1, 1)
+
+
+def test_of_more_predictions_than_were_ranked_nothing_is_known():
+    relations = random_relations(0)
+    values = evaluate_task(relations, 'sgcls', (100, 101, 'all')).values
+    assert {'ng-R@100', 'ng-R@all', 'R@101'} <= set(values)
+    assert 'ng-R@101' not in values

@@ -39,10 +39,16 @@ def make_samples() -> list:
 def share(samples: list) -> list[int]:
     """Indices of this process: as the sampler pads, and unevenly."""
     indices = list(DefaultSampler(samples, shuffle=False))
-    if dist.is_initialized() and dist.get_world_size() == 3:
-        # The first process has seen an image that is also the last one's.
-        return indices + [5, 6] if dist.get_rank() == 0 else indices
-    return indices
+    if not dist.is_initialized() or dist.get_world_size() == 2:
+        return indices
+    # Drawn at random, and some images by two of the three processes.
+    generator = torch.Generator().manual_seed(1)
+    owners = torch.randint(3, (len(samples), ), generator=generator)
+    twice = torch.rand(len(samples), generator=generator) < .5
+    mine = (owners == dist.get_rank()) | (
+        twice & ((owners + 1) % 3 == dist.get_rank()))
+    order = torch.randperm(len(samples), generator=generator)
+    return [i for i in order.tolist() if mine[i]]
 
 
 def score(predictions: PredictionFile) -> str:

@@ -74,7 +74,8 @@ def test_graphs_come_back_as_they_were(tmp_path, num_images):
                     assert torch.equal(value.to(expected.dtype), expected)
                 assert 'bboxes' in others[name]['objects']
                 assert 'scores' in others['sggen'][part]
-        assert len(others['sggen']['unconstrained']['rows']) == min(
+        kept_entries = others['sggen'].get('unconstrained', dict(rows=()))
+        assert len(kept_entries['rows']) == min(
             100, 4 * graphs['sggen'].num_relations)
 
 
@@ -122,3 +123,60 @@ def test_a_dump_without_images_is_empty(tmp_path):
     dump = DumpPredictions(str(tmp_path / 'p.h5'))
     assert dump.evaluate(0) == {}
     assert list(PredictionFile(tmp_path / 'p.h5')) == []
+
+
+def test_images_with_other_tasks_or_fields_are_refused(tmp_path):
+    samples = make_samples(9)
+    del samples[7].pred_scene_graphs['sgcls'].relations.scores
+    with pytest.raises(ValueError, match=r'image 7 \(7.jpg\): sgcls/relations'):
+        write(tmp_path / 'p.h5', samples)
+    samples = make_samples(9)
+    del samples[7].pred_scene_graphs['sgcls']
+    with pytest.raises(ValueError, match='image 7 .*: tasks is'):
+        write(tmp_path / 'q.h5', samples)
+    samples = make_samples(9)
+    del samples[8].pred_scene_graphs['sgcls'].relations.distribution
+    with pytest.raises(ValueError, match='image 8 .*: sgcls/unconstrained is'):
+        write(tmp_path / 'r.h5', samples)
+
+
+def test_probabilities_may_begin_late(tmp_path):
+    samples = make_samples(140)
+    nothing = random_prediction(torch.Generator(), num_objects=3,
+                                num_relations=0)
+    for sample in samples[:70]:
+        for task in ('sgcls', 'sggen'):
+            sample.pred_scene_graphs[task] = nothing
+    for sample in samples[130:]:
+        sample.pred_scene_graphs = dict(sgcls=nothing, sggen=nothing)
+    kept = write(tmp_path / 'p.h5', samples)
+    assert repr(evaluate(kept)) == repr(evaluate(
+        [sample.to_dict() for sample in samples]))
+
+
+@pytest.mark.parametrize('key', ['meta', 'counts', 'middle'])
+def test_damage_is_named(tmp_path, key):
+    path = tmp_path / 'p.h5'
+    write(path, make_samples(70)).close()
+    if key == 'middle':
+        data = bytearray(path.read_bytes())
+        data[len(data) // 3:len(data) // 3 + 4000] = bytes(4000)
+        path.write_bytes(data)
+    else:
+        with h5py.File(path, 'a') as file:
+            if key == 'meta':
+                del file.attrs['meta']
+            else:
+                del file['sgcls/objects/bboxes']
+                file['sgcls/objects/bboxes'] = np.zeros((3, 4))
+    with pytest.raises(ValueError, match='p.h5 is (damaged|no HDF5)'):
+        for sample in PredictionFile(path):
+            assert sample['gt_scene_graph']['objects']['bboxes'].shape[1] == 4
+
+
+def test_there_are_no_other_images(tmp_path):
+    kept = write(tmp_path / 'p.h5', make_samples(3))
+    assert kept[2]['img_id'] == 2
+    for index in (-1, 3):
+        with pytest.raises(IndexError, match='has 3 images'):
+            kept[index]

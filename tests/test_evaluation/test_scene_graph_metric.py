@@ -342,7 +342,7 @@ def test_a_sample_without_predictions_is_refused():
 
 def test_images_with_different_tasks_are_refused():
     gt, pred = graph((0, ON, 1)), predicted((0, ON, 1))
-    with pytest.raises(ValueError, match="Image 8 .*'sggen/pair'.* image 7 "):
+    with pytest.raises(ValueError, match="image 7 .*'sggen/pair'.* image 8 "):
         evaluate([
             predicted_sample(7, gt, sgcls=pred),
             predicted_sample(8, gt, sggen=pred)
@@ -357,7 +357,7 @@ def test_a_split_without_relations_is_refused():
 @pytest.mark.parametrize(('meta', 'error', 'message'), [
     (None, KeyError, "needs 'predicates'"),
     (dict(classes=('cat', )), KeyError, "which has \\['classes'\\]"),
-    (dict(predicates=('on', )), ValueError, r'predicate 2 .* 1\.\.1'),
+    (dict(predicates=('on', )), ValueError, r'predicates 1..2 of image 0 .* 1\.\.1'),
     (dict(META, predicate_train_counts=[1]), ValueError,
      "1 'predicate_train_counts' for 4 'predicates'"),
 ])

@@ -511,6 +511,90 @@ def test_probabilities_that_are_not_finite_are_refused(value, column):
         evaluate(samples)
 
 
+@pytest.mark.parametrize('field', [
+    'objects.scores', 'relations.scores', 'relations.significance'])
+@pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
+@pytest.mark.parametrize('place', [0, 2, -1])
+def test_scores_that_are_not_finite_are_refused(field, value, place):
+    samples = random_samples(0)
+    graph = samples[3].pred_scene_graphs['sggen']
+    part, name = field.split('.')
+    data = getattr(graph, part)
+    data[name] = torch.linspace(.9, .1, len(data))
+    data[name][place] = float(value)
+    message = rf'sggen prediction of image 3 \(3.jpg\) .*{part[:-1]} {name}'
+    with pytest.raises(ValueError, match=message):
+        evaluate(samples, suite=('R', ))
+
+
+def test_scores_that_ascend_slowly_are_not_sorted():
+    samples = random_samples(0)
+    relations = samples[3].pred_scene_graphs['sggen'].relations
+    relations.scores = torch.linspace(.9, .9 + 5e-3, len(relations))
+    with pytest.raises(ValueError, match='image 3 .* not sorted'):
+        evaluate(samples)
+
+
+@pytest.mark.parametrize('dtype', [
+    torch.bfloat16, torch.float16, torch.float64])
+def test_any_precision_is_taken(dtype):
+    samples = random_samples(0)
+    for sample in samples:
+        graph = sample.pred_scene_graphs['sggen']
+        for data, names in ((graph.objects, ('bboxes', 'scores')),
+                            (graph.relations, ('scores', 'distribution'))):
+            for name in names:
+                data[name] = data[name].to(dtype)
+    # whole coordinates survive, hence so does the recall
+    expected = evaluate(random_samples(0), suite=('R', ))
+    assert evaluate(samples, suite=('R', )) == expected
+    assert 'sggen/ng-R@20' in evaluate(samples)
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda gt, pred: gt.objects.bboxes.fill_(math.nan),
+     'annotation of image 3 .* boxes'),
+    (lambda gt, pred: gt.relations.pairs.fill_(9),
+     r'annotation of image 3 .* objects 9\.\.9, but has 5'),
+    (lambda gt, pred: gt.relations.labels.fill_(7),
+     r'predicates 7\.\.7 of image 3 .* 1\.\.6'),
+    (lambda gt, pred: pred.relations.set_field(
+        torch.rand(len(pred.relations), 2, 7), 'distribution'),
+     r'image 3 .* distribution of shape \(40, 2, 7\)'),
+])
+def test_what_does_not_fit_is_named(change, message):
+    samples = random_samples(0)
+    change(samples[3].gt_scene_graph, samples[3].pred_scene_graphs['sggen'])
+    with pytest.raises(ValueError, match=message):
+        evaluate(samples)
+
+
+def test_an_image_without_predictions_needs_no_probabilities():
+    samples = random_samples(0)
+    expected = evaluate(samples)
+    empty = samples[5].pred_scene_graphs['sggen'].relations
+    assert len(empty) == 0
+    del empty.distribution
+    bare = samples[8].gt_scene_graph.relations
+    assert len(bare) == 0
+    del bare.unseen
+    assert repr(evaluate(samples)) == repr(expected)
+
+
+def test_no_k_counts_what_was_missed():
+    metrics = evaluate(random_samples(0), topk=(2**31, 'all'))
+    assert metrics[f'sggen/R@{2**31}'] == metrics['sggen/R@all'] < 100
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(topk=()), 'topk holds'), (dict(topk=(True, )), 'got True'),
+    (dict(iou_thr=50), 'iou_thr'), (dict(iou_thr=math.nan), 'iou_thr'),
+    (dict(ng_limit=0), 'ng_limit'), (dict(groups=5), 'groups must be')])
+def test_options_are_checked(options, message):
+    with pytest.raises(ValueError, match=message):
+        SceneGraphMetric(**options)
+
+
 def test_what_is_unknown_is_left_out_and_said(monkeypatch):
     lines = []
     monkeypatch.setattr(

@@ -173,7 +173,7 @@ def test_kept_predictions_are_scored_again(tmp_path, tested, capsys):
     assert {'metrics.json', 'ranks.npz', 'metrics_phrdet.csv'} <= {
         path.name for path in tmp_path.iterdir()}
     run('analysis_tools/eval_predictions', file, '--topk', 5, 300, '--metrics',
-        'R', '--groups', 9, 3, '--iou-thr', 0.7)
+        'R', '--groups', '9,3', '--iou-thr', 0.7)
     with pytest.raises(ValueError, match='keeps 100 .*but is 300'):
         run('analysis_tools/eval_predictions', file, '--topk', 300)
 
@@ -184,7 +184,7 @@ def test_two_runs_are_compared(tmp_path, tested, capsys, monkeypatch):
         '--out-dir', tmp_path / 'strict', '--iou-thr', 0.999)
     capsys.readouterr()
     run('analysis_tools/compare', tested, tmp_path / 'strict', '--names',
-        'half', 'all', '--csv', tmp_path / 'c.csv', '--resamples', 50)
+        'half', 'all', '--csv', tmp_path / 'c.csv', '--resamples', 100)
     printed = capsys.readouterr().out
     assert 'predcls (%)' in printed and 'mR@100' in printed
     assert 'phrdet: R@100 of each predicate (%)' in printed
@@ -195,12 +195,16 @@ def test_two_runs_are_compared(tmp_path, tested, capsys, monkeypatch):
         key for key in metrics if '@' in key}
     for row in rows:
         value = metrics[f'{row["task"]}/{row["metric"]}']
-        assert float(row['half']) == pytest.approx(value or 0, nan_ok=True) or (
-            value is None)
+        if value is None:
+            assert row['half'] == row['difference'] == ''
+            continue
+        assert float(row['half']) == pytest.approx(value)
         # Given boxes agree exactly: nothing is lost.
-        if row['task'] == 'predcls' and value is not None:
-            assert float(row['interval_low']) == 0
-            assert float(row['interval_high']) == 0
+        if row['task'] == 'predcls':
+            assert float(row['difference']) == 0
+            assert row['interval_low'] in ('', '0.0')
+    with pytest.raises(SystemExit):
+        run('analysis_tools/compare', tested, tested, '--resamples', 5)
 
 
 def test_runs_on_other_images_are_not_compared(tmp_path, tested):
@@ -211,7 +215,7 @@ def test_runs_on_other_images_are_not_compared(tmp_path, tested):
         run('analysis_tools/compare', tested, tmp_path)
     with pytest.raises(FileNotFoundError, match='none/ranks.npz'):
         run('analysis_tools/compare', tested, tmp_path / 'none')
-    with pytest.raises(ValueError, match=r"has \['phrdet', 'predcls'"):
+    with pytest.raises(ValueError, match=r"no \['detection'\] to compare"):
         run('analysis_tools/compare', tested, tested, '--tasks', 'detection')
 
 

@@ -7,11 +7,7 @@ from pathlib import Path
 from rich.progress import track
 
 from mmsgp.evaluation import PredictionFile, SceneGraphMetric
-from mmsgp.evaluation.functional import METRICS
-
-
-def threshold(text: str) -> int | str:
-    return text if text == 'all' else int(text)
+from mmsgp.evaluation.arguments import add_recall_arguments
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,21 +17,8 @@ def parse_args() -> argparse.Namespace:
         '--out-dir',
         help='folder for metrics.json, the tables and ranks.npz (default: none '
         'are written)')
-    parser.add_argument(
-        '--topk',
-        nargs='+',
-        type=threshold,
-        default=[20, 50, 100, 'all'],
-        help="the K of recall@K, numbers or 'all' (default: 20 50 100 all)")
     parser.add_argument('--iou-thr', type=float, default=0.5)
-    parser.add_argument(
-        '--metrics', nargs='+', choices=METRICS, help='(default: all)')
-    parser.add_argument(
-        '--groups',
-        nargs='+',
-        default=['thirds'],
-        help='head, body and tail: thirds, vg150, or two numbers of training '
-        'relations (default: thirds)')
+    add_recall_arguments(parser)
     parser.add_argument(
         '--no-classwise',
         action='store_true',
@@ -46,13 +29,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     predictions = PredictionFile(args.predictions)
-    groups = args.groups[0] if len(args.groups) == 1 else tuple(
-        map(int, args.groups))
     metric = SceneGraphMetric(
         iou_thr=args.iou_thr,
         topk=args.topk,
         suite=args.metrics,
-        groups=groups,
+        groups=args.groups,
         ng_limit=predictions.ng_limit,
         classwise=not args.no_classwise,
         output_dir=args.out_dir)
@@ -60,8 +41,8 @@ def main() -> None:
         raise ValueError(
             f'{args.predictions} keeps {predictions.ng_limit} predictions '
             'without graph constraint of each image: K may not be larger, '
-            f'but is {metric.ng_limit}. Choose other --topk or, in --metrics, '
-            'none that begin with ng-')
+            f'but is {metric.ng_limit}. Choose other --topk, or --metrics '
+            'without ng-')
     metric.dataset_meta = predictions.meta
     for sample in track(
             predictions, 'Matching', len(predictions), transient=True):

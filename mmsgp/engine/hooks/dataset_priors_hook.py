@@ -30,9 +30,9 @@ class DatasetPriorsHook(Hook):
         """
         if not self._model(runner).has_priors:
             raise ValueError(
-                f'{runner.cfg.get("load_from")} holds no trained relation '
-                'head: test a checkpoint that tools/train.py wrote for this '
-                'config, not that of the detector')
+                'the checkpoint holds no trained relation head: test one that '
+                'tools/train.py wrote for this config, not that of the '
+                'detector')
 
     @staticmethod
     def _model(runner):

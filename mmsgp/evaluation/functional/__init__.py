@@ -8,6 +8,7 @@ from .matching import (
     aligned_iou,
     match_objects,
     match_triplets,
+    to_numpy,
     union_boxes,
 )
 from .ranking import (
@@ -19,6 +20,7 @@ from .ranking import (
     without_graph_constraint,
 )
 from .recall import (
+    check_topk,
     exact_mean,
     harmonic_mean,
     mean_over_predicates,
@@ -40,10 +42,12 @@ __all__ = [
     'DESCRIPTIONS', 'GROUPS', 'METRICS', 'NO_HIT', 'RANKS_FILE', 'GraphArrays',
     'ObjectMatcher', 'PhraseMatcher', 'RankedEntries', 'Ranks',
     'RelationRanks', 'ResampledMean', 'TaskMetrics', 'TaskRanks',
-    'aligned_iou', 'apply_graph_constraint', 'confidence_interval',
+    'aligned_iou', 'apply_graph_constraint', 'check_topk',
+    'confidence_interval',
     'evaluate_task', 'exact_mean', 'first_of_each_pair', 'harmonic_mean',
     'match_objects', 'match_triplets', 'mean_over_predicates',
     'predicate_accuracy', 'predicate_groups', 'predicate_recall_at_k',
-    'pair_weights', 'recall_at_k', 'unconstrained_entries', 'union_boxes',
+    'pair_weights', 'recall_at_k', 'to_numpy', 'unconstrained_entries',
+    'union_boxes',
     'without_graph_constraint'
 ]

@@ -58,15 +58,16 @@ def confidence_interval(samples: np.ndarray,
     """Percentiles that enclose a share of the samples.
 
     Args:
-        samples (ndarray): (B,), NaN entries are left out.
+        samples (ndarray): (B,), NaN where nothing was drawn that counts.
         level (float): The share. Defaults to 0.95.
 
     Returns:
-        tuple[float, float]: NaN if there is no sample.
+        tuple[float, float]: NaN if more than ``1 - level`` of the samples are
+        NaN: too few images count to tell.
     """
-    samples = samples[~np.isnan(samples)]
-    if not len(samples):
+    known = samples[~np.isnan(samples)]
+    if len(known) < max(1, level * len(samples)):
         return float('nan'), float('nan')
     tail = (1 - level) / 2
-    low, high = np.quantile(samples, [tail, 1 - tail])
+    low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)

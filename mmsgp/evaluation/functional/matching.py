@@ -38,6 +38,25 @@ class GraphArrays(NamedTuple):
     pair_ids: np.ndarray
     predicates: np.ndarray
 
+    def check(self, name: str) -> None:
+        """Refuse what would silently spoil the matching.
+
+        Args:
+            name (str): What the graph is, for the message.
+
+        Raises:
+            ValueError: If a box is NaN or infinite, or a relation is one of
+                objects that there are not.
+        """
+        if not np.isfinite(self.bboxes).all():
+            raise ValueError(f'The {name} has NaN or infinite boxes.')
+        # Negative numbers are large ones without their sign.
+        if self.pairs.view(np.uint64).max(initial=0) >= max(
+                len(self.labels), len(self.pairs) == 0):
+            raise ValueError(
+                f'The {name} relates objects {self.pairs.min()}..'
+                f'{self.pairs.max()}, but has {len(self.labels)} objects.')
+
     @classmethod
     def from_graph(cls, graph: SceneGraph) -> GraphArrays:
         """The arrays of a graph on any device."""
@@ -48,14 +67,14 @@ class GraphArrays(NamedTuple):
     def from_dict(cls, graph: dict) -> GraphArrays:
         """The arrays of what :meth:`SceneGraph.to_dict` gives."""
         objects, relations = graph['objects'], graph['relations']
-        labels = _to_numpy(objects['labels'], np.int64)
-        pairs = _to_numpy(relations['pairs'], np.int64)
+        labels = to_numpy(objects['labels'], np.int64)
+        pairs = to_numpy(relations['pairs'], np.int64)
         return cls(
-            bboxes=_to_numpy(objects['bboxes'], np.float64),
+            bboxes=to_numpy(objects['bboxes'], np.float64),
             labels=labels,
             pairs=pairs,
             pair_ids=_pair_ids(pairs, len(labels)),
-            predicates=_to_numpy(relations['labels'], np.int64))
+            predicates=to_numpy(relations['labels'], np.int64))
 
 
 class Ranks(NamedTuple):
@@ -294,7 +313,10 @@ def _first(found: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     return first
 
 
-def _to_numpy(values: Tensor | np.ndarray, dtype: type) -> np.ndarray:
+def to_numpy(values: Tensor | np.ndarray, dtype: type) -> np.ndarray:
+    """An array of a tensor on any device, of any precision."""
     if isinstance(values, Tensor):
+        if values.dtype == torch.bfloat16:  # which NumPy does not know
+            values = values.float()
         values = values.numpy(force=True)
     return values.astype(dtype, copy=False)

@@ -12,7 +12,7 @@ import torch
 
 from mmsgp.structures import SceneGraph
 
-from .matching import GraphArrays
+from .matching import GraphArrays, to_numpy
 
 
 class RankedEntries(NamedTuple):
@@ -76,19 +76,27 @@ def unconstrained_entries(pred: GraphArrays,
         name (str): What it predicts, for the message.
 
     Returns:
-        RankedEntries: At most ``limit``; None if the relations have no
-        ``distribution``.
+        RankedEntries: At most ``limit``; None if there are relations and they
+        have no ``distribution``.
 
     Raises:
-        ValueError: If a probability is NaN or infinite.
+        ValueError: If a probability is NaN or infinite, or there is none for
+            each relation.
     """
     if 'unconstrained' in graph:
         return RankedEntries(*(
             graph['unconstrained'][key][:limit]
             for key in RankedEntries._fields))
+    if not len(pred.pairs):
+        nothing = np.empty(0, np.int64)
+        return RankedEntries(nothing, nothing, np.empty(0, np.float32))
     if 'distribution' not in graph['relations']:
         return None
     distribution = graph['relations']['distribution'].cpu().float()
+    if distribution.ndim != 2 or len(distribution) != len(pred.pairs):
+        raise ValueError(
+            f'The {name} has {len(pred.pairs)} relations and a distribution '
+            f'of shape {tuple(distribution.shape)}; expected one row each.')
     entries = without_graph_constraint(distribution.numpy(),
                                        pair_weights(pred, graph), limit)
     # A sum of squares with a NaN or an infinite number is one itself.
@@ -110,11 +118,11 @@ def pair_weights(pred: GraphArrays, graph: dict) -> np.ndarray:
         Scorer, the product of the scores of their objects.
     """
     if 'significance' in graph['relations']:
-        return graph['relations']['significance'].cpu().float().numpy()
+        return to_numpy(graph['relations']['significance'], np.float32)
     scores = graph['objects'].get('scores')
     if scores is None:
         return np.ones(len(pred.pairs), np.float32)
-    scores = scores.cpu().float().numpy()
+    scores = to_numpy(scores, np.float32)
     return np.multiply.outer(scores, scores).ravel().take(pred.pair_ids)
 
 

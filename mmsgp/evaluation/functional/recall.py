@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
 
 import numpy as np
 
@@ -131,25 +132,35 @@ def predicate_accuracy(correct: np.ndarray,
                          mean)
 
 
-def mean_over_predicates(recall: np.ndarray,
-                         mean: Mean = exact_mean) -> np.ndarray:
+def mean_over_predicates(recall: np.ndarray) -> np.ndarray:
     """Average over the predicates that occur.
 
     Args:
         recall (ndarray): (..., K, R), NaN for absent predicates.
-        mean (Mean): Where it weights images, the average is taken for each
-            weighting. Defaults to :func:`exact_mean`.
 
     Returns:
         ndarray: (..., K); NaN when every predicate is absent.
     """
-    if recall.ndim == 2:
-        return np.array([exact_mean(row[None, ~np.isnan(row)])[0]
-                         for row in recall])
     present = ~np.isnan(recall)
     count = present.sum(axis=-1)
     return np.where(present, recall, 0).sum(axis=-1) / np.where(
         count, count, np.nan)
+
+
+def check_topk(topk: Sequence[int | str]) -> tuple[int | str, ...]:
+    """Refuse thresholds that are none.
+
+    Raises:
+        ValueError: If there is none, or one is neither a positive integer nor
+            ``'all'``.
+    """
+    topk = tuple(topk)
+    wrong = [k for k in topk if k != 'all' and (
+        isinstance(k, bool) or not isinstance(k, Integral) or k < 1)]
+    if wrong or not topk:
+        raise ValueError("topk holds positive integers and 'all', but got "
+                         f'{wrong[0] if wrong else topk!r}.')
+    return tuple(k if k == 'all' else int(k) for k in topk)
 
 
 def harmonic_mean(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -180,7 +191,7 @@ def _share_found(ranks: np.ndarray, topk: Sequence[int | str],
         tuple[ndarray, ndarray]: The G group numbers that occur, ascending, and
         the shares (K, G).
     """
-    limits = [NO_HIT if k == 'all' else k for k in topk]
+    limits = [NO_HIT if k == 'all' else min(k, NO_HIT) for k in topk]
     groups, index, size = np.unique(
         group, return_inverse=True, return_counts=True)
     hits = [np.bincount(index[ranks < limit], minlength=len(groups))

@@ -4,7 +4,9 @@ Shape shorthand: I images, T annotated relations of all images, R predicates.
 """
 from __future__ import annotations
 
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +53,8 @@ class RelationRanks:
         names (Sequence[str]): R predicate names.
         train_counts (Sequence[int], optional): R numbers of training
             relations.
+        ng_limit (int): Predictions of an image that were ranked without the
+            graph constraint.
     """
     image_ids: np.ndarray
     images: np.ndarray
@@ -60,6 +64,7 @@ class RelationRanks:
     tasks: dict[str, TaskRanks]
     names: Sequence[str]
     train_counts: Sequence[int] | None = None
+    ng_limit: int = 100
 
     @property
     def num_images(self) -> int:
@@ -100,7 +105,8 @@ class RelationRanks:
             images=self.images.astype(np.int32),
             predicates=self.predicates.astype(np.int16),
             first_of_pair=self.first_of_pair,
-            names=np.array(self.names))
+            names=np.array(self.names),
+            ng_limit=np.array(self.ng_limit))
         for name in ('unseen', 'train_counts'):
             if (value := getattr(self, name)) is not None:
                 arrays[name] = np.asarray(value)
@@ -138,8 +144,9 @@ class RelationRanks:
                 tasks={t: TaskRanks(**ranks) for t, ranks in tasks.items()},
                 names=arrays['names'].tolist(),
                 train_counts=arrays['train_counts'].tolist()
-                if 'train_counts' in arrays else None)
-        except (zipfile.BadZipFile, EOFError, KeyError, TypeError,
-                ValueError) as error:
+                if 'train_counts' in arrays else None,
+                ng_limit=int(arrays['ng_limit']))
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, KeyError,
+                TypeError, ValueError, tokenize.TokenError) as error:
             raise ValueError(f'{path} does not hold the ranks of a test run '
                              f'({error}): test the model again') from error

@@ -117,7 +117,10 @@ def evaluate_task(relations: RelationRanks,
     for name in metrics:
         if name in curves:
             for i, k in enumerate(topk):
-                values[f'{name}@{k}'] = curves[name][..., i]
+                # Of lower ranks nothing is known.
+                if not name.startswith('ng-') or k == 'all' or \
+                        k <= relations.ng_limit:
+                    values[f'{name}@{k}'] = curves[name][..., i]
         elif name in at_one:
             values[f'{name}@1'] = at_one[name][..., 0]
     return TaskMetrics(values, predicate_recall)
@@ -154,7 +157,7 @@ def predicate_groups(
     else:
         thresholds = GROUP_THRESHOLDS.get(groups) if isinstance(
             groups, str) else groups
-        if thresholds is None or len(thresholds) != 2 or \
+        if not isinstance(thresholds, Sequence) or len(thresholds) != 2 or \
                 thresholds[0] < thresholds[1]:
             raise ValueError(
                 f"groups must be 'thirds', one of {sorted(GROUP_THRESHOLDS)} "

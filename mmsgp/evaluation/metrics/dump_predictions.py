@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -84,18 +83,26 @@ class DumpPredictions(BaseMetric):
 
     def _merge(self) -> None:
         paths = [self._part(rank) for rank in range(get_world_size())]
-        if len(paths) == 1:
-            paths[0].replace(self.out_file)
-            return
         parts = [PredictionFile(path) for path in paths]
-        places = {}  # the last one of an image that several parts have
+        places = {}
         for part in parts:
             for i, key in enumerate(part.keys):
-                index = key['sample_idx']
-                places[key['img_id'] if index is None else index] = part, i
+                # Of an image that comes several times the first one.
+                places.setdefault(tuple(key.values()), (part, i))
+        if len(places) == sum(map(len, parts)) and len(parts) == 1:
+            parts[0].close()
+            paths[0].replace(self.out_file)
+            return
+        ordered = sorted(places, key=_place)
         with replacing(self.out_file) as draft, self._open(draft) as writer:
-            for _, (part, i) in sorted(places.items(), key=itemgetter(0)):
+            for part, i in map(places.get, ordered):
                 writer.write(part[i])
         for part, path in zip(parts, paths):
             part.close()
             path.unlink()
+
+
+def _place(key: tuple) -> tuple:
+    """Orders images as in their data set, as far as they tell."""
+    img_id, _, sample_idx = key
+    return sample_idx is None, sample_idx or 0, str(img_id)

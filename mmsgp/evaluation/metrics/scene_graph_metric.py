@@ -8,7 +8,6 @@ import numpy as np
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from torch import Tensor
 
 from mmsgp.registry import METRICS
 
@@ -19,9 +18,11 @@ from ..functional import (
     PhraseMatcher,
     RelationRanks,
     TaskRanks,
+    check_topk,
     evaluate_task,
     first_of_each_pair,
     predicate_groups,
+    to_numpy,
     unconstrained_entries,
 )
 from .report import RecallReport
@@ -45,8 +46,8 @@ class SceneGraphMetric(BaseMetric):
       images that contain it, then over predicates. A predicate absent from
       the split is left out of the mean and reported.
     - ``F``: the harmonic mean of ``R`` and ``mR``.
-    - ``head-mR``, ``body-mR``, ``tail-mR``: ``mR`` over a third of the
-      predicates, by training frequency.
+    - ``head-mR``, ``body-mR``, ``tail-mR``: ``mR`` over a group of the
+      predicates by training frequency, a third of them or as ``groups`` says.
     - ``ng-R``, ``ng-mR``: without the graph constraint, every pair may have
       all predicates; the best ``ng_limit`` of all are ranked, by probability
       times the pair's weight (significance, or product of object scores).
@@ -83,7 +84,7 @@ class SceneGraphMetric(BaseMetric):
             prediction. Defaults to (20, 50, 100, 'all').
         suite (Sequence[str], optional): Some of the above metrics, without
             ``@K``. Defaults to None: all that can be computed.
-        groups (str | Sequence[int]): Head, body and tail:  ``'thirds'``,
+        groups (str | Sequence[int]): Head, body and tail: ``'thirds'``,
             ``'vg150'`` or two numbers of training relations, see
             :func:`~mmsgp.evaluation.functional.predicate_groups`. Defaults to
             ``'thirds'``.
@@ -93,8 +94,8 @@ class SceneGraphMetric(BaseMetric):
         classwise (bool): Whether to print a table of all predicates for each
             task. Defaults to True.
         output_dir (str, optional): Where to write ``metrics.json``,
-            ``per_class_recall_<task>.csv`` and ``ranks.npz``. Defaults to
-            None: no files.
+            ``metrics_<task>.csv``, ``per_class_recall_<task>.csv`` and
+            ``ranks.npz``. Defaults to None: no files.
         collect_device (str): Device by which results of several processes are
             gathered, 'cpu' or 'gpu'. Defaults to 'cpu'.
         prefix (str, optional): Put before the keys, in case an evaluator has
@@ -125,8 +126,10 @@ class SceneGraphMetric(BaseMetric):
             prefix=prefix or 'scene_graph',
             collect_dir=collect_dir)
         self.prefix = prefix
+        if not 0 < iou_thr <= 1:
+            raise ValueError(f'iou_thr lies within (0, 1], got {iou_thr}')
         self.iou_thr = iou_thr
-        self.topk = _checked_topk(topk)
+        self.topk = check_topk(topk)
         unknown = set(suite or ()) - set(METRIC_NAMES)
         if unknown:
             raise ValueError(f'suite holds some of {METRIC_NAMES}, got '
@@ -134,8 +137,7 @@ class SceneGraphMetric(BaseMetric):
         self.suite = METRIC_NAMES if suite is None else tuple(suite)
         predicate_groups((1, ), groups)  # refuses unknown groups
         self.groups = groups
-        self.ng_limit = max(
-            [ng_limit, *(k for k in self.topk if k != 'all')])
+        self.ng_limit = effective_ng_limit(ng_limit, self.topk)
         self.with_ng = any(name.startswith('ng-') for name in self.suite)
         self.classwise = classwise
         self.output_dir = output_dir
@@ -152,19 +154,23 @@ class SceneGraphMetric(BaseMetric):
 
     def _reduce(self, sample: dict) -> dict:
         """The image's ids and a table, a column for each relation."""
-        name = f"image {sample.get('img_id')} ({sample.get('img_path')})"
-        for key in ('gt_scene_graph', 'pred_scene_graphs'):
-            if not sample.get(key):
+        key = image_key(sample)
+        name = _name_of(key)
+        for field in ('gt_scene_graph', 'pred_scene_graphs'):
+            if not sample.get(field):
                 raise KeyError(
-                    f'SceneGraphMetric needs {key!r}, but the sample of '
+                    f'SceneGraphMetric needs {field!r}, but the sample of '
                     f'{name} has none; it has {sorted(sample)}.')
         annotated = sample['gt_scene_graph']
         gt = GraphArrays.from_dict(annotated)
+        gt.check(f'annotation of {name}')
         rows = dict(
             predicate=gt.predicates,
             first_of_pair=_first_of_pair(gt.pair_ids))
         if 'unseen' in annotated['relations']:
-            rows['unseen'] = annotated['relations']['unseen'].cpu().numpy()
+            rows['unseen'] = to_numpy(annotated['relations']['unseen'], bool)
+        elif not len(gt.pairs):  # nothing to know
+            rows['unseen'] = np.empty(0, bool)
         for task, graph in sample['pred_scene_graphs'].items():
             rows.update(
                 self._rank(gt, graph, task, f'{task} prediction of {name}'))
@@ -173,9 +179,7 @@ class SceneGraphMetric(BaseMetric):
         if self.results and self.results[-1]['layout'] == layout:
             layout = self.results[-1]['layout']
         return dict(
-            img_id=sample.get('img_id'),
-            key=tuple(
-                sample.get(key) for key in ('img_id', 'img_path', 'sample_idx')),
+            key=key,
             layout=layout,
             table=np.array(list(rows.values()), dtype=np.int32))
 
@@ -183,8 +187,7 @@ class SceneGraphMetric(BaseMetric):
               name: str) -> dict[str, np.ndarray]:
         """Ranks of a task's prediction, matched in each of its ways."""
         pred = GraphArrays.from_dict(graph)
-        relations = graph['relations']
-        _check_prediction(pred, relations.get('scores'), name)
+        _check_prediction(pred, graph, name)
         best = first_of_each_pair(pred.pair_ids)
         constrained = (pred.pair_ids, pred.predicates) if best is None else (
             pred.pair_ids[best], pred.predicates[best])
@@ -227,7 +230,7 @@ class SceneGraphMetric(BaseMetric):
         """
         images = [image for image in results if image is not None]
         relations = collect_ranks(
-            _once(images), self._names, self._train_counts)
+            _once(images), self._names, self._train_counts, self.ng_limit)
         report = RecallReport(
             relations, {
                 task: evaluate_task(relations, task, self.topk, self.suite,
@@ -261,8 +264,21 @@ class SceneGraphMetric(BaseMetric):
         return counts
 
 
-def collect_ranks(results: Sequence[dict], names: Sequence[str],
-                  train_counts: Sequence[int] | None) -> RelationRanks:
+def effective_ng_limit(ng_limit: int, topk: Sequence[int | str]) -> int:
+    """``ng_limit``, or the largest K if that is larger.
+
+    Raises:
+        ValueError: If ``ng_limit`` is not positive.
+    """
+    if ng_limit < 1:
+        raise ValueError(f'ng_limit must be positive, got {ng_limit}')
+    return max([ng_limit, *(k for k in topk if k != 'all')])
+
+
+def collect_ranks(results: Sequence[dict],
+                  names: Sequence[str],
+                  train_counts: Sequence[int] | None = None,
+                  ng_limit: int = 100) -> RelationRanks:
     """The ranks of all images in flat arrays.
 
     Args:
@@ -270,9 +286,12 @@ def collect_ranks(results: Sequence[dict], names: Sequence[str],
         names (Sequence[str]): R predicate names.
         train_counts (Sequence[int], optional): R numbers of training
             relations.
+        ng_limit (int): Predictions that were ranked without the graph
+            constraint.
 
     Raises:
-        ValueError: If there is no relation or images were not treated alike.
+        ValueError: If there is no relation, images were not treated alike, or
+            a predicate has no name.
     """
     sizes = [result['table'].shape[1] for result in results]
     if not sum(sizes):
@@ -280,29 +299,64 @@ def collect_ranks(results: Sequence[dict], names: Sequence[str],
             f'None of the {len(results)} evaluated images has an annotated '
             'relation, so recall is undefined. Check the split and the '
             'annotation file of the evaluated data set.')
-    layout = results[0]['layout']
-    for result in results:
-        if result['layout'] != layout:
+    # An image without relations has no columns.
+    filled = [result for result, size in zip(results, sizes) if size]
+    layout = _common_rows(filled)
+    for result in filled:
+        missing = sorted(set(layout) - set(result['layout']))
+        if missing:
+            other = next(r for r in filled if missing[0] in r['layout'])
             raise ValueError(
-                f"Image {result['img_id']} has {sorted(result['layout'])}, "
-                f"image {results[0]['img_id']} {sorted(layout)}; expected the "
-                'same tasks and fields for all.')
-    rows = dict(
-        zip(layout, np.concatenate([r['table'] for r in results], axis=1)))
+                f"{_name_of(result['key'])} lacks {missing}, which "
+                f"{_name_of(other['key'])} has; expected the same tasks and "
+                'fields for all.')
+        given = result['table'][result['layout'].index('predicate')]
+        if not 1 <= given.min() <= given.max() <= len(names):
+            raise ValueError(
+                f'Annotated predicates {given.min()}..{given.max()} of '
+                f"{_name_of(result['key'])} lie outside 1..{len(names)}. Do "
+                'the annotations and the list of predicate names belong to '
+                'the same data set?')
+    columns = [r['table'][[r['layout'].index(row) for row in layout]]
+               for r in filled]
+    rows = dict(zip(layout, np.concatenate(columns, axis=1)))
     tasks = {}
     for row in layout:
         if '/' in row:
             task, kind = row.split('/')
             tasks.setdefault(task, {})[kind] = rows[row]
     return RelationRanks(
-        image_ids=np.array([str(result['img_id']) for result in results]),
+        image_ids=np.array([str(result['key'][0]) for result in results]),
         images=np.repeat(np.arange(len(results)), sizes),
         predicates=rows['predicate'].astype(np.int64),
         first_of_pair=rows['first_of_pair'].astype(bool),
         unseen=rows['unseen'].astype(bool) if 'unseen' in rows else None,
         tasks={task: TaskRanks(**ranks) for task, ranks in tasks.items()},
         names=tuple(names),
-        train_counts=train_counts)
+        train_counts=train_counts,
+        ng_limit=ng_limit)
+
+
+def _common_rows(results: Sequence[dict]) -> tuple[str, ...]:
+    """Rows that all images must have.
+
+    An image without predictions for a task always has ranks without the graph
+    constraint; where other images lack them they are left out.
+    """
+    layouts = dict.fromkeys(result['layout'] for result in results)
+    rows = dict.fromkeys(row for layout in layouts for row in layout)
+    return tuple(row for row in rows if not row.endswith('/unconstrained')
+                 or all(row in layout for layout in layouts))
+
+
+def image_key(sample: dict) -> tuple:
+    """What tells an image of a data set from the others."""
+    return tuple(
+        sample.get(field) for field in ('img_id', 'img_path', 'sample_idx'))
+
+
+def _name_of(key: tuple) -> str:
+    return f'image {key[0]} ({key[1]})'
 
 
 def _once(results: Sequence[dict]) -> list[dict]:
@@ -312,14 +366,6 @@ def _once(results: Sequence[dict]) -> list[dict]:
         known = any(value is not None for value in result['key'])
         unique.setdefault(result['key'] if known else i, result)
     return list(unique.values())
-
-
-def _checked_topk(topk: Sequence[int | str]) -> tuple[int | str, ...]:
-    for k in topk:
-        if k != 'all' and not (isinstance(k, int) and k > 0):
-            raise ValueError(
-                f"topk holds positive integers and 'all', but got {k!r}.")
-    return tuple(topk)
 
 
 def _first_of_pair(pair_ids: np.ndarray) -> np.ndarray:
@@ -332,35 +378,28 @@ def _first_of_pair(pair_ids: np.ndarray) -> np.ndarray:
     return is_first
 
 
-def _check_prediction(pred: GraphArrays, scores: Tensor | None,
-                      name: str) -> None:
+def _check_prediction(pred: GraphArrays, graph: dict, name: str) -> None:
     """Refuse what would silently spoil the ranking.
 
     Args:
         pred (GraphArrays): A predicted graph.
-        scores (Tensor, optional): (M,), of its relations.
+        graph (dict): The same, as ``SceneGraph.to_dict`` gives it.
         name (str): What it predicts, for the message.
     """
-    if not np.isfinite(pred.bboxes).all():
-        raise ValueError(f'The {name} has NaN or infinite boxes.')
-    if not len(pred.pairs):
-        return
-    # Negative numbers are large ones without their sign.
-    if pred.pairs.view(np.uint64).max() >= len(pred.labels):
-        raise ValueError(
-            f'The {name} relates objects {pred.pairs.min()}..'
-            f'{pred.pairs.max()}, but has {len(pred.labels)} objects.')
-    if scores is None:
-        return
-    scores = scores.cpu().numpy()
-    # Last digits may be out of order where logits were sorted, not scores.
-    later = scores[1:]
-    is_sorted = later - scores[:-1] <= 1e-3 * np.abs(later)  # no NaN is
-    if is_sorted.all() and np.isfinite(scores[[0, -1]]).all():
-        return
-    if not np.isfinite(scores).all():
-        raise ValueError(
-            f'The {name} has {(~np.isfinite(scores)).sum()} NaN or infinite '
-            f'relation scores of {len(scores)}.')
-    raise ValueError(
-        f'The relations of the {name} are not sorted by score, best first.')
+    pred.check(name)
+    for part, field in (('objects', 'scores'), ('relations', 'scores'),
+                        ('relations', 'significance')):
+        if field in graph[part]:
+            values = to_numpy(graph[part][field], np.float32)
+            if not np.isfinite(values).all():
+                raise ValueError(
+                    f'The {name} has {(~np.isfinite(values)).sum()} NaN or '
+                    f'infinite {part[:-1]} {field} of {len(values)}.')
+    if 'scores' in graph['relations'] and len(pred.pairs):
+        scores = to_numpy(graph['relations']['scores'], np.float32)
+        # Last digits may be out of order where logits were sorted, not scores.
+        if (scores[1:] > scores[:-1]).any() and (
+                scores > np.minimum.accumulate(scores) +
+                1e-3 * np.abs(scores)).any():
+            raise ValueError(f'The relations of the {name} are not sorted by '
+                             'score, best first.')

@@ -1,0 +1,50 @@
+"""Arguments that several tools of the evaluation take."""
+from __future__ import annotations
+
+import argparse
+
+from .functional import METRICS
+
+
+def add_recall_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--topk``, ``--metrics`` and ``--groups``."""
+    parser.add_argument(
+        '--topk',
+        nargs='+',
+        type=threshold,
+        default=[20, 50, 100, 'all'],
+        metavar='K',
+        help="the K of recall@K, numbers or 'all' (default: 20 50 100 all)")
+    parser.add_argument(
+        '--metrics',
+        nargs='+',
+        choices=METRICS,
+        default=METRICS,
+        help='(default: all)')
+    parser.add_argument(
+        '--groups',
+        type=groups,
+        default='thirds',
+        help='head, body and tail: thirds, vg150, or two numbers of training '
+        'relations, e.g. 10000,500 (default: thirds)')
+
+
+def threshold(text: str) -> int | str:
+    """A number of predictions, or ``'all'``."""
+    if text == 'all':
+        return text
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a positive number nor 'all'")
+    return int(text)
+
+
+def groups(text: str) -> str | tuple[int, ...]:
+    """A preset of groups, or two numbers."""
+    if ',' not in text:
+        return text
+    try:
+        return tuple(map(int, text.split(',')))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'{text!r}: expected two numbers, e.g. 10000,500') from None
