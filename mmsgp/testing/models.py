@@ -17,11 +17,17 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 def small_model_cfg(num_classes: int = 5,
                     num_predicates: int = 4,
+                    visual: bool = True,
                     **relation_head) -> Config:
-    """Config of a MotifNet on the small VGG, head settings overridden."""
+    """Config of a MotifNet on the small VGG, head settings overridden.
+
+    Without ``visual`` the settings are all that the head gets.
+    """
     cfg = Config.fromfile(
         CONFIGS / '_base_' / 'models' / 'motifnet_vgg16_small.py').model
     cfg.detector.roi_head.bbox_head.num_classes = num_classes
+    if not visual:
+        cfg.relation_head = {}
     cfg.relation_head.update(
         num_classes=num_classes,
         num_predicates=num_predicates,

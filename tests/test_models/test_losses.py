@@ -1,11 +1,14 @@
 """Losses against their formulas, written naively in float64."""
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from mmsgp.models.losses import (
     CCELoss,
+    LogitAdjustedLoss,
+    ReweightedCrossEntropyLoss,
     SignificanceBCELoss,
     SignificanceHingeLoss,
     SignificanceMSELoss,
@@ -150,3 +153,65 @@ def test_focal_has_a_gradient_where_the_label_is_certain(gamma):
     logits = torch.tensor([[200., 0., 0.]], requires_grad=True)
     SoftmaxFocalLoss(gamma=gamma)(logits, torch.tensor([0])).backward()
     assert logits.grad.isfinite().all()
+
+
+COUNTS = torch.tensor([900., 90., 0., 10.])
+STATISTICS = SimpleNamespace(predicate_counts=COUNTS.long().numpy())
+
+
+def naive_weights(scheme, beta):
+    values = [1 / max(n, 1) if scheme == 'inverse_frequency' else
+              (1 - beta) / (1 - beta**max(n, 1)) for n in COUNTS.tolist()]
+    mean = sum(values) / len(values)
+    return [1.0] + [value / mean for value in values]
+
+
+@pytest.mark.parametrize('scheme, beta', [
+    ('inverse_frequency', 0.9), ('class_balanced', 0.9),
+    ('class_balanced', 0.999), ('class_balanced', 0.0)])
+def test_reweighting_equals_its_formula_and_its_gradient(scheme, beta):
+    torch.manual_seed(0)
+    logits = torch.randn(9, 5, dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor([0, 1, 2, 3, 4, 4, 0, 1, 3])
+    loss = ReweightedCrossEntropyLoss(4, scheme, beta, loss_weight=3.0)
+    loss.double().load_priors(STATISTICS)
+    weights = naive_weights(scheme, beta)
+    naive = 3 * sum(
+        -weights[y] * (row[y] - row.exp().sum().log())
+        for row, y in zip(logits, labels.tolist())) / 9
+    torch.testing.assert_close(loss(logits, labels), naive, rtol=1e-9, atol=0)
+    torch.testing.assert_close(
+        *(torch.autograd.grad(value, logits)[0]
+          for value in (loss(logits, labels), naive)), rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize('tau', [0.5, 1.0])
+def test_logit_adjustment_equals_its_formula(tau):
+    torch.manual_seed(0)
+    logits = torch.randn(9, 5, dtype=torch.float64)
+    labels = torch.tensor([0, 1, 2, 3, 4, 4, 0, 1, 3])
+    loss = LogitAdjustedLoss(4, tau).double()
+    loss.load_priors(STATISTICS)
+    counts = COUNTS.double().clamp(min=1)
+    shift = torch.cat([torch.zeros(1), tau * (counts / counts.mean()).log()])
+    rows = logits + shift
+    naive = -(rows.softmax(1)[range(9), labels]).log().mean()
+    torch.testing.assert_close(loss(logits, labels), naive, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize('loss', [
+    ReweightedCrossEntropyLoss(4), LogitAdjustedLoss(4)])
+def test_without_counts_all_predicates_count_alike(loss):
+    logits, labels = torch.randn(6, 5), torch.tensor([0, 1, 2, 3, 4, 1])
+    torch.testing.assert_close(
+        loss(logits, labels), torch.nn.functional.cross_entropy(logits, labels))
+    assert loss(logits[:0], labels[:0]) == 0
+    with pytest.raises(ValueError, match='4 predicates.* 7'):
+        type(loss)(7).load_priors(STATISTICS)
+
+
+def test_unknown_schemes_are_refused():
+    with pytest.raises(ValueError, match="got 'square'"):
+        ReweightedCrossEntropyLoss(4, 'square')
+    with pytest.raises(ValueError, match='beta'):
+        ReweightedCrossEntropyLoss(4, beta=1.0)

@@ -7,6 +7,7 @@ from mmengine.config import Config
 
 from mmsgp.models.detectors.two_stage import _select
 from mmsgp.registry import MODELS
+from mmsgp.testing import make_vg_data
 from mmsgp.testing.models import (
     CONFIGS,
     random_objects,
@@ -27,6 +28,10 @@ def trainable(model):
 @pytest.mark.parametrize('config, expected', [
     ('motifnet_ce_vg.py', 253_644_037),
     ('motifnet_cce_scorer_vg.py', 253_644_037 + 2_911_745),
+    ('linknet_ce_vg.py', 292_234_020),
+    ('linknet_cce_scorer_vg.py', 292_234_020 + 2_977_281),
+    ('kern_ce_vg.py', 265_424_330),
+    ('kern_cce_scorer_vg.py', 265_424_330 + 14_708_225),
 ])
 def test_trainable_parameters_at_vg150_are_the_published_ones(
         config, expected):
@@ -38,9 +43,26 @@ def test_trainable_parameters_at_vg150_are_the_published_ones(
     assert trainable(model) == expected
 
 
-@pytest.fixture(scope='module')
-def parser():
-    model = small_parser(scorer=SCORER).eval()
+HEADS = {
+    'MotifNetHead': {},
+    'LinkNetHead': {},
+    'KERNHead': dict(hidden_size=16),
+    'FrequencyHead': dict(visual=False, image_channels=64)
+}
+
+
+def parser_of(head, **kwargs):
+    """A small parser whose co-occurrences are not zero."""
+    model = small_parser(type=head, **HEADS[head], **kwargs)
+    for buffer in model.relation_head.buffers():
+        if buffer.ndim > 1:
+            buffer.uniform_()
+    return model
+
+
+@pytest.fixture(scope='module', params=HEADS)
+def parser(request):
+    model = parser_of(request.param, scorer=SCORER).eval()
     model.tasks = TASKS
     # As initialised all its scores nearly tie, and rounding would decide.
     with torch.no_grad():
@@ -51,9 +73,10 @@ def parser():
     return model
 
 
-def test_detector_stays_frozen_through_a_training_step():
+@pytest.mark.parametrize('head', HEADS)
+def test_detector_stays_frozen_through_a_training_step(head):
     torch.manual_seed(0)
-    model = small_parser(scorer=SCORER).train()
+    model = parser_of(head, scorer=SCORER).train()
     before = {k: v.clone() for k, v in model.detector.state_dict().items()}
     assert not any(m.training for m in model.detector.modules())
     assert model.relation_head.training
@@ -223,6 +246,63 @@ def test_selection_of_detections_equals_the_loop(seed):
     kept, labels = _select(scores, bboxes, 0.2, 0.3, 6)
     expected = naive_select(scores, bboxes, 0.2, 0.3, 6)
     assert (kept.tolist(), labels.tolist()) == expected
+
+
+@pytest.mark.parametrize('rank_by', ['significance', 'probability', 'both'])
+def test_relations_are_ranked_as_asked(parser, rank_by):
+    parser = copy.deepcopy(parser)
+    parser.relation_head.rank_by = rank_by
+    torch.manual_seed(0)
+    for sample in parser.predict(torch.randn(2, 3, 96, 96),
+                                 random_samples([4, 5])):
+        graph = sample.pred_scene_graphs['sgcls']
+        relations = graph.relations
+        probability = relations.distribution[:, 1:].amax(
+            1) * graph.objects.scores[relations.pairs].prod(1)
+        expected = dict(
+            probability=probability, significance=relations.significance,
+            both=probability * relations.significance)[rank_by]
+        torch.testing.assert_close(relations.scores, expected)
+        assert (relations.scores.diff() <= 0).all()
+
+
+def test_rankings_that_there_are_not_are_refused():
+    with pytest.raises(ValueError, match="rank_by is one of .*'luck'"):
+        small_parser(rank_by='luck')
+    with pytest.raises(ValueError, match='needs a scorer'):
+        small_parser(rank_by='both')
+
+
+def test_priors_of_another_data_set_do_not_fit_kern(tmp_path):
+    dataset = make_vg_data(tmp_path, num_classes=7, with_images=False).dataset()
+    model = parser_of('KERNHead')
+    with pytest.raises(ValueError, match='num_classes and num_predicates'):
+        model.load_priors(dataset)
+
+
+@pytest.mark.parametrize('head', HEADS)
+def test_a_head_takes_the_priors_of_its_data_set(tmp_path, head):
+    dataset = make_vg_data(tmp_path, with_images=False).dataset()
+    model = parser_of(head, loss_relation=dict(
+        type='LogitAdjustedLoss', num_predicates=4))
+    model.load_priors(dataset)
+    statistics = dataset.statistics
+    head = model.relation_head
+    if hasattr(head, 'predicate_cooccurrence'):
+        torch.testing.assert_close(
+            head.predicate_cooccurrence.double(),
+            torch.as_tensor(statistics.predicate_cooccurrence), rtol=1e-6,
+            atol=1e-7)
+        torch.testing.assert_close(
+            head.object_cooccurrence[:-1, :-1].double(),
+            torch.as_tensor(statistics.object_cooccurrence), rtol=1e-6,
+            atol=1e-7)
+        assert not head.object_cooccurrence[-1].any()
+    else:
+        prior = head.frequency_prior or head.prior
+        assert torch.equal(prior.table, torch.as_tensor(
+            statistics.frequency_prior()))
+    assert head.loss_relation.predicate_values[1:].any()
 
 
 def test_unknown_tasks_are_refused():

@@ -34,6 +34,40 @@ class BoxPositionEncoding(nn.Module):
                        bottom_right - top_left], dim=1))
 
 
+class RelativeLayoutEncoding(nn.Module):
+    """How the object's box lies to the subject's (LinkNet, Woo et al., 2018).
+
+    ``dropout(ReLU(FC(BN(dx / w_s, dy / h_s, log(w_o / w_s), log(h_o / h_s)))))``
+    with the distances of the centres.
+
+    Args:
+        dim (int): Size of the encoding. Defaults to 128.
+        dropout (float): Defaults to 0.1.
+    """
+
+    def __init__(self, dim: int = 128, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.dim = dim
+        self.layers = nn.Sequential(
+            BatchNorm1d(4), nn.Linear(4, dim), nn.ReLU(inplace=True),
+            nn.Dropout(dropout))
+
+    def forward(self, subjects: Tensor, objects: Tensor) -> Tensor:
+        """Encode pairs of boxes ``x1, y1, x2, y2``, (P, 4) each: (P, dim)."""
+        (centers_s, sizes_s), (centers_o, sizes_o) = map(
+            _centers_and_sizes, (subjects, objects))
+        return self.layers(
+            torch.cat([(centers_o - centers_s) / sizes_s,
+                       (sizes_o / sizes_s).log()], dim=1))
+
+
+def _centers_and_sizes(bboxes: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, 2) each; a side is at least a hundredth of a pixel."""
+    top_left, bottom_right = bboxes.chunk(2, dim=1)
+    return (top_left + bottom_right) / 2, (bottom_right -
+                                           top_left).clamp(min=0.01)
+
+
 def draw_pair_masks(subjects: Tensor, objects: Tensor,
                     size: int = 27) -> Tensor:
     """Draw two boxes into the frame of their union box.

@@ -1,13 +1,14 @@
 from .cce_loss import CCELoss, cce_loss
+from .rebalanced_loss import LogitAdjustedLoss, ReweightedCrossEntropyLoss
 from .significance_loss import (
-                                SignificanceBCELoss,
-                                SignificanceHingeLoss,
-                                SignificanceMSELoss,
+    SignificanceBCELoss,
+    SignificanceHingeLoss,
+    SignificanceMSELoss,
 )
 from .softmax_focal_loss import SoftmaxFocalLoss, softmax_focal_loss
 
 __all__ = [
-    'CCELoss', 'SignificanceBCELoss', 'SignificanceHingeLoss',
-    'SignificanceMSELoss', 'SoftmaxFocalLoss', 'cce_loss',
-    'softmax_focal_loss'
+    'CCELoss', 'LogitAdjustedLoss', 'ReweightedCrossEntropyLoss',
+    'SignificanceBCELoss', 'SignificanceHingeLoss', 'SignificanceMSELoss',
+    'SoftmaxFocalLoss', 'cce_loss', 'softmax_focal_loss'
 ]

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmsgp.registry import MODELS
@@ -22,12 +21,11 @@ from ..layers import (
     LabelDecoder,
     ObjectSequences,
 )
-from ..layers.label_decoder import joint_nms
-from .relation_head import ObjectContext, RelationHead
+from .relation_head import ObjectContext, RegionFeatures, VisualRelationHead
 
 
 @MODELS.register_module()
-class MotifNetHead(RelationHead):
+class MotifNetHead(VisualRelationHead):
     """The base model of Neural Motifs (Zellers et al., 2018).
 
     Object context: a highway LSTM over [visual feature, class embedding, box
@@ -43,13 +41,11 @@ class MotifNetHead(RelationHead):
         position_dim (int): Size of a box's position. Defaults to 128.
         dropout (float): Recurrent dropout and that of the position.
             Defaults to 0.1.
-        nms_iou_thr (float): IoU of the joint suppression over classes that
-            labels detected objects. Defaults to 0.3.
         word_vectors (str, optional): GloVe text file with vectors of
             ``embedding_dim`` values. Defaults to None, random embeddings.
         fc_head (dict): Head of the objects; its ``out_channels`` is the size
             of a relation's feature, too.
-        **kwargs: Arguments of :class:`RelationHead`.
+        **kwargs: Arguments of :class:`VisualRelationHead`.
     """
 
     def __init__(self,
@@ -62,7 +58,6 @@ class MotifNetHead(RelationHead):
                  embedding_dim: int = 200,
                  position_dim: int = 128,
                  dropout: float = 0.1,
-                 nms_iou_thr: float = 0.3,
                  word_vectors: str | None = None,
                  **kwargs) -> None:
         channels = fc_head['out_channels']
@@ -71,7 +66,6 @@ class MotifNetHead(RelationHead):
             fc_head=fc_head,
             relation_channels=channels,
             **kwargs)
-        self.nms_iou_thr = nms_iou_thr
         self.object_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
                                                word_vectors)
         self.label_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
@@ -96,7 +90,8 @@ class MotifNetHead(RelationHead):
         self.object_embedding.load_words(classes)
         self.label_embedding.load_words(classes)
 
-    def context(self, features: Tensor, objects: ObjectBatch) -> ObjectContext:
+    def context(self, regions: RegionFeatures,
+                objects: ObjectBatch) -> ObjectContext:
         """Contextualise the objects and label them.
 
         Returns:
@@ -105,7 +100,7 @@ class MotifNetHead(RelationHead):
         """
         probabilities = objects.logits.softmax(dim=1)
         inputs = torch.cat([
-            features, probabilities @ self.object_embedding.weight,
+            regions.objects, probabilities @ self.object_embedding.weight,
             self.position(objects.bboxes)
         ], 1)
         sequences = ObjectSequences(objects.image_ids, objects.sizes,
@@ -131,16 +126,14 @@ class MotifNetHead(RelationHead):
         targets = None
         if objects.targets is not None:
             targets = sequences.pad(objects.targets)
-        logits, labels = self.decoder(encoded, targets)
+        logits, labels = map(sequences.unpad, self.decoder(encoded, targets))
         if objects.class_bboxes is not None and targets is None:
-            labels = joint_nms(
-                F.softmax(logits, dim=2)[..., :-1],
-                sequences.pad(objects.class_bboxes), sequences.valid,
-                self.nms_iou_thr)
-        return sequences.unpad(logits), sequences.unpad(labels)
+            labels = self.choose_labels(logits, objects)
+        return logits, labels
 
-    def relate(self, context: ObjectContext, objects: ObjectBatch,
-               pairs: Tensor, unions: Tensor) -> Tensor:
+    def relate(self, context: ObjectContext, regions: RegionFeatures,
+               objects: ObjectBatch) -> Tensor:
         """Subject role times object role times pair features: (P, d_p)."""
         subjects, targets = self.fc_roles(context.representation).chunk(2, 1)
-        return subjects[pairs[:, 0]] * targets[pairs[:, 1]] * unions
+        first, second = regions.pairs.unbind(1)
+        return subjects[first] * targets[second] * regions.unions

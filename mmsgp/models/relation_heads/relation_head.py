@@ -20,28 +20,30 @@ from torch import Tensor
 from mmsgp.registry import MODELS, TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraph
 
+from ..layers import ObjectSequences, joint_nms
 from ..task_modules import all_pairs, label_pairs, overlapping
+from .ranking import check_ranking, rank_relations
 
 
 class RegionFeatures(NamedTuple):
     """What a head sees of the image; the same for PredCls and SGCls."""
-    objects: Tensor  # (N, d_o)
     pairs: Tensor  # (P, 2), indices of subject and object
-    unions: Tensor  # (P, d_o), features of the pairs
     images: Tensor  # (B, d_i), average-pooled feature map
+    objects: Tensor | None = None  # (N, d_o), if the head looks at them
+    unions: Tensor | None = None  # (P, d_o), features of the pairs, likewise
 
 
 class ObjectContext(NamedTuple):
     """Step 1: objects that know of each other."""
     logits: Tensor  # (N, C+1), background last
     labels: Tensor  # (N,), given, taught or predicted
-    representation: Tensor  # (N, d), model specific
+    representation: Tensor | None = None  # (N, d), model specific
+    image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
 
 
 class RelationOutput(NamedTuple):
     """Everything a head computes for some pairs."""
-    object_logits: Tensor  # (N, C+1)
-    object_labels: Tensor  # (N,)
+    context: ObjectContext
     relation_logits: Tensor  # (P, R+1), unknown first
     significance: Tensor | None  # (P,), before the sigmoid
 
@@ -50,19 +52,24 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
     """Base of all relation heads: context, pairs, classify, rank.
 
     A base model supplies :meth:`context` and :meth:`relate`; losses and the
-    Scorer are components of the config.
+    Scorer are components of the config. Most base models look at objects and
+    pairs: they derive from :class:`VisualRelationHead`.
 
     Args:
         num_classes (int): Object classes C, without background.
         num_predicates (int): Predicates R, without unknown.
         relation_channels (int): d_p, what :meth:`relate` returns.
-        roi_extractor (dict): RoI extractor of the objects.
-        fc_head (dict): Head that embeds the pooled objects to d_o.
-        pair_features (dict): Config of the features of pairs.
+        image_channels (int): d_i, channels of the last feature map.
+        extractors (dict[str, dict]): Configs of modules that look at the
+            feature maps, by the name of their attribute. Defaults to none.
         frequency_prior (dict, optional): Config of a prior that is added to
             the predicate logits. Defaults to ``FrequencyPrior``.
-        scorer (dict, optional): Config of the Scorer; without one, relations
-            are ranked by the product of probabilities. Defaults to None.
+        scorer (dict, optional): Config of the Scorer. Defaults to None.
+        rank_by (str, optional): What orders the relations of an image, see
+            :func:`rank_relations`; it may change after training. Defaults to
+            None: ``'significance'`` with a Scorer, else ``'probability'``.
+        nms_iou_thr (float): IoU of the joint suppression over classes that
+            labels detected objects. Defaults to 0.3.
         pair_sampler (dict): Config of the sampler of training pairs.
         loss_object (dict): Loss of object logits (N, C+1) and labels.
         loss_relation (dict): Loss of predicate logits (P, R+1) and labels.
@@ -75,11 +82,12 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             num_classes: int,
             num_predicates: int,
             relation_channels: int,
-            roi_extractor: dict,
-            fc_head: dict,
-            pair_features: dict,
+            image_channels: int,
+            extractors: dict[str, dict] = {},
             frequency_prior: dict | None = dict(type='FrequencyPrior'),
             scorer: dict | None = None,
+            rank_by: str | None = None,
+            nms_iou_thr: float = 0.3,
             pair_sampler: dict = dict(type='PairSampler'),
             loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
             loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
@@ -87,18 +95,20 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         super().__init__(init_cfg=init_cfg)
         self.num_classes = num_classes
         self.num_predicates = num_predicates
-        self.roi_extractor = MODELS.build(roi_extractor)
-        self.fc_head = MODELS.build(fc_head)
-        self.pair_features = MODELS.build(pair_features)
-        self.fc_predicate = nn.Linear(relation_channels, num_predicates + 1)
-        nn.init.xavier_normal_(self.fc_predicate.weight)
+        self.nms_iou_thr = nms_iou_thr
+        self.rank_by = rank_by or (
+            'probability' if scorer is None else 'significance')
+        check_ranking(self.rank_by, with_scorer=scorer is not None)
+        for name, extractor in extractors.items():
+            setattr(self, name, MODELS.build(extractor))
+        self.classifier = self.build_classifier(relation_channels)
         sizes = dict(num_classes=num_classes, num_predicates=num_predicates)
         self.frequency_prior = None if frequency_prior is None else \
             MODELS.build({**frequency_prior, **sizes})
         self.scorer = None if scorer is None else MODELS.build({
             **scorer, 'relation_channels': relation_channels,
             'num_predicates': num_predicates,
-            'image_channels': self.roi_extractor.out_channels
+            'image_channels': image_channels
         })
         self.pair_sampler = TASK_UTILS.build(pair_sampler)
         self.loss_object = MODELS.build(loss_object)
@@ -107,28 +117,39 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
     # ---- what a base model supplies
 
     @abstractmethod
-    def context(self, features: Tensor, objects: ObjectBatch) -> ObjectContext:
+    def context(self, regions: RegionFeatures,
+                objects: ObjectBatch) -> ObjectContext:
         """Step 1: relate the objects of each image.
 
         Args:
-            features (Tensor): (N, d_o).
+            regions (RegionFeatures): Visual features.
             objects (ObjectBatch): Boxes, logits and what the task gives.
         """
 
     @abstractmethod
-    def relate(self, context: ObjectContext, objects: ObjectBatch,
-               pairs: Tensor, unions: Tensor) -> Tensor:
+    def relate(self, context: ObjectContext, regions: RegionFeatures,
+               objects: ObjectBatch) -> Tensor:
         """Step 2: features of relations.
 
         Args:
             context (ObjectContext): Output of step 1.
+            regions (RegionFeatures): Visual features, and the pairs.
             objects (ObjectBatch): The objects.
-            pairs (Tensor): (P, 2).
-            unions (Tensor): (P, d_o).
 
         Returns:
             Tensor: (P, d_p).
         """
+
+    def build_classifier(self, relation_channels: int) -> nn.Module:
+        """Step 3: what turns features (P, d_p) into logits (P, R+1)."""
+        classifier = nn.Linear(relation_channels, self.num_predicates + 1)
+        nn.init.xavier_normal_(classifier.weight)
+        return classifier
+
+    def own_losses(self, context: ObjectContext,
+                   objects: ObjectBatch) -> dict[str, Tensor]:
+        """Losses that only this base model has."""
+        return {}
 
     def load_priors(self, statistics, classes: Sequence[str]) -> None:
         """Take what the head needs of the training set.
@@ -139,20 +160,43 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         """
         if self.frequency_prior is not None:
             self.frequency_prior.fill(statistics.frequency_prior())
+        if hasattr(self.loss_relation, 'load_priors'):
+            self.loss_relation.load_priors(statistics)
 
     def copy_fc_heads(self, source: nn.Module) -> None:
-        """Start the heads of objects and pairs as a copy of the detector's.
+        """Start heads of VGG's fc layers as a copy of the detector's.
 
         Args:
-            source (nn.Module): The detector's head; where sizes differ, a
-                head keeps its own initialisation.
+            source (nn.Module): The detector's head.
         """
-        weights = source.state_dict()
-        for head in (self.fc_head, self.pair_features.fc_head):
-            own = head.state_dict()
-            if {k: v.shape for k, v in own.items()
-                } == {k: v.shape for k, v in weights.items()}:
-                head.load_state_dict(weights)
+
+    def choose_labels(self, logits: Tensor, objects: ObjectBatch) -> Tensor:
+        """Labels of objects: given, taught, or the best class.
+
+        Detected objects are labelled by :func:`joint_nms`.
+
+        Args:
+            logits (Tensor): (N, C+1).
+            objects (ObjectBatch): What the task gives.
+
+        Returns:
+            Tensor: (N,).
+        """
+        if objects.labels is not None:
+            return objects.labels
+        best = logits[:, :-1].argmax(dim=1)
+        if objects.targets is not None:
+            known = objects.targets < self.num_classes
+            return torch.where(known, objects.targets, best)
+        if objects.class_bboxes is None:
+            return best
+        sequences = ObjectSequences(objects.image_ids, objects.sizes,
+                                    logits.new_zeros(len(logits)))
+        return sequences.unpad(
+            joint_nms(
+                sequences.pad(logits.softmax(dim=1)[:, :-1]),
+                sequences.pad(objects.class_bboxes), sequences.valid,
+                self.nms_iou_thr))
 
     # ---- the four steps
 
@@ -169,13 +213,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         """
         if pairs is None:
             pairs = self.candidate_pairs(objects)
-        rois = bbox2roi(list(objects.bboxes.split(objects.sizes)))
-        return RegionFeatures(
-            objects=self.fc_head(self.roi_extractor(feature_maps, rois)),
-            pairs=pairs,
-            unions=self.pair_features(feature_maps, objects.bboxes,
-                                      objects.image_ids, pairs),
-            images=feature_maps[-1].mean(dim=(2, 3)))
+        return RegionFeatures(pairs, feature_maps[-1].mean(dim=(2, 3)))
 
     @staticmethod
     def candidate_pairs(objects: ObjectBatch) -> Tensor:
@@ -198,9 +236,9 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             a Scorer, significance.
         """
         pairs = regions.pairs
-        context = self.context(regions.objects, objects)
-        features = self.relate(context, objects, pairs, regions.unions)
-        logits = self.fc_predicate(features)  # (P, R+1)
+        context = self.context(regions, objects)
+        features = self.relate(context, regions, objects)
+        logits = self.classifier(features)  # (P, R+1)
         if self.frequency_prior is not None:
             logits = logits + self.frequency_prior(
                 *context.labels[pairs].unbind(1))
@@ -209,8 +247,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             significance = self.scorer(features, logits.softmax(dim=1),
                                        regions.images,
                                        objects.image_ids[pairs[:, 0]])
-        return RelationOutput(context.logits, context.labels, logits,
-                              significance)
+        return RelationOutput(context, logits, significance)
 
     # ---- training
 
@@ -230,8 +267,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         """
         pairs, labels = self.sample_pairs(objects, relations)
         regions = self.extract_regions(feature_maps, objects, pairs)
-        return self.loss_by_feat(
-            self(regions, objects), objects.targets, labels)
+        return self.loss_by_feat(self(regions, objects), objects, labels)
 
     def sample_pairs(
             self, objects: ObjectBatch,
@@ -248,22 +284,23 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
                                     objects.num_images)
         return pairs[sampled], labels[sampled]
 
-    def loss_by_feat(self, output: RelationOutput, object_targets: Tensor,
+    def loss_by_feat(self, output: RelationOutput, objects: ObjectBatch,
                      relation_targets: Tensor) -> dict[str, Tensor]:
-        """Losses of an output against labels (N,) and predicates (P,)."""
+        """Losses of an output against the objects and predicates (P,)."""
         annotated = relation_targets > 0
+        object_logits = output.context.logits
         losses = dict(
-            loss_object=_loss_or_zero(self.loss_object, output.object_logits,
-                                      object_targets),
+            loss_object=_loss_or_zero(self.loss_object, object_logits,
+                                      objects.targets),
             loss_relation=_loss_or_zero(self.loss_relation,
                                         output.relation_logits,
-                                        relation_targets))
+                                        relation_targets),
+            **self.own_losses(output.context, objects))
         if self.scorer is not None:
             losses['loss_significance'] = self.scorer.loss(
                 output.significance, annotated)
-        if len(object_targets):
-            losses['acc_object'] = accuracy(output.object_logits,
-                                            object_targets)
+        if len(objects.targets):
+            losses['acc_object'] = accuracy(object_logits, objects.targets)
         if annotated.any():
             losses['acc_relation'] = accuracy(
                 output.relation_logits[annotated, 1:],
@@ -275,71 +312,10 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
     def predict(self, regions: RegionFeatures,
                 objects: ObjectBatch) -> list[SceneGraph]:
         """Graphs of B images, relations best first, boxes as given."""
-        return self.predict_by_feat(
-            self(regions, objects), objects, regions.pairs)
-
-    def predict_by_feat(self, output: RelationOutput, objects: ObjectBatch,
-                        pairs: Tensor) -> list[SceneGraph]:
-        """Rank the relations of each image.
-
-        With a Scorer relations are ranked by significance alone, otherwise by
-        the product of the probabilities of subject, predicate and object.
-        *Unknown* is never predicted.
-
-        Args:
-            output (RelationOutput): Output of :meth:`forward`.
-            objects (ObjectBatch): The objects of B images.
-            pairs (Tensor): (P, 2), image after image.
-
-        Returns:
-            list[SceneGraph]: One graph an image; its relations hold ``pairs``,
-            ``labels``, ``scores``, ``distribution`` and, with a Scorer,
-            ``significance``.
-        """
-        labels, bboxes = output.object_labels, objects.bboxes
-        rows = torch.arange(len(labels), device=labels.device)
-        scores = _full_precision(output.object_logits).softmax(
-            dim=1)[rows, labels]
-        if objects.labels is not None:
-            scores = torch.ones_like(scores)
-        if objects.class_bboxes is not None:
-            bboxes = objects.class_bboxes[rows, labels]
-
-        distribution = _full_precision(output.relation_logits).softmax(
-            dim=1)  # (P, R+1)
-        relation_scores, predicates = distribution[:, 1:].max(dim=1)
-        relations = dict(labels=predicates + 1, distribution=distribution)
-        if output.significance is None:
-            relation_scores = relation_scores * scores[pairs].prod(dim=1)
-            sort_key = relation_scores
-        else:
-            # Sorted by logit, for the sigmoid saturates.
-            sort_key = _full_precision(output.significance)
-            relation_scores = sort_key.sigmoid()
-            relations['significance'] = relation_scores
-        relations['scores'] = relation_scores
-
-        graphs, start = [], 0
-        image_of_pair = objects.image_ids[pairs[:, 0]]
-        counts = image_of_pair.bincount(minlength=objects.num_images).tolist()
-        pair_chunks = torch.arange(
-            len(pairs), device=pairs.device).split(counts)
-        for size, chunk in zip(objects.sizes, pair_chunks):
-            order = chunk[sort_key[chunk].argsort(
-                descending=True, stable=True)]
-            image = slice(start, start + size)
-            graphs.append(
-                SceneGraph(
-                    objects=InstanceData(
-                        bboxes=bboxes[image],
-                        labels=labels[image],
-                        scores=scores[image]),
-                    relations=InstanceData(
-                        pairs=pairs[order] - start,
-                        **{k: v[order]
-                           for k, v in relations.items()})))
-            start += size
-        return graphs
+        output = self(regions, objects)
+        return rank_relations(output.context.logits, output.context.labels,
+                              output.relation_logits, output.significance,
+                              objects, regions.pairs, self.rank_by)
 
 
 def _loss_or_zero(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:
@@ -347,6 +323,49 @@ def _loss_or_zero(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:
     return loss(logits, labels) if len(labels) else logits.sum() * 0
 
 
-def _full_precision(logits: Tensor) -> Tensor:
-    """Half precision would make ties."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+class VisualRelationHead(RelationHead):
+    """A relation head that looks at objects and at the unions of pairs.
+
+    Args:
+        roi_extractor (dict): RoI extractor of the objects.
+        fc_head (dict): Head that embeds the pooled objects to d_o.
+        pair_features (dict): Config of the features of pairs.
+        **kwargs: Arguments of :class:`RelationHead`.
+    """
+
+    def __init__(self, *, roi_extractor: dict, fc_head: dict,
+                 pair_features: dict, **kwargs) -> None:
+        super().__init__(
+            image_channels=roi_extractor['out_channels'],
+            extractors=dict(
+                roi_extractor=roi_extractor,
+                fc_head=fc_head,
+                pair_features=pair_features),
+            **kwargs)
+
+    def copy_fc_heads(self, source: nn.Module) -> None:
+        """Start the heads of objects and pairs as a copy of the detector's.
+
+        Args:
+            source (nn.Module): The detector's head; where sizes differ, a
+                head keeps its own initialisation.
+        """
+        weights = source.state_dict()
+        for head in (self.fc_head, self.pair_features.fc_head):
+            own = head.state_dict()
+            if {k: v.shape for k, v in own.items()
+                } == {k: v.shape for k, v in weights.items()}:
+                head.load_state_dict(weights)
+
+    def extract_regions(self,
+                        feature_maps: tuple[Tensor, ...],
+                        objects: ObjectBatch,
+                        pairs: Tensor | None = None) -> RegionFeatures:
+        """Pool images, objects and pairs, see :class:`RelationHead`."""
+        regions = super().extract_regions(feature_maps, objects, pairs)
+        rois = bbox2roi(list(objects.bboxes.split(objects.sizes)))
+        return regions._replace(
+            objects=self.fc_head(self.roi_extractor(feature_maps, rois)),
+            unions=self.pair_features(feature_maps, objects.bboxes,
+                                      objects.image_ids, regions.pairs))

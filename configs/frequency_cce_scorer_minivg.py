@@ -1,0 +1,3 @@
+_base_ = './frequency_cce_minivg.py'
+
+model = dict(relation_head=dict(scorer=dict(type='Scorer')))

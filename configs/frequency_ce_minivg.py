@@ -1,0 +1,11 @@
+# The frequency baseline on MiniVG: predicates given the classes.
+_base_ = './motifnet_ce_minivg.py'
+
+model = dict(
+    relation_head=dict(
+        _delete_=True,
+        type='FrequencyHead',
+        num_classes=24,
+        num_predicates=18,
+        image_channels=64,
+        loss_relation=dict(type='mmdet.CrossEntropyLoss')))

@@ -1,0 +1,9 @@
+# KERN with cross-entropy on VG150.
+_base_ = './motifnet_ce_vg.py'
+
+model = dict(
+    relation_head=dict(type='KERNHead', hidden_size=512))
+
+# 1e-5 an image of the batch
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type='Adam', lr=6e-5))

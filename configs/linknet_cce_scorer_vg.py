@@ -1,0 +1,3 @@
+_base_ = './linknet_cce_vg.py'
+
+model = dict(relation_head=dict(scorer=dict(type='Scorer')))

@@ -1,0 +1,4 @@
+# LinkNet with cross-entropy on VRD.
+_base_ = './motifnet_ce_vrd.py'
+
+model = dict(relation_head=dict(type='LinkNetHead'))

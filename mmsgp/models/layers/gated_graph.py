@@ -1,0 +1,194 @@
+"""Gated graph networks of objects and of pairs.
+
+Source: KERN (Chen et al., 2019).
+
+Shape shorthand: N objects of a batch, B images, K classes (background
+included), P pairs, K' predicates (unknown included), H hidden units.
+"""
+from __future__ import annotations
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class GatedGraphUnit(nn.Module):
+    """What a node makes of its message a (2H) and its state h (H).
+
+    ``z = sigmoid(W3 a + U3 h)``, ``r = sigmoid(W4 a + U4 h)``,
+    ``c = tanh(W5 a + U5 (r * h))``, ``h' = (1 - z) * h + z * c``.
+
+    Args:
+        hidden_size (int): H.
+    """
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.fc_message = nn.Linear(2 * hidden_size, 3 * hidden_size)  # W345
+        self.fc_gates = nn.Linear(hidden_size, 2 * hidden_size)  # U3, U4
+        self.fc_candidate = nn.Linear(hidden_size, hidden_size)  # U5
+
+    def forward(self, message: Tensor, state: Tensor) -> Tensor:
+        """One step.
+
+        Args:
+            message (Tensor): (..., 3H), ``fc_message`` of the message.
+            state (Tensor): (..., H); its shape and that of ``message`` are
+                broadcast, for states or messages that several nodes share.
+
+        Returns:
+            Tensor: (..., H).
+        """
+        hidden = state.shape[-1]
+        update, reset = torch.sigmoid(
+            message[..., :2 * hidden] + self.fc_gates(state)).chunk(2, dim=-1)
+        candidate = torch.tanh(message[..., 2 * hidden:] +
+                               self.fc_candidate(reset * state))
+        return state + update * (candidate - state)
+
+
+class Readout(nn.Module):
+    """``ReLU(FC([state, input]))`` of each node.
+
+    Args:
+        hidden_size (int): H.
+    """
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(2 * hidden_size, hidden_size)
+
+    def forward(self, state: Tensor, inputs: Tensor) -> Tensor:
+        """Read out (..., H); nodes may share their ``inputs`` (broadcast)."""
+        of_state, of_input = self.fc.weight.chunk(2, dim=1)
+        return F.relu(
+            F.linear(state, of_state, self.fc.bias) +
+            F.linear(inputs, of_input))
+
+
+class ObjectGraph(nn.Module):
+    """Labels objects by a graph with a node for each object and class.
+
+    The message to the nodes of an object is the classes' co-occurrence, and
+    its transpose, times the sum of the other objects' states. All read-outs
+    of an object together give its logits.
+
+    Args:
+        num_classes (int): K.
+        hidden_size (int): H.
+        num_steps (int): Steps of message passing.
+    """
+
+    def __init__(self, num_classes: int, hidden_size: int,
+                 num_steps: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.num_steps = num_steps
+        self.unit = GatedGraphUnit(hidden_size)
+        self.readout = Readout(hidden_size)
+        self.classifier = nn.Linear(num_classes * hidden_size, num_classes)
+
+    def forward(self, inputs: Tensor, image_ids: Tensor, num_images: int,
+                cooccurrence: Tensor) -> Tensor:
+        """Run the graphs of all images.
+
+        Args:
+            inputs (Tensor): (N, H), what all nodes of an object start with.
+            image_ids (Tensor): (N,), the image of each object.
+            num_images (int): B.
+            cooccurrence (Tensor): (K, K).
+
+        Returns:
+            Tensor: (N, K), logits.
+        """
+        incoming, outgoing = cooccurrence.t(), cooccurrence
+        fc_message = self.unit.fc_message
+        state = inputs[:, None]  # (N, 1, H): the nodes start equal
+        for step in range(self.num_steps):
+            total = state.new_zeros(num_images, *state.shape[1:]).index_add(
+                0, image_ids, state)
+            others = total[image_ids] - state  # (N, 1 or K, H)
+            if step == 0:  # what all nodes share is projected once
+                message = fc_message.bias + sum(
+                    matrix.sum(dim=1)[:, None] * F.linear(others, weight)
+                    for matrix, weight in zip(
+                        (incoming, outgoing),
+                        fc_message.weight.chunk(2, dim=1)))
+            else:
+                message = fc_message(
+                    torch.cat([incoming @ others, outgoing @ others], dim=2))
+            state = self.unit(message, state)
+        nodes = self.readout(state, inputs[:, None])  # (N, K, H)
+        return self.classifier(nodes.flatten(1))
+
+
+class PairGraph(nn.Module):
+    """Features of pairs by graphs of subject, object and predicates.
+
+    Subject and object are joined with predicate node r by a weight a_r, in
+    both directions, so that both halves of a message are equal. The message
+    to subject and object is ``sum_r a_r h_r``, that to r is
+    ``a_r (h_s + h_o)``: what depends on ``h_s + h_o`` alone is computed once a
+    pair. All predicate nodes start equal, so the first step shares what
+    depends on their state.
+
+    Args:
+        hidden_size (int): H.
+        num_steps (int): Steps of message passing.
+        pairs_per_chunk (int): Without gradients so many pairs are computed at
+            once, that they fit into a processor's cache. Defaults to 32.
+    """
+
+    def __init__(self,
+                 hidden_size: int,
+                 num_steps: int,
+                 pairs_per_chunk: int = 32) -> None:
+        super().__init__()
+        self.num_steps = num_steps
+        self.pairs_per_chunk = pairs_per_chunk
+        self.unit = GatedGraphUnit(hidden_size)
+        self.readout = Readout(hidden_size)
+
+    def forward(self, subjects: Tensor, objects: Tensor, pairs: Tensor,
+                weights: Tensor) -> Tensor:
+        """Run the graphs.
+
+        Args:
+            subjects (Tensor): (P, H), what the subject nodes start with.
+            objects (Tensor): (P, H).
+            pairs (Tensor): (P, H), what all predicate nodes start with.
+            weights (Tensor): (P, K').
+
+        Returns:
+            Tensor: (P, (K' + 2) * H), read-outs of subject, object and
+            predicates.
+        """
+        rows = subjects, objects, pairs, weights
+        if torch.is_grad_enabled() or len(pairs) <= self.pairs_per_chunk:
+            return self._run(*rows)
+        chunks = zip(*(row.split(self.pairs_per_chunk) for row in rows))
+        return torch.cat([self._run(*chunk) for chunk in chunks])
+
+    def _run(self, subjects: Tensor, objects: Tensor, pairs: Tensor,
+             weights: Tensor) -> Tensor:
+        unit = self.unit
+        ends = inputs = torch.stack([subjects, objects], dim=1)  # (P, 2, H)
+        predicates = pairs[:, None]  # (P, 1, H), then (P, K', H)
+        # Both halves of a message are equal, so their weights may be added.
+        fold = sum(unit.fc_message.weight.chunk(2, dim=1))  # (3H, H)
+        bias = unit.fc_message.bias
+        for _ in range(self.num_steps):
+            if predicates.shape[1] == 1:
+                to_ends = weights.sum(dim=1)[:, None] * predicates[:, 0]
+            else:
+                to_ends = torch.einsum('pk,pkh->ph', weights, predicates)
+            to_predicates = F.linear(ends.sum(dim=1), fold)  # (P, 3H)
+            message = torch.addcmul(bias, weights[..., None],
+                                    to_predicates[:, None])  # (P, K', 3H)
+            predicates = unit(message, predicates)
+            ends = unit(F.linear(to_ends, fold, bias)[:, None], ends)
+        return torch.cat([
+            self.readout(ends, inputs),
+            self.readout(predicates, pairs[:, None])
+        ], dim=1).flatten(1)

@@ -1,0 +1,64 @@
+"""Attention among the objects of an image.
+
+Shape shorthand: N objects of a batch, I inputs, D outputs.
+"""
+from __future__ import annotations
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmsgp.structures import ObjectBatch
+
+from .sequences import ObjectSequences
+
+
+class RelationalEmbedding(nn.Module):
+    """``O1 = O + fc0(softmax((W O)(U O)^T)(H O))``, ``O2 = fc1(O1)``.
+
+    Source: LinkNet (Woo et al., 2018). Objects attend to those of their own
+    image.
+
+    Args:
+        in_channels (int): I.
+        out_channels (int): D.
+        reduction (int): W, U and H map to ``I // reduction``. Defaults to 2.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 reduction: int = 2) -> None:
+        super().__init__()
+        inner = in_channels // reduction
+        self.query = nn.Linear(in_channels, inner)  # W
+        self.key = nn.Linear(in_channels, inner)  # U
+        self.value = nn.Linear(in_channels, inner)  # H
+        self.fc_residual = nn.Linear(inner, in_channels)  # fc0
+        self.fc_out = nn.Linear(in_channels, out_channels)  # fc1
+
+    def forward(self, inputs: Tensor,
+                objects: ObjectBatch) -> tuple[Tensor, Tensor]:
+        """Embed.
+
+        Args:
+            inputs (Tensor): (N, I).
+            objects (ObjectBatch): Says which objects belong together.
+
+        Returns:
+            tuple[Tensor, Tensor]: ``O1``, (N, I), and ``O2``, (N, D).
+        """
+        sequences = ObjectSequences(objects.image_ids, objects.sizes,
+                                    inputs.new_zeros(len(inputs)))
+        query, key, value = (
+            sequences.pad(fc(inputs))[:, None]
+            for fc in (self.query, self.key, self.value))
+        # Padding attends to itself, too: a row without any key has no softmax.
+        steps = sequences.valid.shape[1]
+        mask = sequences.valid[:, None, None, :] | torch.eye(
+            steps, dtype=torch.bool, device=inputs.device)
+        attended = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, scale=1.0)[:, 0]
+        embedded = inputs + self.fc_residual(sequences.unpad(attended))
+        return embedded, self.fc_out(embedded)

@@ -1,0 +1,116 @@
+"""KERN: gated graph networks routed by how classes and predicates co-occur.
+
+Shape shorthand: N objects of a batch, P pairs, B images, C object classes,
+R predicates, H hidden units.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from mmsgp.registry import MODELS
+from mmsgp.structures import ObjectBatch
+
+from ..layers import ObjectGraph, PairGraph
+from .relation_head import ObjectContext, RegionFeatures, VisualRelationHead
+
+
+@MODELS.register_module()
+class KERNHead(VisualRelationHead):
+    """The base model of KERN (Chen et al., 2019).
+
+    A graph over all objects of an image and all classes labels the objects:
+    a node for each object and class, joined by the classes' co-occurrence in
+    the training set. A graph for each pair classifies it: nodes for subject,
+    object and each predicate, joined by the predicates' co-occurrence with
+    the two labels. All nodes of a pair's graph together are its feature.
+
+    Args:
+        num_classes (int): Object classes C, without background.
+        num_predicates (int): Predicates R, without unknown.
+        hidden_size (int): H, units of a node. Defaults to 512.
+        num_steps (int): Steps of message passing. Defaults to 3.
+        frequency_prior (dict, optional): Defaults to None: there is none.
+        fc_head (dict): Head of the objects.
+        **kwargs: Arguments of :class:`VisualRelationHead`.
+    """
+
+    def __init__(self,
+                 *,
+                 num_classes: int,
+                 num_predicates: int,
+                 fc_head: dict,
+                 hidden_size: int = 512,
+                 num_steps: int = 3,
+                 frequency_prior: dict | None = None,
+                 **kwargs) -> None:
+        super().__init__(
+            num_classes=num_classes,
+            num_predicates=num_predicates,
+            fc_head=fc_head,
+            relation_channels=(num_predicates + 3) * hidden_size,
+            frequency_prior=frequency_prior,
+            **kwargs)
+        channels = fc_head['out_channels']
+        self.fc_object = nn.Linear(channels, hidden_size)
+        self.object_graph = ObjectGraph(num_classes + 1, hidden_size,
+                                        num_steps)
+        self.fc_role = nn.Linear(channels, hidden_size)
+        self.fc_pair = nn.Linear(channels, hidden_size)
+        self.pair_graph = PairGraph(hidden_size, num_steps)
+        self.register_buffer(
+            'object_cooccurrence',
+            torch.zeros(num_classes + 1, num_classes + 1))
+        self.register_buffer(
+            'predicate_cooccurrence',
+            torch.zeros(num_classes + 1, num_classes + 1, num_predicates + 1))
+
+    def load_priors(self, statistics, classes: Sequence[str]) -> None:
+        """Take the co-occurrences of the training set.
+
+        Raises:
+            ValueError: If the data set has other numbers of classes.
+        """
+        super().load_priors(statistics, classes)
+        # The background co-occurs with nothing.
+        objects = nn.functional.pad(
+            torch.as_tensor(statistics.object_cooccurrence), (0, 1, 0, 1))
+        predicates = torch.as_tensor(statistics.predicate_cooccurrence)
+        for buffer, values in ((self.object_cooccurrence, objects),
+                               (self.predicate_cooccurrence, predicates)):
+            if buffer.shape != values.shape:
+                raise ValueError(
+                    'the co-occurrences of the data set have shape '
+                    f'{tuple(values.shape)}, those of the model '
+                    f'{tuple(buffer.shape)}: set num_classes and '
+                    "num_predicates of the relation head to the data set's")
+            buffer.copy_(values)
+
+    def context(self, regions: RegionFeatures,
+                objects: ObjectBatch) -> ObjectContext:
+        """Label the objects by their graph.
+
+        Returns:
+            ObjectContext: The objects' visual features are their
+            representation.
+        """
+        logits = objects.logits
+        if objects.labels is None:  # else there is nothing to find out
+            logits = self.object_graph(
+                self.fc_object(regions.objects), objects.image_ids,
+                objects.num_images, self.object_cooccurrence)
+        return ObjectContext(logits, self.choose_labels(logits, objects),
+                             regions.objects)
+
+    def relate(self, context: ObjectContext, regions: RegionFeatures,
+               objects: ObjectBatch) -> Tensor:
+        """All nodes of the graph of each pair: (P, (R+3) * H)."""
+        roles = self.fc_role(context.representation)
+        unions = self.fc_pair(regions.unions)
+        first, second = regions.pairs.unbind(1)
+        weights = self.predicate_cooccurrence[context.labels[first],
+                                              context.labels[second]]
+        return self.pair_graph(roles[first], roles[second], unions, weights)

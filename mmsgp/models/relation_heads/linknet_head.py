@@ -1,0 +1,126 @@
+"""LinkNet: relational embeddings among the objects of an image.
+
+Shape shorthand: N objects of a batch, P pairs, B images, C object classes.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmsgp.registry import MODELS
+from mmsgp.structures import ObjectBatch
+
+from ..layers import ClassEmbedding, RelationalEmbedding, RelativeLayoutEncoding
+from .relation_head import ObjectContext, RegionFeatures, VisualRelationHead
+
+
+@MODELS.register_module()
+class LinkNetHead(VisualRelationHead):
+    """The base model of LinkNet (Woo et al., 2018).
+
+    Object context: a relational embedding over [visual feature, class
+    embedding, image feature], and a second one that classifies. Edge context:
+    two relational embeddings over [label embedding, object context]. A
+    relation is the product of subject, object and pair features, and an
+    encoding of how the two boxes lie to each other. The image feature also
+    learns which classes there are.
+
+    Args:
+        hidden_size (int): Size of an object's context. Defaults to 256.
+        embedding_dim (int): Size of a class embedding. Defaults to 200.
+        layout_dim (int): Size of the relative layout. Defaults to 128.
+        dropout (float): Of the layout. Defaults to 0.1.
+        word_vectors (str, optional): GloVe text file with vectors of
+            ``embedding_dim`` values. Defaults to None, random embeddings.
+        loss_image_weight (float): Weight of the classes in the image.
+            Defaults to 1.0.
+        fc_head (dict): Head of the objects; its ``out_channels`` is the size
+            of a pair's feature, too.
+        **kwargs: Arguments of :class:`VisualRelationHead`.
+    """
+
+    def __init__(self,
+                 *,
+                 num_classes: int,
+                 fc_head: dict,
+                 hidden_size: int = 256,
+                 embedding_dim: int = 200,
+                 layout_dim: int = 128,
+                 dropout: float = 0.1,
+                 word_vectors: str | None = None,
+                 loss_image_weight: float = 1.0,
+                 **kwargs) -> None:
+        channels = fc_head['out_channels']
+        super().__init__(
+            num_classes=num_classes,
+            fc_head=fc_head,
+            relation_channels=channels + layout_dim,
+            **kwargs)
+        image_channels = self.roi_extractor.out_channels
+        self.loss_image_weight = loss_image_weight
+        self.object_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
+                                               word_vectors)
+        self.label_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
+                                              word_vectors)
+        self.object_context = RelationalEmbedding(
+            channels + embedding_dim + image_channels, hidden_size)
+        self.object_classifier = RelationalEmbedding(hidden_size,
+                                                     num_classes + 1)
+        self.edge_context = RelationalEmbedding(embedding_dim + hidden_size,
+                                                hidden_size)
+        self.edge_roles = RelationalEmbedding(hidden_size, 2 * channels)
+        self.image_classifier = nn.Linear(image_channels, num_classes + 1)
+        self.layout = RelativeLayoutEncoding(layout_dim, dropout)
+
+    def load_priors(self, statistics, classes: Sequence[str]) -> None:
+        super().load_priors(statistics, classes)
+        self.object_embedding.load_words(classes)
+        self.label_embedding.load_words(classes)
+
+    def context(self, regions: RegionFeatures,
+                objects: ObjectBatch) -> ObjectContext:
+        """Contextualise the objects and label them.
+
+        Returns:
+            ObjectContext: With a representation of (N, 2 * channels): each
+            object as subject and as object.
+        """
+        inputs = torch.cat([
+            regions.objects,
+            objects.logits.softmax(dim=1) @ self.object_embedding.weight,
+            regions.images[objects.image_ids]
+        ], 1)
+        _, hidden = self.object_context(inputs, objects)
+        hidden, logits = self.object_classifier(hidden, objects)
+        labels = self.choose_labels(logits, objects)
+        edges = torch.cat([self.label_embedding(labels), hidden], dim=1)
+        _, edges = self.edge_context(edges, objects)
+        _, roles = self.edge_roles(edges, objects)
+        if objects.labels is not None:
+            logits = objects.logits
+        return ObjectContext(logits, labels, roles,
+                             self.image_classifier(regions.images))
+
+    def relate(self, context: ObjectContext, regions: RegionFeatures,
+               objects: ObjectBatch) -> Tensor:
+        """[Subject role * object role * pair features, layout]: (P, d_p)."""
+        subjects, targets = context.representation.chunk(2, dim=1)
+        first, second = regions.pairs.unbind(1)
+        return torch.cat([
+            subjects[first] * targets[second] * regions.unions,
+            self.layout(objects.bboxes[first], objects.bboxes[second])
+        ], 1)
+
+    def own_losses(self, context: ObjectContext,
+                   objects: ObjectBatch) -> dict[str, Tensor]:
+        """Which classes are in an image: binary cross-entropy a class."""
+        present = torch.zeros_like(context.image_logits)
+        known = objects.targets < self.num_classes
+        present[objects.image_ids[known], objects.targets[known]] = 1
+        loss = F.binary_cross_entropy_with_logits(context.image_logits,
+                                                  present)
+        return dict(loss_image=self.loss_image_weight * loss)

@@ -1,0 +1,81 @@
+"""Every config builds, takes a training step and a test step."""
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+
+from mmsgp.registry import MODELS
+from mmsgp.testing.models import CONFIGS, random_samples
+
+NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
+RELATIONS = [name for name in NAMES if 'rcnn' not in name]
+SIDE = 160
+
+
+def build(name):
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    init_default_scope(cfg.default_scope)
+    model = cfg.model
+    detector = model.get('detector', model)
+    detector.init_cfg = detector.backbone.init_cfg = None  # no file is there
+    model.data_preprocessor.pad_size_divisor = SIDE
+    if 'detector' in model:
+        model.tasks = ('predcls', 'sgcls', 'sggen')
+        model.detection = dict(max_per_image=4)
+    torch.manual_seed(0)
+    model = MODELS.build(model)
+    for name, parameter in model.named_parameters():
+        if name.endswith('table'):  # zero until the training set is known
+            torch.nn.init.normal_(parameter)
+    return model, build_optim_wrapper(model, cfg.optim_wrapper)
+
+
+def batch(num_classes, num_predicates):
+    samples = random_samples([4, 3], num_classes, num_predicates,
+                             image_size=SIDE)
+    for sample in samples:
+        sample.set_metainfo(dict(img_shape=(SIDE, SIDE)))
+    images = torch.randint(0, 256, (2, 3, SIDE, SIDE), dtype=torch.uint8)
+    return dict(inputs=list(images), data_samples=samples)
+
+
+@pytest.mark.parametrize('name', RELATIONS)
+def test_relation_config_takes_a_training_and_a_test_step(name):
+    model, optimizer = build(name)
+    head = model.relation_head
+    data = batch(head.num_classes, head.num_predicates)
+    trained = [p for p in head.parameters() if p.requires_grad]
+    before = [p.detach().clone() for p in trained]
+    logged = model.train().train_step(data, optimizer)
+    assert torch.isfinite(logged['loss'])
+    changed = [not torch.equal(b, p) for b, p in zip(before, trained)]
+    assert sum(changed) > len(changed) / 2
+    for sample in model.eval().test_step(
+            batch(head.num_classes, head.num_predicates)):
+        for task, num_pairs in (('predcls', (12, 6)), ('sgcls', (12, 6)),
+                                ('sggen', range(13))):
+            relations = sample.pred_scene_graphs[task].relations
+            assert len(relations.labels) in num_pairs
+            assert relations.distribution.shape[1] == head.num_predicates + 1
+            assert torch.isfinite(relations.scores).all()
+            assert ('significance' in relations) == (head.scorer is not None)
+
+
+@pytest.mark.parametrize('name', sorted(set(NAMES) - set(RELATIONS)))
+def test_detector_config_takes_a_training_and_a_test_step(name):
+    model, optimizer = build(name)
+    data = batch(model.roi_head.bbox_head.num_classes, 5)
+    logged = model.train().train_step(data, optimizer)
+    assert torch.isfinite(logged['loss'])
+    for sample in model.eval().test_step(data):
+        assert sample.pred_instances.bboxes.shape[1] == 4
+
+
+@pytest.mark.parametrize('data', ['vg', 'vrd', 'minivg'])
+@pytest.mark.parametrize('base', ['motifnet', 'linknet', 'kern', 'frequency'])
+def test_each_base_model_comes_with_each_loss(base, data):
+    kinds = {name[len(base) + 1:-len(data) - 1] for name in RELATIONS
+             if name.startswith(f'{base}_') and name.endswith(f'_{data}')}
+    assert kinds == {'ce', 'cce', 'scorer', 'cce_scorer', 'focal',
+                     'cce_scorer_wo_sa'}

@@ -1,0 +1,113 @@
+"""Parameters and FLOPs of relation models, and what a Scorer adds.
+
+Counts one image of random pixels with a given number of given boxes, all
+ordered pairs of which are related, as in PredCls and SGCls. FLOPs are those of
+PyTorch's counter: convolutions and matrix products, a multiplication and an
+addition counting two. The detector is frozen, and counted apart.
+"""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from mmsgp.models import SceneGraphParser
+from mmsgp.registry import MODELS
+
+# What the paper and its authors' code say, in millions of parameters.
+PAPER = {'MotifNetHead': '253', 'LinkNetHead': '292', 'KERNHead': '281'}
+PAPER_SCORER = {'MotifNetHead': '2.9', 'LinkNetHead': '3', 'KERNHead': '14.7'}
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', nargs='+', metavar='CONFIG')
+    parser.add_argument(
+        '--boxes', type=int, default=20, help='of the image (default: 20)')
+    return parser.parse_args()
+
+
+def build(path: str) -> tuple[SceneGraphParser, int]:
+    """The model of a config, without trained weights, and its input's side."""
+    cfg = Config.fromfile(path)
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model).eval()
+    return model, cfg.model.data_preprocessor.pad_size_divisor
+
+
+def num_parameters(module: nn.Module | None, trainable: bool = False) -> int:
+    """Parameters, all or the trainable ones; 0 where there is no module."""
+    parameters = [] if module is None else module.parameters()
+    return sum(p.numel() for p in parameters
+               if p.requires_grad or not trainable)
+
+
+@torch.no_grad()
+def count_flops(model: SceneGraphParser, side: int,
+                num_boxes: int) -> dict[str, int]:
+    """FLOPs of ``detector``, ``head`` (without Scorer) and ``scorer``."""
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand(num_boxes, 2, generator=generator) * side / 2
+    sizes = (1 + torch.rand(num_boxes, 2, generator=generator)) * side / 8
+    bboxes = torch.cat([corners, corners + sizes], dim=1)
+    head = model.relation_head
+    with FlopCounterMode(display=False) as detector:
+        maps = model.extract_feat(torch.zeros(1, 3, side, side))
+        objects = model._given_objects(maps, [bboxes])
+    with FlopCounterMode(display=False) as whole:
+        output = head(head.extract_regions(maps, objects), objects)
+    scorer = FlopCounterMode(display=False)
+    if head.scorer is not None:
+        num_pairs = len(output.relation_logits)
+        with scorer:
+            head.scorer(
+                torch.zeros(num_pairs, head.scorer.fc_feature.in_features),
+                output.relation_logits, maps[-1].mean(dim=(2, 3)),
+                torch.zeros(num_pairs, dtype=torch.long))
+    return dict(
+        detector=detector.get_total_flops(),
+        head=whole.get_total_flops() - scorer.get_total_flops(),
+        scorer=scorer.get_total_flops())
+
+
+def main() -> None:
+    args = parse_args()
+    table = Table(
+        title=f'{args.boxes} boxes, {args.boxes * (args.boxes - 1)} pairs',
+        box=box.SIMPLE_HEAD)
+    for column in ('config', 'parameters', 'trainable', 'of the Scorer',
+                   'paper', 'GFLOP: detector', 'head', 'Scorer',
+                   'Scorer adds'):
+        table.add_column(
+            column, justify='left' if column == 'config' else 'right')
+    for path in args.configs:
+        model, side = build(path)
+        head = model.relation_head
+        flops = count_flops(model, side, args.boxes)
+        scorer = num_parameters(head.scorer)
+        kind = type(head).__name__
+        paper = '-'
+        if kind in PAPER:
+            paper = f'{PAPER[kind]} M'
+            paper += f' + {PAPER_SCORER[kind]} M' if scorer else ''
+        table.add_row(
+            Path(path).stem, f'{num_parameters(model):,}',
+            f'{num_parameters(model, trainable=True):,}', f'{scorer:,}', paper,
+            *(f'{flops[part] / 1e9:,.2f}'
+              for part in ('detector', 'head', 'scorer')),
+            f'{100 * flops["scorer"] / sum(flops.values()):.2f} %')
+    Console(width=160).print(table)
+
+
+if __name__ == '__main__':
+    main()
