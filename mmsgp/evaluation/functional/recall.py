@@ -7,7 +7,7 @@ every K, follows from these numbers.
 Shape shorthand: I images, T annotated relations of all images, K thresholds,
 R predicates, G groups of relations.
 
-A mean is an exactly rounded sum (``math.fsum``) divided by a count, so that
+A mean over images is an exactly rounded sum (``math.fsum``) over a count, so that
 the order of the images changes no digit. Functions take another ``mean``, e.g.
 :class:`~.bootstrap.ResampledMean`.
 """
