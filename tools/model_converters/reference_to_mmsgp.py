@@ -216,8 +216,23 @@ def convert(state: dict[str, Tensor], kind: str,
                 converted[f'{target}.unit.fc_message.{name}'] = torch.cat(w)
                 converted[f'{target}.unit.fc_gates.{name}'] = torch.cat(
                     [u[0], u[0] if shared_gate else u[1]])
+    # What counts batches in training is not in PyTorch's old checkpoints.
+    for key in [key for key in converted if key.endswith('.running_mean')]:
+        converted[key.replace('running_mean', 'num_batches_tracked')] = \
+            torch.tensor(0)
     return ({f'relation_head.{key}': value
              for key, value in converted.items()}, sorted(left))
+
+
+def add_detector(state: dict[str, Tensor], detector: dict[str, Tensor],
+                 kind: str) -> None:
+    """Make a whole parser's weights, to be tested as they are.
+
+    The co-occurrences of predicates lie outside of KERN's checkpoint: it takes
+    them from the training set, when training starts.
+    """
+    state.update({f'detector.{key}': value for key, value in detector.items()})
+    state['has_priors'] = torch.tensor(float(kind != 'kern'))
 
 
 def main() -> None:
@@ -228,6 +243,9 @@ def main() -> None:
     parser.add_argument('checkpoint', help='of the reference')
     parser.add_argument('out_file', type=Path)
     parser.add_argument(
+        '--detector',
+        help='checkpoint of the detector in MMSGP, to test the result as it is')
+    parser.add_argument(
         '--shared-gate', action='store_true',
         help="KERN: both gates use the first one's state weights, as the "
         'reference code does')
@@ -235,6 +253,9 @@ def main() -> None:
     state = load_checkpoint_file(args.checkpoint, map_location='cpu')
     state, left = convert(state.get('state_dict', state), args.kind,
                           args.shared_gate)
+    if args.detector is not None:
+        detector = load_checkpoint_file(args.detector, map_location='cpu')
+        add_detector(state, detector.get('state_dict', detector), args.kind)
     with replacing(args.out_file) as draft:
         torch.save(dict(state_dict=state), draft)
     print(f'{args.out_file}: {len(state)} tensors')
