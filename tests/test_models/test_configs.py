@@ -62,6 +62,19 @@ def test_relation_config_takes_a_training_and_a_test_step(name):
             assert ('significance' in relations) == (head.scorer is not None)
 
 
+@pytest.mark.parametrize('name', [
+    f'{base}_cce_scorer_minivg' for base in ('motifnet', 'linknet', 'kern')])
+def test_only_fc6_and_fc7_learn_at_a_tenth(name):
+    model, optimizer = build(name)
+    names = {id(p): key for key, p in model.named_parameters()}
+    rates = {names[id(p)]: group['lr']
+             for group in optimizer.optimizer.param_groups
+             for p in group['params']}
+    slow = {key for key, rate in rates.items() if rate < max(rates.values())}
+    assert slow == {key for key in rates if 'fc_head.classifier' in key}
+    assert len(slow) == 8  # two heads, two layers, weight and bias
+
+
 @pytest.mark.parametrize('name', sorted(set(NAMES) - set(RELATIONS)))
 def test_detector_config_takes_a_training_and_a_test_step(name):
     model, optimizer = build(name)

@@ -16,7 +16,7 @@ def test_a_training_and_a_test_step_on_592_pixels():
     model = MODELS.build(cfg)
     params = [p for p in model.parameters() if p.requires_grad]
     optimizer = OptimWrapper(torch.optim.SGD(params, lr=1e-3))
-    before = model.relation_head.classifier.weight.detach().clone()
+    before = model.relation_head.fc_predicate.weight.detach().clone()
 
     def batch():
         samples = random_samples([5], 150, 50, image_size=592)
@@ -26,7 +26,7 @@ def test_a_training_and_a_test_step_on_592_pixels():
 
     logged = model.train().train_step(batch(), optimizer)
     assert torch.isfinite(logged['loss'])
-    assert not torch.equal(before, model.relation_head.classifier.weight)
+    assert not torch.equal(before, model.relation_head.fc_predicate.weight)
 
     sample, = model.eval().test_step(batch())
     assert sample.batch_input_shape == (592, 592)

@@ -81,7 +81,7 @@ EMBEDDINGS = {
     'context.obj_embed.weight': ('object_embedding.weight', background_last),
     'context.obj_embed2.weight': ('label_embedding.weight', background_last),
     'freq_bias.obj_baseline.weight': ('frequency_prior.table', prior_table),
-    **both('rel_compress', 'classifier'),
+    **both('rel_compress', 'fc_predicate'),
 }
 RULES = {
     'motifnet': {
@@ -124,7 +124,7 @@ RULES = {
         **both('ggnn_rel_reason.obj_proj', 'fc_role'),
         **both('ggnn_rel_reason.rel_proj', 'fc_pair'),
         **both('ggnn_rel_reason.ggnn_rel.fc_output', 'pair_graph.readout.fc'),
-        **both('ggnn_rel_reason.ggnn_rel.fc_rel_cls', 'classifier'),
+        **both('ggnn_rel_reason.ggnn_rel.fc_rel_cls', 'fc_predicate'),
         **both('ggnn_obj_reason.ggnn_obj.fc_eq5_u',
                'object_graph.unit.fc_candidate'),
         **both('ggnn_rel_reason.ggnn_rel.fc_eq5_u',

@@ -8,7 +8,7 @@ optim_wrapper = dict(
     constructor='TrainableParamsConstructor',
     optimizer=dict(type='SGD', lr=6e-3, momentum=0.9, weight_decay=1e-4),
     # fc6 and fc7 of VGG are pre-trained
-    paramwise_cfg=dict(custom_keys=dict(classifier=dict(lr_mult=0.1))),
+    paramwise_cfg=dict(custom_keys={'fc_head.classifier': dict(lr_mult=0.1)}),
     clip_grad=dict(max_norm=5))
 auto_scale_lr = dict(enable=False, base_batch_size=6)
 

@@ -101,7 +101,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         check_ranking(self.rank_by, with_scorer=scorer is not None)
         for name, extractor in extractors.items():
             setattr(self, name, MODELS.build(extractor))
-        self.classifier = self.build_classifier(relation_channels)
+        self.fc_predicate = self.build_classifier(relation_channels)
         sizes = dict(num_classes=num_classes, num_predicates=num_predicates)
         self.frequency_prior = None if frequency_prior is None else \
             MODELS.build({**frequency_prior, **sizes})
@@ -238,7 +238,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         pairs = regions.pairs
         context = self.context(regions, objects)
         features = self.relate(context, regions, objects)
-        logits = self.classifier(features)  # (P, R+1)
+        logits = self.fc_predicate(features)  # (P, R+1)
         if self.frequency_prior is not None:
             logits = logits + self.frequency_prior(
                 *context.labels[pairs].unbind(1))
