@@ -4,6 +4,8 @@ Shape shorthand: P relations, R predicates; class 0 is *unknown*.
 """
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -51,9 +53,9 @@ class _CountingLoss(nn.Module):
         # A predicate without a relation has no say, and no infinite weight.
         self.predicate_values[1:] = self.values_of(counts.clamp(min=1))
 
+    @abstractmethod
     def values_of(self, counts: Tensor) -> Tensor:
         """What is kept of the numbers of relations (R,)."""
-        raise NotImplementedError
 
 
 @MODELS.register_module()

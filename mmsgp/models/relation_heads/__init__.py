@@ -2,12 +2,9 @@ from .frequency_head import FrequencyHead
 from .kern_head import KERNHead
 from .linknet_head import LinkNetHead
 from .motifnet_head import MotifNetHead
-from .relation_head import (
-    ObjectContext,
-    RegionFeatures,
-    RelationHead,
-    VisualRelationHead,
-)
+from .outputs import ObjectContext, RegionFeatures
+from .relation_head import RelationHead
+from .visual_relation_head import VisualRelationHead
 
 __all__ = [
     'FrequencyHead', 'KERNHead', 'LinkNetHead', 'MotifNetHead',

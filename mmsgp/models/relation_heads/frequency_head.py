@@ -10,7 +10,8 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
 from ..layers import FrequencyPrior
-from .relation_head import ObjectContext, RegionFeatures, RelationHead
+from .outputs import ObjectContext, RegionFeatures
+from .relation_head import RelationHead
 
 
 @MODELS.register_module()

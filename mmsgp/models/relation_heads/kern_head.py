@@ -15,7 +15,8 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
 from ..layers import ObjectGraph, PairGraph
-from .relation_head import ObjectContext, RegionFeatures, VisualRelationHead
+from .outputs import ObjectContext, RegionFeatures
+from .visual_relation_head import VisualRelationHead
 
 
 @MODELS.register_module()

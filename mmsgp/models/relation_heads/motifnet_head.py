@@ -21,7 +21,8 @@ from ..layers import (
     LabelDecoder,
     ObjectSequences,
 )
-from .relation_head import ObjectContext, RegionFeatures, VisualRelationHead
+from .outputs import ObjectContext, RegionFeatures
+from .visual_relation_head import VisualRelationHead
 
 
 @MODELS.register_module()

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn as nn
 from mmdet.models.losses import accuracy
-from mmdet.structures.bbox import bbox2roi
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -22,30 +20,8 @@ from mmsgp.structures import ObjectBatch, SceneGraph
 
 from ..layers import ObjectSequences, joint_nms
 from ..task_modules import all_pairs, label_pairs, overlapping
+from .outputs import ObjectContext, RegionFeatures, RelationOutput
 from .ranking import check_ranking, rank_relations
-
-
-class RegionFeatures(NamedTuple):
-    """What a head sees of the image; the same for PredCls and SGCls."""
-    pairs: Tensor  # (P, 2), indices of subject and object
-    images: Tensor  # (B, d_i), average-pooled feature map
-    objects: Tensor | None = None  # (N, d_o), if the head looks at them
-    unions: Tensor | None = None  # (P, d_o), features of the pairs, likewise
-
-
-class ObjectContext(NamedTuple):
-    """Step 1: objects that know of each other."""
-    logits: Tensor  # (N, C+1), background last
-    labels: Tensor  # (N,), given, taught or predicted
-    representation: Tensor | None = None  # (N, d), model specific
-    image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
-
-
-class RelationOutput(NamedTuple):
-    """Everything a head computes for some pairs."""
-    context: ObjectContext
-    relation_logits: Tensor  # (P, R+1), unknown first
-    significance: Tensor | None  # (P,), before the sigmoid
 
 
 class RelationHead(BaseModule, metaclass=ABCMeta):
@@ -53,7 +29,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
 
     A base model supplies :meth:`context` and :meth:`relate`; losses and the
     Scorer are components of the config. Most base models look at objects and
-    pairs: they derive from :class:`VisualRelationHead`.
+    pairs: they derive from :class:`~.visual_relation_head.VisualRelationHead`.
 
     Args:
         num_classes (int): Object classes C, without background.
@@ -321,51 +297,3 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
 def _loss_or_zero(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:
     """The loss, or a zero with a gradient where there is nothing to learn."""
     return loss(logits, labels) if len(labels) else logits.sum() * 0
-
-
-
-class VisualRelationHead(RelationHead):
-    """A relation head that looks at objects and at the unions of pairs.
-
-    Args:
-        roi_extractor (dict): RoI extractor of the objects.
-        fc_head (dict): Head that embeds the pooled objects to d_o.
-        pair_features (dict): Config of the features of pairs.
-        **kwargs: Arguments of :class:`RelationHead`.
-    """
-
-    def __init__(self, *, roi_extractor: dict, fc_head: dict,
-                 pair_features: dict, **kwargs) -> None:
-        super().__init__(
-            image_channels=roi_extractor['out_channels'],
-            extractors=dict(
-                roi_extractor=roi_extractor,
-                fc_head=fc_head,
-                pair_features=pair_features),
-            **kwargs)
-
-    def copy_fc_heads(self, source: nn.Module) -> None:
-        """Start the heads of objects and pairs as a copy of the detector's.
-
-        Args:
-            source (nn.Module): The detector's head; where sizes differ, a
-                head keeps its own initialisation.
-        """
-        weights = source.state_dict()
-        for head in (self.fc_head, self.pair_features.fc_head):
-            own = head.state_dict()
-            if {k: v.shape for k, v in own.items()
-                } == {k: v.shape for k, v in weights.items()}:
-                head.load_state_dict(weights)
-
-    def extract_regions(self,
-                        feature_maps: tuple[Tensor, ...],
-                        objects: ObjectBatch,
-                        pairs: Tensor | None = None) -> RegionFeatures:
-        """Pool images, objects and pairs, see :class:`RelationHead`."""
-        regions = super().extract_regions(feature_maps, objects, pairs)
-        rois = bbox2roi(list(objects.bboxes.split(objects.sizes)))
-        return regions._replace(
-            objects=self.fc_head(self.roi_extractor(feature_maps, rois)),
-            unions=self.pair_features(feature_maps, objects.bboxes,
-                                      objects.image_ids, regions.pairs))

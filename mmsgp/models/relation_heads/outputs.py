@@ -1,0 +1,33 @@
+"""What the steps of a relation head hand on.
+
+Shape shorthand: B images, N objects of a batch, P pairs, C object classes,
+R predicates, d_o, d_p and d_i features of an object, a relation, an image.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class RegionFeatures(NamedTuple):
+    """What a head sees of the image; the same for PredCls and SGCls."""
+    pairs: Tensor  # (P, 2), indices of subject and object
+    images: Tensor  # (B, d_i), average-pooled feature map
+    objects: Tensor | None = None  # (N, d_o), if the head looks at them
+    unions: Tensor | None = None  # (P, d_o), features of the pairs, likewise
+
+
+class ObjectContext(NamedTuple):
+    """Step 1: objects that know of each other."""
+    logits: Tensor  # (N, C+1), background last
+    labels: Tensor  # (N,), given, taught or predicted
+    representation: Tensor | None = None  # (N, d), model specific
+    image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
+
+
+class RelationOutput(NamedTuple):
+    """Everything a head computes for some pairs."""
+    context: ObjectContext
+    relation_logits: Tensor  # (P, R+1), unknown first
+    significance: Tensor | None  # (P,), before the sigmoid
