@@ -11,13 +11,8 @@ from torch import Tensor
 from .normalization import BatchNorm1d
 
 
-class BoxPositionEncoding(nn.Module):
-    """``dropout(ReLU(FC(BN(cx, cy, w, h))))`` of each box, in pixels.
-
-    Args:
-        dim (int): Size of the encoding. Defaults to 128.
-        dropout (float): Defaults to 0.1.
-    """
+class _FourNumbers(nn.Module):
+    """``dropout(ReLU(FC(BN(.))))`` of four numbers."""
 
     def __init__(self, dim: int = 128, dropout: float = 0.1) -> None:
         super().__init__()
@@ -25,6 +20,15 @@ class BoxPositionEncoding(nn.Module):
         self.layers = nn.Sequential(
             BatchNorm1d(4), nn.Linear(4, dim), nn.ReLU(inplace=True),
             nn.Dropout(dropout))
+
+
+class BoxPositionEncoding(_FourNumbers):
+    """``dropout(ReLU(FC(BN(cx, cy, w, h))))`` of each box, in pixels.
+
+    Args:
+        dim (int): Size of the encoding. Defaults to 128.
+        dropout (float): Defaults to 0.1.
+    """
 
     def forward(self, bboxes: Tensor) -> Tensor:
         """Encode boxes ``x1, y1, x2, y2`` (N, 4) to (N, dim)."""
@@ -34,7 +38,7 @@ class BoxPositionEncoding(nn.Module):
                        bottom_right - top_left], dim=1))
 
 
-class RelativeLayoutEncoding(nn.Module):
+class RelativeLayoutEncoding(_FourNumbers):
     """How the object's box lies to the subject's (LinkNet, Woo et al., 2018).
 
     ``dropout(ReLU(FC(BN(dx / w_s, dy / h_s, log(w_o / w_s), log(h_o / h_s)))))``
@@ -44,13 +48,6 @@ class RelativeLayoutEncoding(nn.Module):
         dim (int): Size of the encoding. Defaults to 128.
         dropout (float): Defaults to 0.1.
     """
-
-    def __init__(self, dim: int = 128, dropout: float = 0.1) -> None:
-        super().__init__()
-        self.dim = dim
-        self.layers = nn.Sequential(
-            BatchNorm1d(4), nn.Linear(4, dim), nn.ReLU(inplace=True),
-            nn.Dropout(dropout))
 
     def forward(self, subjects: Tensor, objects: Tensor) -> Tensor:
         """Encode pairs of boxes ``x1, y1, x2, y2``, (P, 4) each: (P, dim)."""
