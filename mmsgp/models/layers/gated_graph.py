@@ -29,20 +29,26 @@ class GatedGraphUnit(nn.Module):
         self.fc_gates = nn.Linear(hidden_size, 2 * hidden_size)  # U3, U4
         self.fc_candidate = nn.Linear(hidden_size, hidden_size)  # U5
 
-    def forward(self, message: Tensor, state: Tensor) -> Tensor:
+    def forward(self,
+                message: Tensor,
+                state: Tensor,
+                gates: Tensor | None = None) -> Tensor:
         """One step.
 
         Args:
             message (Tensor): (..., 3H), ``fc_message`` of the message.
             state (Tensor): (..., H); its shape and that of ``message`` are
                 broadcast, for states or messages that several nodes share.
+            gates (Tensor, optional): (..., 2H), ``fc_gates`` of the state
+                where it is known.
 
         Returns:
             Tensor: (..., H).
         """
         hidden = state.shape[-1]
-        update, reset = torch.sigmoid(
-            message[..., :2 * hidden] + self.fc_gates(state)).chunk(2, dim=-1)
+        gates = self.fc_gates(state) if gates is None else gates
+        update, reset = torch.sigmoid(message[..., :2 * hidden] +
+                                      gates).chunk(2, dim=-1)
         candidate = torch.tanh(message[..., 2 * hidden:] +
                                self.fc_candidate(reset * state))
         return state + update * (candidate - state)
@@ -59,12 +65,19 @@ class Readout(nn.Module):
         super().__init__()
         self.fc = nn.Linear(2 * hidden_size, hidden_size)
 
-    def forward(self, state: Tensor, inputs: Tensor) -> Tensor:
-        """Read out (..., H); nodes may share their ``inputs`` (broadcast)."""
+    def forward(self,
+                state: Tensor,
+                inputs: Tensor,
+                owners: Tensor | slice = slice(None)) -> Tensor:
+        """Read out (..., H).
+
+        Nodes may share their ``inputs``: by broadcasting, or where
+        ``owners`` holds the row of each node's.
+        """
         of_state, of_input = self.fc.weight.chunk(2, dim=1)
         return F.relu(
             F.linear(state, of_state, self.fc.bias) +
-            F.linear(inputs, of_input))
+            F.linear(inputs, of_input)[owners])
 
 
 class ObjectGraph(nn.Module):
@@ -131,22 +144,25 @@ class PairGraph(nn.Module):
     to subject and object is ``sum_r a_r h_r``, that to r is
     ``a_r (h_s + h_o)``: what depends on ``h_s + h_o`` alone is computed once a
     pair. All predicate nodes start equal, so the first step shares what
-    depends on their state.
+    depends on their state. Nodes without an edge (a_r = 0, the predicates
+    that the training set never has between two classes, which are most) stay
+    equal: one node of a pair stands for all of them.
 
     Args:
         hidden_size (int): H.
         num_steps (int): Steps of message passing.
-        pairs_per_chunk (int): Without gradients so many pairs are computed at
-            once, that they fit into a processor's cache. Defaults to 32.
+        nodes_per_chunk (int): Without gradients about so many nodes are
+            computed at once, that they fit into a processor's cache. Defaults
+            to 1024.
     """
 
     def __init__(self,
                  hidden_size: int,
                  num_steps: int,
-                 pairs_per_chunk: int = 32) -> None:
+                 nodes_per_chunk: int = 1024) -> None:
         super().__init__()
         self.num_steps = num_steps
-        self.pairs_per_chunk = pairs_per_chunk
+        self.nodes_per_chunk = nodes_per_chunk
         self.unit = GatedGraphUnit(hidden_size)
         self.readout = Readout(hidden_size)
 
@@ -158,37 +174,47 @@ class PairGraph(nn.Module):
             subjects (Tensor): (P, H), what the subject nodes start with.
             objects (Tensor): (P, H).
             pairs (Tensor): (P, H), what all predicate nodes start with.
-            weights (Tensor): (P, K').
+            weights (Tensor): (P, K'), of the training set: zeros are left
+                out and get no gradient.
 
         Returns:
             Tensor: (P, (K' + 2) * H), read-outs of subject, object and
             predicates.
         """
         rows = subjects, objects, pairs, weights
-        if torch.is_grad_enabled() or len(pairs) <= self.pairs_per_chunk:
+        num_nodes = len(pairs) + int(weights.count_nonzero())
+        if torch.is_grad_enabled() or num_nodes <= self.nodes_per_chunk:
             return self._run(*rows)
-        chunks = zip(*(row.split(self.pairs_per_chunk) for row in rows))
+        size = max(1, self.nodes_per_chunk * len(pairs) // num_nodes)
+        chunks = zip(*(row.split(size) for row in rows))
         return torch.cat([self._run(*chunk) for chunk in chunks])
 
     def _run(self, subjects: Tensor, objects: Tensor, pairs: Tensor,
              weights: Tensor) -> Tensor:
         unit = self.unit
+        # T predicate nodes: the edgeless one of each pair, then the others.
+        pair, predicate = weights.nonzero(as_tuple=True)
+        edgeless = torch.arange(len(pairs), device=pair.device)
+        owners = torch.cat([edgeless, pair])  # (T,)
+        edges = torch.cat([weights.new_zeros(len(pairs)),
+                           weights[pair, predicate]])[:, None]  # (T, 1)
+        nodes = edgeless[:, None].repeat(1, weights.shape[1])  # (P, K')
+        nodes[pair, predicate] = torch.arange(
+            len(pairs), len(owners), device=pair.device)
+
         ends = inputs = torch.stack([subjects, objects], dim=1)  # (P, 2, H)
-        predicates = pairs[:, None]  # (P, 1, H), then (P, K', H)
+        predicates, gates = pairs[owners], unit.fc_gates(pairs)[owners]
         # Both halves of a message are equal, so their weights may be added.
         fold = sum(unit.fc_message.weight.chunk(2, dim=1))  # (3H, H)
         bias = unit.fc_message.bias
         for _ in range(self.num_steps):
-            if predicates.shape[1] == 1:
-                to_ends = weights.sum(dim=1)[:, None] * predicates[:, 0]
-            else:
-                to_ends = torch.einsum('pk,pkh->ph', weights, predicates)
+            to_ends = torch.zeros_like(pairs).index_add(
+                0, owners, edges * predicates)
             to_predicates = F.linear(ends.sum(dim=1), fold)  # (P, 3H)
-            message = torch.addcmul(bias, weights[..., None],
-                                    to_predicates[:, None])  # (P, K', 3H)
-            predicates = unit(message, predicates)
+            message = torch.addcmul(bias, edges, to_predicates[owners])
+            predicates = unit(message, predicates, gates)
             ends = unit(F.linear(to_ends, fold, bias)[:, None], ends)
-        return torch.cat([
-            self.readout(ends, inputs),
-            self.readout(predicates, pairs[:, None])
-        ], dim=1).flatten(1)
+            gates = None
+        predicates = self.readout(predicates, pairs, owners)
+        return torch.cat(
+            [self.readout(ends, inputs), predicates[nodes]], dim=1).flatten(1)
