@@ -6,6 +6,7 @@ import os
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.model import is_model_wrapper
 
 
 def setup_launcher(cfg: Config, launcher: str) -> None:
@@ -50,3 +51,8 @@ def tear_down() -> None:
             torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
+
+
+def unwrap_model(model: torch.nn.Module) -> torch.nn.Module:
+    """The model itself, without what wraps it in several processes."""
+    return model.module if is_model_wrapper(model) else model

@@ -1,7 +1,7 @@
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from mmsgp.registry import HOOKS
+from mmsgp.utils.distributed import unwrap_model
 
 
 @HOOKS.register_module()
@@ -15,7 +15,7 @@ class DatasetPriorsHook(Hook):
 
     def before_train(self, runner) -> None:
         """Call ``model.load_priors`` with the innermost training set."""
-        model = self._model(runner)
+        model = unwrap_model(runner.model)
         dataset = runner.train_dataloader.dataset
         while not hasattr(dataset, 'statistics'):
             dataset = dataset.dataset
@@ -28,13 +28,8 @@ class DatasetPriorsHook(Hook):
             ValueError: If the checkpoint brought no priors, e.g. because it
                 is a detector's.
         """
-        if not self._model(runner).has_priors:
+        if not unwrap_model(runner.model).has_priors:
             raise ValueError(
                 'the checkpoint holds no trained relation head: test one that '
                 'tools/train.py wrote for this config, not that of the '
                 'detector')
-
-    @staticmethod
-    def _model(runner):
-        model = runner.model
-        return model.module if is_model_wrapper(model) else model

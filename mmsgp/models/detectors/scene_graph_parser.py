@@ -14,6 +14,7 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
 from mmsgp.utils.checkpoint import check_weights
 
+from .feature_cache import FeatureCache
 from .two_stage import classify_boxes, detect_objects
 
 TASKS = ('predcls', 'sgcls', 'sggen')
@@ -69,6 +70,7 @@ class SceneGraphParser(BaseDetector):
                 f'the detector has {detected} classes and the relation head '
                 f'{self.relation_head.num_classes}: set both num_classes to '
                 'those of the data set')
+        self.feature_cache: FeatureCache | None = None  # FeatureCacheHook
         # Travels in the checkpoint: a resumed run keeps its learnt priors.
         # A number, for processes average their buffers.
         self.register_buffer('has_priors', torch.tensor(0.0))
@@ -108,6 +110,8 @@ class SceneGraphParser(BaseDetector):
     @torch.no_grad()
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
         """Feature maps of images (B, 3, H, W), without gradients."""
+        if self.feature_cache is not None:
+            return self.feature_cache(batch_inputs, self.detector.extract_feat)
         return self.detector.extract_feat(batch_inputs)
 
     def loss(self, batch_inputs: Tensor,

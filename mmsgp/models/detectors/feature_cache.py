@@ -1,0 +1,113 @@
+"""Feature maps of a frozen detector, kept on disk.
+
+Shape shorthand: B images, H x W pixels.
+"""
+from __future__ import annotations
+
+import hashlib
+import logging
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mmsgp.utils.files import replacing
+
+FeatureMaps = tuple[Tensor, ...]
+
+
+def digest(*tensors: Tensor) -> str:
+    """A hash of shapes and values, 32 hex digits."""
+    content = hashlib.blake2b(digest_size=16)
+    for tensor in tensors:
+        content.update(repr((tuple(tensor.shape), tensor.dtype)).encode())
+        content.update(
+            tensor.detach().cpu().contiguous().flatten().view(
+                torch.uint8).numpy())
+    return content.hexdigest()
+
+
+class FeatureCache:
+    """Keeps the feature maps of images in half precision.
+
+    A file holds the maps of one image and is named after the image's pixels
+    as the network gets them, in a folder named after the detector's weights:
+    flips, scales and detectors cannot be mixed up. Maps are rounded to half
+    precision when they are computed, too, so that a run does not depend on
+    what was cached before it.
+
+    An image of VGG16 at 592 x 592 pixels takes 1.4 MB, and as much again when
+    it is flipped.
+
+    Args:
+        root (str | Path): The folder; it may be deleted at any time.
+        detector (nn.Module): The frozen detector.
+    """
+
+    def __init__(self, root: str | Path, detector: nn.Module) -> None:
+        self.folder = Path(root) / digest(*detector.state_dict().values())
+        self.writable = True
+
+    def __call__(self, inputs: Tensor,
+                 compute: Callable[[Tensor], FeatureMaps]) -> FeatureMaps:
+        """Read the maps of images, or compute and keep them.
+
+        Args:
+            inputs (Tensor): (B, 3, H, W).
+            compute (Callable): Gives the maps of some images.
+
+        Returns:
+            tuple[Tensor]: As ``compute`` does, rounded to half precision.
+
+        Raises:
+            ValueError: If a value is beyond half precision's range.
+        """
+        paths = [self._path(image) for image in inputs]
+        maps = [self._read(path) for path in paths]
+        missing = [i for i, levels in enumerate(maps) if levels is None]
+        if missing:
+            with torch.autocast(inputs.device.type, enabled=False):
+                computed = compute(inputs[missing])
+            for row, i in enumerate(missing):
+                maps[i] = tuple(level[row].half() for level in computed)
+                self._write(paths[i], maps[i])
+        return tuple(
+            torch.stack([level.to(inputs) for level in levels])
+            for levels in zip(*maps))
+
+    def _path(self, image: Tensor) -> Path:
+        name = digest(image)
+        return self.folder / name[:2] / f'{name}.pth'
+
+    @staticmethod
+    def _read(path: Path) -> FeatureMaps | None:
+        try:
+            return torch.load(path, weights_only=True)
+        except FileNotFoundError:
+            return None
+        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as e:
+            _warn(f'computing {path} anew, it cannot be read: {e}')
+            return None
+
+    def _write(self, path: Path, maps: FeatureMaps) -> None:
+        if not all(level.isfinite().all() for level in maps):
+            raise ValueError(
+                'feature maps of the detector are beyond the range of half '
+                'precision: train without the FeatureCacheHook')
+        if not self.writable:
+            return
+        try:
+            with replacing(path) as draft:
+                torch.save(tuple(level.cpu().clone() for level in maps), draft)
+        except OSError as error:  # e.g. the disk is full: go on without
+            self.writable = False
+            _warn(f'no more feature maps are kept, {path} cannot be written: '
+                  f'{error}')
+
+
+def _warn(message: str) -> None:
+    print_log(message, logger='current', level=logging.WARNING)
