@@ -12,7 +12,9 @@ import json, sys
 from pathlib import Path
 folder = Path(sys.argv[sys.argv.index('--work-dir') + 1])
 with open('calls.txt', 'a') as file:
-    file.write(f'{NAME} {folder.parent.name} {folder.name}\\n')
+    cached = 'default_hooks.feature_cache.root=maps' in sys.argv
+    file.write(f'{NAME} {folder.parent.name} {folder.name}'
+               f'{" cached" * cached}\\n')
 if NAME == 'train':
     if 'linknet_cce_minivg' in str(folder) and Path('broken').exists():
         sys.exit('no luck')
@@ -101,3 +103,10 @@ def test_what_failed_is_done_again_and_nothing_else(ablation, tmp_path):
 def test_unknown_rows_are_refused(ablation):
     with pytest.raises(SystemExit, match=r"not \['VGG'\]"):
         ablation('--grid', 'table1', '--methods', 'VGG')
+
+
+def test_feature_maps_may_be_kept(ablation):
+    calls = ablation('--grid', 'table2', '--methods', 'MotifNet',
+                     '--feature-cache', 'maps')
+    assert calls == [f'{tool} motifnet_ce_minivg seed_42 cached'
+                     for tool in ('train', 'test')]

@@ -200,9 +200,20 @@ def parse_args() -> argparse.Namespace:
         '--paper', type=Path, default=ROOT.parent / 'shared/data/paper',
         help='folder of the published tables (default: %(default)s)')
     parser.add_argument(
+        '--feature-cache', nargs='?', metavar='DIR',
+        const='work_dirs/feature_cache',
+        help="keep the detector's feature maps in DIR, for all cells to train "
+        'on (default of DIR: %(const)s)')
+    parser.add_argument(
         '--cfg-options', nargs='+', default=[],
         help='settings of every cell: key=value')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.feature_cache:
+        args.cfg_options += [
+            'default_hooks.feature_cache.type=FeatureCacheHook',
+            f'default_hooks.feature_cache.root={args.feature_cache}'
+        ]
+    return args
 
 
 def main() -> None:
