@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from common import in_fresh_process
 from mmengine.dataset import BaseDataset
 from rich.console import Console
 from rich.progress import Progress
@@ -150,13 +148,6 @@ def measure_reads(root: str, pickled: bool) -> dict:
     figures['worker_reads_per_s'] = num_reads / seconds
     figures['worker_growth_mb'] = max(private) - min(private)
     return named(figures, pickled)
-
-
-def in_fresh_process(function: Callable, *args) -> dict:
-    """Call where no memory of other measurements lingers."""
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(function, *args).result()
 
 
 def table_of(figures: dict) -> Table:

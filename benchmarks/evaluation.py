@@ -11,17 +11,16 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import multiprocessing
 import platform
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import sgbench
 import torch
+from common import in_fresh_process
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 from rich.console import Console
@@ -194,12 +193,6 @@ def silence() -> None:
     """Metrics print themselves."""
     MMLogger.get_instance('benchmark', log_level=logging.ERROR)
     warnings.simplefilter('ignore', RuntimeWarning)  # of sgbench's means
-
-
-def in_fresh_process(function: Callable, *args) -> dict:
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(function, *args).result()
 
 
 def speed_table(title: str, rates: dict[str, float]) -> Table:

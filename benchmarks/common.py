@@ -1,0 +1,32 @@
+"""What the benchmarks measure with."""
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+import torch
+
+
+def in_fresh_process(function: Callable, *args):
+    """Call where no memory of other measurements lingers."""
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *args).result()
+
+
+def seconds(call: Callable, repeats: int = 3) -> float:
+    """The best time of several."""
+    best = float('inf')
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def matmul_rate(size: int = 2048) -> float:
+    """FLOPs a second of a matrix product in float32."""
+    one, other = torch.rand(size, size), torch.rand(size, size)
+    return 2 * size**3 / seconds(lambda: one @ other, 10)
