@@ -4,9 +4,11 @@ from .linknet_head import LinkNetHead
 from .motifnet_head import MotifNetHead
 from .outputs import ObjectContext, RegionFeatures
 from .relation_head import RelationHead
+from .role_product_head import RoleProductHead
 from .visual_relation_head import VisualRelationHead
 
 __all__ = [
     'FrequencyHead', 'KERNHead', 'LinkNetHead', 'MotifNetHead',
-    'ObjectContext', 'RegionFeatures', 'RelationHead', 'VisualRelationHead'
+    'ObjectContext', 'RegionFeatures', 'RelationHead', 'RoleProductHead',
+    'VisualRelationHead'
 ]

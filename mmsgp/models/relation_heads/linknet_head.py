@@ -4,8 +4,6 @@ Shape shorthand: N objects of a batch, P pairs, B images, C object classes.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -14,13 +12,13 @@ from torch import Tensor
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
-from ..layers import ClassEmbedding, RelationalEmbedding, RelativeLayoutEncoding
+from ..layers import RelationalEmbedding, RelativeLayoutEncoding
 from .outputs import ObjectContext, RegionFeatures
-from .visual_relation_head import VisualRelationHead
+from .role_product_head import RoleProductHead, multiply_roles
 
 
 @MODELS.register_module()
-class LinkNetHead(VisualRelationHead):
+class LinkNetHead(RoleProductHead):
     """The base model of LinkNet (Woo et al., 2018).
 
     Object context: a relational embedding over [visual feature, class
@@ -35,13 +33,11 @@ class LinkNetHead(VisualRelationHead):
         embedding_dim (int): Size of a class embedding. Defaults to 200.
         layout_dim (int): Size of the relative layout. Defaults to 128.
         dropout (float): Of the layout. Defaults to 0.1.
-        word_vectors (str, optional): GloVe text file with vectors of
-            ``embedding_dim`` values. Defaults to None, random embeddings.
         loss_image_weight (float): Weight of the classes in the image.
             Defaults to 1.0.
         fc_head (dict): Head of the objects; its ``out_channels`` is the size
             of a pair's feature, too.
-        **kwargs: Arguments of :class:`VisualRelationHead`.
+        **kwargs: Arguments of :class:`RoleProductHead`.
     """
 
     def __init__(self,
@@ -52,21 +48,17 @@ class LinkNetHead(VisualRelationHead):
                  embedding_dim: int = 200,
                  layout_dim: int = 128,
                  dropout: float = 0.1,
-                 word_vectors: str | None = None,
                  loss_image_weight: float = 1.0,
                  **kwargs) -> None:
         channels = fc_head['out_channels']
         super().__init__(
             num_classes=num_classes,
+            embedding_dim=embedding_dim,
             fc_head=fc_head,
             relation_channels=channels + layout_dim,
             **kwargs)
         image_channels = self.roi_extractor.out_channels
         self.loss_image_weight = loss_image_weight
-        self.object_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
-                                               word_vectors)
-        self.label_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
-                                              word_vectors)
         self.object_context = RelationalEmbedding(
             channels + embedding_dim + image_channels, hidden_size)
         self.object_classifier = RelationalEmbedding(hidden_size,
@@ -76,11 +68,6 @@ class LinkNetHead(VisualRelationHead):
         self.edge_roles = RelationalEmbedding(hidden_size, 2 * channels)
         self.image_classifier = nn.Linear(image_channels, num_classes + 1)
         self.layout = RelativeLayoutEncoding(layout_dim, dropout)
-
-    def load_priors(self, statistics, classes: Sequence[str]) -> None:
-        super().load_priors(statistics, classes)
-        self.object_embedding.load_words(classes)
-        self.label_embedding.load_words(classes)
 
     def context(self, regions: RegionFeatures,
                 objects: ObjectBatch) -> ObjectContext:
@@ -109,11 +96,9 @@ class LinkNetHead(VisualRelationHead):
     def relate(self, context: ObjectContext, regions: RegionFeatures,
                objects: ObjectBatch) -> Tensor:
         """[Subject role * object role * pair features, layout]: (P, d_p)."""
-        subjects, targets = context.representation.chunk(2, dim=1)
-        first, second = regions.pairs.unbind(1)
         return torch.cat([
-            subjects[first] * targets[second] * regions.unions,
-            self.layout(objects.bboxes[first], objects.bboxes[second])
+            multiply_roles(context.representation, regions),
+            self.layout(*objects.bboxes[regions.pairs].unbind(1))
         ], 1)
 
     def own_losses(self, context: ObjectContext,

@@ -5,8 +5,6 @@ fullest image, C object classes.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn as nn
 from torch import Tensor
@@ -17,16 +15,15 @@ from mmsgp.structures import ObjectBatch
 from ..layers import (
     AlternatingHighwayLSTM,
     BoxPositionEncoding,
-    ClassEmbedding,
     LabelDecoder,
     ObjectSequences,
 )
 from .outputs import ObjectContext, RegionFeatures
-from .visual_relation_head import VisualRelationHead
+from .role_product_head import RoleProductHead, multiply_roles
 
 
 @MODELS.register_module()
-class MotifNetHead(VisualRelationHead):
+class MotifNetHead(RoleProductHead):
     """The base model of Neural Motifs (Zellers et al., 2018).
 
     Object context: a highway LSTM over [visual feature, class embedding, box
@@ -42,11 +39,9 @@ class MotifNetHead(VisualRelationHead):
         position_dim (int): Size of a box's position. Defaults to 128.
         dropout (float): Recurrent dropout and that of the position.
             Defaults to 0.1.
-        word_vectors (str, optional): GloVe text file with vectors of
-            ``embedding_dim`` values. Defaults to None, random embeddings.
         fc_head (dict): Head of the objects; its ``out_channels`` is the size
             of a relation's feature, too.
-        **kwargs: Arguments of :class:`VisualRelationHead`.
+        **kwargs: Arguments of :class:`RoleProductHead`.
     """
 
     def __init__(self,
@@ -59,18 +54,14 @@ class MotifNetHead(VisualRelationHead):
                  embedding_dim: int = 200,
                  position_dim: int = 128,
                  dropout: float = 0.1,
-                 word_vectors: str | None = None,
                  **kwargs) -> None:
         channels = fc_head['out_channels']
         super().__init__(
             num_classes=num_classes,
+            embedding_dim=embedding_dim,
             fc_head=fc_head,
             relation_channels=channels,
             **kwargs)
-        self.object_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
-                                               word_vectors)
-        self.label_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
-                                              word_vectors)
         self.position = BoxPositionEncoding(position_dim, dropout)
         self.object_lstm = AlternatingHighwayLSTM(
             channels + embedding_dim + position_dim, hidden_size,
@@ -85,11 +76,6 @@ class MotifNetHead(VisualRelationHead):
         # to unit scale, as in the reference implementation.
         nn.init.normal_(self.fc_roles.weight, std=10 * hidden_size**-0.5)
         nn.init.zeros_(self.fc_roles.bias)
-
-    def load_priors(self, statistics, classes: Sequence[str]) -> None:
-        super().load_priors(statistics, classes)
-        self.object_embedding.load_words(classes)
-        self.label_embedding.load_words(classes)
 
     def context(self, regions: RegionFeatures,
                 objects: ObjectBatch) -> ObjectContext:
@@ -135,6 +121,4 @@ class MotifNetHead(VisualRelationHead):
     def relate(self, context: ObjectContext, regions: RegionFeatures,
                objects: ObjectBatch) -> Tensor:
         """Subject role times object role times pair features: (P, d_p)."""
-        subjects, targets = self.fc_roles(context.representation).chunk(2, 1)
-        first, second = regions.pairs.unbind(1)
-        return subjects[first] * targets[second] * regions.unions
+        return multiply_roles(self.fc_roles(context.representation), regions)
