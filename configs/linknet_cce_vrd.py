@@ -1,4 +1,4 @@
-# The weight was chosen on the validation images; the authors' code has 100.
+# The weight was chosen on validation images; the authors' code has 100.
 _base_ = './linknet_ce_vrd.py'
 
 model = dict(
