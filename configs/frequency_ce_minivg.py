@@ -8,4 +8,5 @@ model = dict(
         num_classes=24,
         num_predicates=18,
         image_channels=64,
+        pair_sampler=dict(type='PairSampler', num=32),
         loss_relation=dict(type='mmdet.CrossEntropyLoss')))

@@ -4,6 +4,7 @@ _base_ = './motifnet_ce_vg.py'
 model = dict(
     relation_head=dict(type='KERNHead', hidden_size=512))
 
-# 1e-5 an image of the batch
+# 1e-5 an image of the batch; eps and weight decay as in the reference code
 optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='Adam', lr=6e-5))
+    optimizer=dict(
+        _delete_=True, type='Adam', lr=6e-5, eps=1e-3, weight_decay=1e-4))

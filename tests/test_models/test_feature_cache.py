@@ -62,16 +62,20 @@ def test_other_weights_are_another_cache(tmp_path, model):
     assert compute.images == 2
 
 
-def test_damaged_file_is_computed_anew(tmp_path, model):
+@pytest.mark.parametrize('damage', [
+    lambda content: content[:100], lambda content: b'',
+    lambda content: b'hello\n', lambda content: bytes(len(content))])
+def test_damaged_file_is_computed_anew(tmp_path, model, damage):
     image = torch.randn(1, 3, 64, 64)
     cache = FeatureCache(tmp_path, model.detector)
     expected = cache(image, model.detector.extract_feat)
     path, = files(tmp_path)
-    path.write_bytes(path.read_bytes()[:100])
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
     for _ in range(2):
         again = cache(image, model.detector.extract_feat)
         assert torch.equal(again[0], expected[0])
-    assert path.stat().st_size > 100
+    assert path.stat().st_size == len(whole)
 
 
 def test_a_folder_that_cannot_be_written_stops_no_training(tmp_path, model):
@@ -80,6 +84,20 @@ def test_a_folder_that_cannot_be_written_stops_no_training(tmp_path, model):
     image = torch.randn(1, 3, 64, 64)
     assert cache(image, model.detector.extract_feat)[0].isfinite().all()
     assert not cache.writable
+
+
+def test_a_full_disk_stops_no_training(tmp_path, model, monkeypatch):
+    cache = FeatureCache(tmp_path, model.detector)
+    image = torch.randn(1, 3, 64, 64)
+
+    def fail(*args):
+        raise RuntimeError('PytorchStreamWriter failed writing file')
+
+    monkeypatch.setattr(torch, 'save', fail)
+    for _ in range(2):
+        assert cache(image, model.detector.extract_feat)[0].isfinite().all()
+    assert not cache.writable and not any(
+        path.is_file() for path in tmp_path.rglob('*'))
 
 
 def test_values_beyond_half_precision_are_refused(tmp_path, model):

@@ -160,10 +160,11 @@ STATISTICS = SimpleNamespace(predicate_counts=COUNTS.long().numpy())
 
 
 def naive_weights(scheme, beta):
-    values = [1 / max(n, 1) if scheme == 'inverse_frequency' else
-              (1 - beta) / (1 - beta**max(n, 1)) for n in COUNTS.tolist()]
-    mean = sum(values) / len(values)
-    return [1.0] + [value / mean for value in values]
+    values = {i: 1 / n if scheme == 'inverse_frequency' else
+              (1 - beta) / (1 - beta**n)
+              for i, n in enumerate(COUNTS.tolist(), 1) if n}
+    mean = sum(values.values()) / len(values)
+    return [values.get(i, mean) / mean for i in range(5)]
 
 
 @pytest.mark.parametrize('scheme, beta', [
@@ -192,8 +193,9 @@ def test_logit_adjustment_equals_its_formula(tau):
     labels = torch.tensor([0, 1, 2, 3, 4, 4, 0, 1, 3])
     loss = LogitAdjustedLoss(4, tau).double()
     loss.load_priors(STATISTICS)
-    counts = COUNTS.double().clamp(min=1)
-    shift = torch.cat([torch.zeros(1), tau * (counts / counts.mean()).log()])
+    mean = COUNTS.sum() / 3  # of the predicates that occur
+    shift = torch.cat([
+        torch.zeros(1), tau * (COUNTS.double().clamp(min=1) / mean).log()])
     rows = logits + shift
     naive = -(rows.softmax(1)[range(9), labels]).log().mean()
     torch.testing.assert_close(loss(logits, labels), naive, rtol=1e-9, atol=0)

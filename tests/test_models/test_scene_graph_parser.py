@@ -305,6 +305,21 @@ def test_a_head_takes_the_priors_of_its_data_set(tmp_path, head):
     assert head.loss_relation.predicate_values[1:].any()
 
 
+def test_a_loss_counts_on_top_of_the_checkpoint_of_another_loss(tmp_path):
+    dataset = make_vg_data(tmp_path, with_images=False).dataset()
+    trained = small_parser()
+    trained.load_priors(dataset)
+    with torch.no_grad():
+        trained.relation_head.frequency_prior.table += 1  # learnt
+    model = small_parser(loss_relation=dict(
+        type='LogitAdjustedLoss', num_predicates=4))
+    model.load_state_dict(trained.state_dict(), strict=False)
+    model.load_priors(dataset)
+    assert model.relation_head.loss_relation.predicate_values[1:].any()
+    assert torch.equal(model.relation_head.frequency_prior.table,
+                       trained.relation_head.frequency_prior.table)
+
+
 def test_unknown_tasks_are_refused():
     with pytest.raises(ValueError, match="'sgcls', 'sggen'"):
         MODELS.build(dict(small_model_cfg(), tasks=('sgdet', )))

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TOOL = """
-import json, sys
+import json, os, signal, sys
 from pathlib import Path
 folder = Path(sys.argv[sys.argv.index('--work-dir') + 1])
 with open('calls.txt', 'a') as file:
@@ -18,8 +18,13 @@ with open('calls.txt', 'a') as file:
 if NAME == 'train':
     if 'linknet_cce_minivg' in str(folder) and Path('broken').exists():
         sys.exit('no luck')
-    (folder / 'epoch_4.pth').touch()
+    if Path('interrupt').exists():
+        os.kill(os.getppid(), signal.SIGINT)
+        sys.exit('interrupted')
+    epochs = 1 if 'train_cfg.max_epochs=1' in sys.argv else 4
+    (folder / f'epoch_{epochs}.pth').touch()
 else:
+    assert Path(sys.argv[2]).is_file(), sys.argv
     value = len(folder.parent.name) + int(folder.name[-1])
     (folder / 'metrics.json').write_text(json.dumps({
         f'{task}/mR@{k}': value for task in ('predcls', 'sgcls', 'sggen')
@@ -69,7 +74,8 @@ METHODS = ('--grid', 'table2', '--methods', 'LinkNet+CCE', 'MotifNet')
 def read(tmp_path):
     path = tmp_path / 'work_dirs' / 'ablation' / 'table2_minivg.csv'
     with path.open() as file:
-        return {row['method']: row for row in csv.DictReader(file)}
+        return {(row['method'], row['metric']): row
+                for row in csv.DictReader(file)}
 
 
 def test_cells_are_trained_and_tested_once_and_cheap_ones_first(
@@ -78,13 +84,16 @@ def test_cells_are_trained_and_tested_once_and_cheap_ones_first(
     assert calls == [f'{tool} {config}_minivg seed_{seed}'
                      for config in ('motifnet_ce', 'linknet_cce')
                      for seed in (1, 3) for tool in ('train', 'test')]
-    row = read(tmp_path)['LinkNet+CCE']
+    row = read(tmp_path)['LinkNet+CCE', 'PredCls mR@20']
     # the name has 18 letters: 19 and 21, so 20 with a deviation of 1.41
-    assert row['PredCls mR@20'] == '20.00 ± 1.41 (9.07)'
-    assert row['PredCls mR@all'] == '20.00 ± 1.41'
-    assert row['seeds'] == '2'
+    assert float(row['mean']) == 20 and row['seeds'] == '2'
+    assert float(row['std']) == pytest.approx(2**0.5)
+    assert row['paper'] == '9.07'
+    assert read(tmp_path)['LinkNet+CCE', 'PredCls mR@all']['paper'] == ''
     text = (tmp_path / 'work_dirs/ablation/table2_minivg.md').read_text()
     assert '| LinkNet+CCE | 2 |' in text
+    assert ' 20.00 ± 1.41 (9.07) |' in text and ' 20.00 ± 1.41 |' in text
+    assert '| KERN | 0 | - |' in text  # a row of the grid, not run
     assert ablation(*METHODS, '--seeds', 1, 3, '--paper', paper) == []
 
 
@@ -92,8 +101,8 @@ def test_what_failed_is_done_again_and_nothing_else(ablation, tmp_path):
     (tmp_path / 'broken').touch()
     with pytest.raises(SystemExit, match='1 of 2 cells failed'):
         ablation(*METHODS, '--jobs', 2)
-    assert read(tmp_path)['LinkNet+CCE']['SGCls mR@50'] == '-'
-    assert read(tmp_path)['MotifNet']['SGCls mR@50'] == '20.00'
+    assert read(tmp_path)['LinkNet+CCE', 'SGCls mR@50']['mean'] == ''
+    assert float(read(tmp_path)['MotifNet', 'SGCls mR@50']['mean']) == 20
     (tmp_path / 'calls.txt').unlink()
     (tmp_path / 'broken').unlink()
     assert ablation(*METHODS) == ['train linknet_cce_minivg seed_42',
@@ -110,3 +119,32 @@ def test_feature_maps_may_be_kept(ablation):
                      '--feature-cache', 'maps')
     assert calls == [f'{tool} motifnet_ce_minivg seed_42 cached'
                      for tool in ('train', 'test')]
+
+
+def test_rows_of_earlier_runs_stay_in_the_table(ablation, tmp_path):
+    ablation('--grid', 'table2', '--methods', 'MotifNet')
+    ablation('--grid', 'table2', '--methods', 'LinkNet+CCE')
+    rows = read(tmp_path)
+    for method in ('MotifNet', 'LinkNet+CCE'):
+        assert float(rows[method, 'PredCls mR@20']['mean']) == 20
+
+
+def test_other_settings_are_not_mixed_with_earlier_results(ablation):
+    epochs = ('--cfg-options', 'train_cfg.max_epochs=1')
+    assert len(ablation(*METHODS, *epochs)) == 4
+    assert ablation(*METHODS, *epochs) == []
+    with pytest.raises(SystemExit, match='settings.json.*another --out-dir'):
+        ablation(*METHODS)
+
+
+def test_an_interrupt_stops_all(ablation, tmp_path):
+    (tmp_path / 'interrupt').touch()
+    with pytest.raises(KeyboardInterrupt):
+        ablation('--grid', 'table2')
+    assert len((tmp_path / 'calls.txt').read_text().splitlines()) <= 2
+
+
+def test_missing_figures_of_the_paper_are_said(ablation, tmp_path, capsys):
+    ablation('--grid', 'table2', '--methods', 'MotifNet', '--paper',
+             tmp_path / 'nowhere')
+    assert 'no published figures' in capsys.readouterr().out

@@ -3,7 +3,8 @@
 A cell is a config and a seed: it is trained by tools/train.py and tested on all
 tasks by tools/test.py, into OUT_DIR/CONFIG/seed_N. What is there already is not
 done again, and a training that was cut off goes on. The detector is trained
-once and shared. Cells of cheap base models come first.
+once and shared. Cells of cheap base models come first. The table has every row
+of the grid, those of --methods and those of earlier runs alike.
 """
 from __future__ import annotations
 
@@ -19,9 +20,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from rich.console import Console
 
 from mmsgp.utils.files import replacing
@@ -70,12 +72,14 @@ class Cell:
         config: Name of the config.
         seed: Seed of the training.
         folder: Where its files are.
-        options: Arguments of both tools, e.g. ``--cfg-options``.
+        options: Settings that the figures depend on, ``key=value``.
+        cache: Settings that they do not depend on.
     """
     config: str
     seed: int
     folder: Path
     options: tuple[str, ...] = ()
+    cache: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> Path:
@@ -84,6 +88,37 @@ class Cell:
     @property
     def path(self) -> str:
         return str(ROOT / 'configs' / f'{self.config}.py')
+
+    @cached_property
+    def cfg(self) -> Config:
+        """The config with the options merged in."""
+        parser = argparse.ArgumentParser()
+        parser.add_argument('--options', nargs='*', action=DictAction)
+        cfg = Config.fromfile(self.path)
+        cfg.merge_from_dict(
+            parser.parse_args(['--options', *self.options]).options)
+        return cfg
+
+    def has_detector(self) -> bool:
+        """Whether the weights exist that it starts from."""
+        path = self.cfg.model.detector.init_cfg.checkpoint
+        return '://' in path or Path(path).is_file()
+
+    def check_settings(self) -> None:
+        """Keep the settings beside the results.
+
+        Raises:
+            ValueError: If those in the folder are others.
+        """
+        path = self.folder / 'settings.json'
+        settings = json.dumps(
+            self.cfg.to_dict(), indent=1, sort_keys=True, default=str)
+        if path.is_file() and path.read_text() != settings:
+            raise ValueError(
+                f'{path}: these results come from another config or other '
+                '--cfg-options. Delete the folder, or name another --out-dir')
+        with replacing(path) as draft:
+            draft.write_text(settings)
 
     def run(self, environment: dict[str, str]) -> str:
         """Train and test, as far as that is not done; say how long it took.
@@ -94,11 +129,10 @@ class Cell:
         start = time.monotonic()
         if self.metrics.is_file():
             return f'{self.config}, seed {self.seed}: done before'
-        self.folder.mkdir(parents=True, exist_ok=True)
-        epochs = Config.fromfile(self.path).train_cfg.max_epochs
+        epochs = self.cfg.train_cfg.max_epochs
         checkpoint = self.folder / f'epoch_{epochs}.pth'
         options = ['--cfg-options', f'randomness.seed={self.seed}',
-                   *self.options]
+                   *self.options, *self.cache]
         if not checkpoint.is_file():
             self._call('train', environment, '--resume', *options)
         self._call('test', environment, *options, checkpoint=checkpoint)
@@ -122,16 +156,50 @@ class Cell:
                                f'{tool} failed. All of it: {log}')
 
 
-def make_cells(rows: dict[str, str], data: str, seeds: Sequence[int],
-               out_dir: Path, options: Sequence[str]) -> list[Cell]:
+def make_cells(rows: dict[str, str], args: argparse.Namespace) -> list[Cell]:
     """The cells of a grid, those of cheap base models first."""
     names = sorted(
-        {f'{config}_{data}' for config in rows.values()},
+        {f'{config}_{args.data}' for config in rows.values()},
         key=lambda name: (COST.index(name.split('_')[0]), name))
+    cache = () if args.feature_cache is None else (
+        'default_hooks.feature_cache.type=FeatureCacheHook',
+        f'default_hooks.feature_cache.root={args.feature_cache}')
     return [
-        Cell(name, seed, out_dir / name / f'seed_{seed}', tuple(options))
-        for name in names for seed in seeds
+        Cell(name, seed, args.out_dir / name / f'seed_{seed}',
+             tuple(args.cfg_options), cache)
+        for name in names for seed in args.seeds
     ]
+
+
+def run_cells(cells: Sequence[Cell], jobs: int,
+              console: Console) -> list[str]:
+    """Run what is not done; return what went wrong."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(
+        os, 'sched_getaffinity') else os.cpu_count() or 1
+    environment = {**os.environ,
+                   'OMP_NUM_THREADS': str(max(1, cores // jobs))}
+    failures, start = [], time.monotonic()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            futures = []
+            for cell in cells:
+                futures.append(pool.submit(cell.run, environment))
+                # It trains the detector, which the others would do, too.
+                if not (cell.metrics.is_file() or cell.has_detector()):
+                    futures[-1].exception()
+            for done, future in enumerate(futures, 1):
+                error = future.exception()
+                if error is not None:
+                    failures.append(str(error))
+                minutes = (time.monotonic() - start) / 60
+                left = minutes / done * (len(futures) - done)
+                console.print(
+                    f'{done}/{len(futures)} {error or future.result()}; about '
+                    f'{math.ceil(left)} min left', markup=False)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return failures
 
 
 def read_paper(path: Path) -> dict[str, dict[str, str]]:
@@ -142,42 +210,54 @@ def read_paper(path: Path) -> dict[str, dict[str, str]]:
         return {row.pop('method'): row for row in csv.DictReader(file)}
 
 
-def table_rows(rows: dict[str, str], data: str, seeds: Sequence[int],
-               out_dir: Path, paper: dict[str, dict[str, str]],
-               topk: Sequence[str]) -> list[list[str]]:
-    """Header and rows: mean, spread and published figure of each metric."""
-    columns = [(task, k) for task in TASKS for k in topk]
-    table = [['method', 'seeds'] + [
-        f'{TITLES[task]} mR@{k}' for task, k in columns]]
+def collect(rows: dict[str, str], args: argparse.Namespace,
+            paper: dict[str, dict[str, str]]) -> dict[str, list[dict]]:
+    """What is known of each row: a dict for each metric, task by task."""
+    columns = [(task, k) for task in TASKS for k in TOPK[args.grid]]
+    table = {}
     for method, config in rows.items():
-        runs = []
-        for seed in seeds:
-            path = out_dir / f'{config}_{data}' / f'seed_{seed}/metrics.json'
-            if path.is_file():
-                runs.append(json.loads(path.read_text()))
-        cells = []
+        paths = [args.out_dir / f'{config}_{args.data}' / f'seed_{seed}' /
+                 'metrics.json' for seed in args.seeds]
+        runs = [json.loads(p.read_text()) for p in paths if p.is_file()]
+        table[method] = []
         for task, k in columns:
-            published = paper.get(method, {}).get(f'{task}_mR@{k}', '')
-            cells.append(cell_text([run[f'{task}/mR@{k}'] for run in runs],
-                                   published))
-        table.append([method, str(len(runs)), *cells])
+            values = [run[f'{task}/mR@{k}'] for run in runs]
+            table[method].append(dict(
+                metric=f'{TITLES[task]} mR@{k}',
+                seeds=len(values),
+                mean=statistics.fmean(values) if values else None,
+                std=statistics.stdev(values) if len(values) > 1 else None,
+                paper=paper.get(method, {}).get(f'{task}_mR@{k}') or None))
     return table
 
 
-def cell_text(values: Sequence[float], published: str) -> str:
+def cell_text(cell: dict) -> str:
     """Mean, standard deviation of several seeds, and the paper's in brackets."""
-    text = '-'
-    if values:
-        text = f'{statistics.fmean(values):.2f}'
-        if len(values) > 1:
-            text += f' ± {statistics.stdev(values):.2f}'
-    return f'{text} ({published})' if published else text
+    text = '-' if cell['mean'] is None else f"{cell['mean']:.2f}"
+    if cell['std'] is not None:
+        text += f" ± {cell['std']:.2f}"
+    return f"{text} ({cell['paper']})" if cell['paper'] else text
 
 
-def markdown(table: list[list[str]]) -> str:
-    lines = ['| ' + ' | '.join(row) + ' |' for row in table]
-    lines.insert(1, '|---|' + '--:|' * (len(table[0]) - 1))
-    return '\n'.join(lines) + '\n'
+def markdown(table: dict[str, list[dict]]) -> str:
+    """The table, a row a method and a column a metric."""
+    first = next(iter(table.values()))
+    lines = [['method', 'seeds', *(cell['metric'] for cell in first)],
+             ['---', *['--:'] * (1 + len(first))]]
+    lines += [[method, str(cells[0]['seeds']), *map(cell_text, cells)]
+              for method, cells in table.items()]
+    return ''.join('| ' + ' | '.join(line) + ' |\n' for line in lines)
+
+
+def write_csv(table: dict[str, list[dict]], path: Path) -> None:
+    """The same, a row a method and metric, in numbers."""
+    first = next(iter(table.values()))[0]
+    with replacing(path) as draft, draft.open('w', newline='') as file:
+        writer = csv.DictWriter(
+            file, ['method', *first], lineterminator='\n')
+        writer.writeheader()
+        for method, cells in table.items():
+            writer.writerows(dict(cell, method=method) for cell in cells)
 
 
 def parse_args() -> argparse.Namespace:
@@ -207,68 +287,38 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', default=[],
         help='settings of every cell: key=value')
-    args = parser.parse_args()
-    if args.feature_cache:
-        args.cfg_options += [
-            'default_hooks.feature_cache.type=FeatureCacheHook',
-            f'default_hooks.feature_cache.root={args.feature_cache}'
-        ]
-    return args
+    return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     console = Console()
     rows = GRIDS[args.grid]
-    if args.methods:
-        unknown = set(args.methods) - set(rows)
-        if unknown:
-            sys.exit(f'{args.grid} has {list(rows)}, not {sorted(unknown)}')
-        rows = {method: rows[method] for method in args.methods}
-    cells = make_cells(rows, args.data, args.seeds, args.out_dir,
-                       args.cfg_options)
-    cores = len(os.sched_getaffinity(0)) if hasattr(
-        os, 'sched_getaffinity') else os.cpu_count() or 1
-    environment = {**os.environ,
-                   'OMP_NUM_THREADS': str(max(1, cores // args.jobs))}
-    failures, start = [], time.monotonic()
-    with ThreadPoolExecutor(args.jobs) as pool:
-        # The first cell alone may have to train the detector.
-        futures = []
-        for i, cell in enumerate(cells):
-            futures.append(pool.submit(cell.run, environment))
-            if i == 0 and args.jobs > 1 and not detector_is_there(cell):
-                futures[0].exception()
-        for done, future in enumerate(futures, 1):
-            error = future.exception()
-            if error is not None:
-                failures.append(str(error))
-            minutes = (time.monotonic() - start) / 60
-            left = minutes / done * (len(futures) - done)
-            console.print(
-                f'{done}/{len(futures)} {error or future.result()}; about '
-                f'{math.ceil(left)} min left', markup=False)
-    table = table_rows(rows, args.data, args.seeds, args.out_dir,
-                       read_paper(args.paper / f'{args.grid}.csv'),
-                       TOPK[args.grid])
+    methods = args.methods or list(rows)
+    unknown = set(methods) - set(rows)
+    if unknown:
+        sys.exit(f'{args.grid} has {list(rows)}, not {sorted(unknown)}')
+    cells = make_cells({method: rows[method] for method in methods}, args)
+    try:
+        for cell in cells:
+            cell.check_settings()
+    except ValueError as error:
+        sys.exit(str(error))
+    failures = run_cells(cells, args.jobs, console)
+    paper = read_paper(args.paper / f'{args.grid}.csv')
+    table = collect(rows, args, paper)
     text = markdown(table)
     console.print(text, markup=False, soft_wrap=True)
     stem = args.out_dir / f'{args.grid}_{args.data}'
     with replacing(stem.with_suffix('.md')) as draft:
         draft.write_text(text)
-    with replacing(stem.with_suffix('.csv')) as draft, draft.open(
-            'w', newline='') as file:
-        csv.writer(file, lineterminator='\n').writerows(table)
-    console.print(f'{stem}.md, {stem}.csv; in brackets the paper, on Visual '
-                  'Genome')
+    write_csv(table, stem.with_suffix('.csv'))
+    console.print(f'{stem}.md, {stem}.csv' + (
+        '; in brackets the paper, on Visual Genome' if paper else
+        f'; no published figures: {args.paper} has no {args.grid}.csv, see '
+        '--paper'), markup=False, soft_wrap=True)
     if failures:
         sys.exit(f'{len(failures)} of {len(cells)} cells failed')
-
-
-def detector_is_there(cell: Cell) -> bool:
-    """Whether the weights that a cell starts from exist."""
-    init_cfg = Config.fromfile(cell.path).model.detector.init_cfg
-    return '://' in init_cfg.checkpoint or Path(init_cfg.checkpoint).is_file()
 
 
 if __name__ == '__main__':

@@ -18,6 +18,9 @@ from torch import Tensor
 from mmsgp.utils.files import replacing
 
 FeatureMaps = tuple[Tensor, ...]
+# What PyTorch raises at files that are cut off, garbage, or something else.
+UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, ValueError,
+              pickle.UnpicklingError)
 
 
 def digest(*tensors: Tensor) -> str:
@@ -89,8 +92,8 @@ class FeatureCache:
             return torch.load(path, weights_only=True)
         except FileNotFoundError:
             return None
-        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as e:
-            _warn(f'computing {path} anew, it cannot be read: {e}')
+        except UNREADABLE as error:
+            _warn(f'computing {path} anew, it cannot be read: {error!r}')
             return None
 
     def _write(self, path: Path, maps: FeatureMaps) -> None:
@@ -103,7 +106,8 @@ class FeatureCache:
         try:
             with replacing(path) as draft:
                 torch.save(tuple(level.cpu().clone() for level in maps), draft)
-        except OSError as error:  # e.g. the disk is full: go on without
+        # PyTorch makes a RuntimeError of a full disk: go on without.
+        except (OSError, RuntimeError) as error:
             self.writable = False
             _warn(f'no more feature maps are kept, {path} cannot be written: '
                   f'{error}')

@@ -97,7 +97,10 @@ class SceneGraphParser(BaseDetector):
             self.relation_head.copy_fc_heads(fc_head)
 
     def load_priors(self, dataset) -> None:
-        """Take what the model needs of a training set, once.
+        """Take what the model needs of a training set.
+
+        Priors are learnt further and therefore taken once; what a loss counts
+        is not, and may be new to the checkpoint of another loss.
 
         Args:
             dataset (VGDataset): Gives ``statistics`` and ``metainfo``.
@@ -106,6 +109,9 @@ class SceneGraphParser(BaseDetector):
             self.relation_head.load_priors(dataset.statistics,
                                            dataset.metainfo['classes'])
             self.has_priors.fill_(1)
+        loss = self.relation_head.loss_relation
+        if hasattr(loss, 'load_priors'):
+            loss.load_priors(dataset.statistics)
 
     @torch.no_grad()
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:

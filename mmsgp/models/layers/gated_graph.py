@@ -208,8 +208,8 @@ class PairGraph(nn.Module):
         fold = sum(unit.fc_message.weight.chunk(2, dim=1))  # (3H, H)
         bias = unit.fc_message.bias
         for _ in range(self.num_steps):
-            to_ends = torch.zeros_like(pairs).index_add(
-                0, owners, edges * predicates)
+            sent = edges * predicates
+            to_ends = sent.new_zeros(pairs.shape).index_add(0, owners, sent)
             to_predicates = F.linear(ends.sum(dim=1), fold)  # (P, 3H)
             message = torch.addcmul(bias, edges, to_predicates[owners])
             predicates = unit(message, predicates, gates)

@@ -50,19 +50,21 @@ class _CountingLoss(nn.Module):
                 f'the data set has {len(counts)} predicates, '
                 f'{type(self).__name__} {len(self.predicate_values) - 1}: set '
                 "its num_predicates to the data set's")
-        # A predicate without a relation has no say, and no infinite weight.
-        self.predicate_values[1:] = self.values_of(counts.clamp(min=1))
+        self.predicate_values[1:] = self.values_of(counts)
 
     @abstractmethod
     def values_of(self, counts: Tensor) -> Tensor:
-        """What is kept of the numbers of relations (R,)."""
+        """What is kept of the numbers of relations (R,).
+
+        Predicates without a relation do not change those of the others.
+        """
 
 
 @MODELS.register_module()
 class ReweightedCrossEntropyLoss(_CountingLoss):
     """Cross-entropy weighted by the label's rarity.
 
-    Weights have a mean of 1 over predicates. ``'inverse_frequency'`` is
+    Weights have a mean of 1 over the predicates that occur. ``'inverse_frequency'`` is
     ``1 / n``; ``'class_balanced'`` is ``(1 - beta) / (1 - beta ** n)`` (Cui et
     al., *Class-Balanced Loss Based on Effective Number of Samples*, CVPR
     2019). The loss is the weighted sum over relations by their number.
@@ -88,12 +90,15 @@ class ReweightedCrossEntropyLoss(_CountingLoss):
         self.beta = beta
 
     def values_of(self, counts: Tensor) -> Tensor:
+        present = counts > 0
         if self.scheme == 'inverse_frequency':
-            weights = 1 / counts
+            weights = 1 / counts[present]
         else:
-            weights = (1 - self.beta) / (1 - self.beta**counts)
+            weights = (1 - self.beta) / (1 - self.beta**counts[present])
         # Kept as what is added to 1, which zeros leave alone.
-        return weights / weights.mean() - 1
+        values = torch.zeros_like(counts)
+        values[present] = weights / weights.mean() - 1
+        return values
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Compute the loss of logits (P, R+1) against labels (P,)."""
@@ -126,7 +131,8 @@ class LogitAdjustedLoss(_CountingLoss):
         self.tau = tau
 
     def values_of(self, counts: Tensor) -> Tensor:
-        return self.tau * (counts / counts.mean()).log()
+        mean = counts[counts > 0].mean()
+        return self.tau * (counts.clamp(min=1) / mean).log()
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Compute the loss of logits (P, R+1) against labels (P,)."""

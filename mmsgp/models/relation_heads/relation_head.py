@@ -136,8 +136,6 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         """
         if self.frequency_prior is not None:
             self.frequency_prior.fill(statistics.frequency_prior())
-        if hasattr(self.loss_relation, 'load_priors'):
-            self.loss_relation.load_priors(statistics)
 
     def copy_fc_heads(self, source: nn.Module) -> None:
         """Start heads of VGG's fc layers as a copy of the detector's.
