@@ -1,0 +1,19 @@
+"""Fixtures for tests of every kind."""
+import pytest
+
+from mmsgp.testing.browser import headless_chromium
+
+
+@pytest.fixture(scope='module')
+def browser():
+    """A headless Chromium; a test without one is skipped with the reason."""
+    with headless_chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def page(browser):
+    """An empty page of a fresh profile."""
+    context = browser.new_context(viewport=dict(width=1400, height=1000))
+    yield context.new_page()
+    context.close()
