@@ -2,6 +2,14 @@
 import pytest
 
 from mmsgp.testing.browser import headless_chromium
+from mmsgp.testing.models import write_random_checkpoint
+
+
+@pytest.fixture(scope='session')
+def checkpoint(tmp_path_factory):
+    """A checkpoint with its config, of MiniVG's numbers of classes."""
+    return write_random_checkpoint(
+        tmp_path_factory.mktemp('checkpoint') / 'epoch_1.pth')
 
 
 @pytest.fixture(scope='module')

@@ -27,7 +27,7 @@ def headless_chromium() -> Iterator:
     program = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if program is None:
         pytest.skip('no Chromium is installed: apt-get install chromium, or '
-                    'your system\'s package of it')
+                    "your system's package of it")
     with sync_api.sync_playwright() as playwright:
         # Chromium refuses to run as root with its sandbox, and a container's
         # shared memory is too small for it.
