@@ -61,6 +61,7 @@ def write_random_checkpoint(path: str | Path,
         score_thr=0.01, iou_thr=0.3, max_per_image=max_objects)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
+    model.has_priors.fill_(1)
     head = model.relation_head
     names = dict(
         classes=tuple(f'class {c}' for c in range(head.num_classes)),
