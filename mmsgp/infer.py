@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmsgp.apis import SceneGraphInferencer
+from mmsgp.apis import SceneGraphInferencer, tabulate_relations
 from mmsgp.apis.graph_export import WRITERS
 
 _SHOWN = 10
@@ -80,10 +80,8 @@ def print_relations(console: Console, graph: dict) -> None:
     for column in ('subject', 'predicate', 'object'):
         table.add_column(column)
     table.add_column('score', justify='right')
-    names = [item['name'] for item in graph['objects']]
-    for relation in graph['relations'][:_SHOWN]:
-        table.add_row(names[relation['subject']], relation['predicate'],
-                      names[relation['object']], f'{relation["score"]:.3f}')
+    for *words, score in tabulate_relations(graph)[:_SHOWN]:
+        table.add_row(*words, f'{score:.3f}')
     console.print(table)
 
 

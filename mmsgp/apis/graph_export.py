@@ -10,6 +10,7 @@ from mmengine.structures import InstanceData
 
 from mmsgp.structures import SceneGraph
 from mmsgp.utils.files import replacing
+from mmsgp.visualization.graph_view import number_names
 
 
 def describe_graph(graph: SceneGraph,
@@ -60,6 +61,25 @@ def _add_scores(items: list[dict], data: InstanceData) -> None:
     if 'scores' in data:
         for item, score in zip(items, data.scores.tolist()):
             item['score'] = round(score, 6)
+
+
+def tabulate_relations(graph: dict) -> list[tuple[str, str, str, float]]:
+    """The relations of a predicted graph, in words.
+
+    Args:
+        graph (dict): Of :func:`describe_graph`.
+
+    Returns:
+        list: Subject, predicate, object and score of each. Objects of one class
+        are numbered as in pictures of the same relations.
+    """
+    ids = sorted({relation[end] for relation in graph['relations']
+                  for end in ('subject', 'object')})
+    names = dict(zip(
+        ids, number_names([graph['objects'][index]['name'] for index in ids])))
+    return [(names[relation['subject']], relation['predicate'],
+             names[relation['object']], relation['score'])
+            for relation in graph['relations']]
 
 
 def to_networkx(graph: dict) -> nx.MultiDiGraph:

@@ -4,7 +4,12 @@ import networkx as nx
 import pytest
 import torch
 
-from mmsgp.apis import describe_graph, save_graph, to_networkx
+from mmsgp.apis import (
+    describe_graph,
+    save_graph,
+    tabulate_relations,
+    to_networkx,
+)
 from mmsgp.testing.graphs import random_prediction, random_scene_graph
 
 CLASSES = ('dog', 'cat: big', 'man "Bo"', 'tree', 'sky')
@@ -80,6 +85,14 @@ def test_written_graphs_are_read_back(tmp_path, graph, suffix):
         return
     read = nx.nx_pydot.read_dot(path)
     assert sorted(tuple(map(unquote, edge)) for edge in edges(read)) == triplets(told)
+
+
+def test_objects_of_one_class_are_numbered_in_words(graph):
+    graph.objects.labels[:] = torch.tensor([0, 3, 0, 0, 4])
+    graph.relations.pairs[:3] = torch.tensor([[4, 0], [3, 1], [0, 3]])
+    told = describe_graph(graph, CLASSES, PREDICATES, topk=3)
+    words = [(subject, object_) for subject, _, object_, _ in tabulate_relations(told)]
+    assert words == [('sky', 'dog 1'), ('dog 2', 'tree'), ('dog 1', 'dog 2')]
 
 
 def test_several_relations_of_a_pair_are_kept(graph):
