@@ -12,7 +12,8 @@ from rich.table import Table
 from mmsgp.apis import SceneGraphInferencer, tabulate_relations
 from mmsgp.apis.graph_export import WRITERS
 
-_SHOWN = 10
+# As many as a picture shows, so that both number their objects alike.
+_SHOWN = 20
 
 
 def parse_args() -> argparse.Namespace:
@@ -80,7 +81,8 @@ def print_relations(console: Console, graph: dict) -> None:
     for column in ('subject', 'predicate', 'object'):
         table.add_column(column)
     table.add_column('score', justify='right')
-    for *words, score in tabulate_relations(graph)[:_SHOWN]:
+    shown = dict(graph, relations=graph['relations'][:_SHOWN])
+    for *words, score in tabulate_relations(shown):
         table.add_row(*words, f'{score:.3f}')
     console.print(table)
 
