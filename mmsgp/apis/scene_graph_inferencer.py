@@ -13,18 +13,16 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.infer import BaseInferencer
 from mmengine.registry import init_default_scope
-from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_model
 from rich.progress import track
 
-from mmsgp.registry import MODELS
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
-from mmsgp.utils.config_text import parse_config_text
 from mmsgp.visualization import SceneGraphVisualizer
 
 from .given_objects import given_graph
 from .graph_export import WRITERS, describe_graph, save_graph
 from .image_inputs import ImageInputs, ImageSource
+from .trained_parser import load_trained_parser
 
 # Steps of a test pipeline that load what an inferencer has or does without.
 _LOADERS = ('LoadImage', 'LoadImageFromFile', 'LoadAnnotations', 'LoadRelations')
@@ -156,6 +154,10 @@ class SceneGraphInferencer(BaseInferencer):
         given, _, visualize, postprocess = self._dispatch_kwargs(
             bboxes=bboxes, labels=labels, **kwargs)
         shared = dict(topk=topk, pred_score_thr=pred_score_thr, out_dir=out_dir)
+        unknown = set(postprocess.get('formats', ())) - set(WRITERS)
+        if unknown:
+            raise ValueError(f'formats must be some of {tuple(WRITERS)}, got '
+                             f'{sorted(unknown)}')
         self._set_task(bboxes, labels)
         batches = self.preprocess(source, batch_size, **given)
         for images, data in batches:
@@ -235,10 +237,6 @@ class SceneGraphInferencer(BaseInferencer):
         Yields:
             dict: ``predictions`` and ``visualization`` of one image.
         """
-        unknown = set(formats) - set(WRITERS)
-        if unknown:
-            raise ValueError(f'formats must be some of {tuple(WRITERS)}, got '
-                             f'{sorted(unknown)}')
         for image, sample, picture in zip(images, samples, pictures):
             graph = self._describe(image, sample, topk, pred_score_thr)
             if out_dir != '' and not no_save_pred:
@@ -312,30 +310,7 @@ class SceneGraphInferencer(BaseInferencer):
 
     def _init_model(self, cfg: Config, weights: str,
                     device: str = 'cpu') -> nn.Module:
-        """The model of a config with the weights of a checkpoint."""
-        checkpoint = _load_checkpoint(weights, map_location='cpu')
-        meta = checkpoint.get('meta', {})
-        if not cfg:
-            if 'cfg' not in meta:
-                raise ValueError(f'{weights} does not hold its config, as it does '
-                                 'when training wrote it: give the config file')
-            cfg.update(parse_config_text(meta['cfg'], weights)._cfg_dict)
-        if cfg.model.type.split('.')[-1] != 'SceneGraphParser':
-            raise ValueError(f'the model is a {cfg.model.type}; scene graphs need '
-                             'a SceneGraphParser')
-        model = MODELS.build(cfg.model)
-        self._load_weights_to_model(model, checkpoint, cfg)
-        model.dataset_meta = _names(meta, model, weights)
-        return model.to(device).eval()
-
-    def _load_weights_to_model(self, model: nn.Module, checkpoint: dict,
-                               cfg: Config) -> None:
-        """All of the checkpoint's weights into all of the model."""
-        try:
-            _load_checkpoint_to_model(model, checkpoint, strict=True)
-        except RuntimeError as error:
-            raise ValueError('the checkpoint does not fit the model: give the '
-                             f'config it was trained with. {error}') from error
+        return load_trained_parser(cfg, weights, device)
 
     def _init_visualizer(self, cfg: Config) -> SceneGraphVisualizer:
         """The config's visualizer, without its backends."""
@@ -344,18 +319,3 @@ class SceneGraphInferencer(BaseInferencer):
         visualizer = SceneGraphVisualizer(**settings)
         visualizer.dataset_meta = self.model.dataset_meta
         return visualizer
-
-
-def _names(meta: dict, model: nn.Module, weights: str) -> dict:
-    """The names in a checkpoint, one for each class and predicate of a model."""
-    names = meta.get('dataset_meta') or {}
-    head = model.relation_head
-    for key, number in (('classes', head.num_classes),
-                        ('predicates', head.num_predicates)):
-        found = len(names.get(key, ()))
-        if found != number:
-            raise ValueError(
-                f"{weights}: meta['dataset_meta'][{key!r}] holds {found} names, the "
-                f'model has {number} {key}. Checkpoints that training wrote hold '
-                'them, and so do those of publish_model.py')
-    return names
