@@ -13,7 +13,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.infer import BaseInferencer
 from mmengine.registry import init_default_scope
-from rich.progress import track
+from rich.progress import Progress
 
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
@@ -158,15 +158,20 @@ class SceneGraphInferencer(BaseInferencer):
         if unknown:
             raise ValueError(f'formats must be some of {tuple(WRITERS)}, got '
                              f'{sorted(unknown)}')
-        self._set_task(bboxes, labels)
-        batches = self.preprocess(source, batch_size, **given)
-        for images, data in batches:
-            samples = self.forward(data)
-            pictures = self.visualize(images, samples, **shared, **visualize)
-            yield from self.postprocess(images, samples, pictures, **shared,
-                                        **postprocess)
-            # Before the next batch is read.
-            del images, data, samples, pictures
+        for name, value in (('batch_size', batch_size), ('topk', topk)):
+            if value < 1:
+                raise ValueError(f'{name} must be at least 1, got {value}')
+        task = _task(bboxes, labels)
+        with Progress(disable=not self.show_progress) as progress:
+            bar = progress.add_task('Inference', total=source.total)
+            for images, data in self.preprocess(source, batch_size, **given):
+                samples = self.forward(data, task)
+                pictures = self.visualize(images, samples, **shared, **visualize)
+                yield from self.postprocess(images, samples, pictures, **shared,
+                                            **postprocess)
+                progress.advance(bar, len(images))
+                # Before the next batch is read.
+                del images, data, samples, pictures
 
     def preprocess(self,
                    inputs: ImageSource,
@@ -182,10 +187,13 @@ class SceneGraphInferencer(BaseInferencer):
         images = iter(inputs)
         if bboxes is not None:
             images = self._with_objects(inputs, bboxes, labels)
-        if self.show_progress:
-            images = track(images, 'Inference', total=inputs.total)
         chunks = iter(lambda: list(islice(images, batch_size)), [])
         yield from map(self._collate, chunks)
+
+    def forward(self, inputs: dict, task: str = 'sggen') -> list[SceneGraphDataSample]:
+        """Predict the graphs of a batch for one task."""
+        self.model.tasks = (task, )
+        return super().forward(inputs)
 
     def visualize(self,
                   images: list[dict],
@@ -257,12 +265,6 @@ class SceneGraphInferencer(BaseInferencer):
             **describe_graph(graph, meta['classes'], meta['predicates'], topk,
                              score_thr))
 
-    def _set_task(self, bboxes: Sequence | None, labels: Sequence | None) -> None:
-        if bboxes is None and labels is not None:
-            raise ValueError('labels need bboxes: give both, or boxes alone')
-        self.model.tasks = ('sggen' if bboxes is None else
-                            'sgcls' if labels is None else 'predcls', )
-
     def _with_objects(self, source: ImageSource, bboxes: Sequence,
                       labels: Sequence | None) -> Iterator[dict]:
         """The images with the given objects as ``given``."""
@@ -319,3 +321,10 @@ class SceneGraphInferencer(BaseInferencer):
         visualizer = SceneGraphVisualizer(**settings)
         visualizer.dataset_meta = self.model.dataset_meta
         return visualizer
+
+
+def _task(bboxes: Sequence | None, labels: Sequence | None) -> str:
+    """The task that what is given leaves to do."""
+    if bboxes is None and labels is not None:
+        raise ValueError('labels need bboxes: give both, or boxes alone')
+    return 'sggen' if bboxes is None else 'sgcls' if labels is None else 'predcls'

@@ -113,7 +113,10 @@ def test_nothing_is_written_unasked(inferencer, image, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('batch_size', [1, 3])
-def test_no_more_than_one_batch_is_in_memory(inferencer, batch_size, tmp_path):
+@pytest.mark.parametrize('show_progress', [False, True])
+def test_no_more_than_one_batch_is_in_memory(
+        inferencer, batch_size, show_progress, monkeypatch):
+    monkeypatch.setattr(inferencer, 'show_progress', show_progress)
     alive, most = set(), 0
 
     def frames():
@@ -168,6 +171,8 @@ def test_images_without_objects_give_empty_graphs(inferencer, image):
     (dict(bboxes=[[0, 0, float('nan'), 9]]), 'box 0 is'),
     (dict(bboxes=[[0, 0, 9]]), r'expected boxes of shape \(N, 4\), got \(1, 3\)'),
     (dict(labels=[1]), 'labels need bboxes'),
+    (dict(batch_size=0), 'batch_size must be at least 1, got 0'),
+    (dict(topk=0), 'topk must be at least 1, got 0'),
     (dict(formats=['png']), "json.*got.*'png'"),
 ])
 def test_what_does_not_fit_is_refused(inferencer, image, given, message):
