@@ -20,7 +20,7 @@ TORCH_STEP := $(STEPS)/torch-$(torch_key)
 RUNTIME_STEP := $(STEPS)/runtime-$(call key,requirements/build.txt requirements/runtime.txt)
 OPENMMLAB_STEP := $(STEPS)/openmmlab-$(torch_key)-$(call key,requirements/mminstall.txt)
 PROJECT_STEP := $(STEPS)/project-$(call key,setup.py pyproject.toml mmsgp/version.py)
-TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt requirements/peers.txt)
+TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt requirements/demo.txt requirements/peers.txt)
 
 quietly = $(BIN)/python tools/misc/run_with_progress.py
 check_ops = $(BIN)/python -c 'from mmsgp.utils import check_mmcv_ops; check_mmcv_ops()'
@@ -44,6 +44,7 @@ demo: install  ## Install, then make a small data set, train, test and draw.
 	$(BIN)/python tools/misc/demo.py
 
 test: install $(TESTS_STEP) lint  ## Install, then check the style and run the tests.
+	@bash tools/misc/install_chromium.sh $(VENV)/logs/chromium.log || true
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(TESTS_STEP)  ## Check the style with ruff.
@@ -96,7 +97,7 @@ $(PROJECT_STEP): | $(RUNTIME_STEP)
 
 $(TESTS_STEP): | $(VENV_STEP)
 	@$(quietly) 'installing the test tools' $(VENV)/logs/tests.log \
-	    $(PIP) install -r requirements/tests.txt
+	    $(PIP) install -r requirements/tests.txt -r requirements/demo.txt
 	@$(quietly) 'installing libraries to compare with' $(VENV)/logs/peers.log \
 	    $(PIP) install --no-deps -r requirements/peers.txt
 	@rm -f $(STEPS)/tests-* && touch $@

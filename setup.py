@@ -39,10 +39,12 @@ if __name__ == '__main__':
         license='Apache-2.0',
         keywords='computer vision, scene graph, visual relationship detection',
         packages=find_packages(include=['mmsgp', 'mmsgp.*']),
+        entry_points=dict(console_scripts=['mmsgp-infer = mmsgp.infer:main']),
         python_requires='>=3.10',
         install_requires=read_requirements('runtime'),
         extras_require={
             'mim': read_requirements('mminstall'),
+            'demo': read_requirements('demo'),
             'tests': read_requirements('tests'),
             'optional': read_requirements('optional'),
         },

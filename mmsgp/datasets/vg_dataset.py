@@ -229,7 +229,8 @@ class VGDataset(BaseDetDataset):
             self._metainfo[key] = tuple(given)
         self._metainfo.setdefault(
             'palette',
-            [[int(value) for value in colour]
+            # Tuples, for MMDetection takes a list for several colours.
+            [tuple(int(value) for value in colour)
              for colour in get_palette('random', len(names['classes']))])
 
     def _find_image(self, img_id: int, folders: Sequence[str]) -> str:

@@ -43,6 +43,36 @@ def small_parser(seed: int = 0, **kwargs) -> SceneGraphParser:
     return model
 
 
+def write_random_checkpoint(path: str | Path,
+                            config: str = 'motifnet_cce_scorer_minivg',
+                            max_objects: int = 6) -> Path:
+    """Write a checkpoint as training does, of weights that have learnt nothing.
+
+    Args:
+        path: The file.
+        config: Name of a config of a scene graph parser.
+        max_objects: Most objects that it detects in an image.
+
+    Returns:
+        Path: The file.
+    """
+    cfg = Config.fromfile(CONFIGS / f'{config}.py')
+    cfg.model.detection = dict(
+        score_thr=0.01, iou_thr=0.3, max_per_image=max_objects)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    model.has_priors.fill_(1)
+    head = model.relation_head
+    names = dict(
+        classes=tuple(f'class {c}' for c in range(head.num_classes)),
+        predicates=tuple(
+            f'predicate {p}' for p in range(1, head.num_predicates + 1)))
+    torch.save(
+        dict(state_dict=model.state_dict(),
+             meta=dict(cfg=cfg.pretty_text, dataset_meta=names)), path)
+    return Path(path)
+
+
 def random_bboxes(num: int, size: float = 96.0) -> torch.Tensor:
     """Boxes of at least 8 pixels within a square image."""
     top_left = torch.rand(num, 2) * (size - 16)

@@ -14,7 +14,16 @@ from mmsgp.evaluation.functional import NO_HIT, match_triplets
 from mmsgp.structures import SceneGraph
 
 from .colors import class_colors
-from .graph_view import EXTRA, HIT, MISS, PLAIN, GraphView, RelationStyle, view_graph
+from .graph_view import (
+    EXTRA,
+    FADED,
+    HIT,
+    MISS,
+    PLAIN,
+    GraphView,
+    RelationStyle,
+    view_graph,
+)
 from .panels import FONT_SIZE, draw_graph_panel, draw_image_panel
 from .plan import plan_layouts
 
@@ -33,7 +42,8 @@ def plot_scene_graph(image: np.ndarray,
                      palette: Sequence[Sequence[int]] | None = None,
                      topk: int = 20,
                      score_thr: float = 0.0,
-                     title: str = '') -> Figure:
+                     title: str = '',
+                     highlight: int | None = None) -> Figure:
     """A figure of an image and, at its right, its scene graph.
 
     Args:
@@ -48,15 +58,29 @@ def plot_scene_graph(image: np.ndarray,
         score_thr (float): Predicted relations with a lower score are left out.
             Defaults to 0.0.
         title (str): Heading. Defaults to none.
+        highlight (int, optional): Index of a shown relation that stands out: its
+            two boxes alone are drawn, and the graph's other relations are faded.
+            Defaults to None.
 
     Returns:
         Figure: A figure of matplotlib's; ``savefig`` also writes PDF and SVG.
+
+    Raises:
+        ValueError: If the relation to highlight is not shown.
     """
     _check_image(image)
     colors = class_colors(len(classes), palette)
     indices = _select(graph, topk, score_thr)
-    view = view_graph(graph, classes, predicates, colors, indices,
-                      [PLAIN] * len(indices))
+    view = boxes = view_graph(graph, classes, predicates, colors, indices,
+                              [PLAIN] * len(indices))
+    if highlight is not None:
+        if highlight not in indices:
+            raise ValueError(f'relation {highlight} is not shown: there are '
+                             f'{len(indices)} with the score and among the best')
+        view.styles = [
+            PLAIN if index == highlight else FADED for index in indices]
+        boxes = view_graph(graph, classes, predicates, colors,
+                           np.array([highlight]), [PLAIN], view.objects)
     image_size = _image_size(image)
     layout, = plan_layouts([view], (_GRAPH_WIDTH, _GRAPH_HEIGHT), True)
     height = max(image_size[1], layout.size[1])
@@ -67,7 +91,7 @@ def plot_scene_graph(image: np.ndarray,
         _add_text(figure, _MARGIN, _MARGIN, title)
     draw_image_panel(
         _add_axes(figure, _MARGIN, top, *image_size),
-        image, view, image_size)
+        image, boxes, image_size)
     graph_size = (layout.size[0], height)
     draw_graph_panel(
         _add_axes(figure, 2 * _MARGIN + image_size[0], top, *graph_size), view,

@@ -26,6 +26,7 @@ class RelationStyle(NamedTuple):
 
 # Colours of Okabe and Ito, which colour-blind readers tell apart.
 PLAIN = RelationStyle('relation', '#3d3d3d', '-')
+FADED = RelationStyle('another relation', '#b8b8b8', '-')
 HIT = RelationStyle('found', '#0072b2', '-')
 MISS = RelationStyle('missed', '#d55e00', (0, (5, 2.5)))
 EXTRA = RelationStyle('predicted, but not annotated', '#6b6b6b', (0, (1.2, 1.8)))
@@ -102,7 +103,8 @@ def view_graph(graph: SceneGraph,
         strengths = scores / max(scores.max(), 1e-12)
     numbered = shown if numbered is None else np.union1d(numbered, shown)
     object_names = dict(zip(
-        numbered.tolist(), _number_objects(labels[numbered], classes), strict=True))
+        numbered.tolist(),
+        number_names([classes[label] for label in labels[numbered]]), strict=True))
     return GraphView(
         objects=shown,
         bboxes=_array(graph.objects.bboxes).reshape(-1, 4)[shown].astype(float),
@@ -123,16 +125,15 @@ def _format_score(score: float) -> str:
     return f'{score:.2f}' if score >= 0.005 else '<0.01'
 
 
-def _number_objects(labels: np.ndarray, classes: Sequence[str]) -> list[str]:
+def number_names(names: Sequence[str]) -> list[str]:
     """``person 1``, ``person 2``, ``dog``: equal names are numbered."""
-    totals = Counter(labels.tolist())
+    totals = Counter(names)
     seen: Counter = Counter()
-    names = []
-    for label in labels.tolist():
-        seen[label] += 1
-        number = f' {seen[label]}' if totals[label] > 1 else ''
-        names.append(classes[label] + number)
-    return names
+    numbered = []
+    for name in names:
+        seen[name] += 1
+        numbered.append(f'{name} {seen[name]}' if totals[name] > 1 else name)
+    return numbered
 
 
 def _check_range(what: str, labels: np.ndarray, low: int, high: int) -> None:

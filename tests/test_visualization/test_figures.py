@@ -14,7 +14,7 @@ from mmsgp.visualization import (
     plot_scene_graph,
 )
 from mmsgp.visualization.figures import rasterize
-from mmsgp.visualization.graph_view import EXTRA, HIT, MISS
+from mmsgp.visualization.graph_view import EXTRA, FADED, HIT, MISS, PLAIN
 
 CLASSES = ('person', 'dog', 'tree')
 PREDICATES = ('on', 'near', 'holding')
@@ -114,6 +114,18 @@ def test_detected_objects_are_laid_out_on_their_own():
     pred = make_graph([(0, 1, 3)], labels=(1, 2), scores=[0.9])
     picture = draw_comparison(IMAGE, gt, pred, CLASSES, PREDICATES)
     assert picture.ndim == 3
+
+
+def test_a_highlighted_relation_stands_out_and_keeps_its_names():
+    graph = make_graph([(0, 2, 1), (1, 2, 2), (2, 3, 3)])
+    figure = plot_scene_graph(IMAGE, graph, CLASSES, PREDICATES, highlight=1)
+    image_axes, graph_axes = figure.axes
+    assert [text.get_text() for text in image_axes.texts] == ['person 2', 'dog']
+    assert [count_arrows(graph_axes, style) for style in (PLAIN, FADED)] == [1, 2]
+    assert {'person 1', 'person 2', 'dog', 'tree'} <= {
+        text.get_text() for text in graph_axes.texts}
+    with pytest.raises(ValueError, match='relation 2 is not shown: there are 2'):
+        plot_scene_graph(IMAGE, graph, CLASSES, PREDICATES, topk=2, highlight=2)
 
 
 @pytest.mark.parametrize('labels', [(), (0,), (0, 1, 2)])

@@ -92,3 +92,39 @@ def test_the_hook_of_mmdetection_draws_with_it(sample, tmp_path):
     hook = DetVisualizationHook(draw=True, score_thr=0, test_out_dir='drawn')
     hook.after_test_iter(Runner, 0, {}, [sample])
     assert (tmp_path / 'now' / 'drawn' / 'image.png').exists()
+
+
+@pytest.mark.parametrize('backend', ['LocalVisBackend', 'TensorboardVisBackend'])
+def test_validation_hands_pictures_to_the_backend(sample, tmp_path, backend):
+    if backend == 'TensorboardVisBackend':
+        pytest.importorskip('tensorboard', reason='TensorBoard is not installed')
+    visualizer = SceneGraphVisualizer.get_instance(
+        f'validated {backend}', vis_backends=[dict(type=backend)],
+        save_dir=str(tmp_path))
+    visualizer.dataset_meta = META
+    image_path = tmp_path / 'image.png'
+    mmcv.imwrite(IMAGE, str(image_path))
+    sample.set_metainfo(dict(img_path=str(image_path)))
+
+    class Runner:
+        iter = 100
+
+    hook = DetVisualizationHook(draw=True, interval=50, score_thr=0)
+    hook._visualizer = visualizer
+    for batch_idx in (0, 1):  # of which one is drawn
+        hook.after_val_iter(Runner, batch_idx, {}, [sample])
+    visualizer.close()
+    assert logged_pictures(tmp_path, backend) == {
+        100: visualizer.get_image().shape[:2]}
+
+
+def logged_pictures(folder, backend) -> dict[int, tuple[int, int]]:
+    """Height and width of the pictures that a backend has kept, by step."""
+    if backend == 'LocalVisBackend':
+        return {int(path.stem.rsplit('_', 1)[1]): mmcv.imread(path).shape[:2]
+                for path in folder.rglob('val_img_*.png')}
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    file, = folder.rglob('events.out.tfevents.*')
+    events = EventAccumulator(str(file)).Reload()
+    return {event.step: mmcv.imfrombytes(event.encoded_image_string).shape[:2]
+            for event in events.Images('val_img')}

@@ -1,0 +1,148 @@
+"""Scene graphs as plain data, as graphs of networkx, and as files."""
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import networkx as nx
+from mmengine.structures import InstanceData
+
+from mmsgp.structures import SceneGraph
+from mmsgp.utils.files import replacing
+from mmsgp.visualization.graph_view import number_names
+
+
+def describe_graph(graph: SceneGraph,
+                   classes: Sequence[str],
+                   predicates: Sequence[str],
+                   topk: int | None = None,
+                   score_thr: float = 0.0) -> dict:
+    """A scene graph in numbers and texts, ready for JSON.
+
+    Args:
+        graph (SceneGraph): Annotated or predicted.
+        classes (Sequence[str]): Names of the object classes.
+        predicates (Sequence[str]): Names of the predicates; predicate ``p`` is
+            ``predicates[p - 1]``.
+        topk (int, optional): Relations to keep, the first ones. Defaults to
+            None: all.
+        score_thr (float): Predicted relations with a lower score are left out.
+            Defaults to 0.0.
+
+    Returns:
+        dict: ``objects``, dicts of ``id``, ``label``, ``name``, ``bbox``
+        (``[x1, y1, x2, y2]`` in pixels) and, predicted, ``score``; and
+        ``relations``, dicts of ``subject`` and ``object`` (ids), ``label``,
+        ``predicate`` and, predicted, ``score``.
+    """
+    graph = graph.top(len(graph.relations) if topk is None else topk).cpu()
+    objects = [
+        dict(id=index, label=label, name=classes[label],
+             bbox=[round(value, 2) for value in bbox])
+        for index, (label, bbox) in enumerate(zip(
+            graph.objects.labels.tolist(), graph.objects.bboxes.tolist()))
+    ]
+    relations = [
+        dict(subject=subject, object=object_, label=label,
+             predicate=predicates[label - 1])
+        for (subject, object_), label in zip(
+            graph.relations.pairs.tolist(), graph.relations.labels.tolist())
+    ]
+    _add_scores(objects, graph.objects)
+    _add_scores(relations, graph.relations)
+    return dict(
+        objects=objects,
+        relations=[relation for relation in relations
+                   if relation.get('score', score_thr) >= score_thr])
+
+
+def _add_scores(items: list[dict], data: InstanceData) -> None:
+    if 'scores' in data:
+        for item, score in zip(items, data.scores.tolist()):
+            item['score'] = round(score, 6)
+
+
+def tabulate_relations(graph: dict) -> list[tuple[str, str, str, float]]:
+    """The relations of a predicted graph, in words.
+
+    Args:
+        graph (dict): Of :func:`describe_graph`.
+
+    Returns:
+        list: Subject, predicate, object and score of each. Objects of one class
+        are numbered as in pictures of the same relations.
+    """
+    ids = sorted({relation[end] for relation in graph['relations']
+                  for end in ('subject', 'object')})
+    names = dict(zip(
+        ids, number_names([graph['objects'][index]['name'] for index in ids])))
+    return [(names[relation['subject']], relation['predicate'],
+             names[relation['object']], relation['score'])
+            for relation in graph['relations']]
+
+
+def to_networkx(graph: dict) -> nx.MultiDiGraph:
+    """A graph of networkx, an edge from subject to object for each relation.
+
+    Args:
+        graph (dict): Of :func:`describe_graph`.
+
+    Returns:
+        nx.MultiDiGraph: Nodes have ``label`` (the class), ``x1``, ``y1``,
+        ``x2``, ``y2`` and ``score``; edges have ``label`` (the predicate) and
+        ``score``.
+    """
+    result = nx.MultiDiGraph()
+    for item in graph['objects']:
+        result.add_node(
+            item['id'], label=item['name'],
+            **dict(zip(('x1', 'y1', 'x2', 'y2'), item['bbox'])), **_score(item))
+    for relation in graph['relations']:
+        result.add_edge(relation['subject'], relation['object'],
+                        label=relation['predicate'], **_score(relation))
+    return result
+
+
+def _score(item: dict) -> dict:
+    return {'score': item['score']} if 'score' in item else {}
+
+
+def _write_json(graph: dict, path: Path) -> None:
+    path.write_text(json.dumps(graph, indent=1) + '\n', encoding='utf-8')
+
+
+def _write_graphml(graph: dict, path: Path) -> None:
+    nx.write_graphml(to_networkx(graph), path)
+
+
+def _write_dot(graph: dict, path: Path) -> None:
+    # Graphviz shows labels; the other attributes are kept for programs.
+    path.write_text(nx.nx_pydot.to_pydot(to_networkx(graph)).to_string(),
+                    encoding='utf-8')
+
+
+WRITERS = {
+    'json': _write_json,
+    'graphml': _write_graphml,
+    'dot': _write_dot,
+}
+
+
+def save_graph(graph: dict, path: str | Path) -> None:
+    """Write a graph as its file's suffix says.
+
+    Args:
+        graph (dict): Of :func:`describe_graph`.
+        path (str or Path): Ends in ``.json``, ``.graphml`` or ``.dot``.
+
+    Raises:
+        ValueError: If it ends in anything else.
+    """
+    path = Path(path)
+    write = WRITERS.get(path.suffix[1:].lower())
+    if write is None:
+        raise ValueError(f'{path}: a graph is written as '
+                         f'{", ".join("." + name for name in WRITERS)}')
+    with replacing(path) as draft:
+        write(graph, draft)

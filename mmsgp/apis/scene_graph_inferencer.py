@@ -1,0 +1,330 @@
+"""Images in, scene graphs out."""
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import mmcv
+import numpy as np
+import torch.nn as nn
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.infer import BaseInferencer
+from mmengine.registry import init_default_scope
+from rich.progress import Progress
+
+from mmsgp.structures import SceneGraphDataSample
+from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
+from mmsgp.visualization import SceneGraphVisualizer
+
+from .given_objects import given_graph
+from .graph_export import WRITERS, describe_graph, save_graph
+from .image_inputs import ImageInputs, ImageSource
+from .trained_parser import load_trained_parser
+
+# Steps of a test pipeline that load what an inferencer has or does without.
+_LOADERS = ('LoadImage', 'LoadImageFromFile', 'LoadAnnotations', 'LoadRelations')
+
+
+class SceneGraphInferencer(BaseInferencer):
+    """Parses images into scene graphs, in the manner of ``DetInferencer``.
+
+    It needs a config and a checkpoint, or a checkpoint alone if training wrote
+    it: names of classes and predicates, priors and the detector's weights
+    travel in the checkpoint. Nothing of the training data is read.
+
+    Args:
+        model (str, Path or Config, optional): Config file or config; or a
+            checkpoint (``.pth``) that holds its config. Defaults to None: the
+            config in the checkpoint ``weights``.
+        weights (str or Path, optional): Checkpoint. Defaults to None: ``model``
+            is one.
+        device (str, optional): Defaults to None: an accelerator if there is one.
+        show_progress (bool): Whether to show a bar. Defaults to True.
+
+    Raises:
+        FileNotFoundError: If there is no such config or checkpoint.
+        ValueError: If the checkpoint does not fit the config or lacks the names
+            of classes and predicates.
+
+    Example:
+        >>> inferencer = SceneGraphInferencer(
+        ...     'configs/motifnet_cce_scorer_minivg.py', 'epoch_4.pth')
+        >>> result = inferencer('street.jpg', out_dir='parsed')
+        >>> result['predictions'][0]['relations'][0]
+        {'subject': 0, 'object': 3, 'label': 5, 'predicate': 'riding', ...}
+    """
+
+    preprocess_kwargs = {'bboxes', 'labels'}
+    visualize_kwargs = {'return_vis', 'show', 'wait_time', 'no_save_vis'}
+    postprocess_kwargs = {'return_datasamples', 'no_save_pred', 'formats'}
+
+    def __init__(self,
+                 model: str | Path | Config | ConfigDict | None = None,
+                 weights: str | Path | None = None,
+                 device: str | None = None,
+                 show_progress: bool = True) -> None:
+        init_default_scope('mmsgp')
+        refuse_unsafe_checkpoints()
+        if isinstance(model, (str, Path)):
+            model = str(model)
+            if weights is None and model.endswith('.pth'):
+                model, weights = None, model
+            elif not Path(model).is_file():
+                raise FileNotFoundError(f'config {model} not found')
+        if weights is None:
+            raise ValueError('give a checkpoint as weights: without one the model '
+                             'has learnt nothing and its classes have no names')
+        super().__init__(model, str(weights), device, scope='mmsgp',
+                         show_progress=show_progress)
+
+    def __call__(self, inputs: ImageInputs, **kwargs) -> dict:
+        """Parse images.
+
+        Args:
+            inputs: A path or an array, (H, W, 3) uint8 BGR; a folder; a video;
+                or a list of these.
+            **kwargs: Arguments of :meth:`stream`.
+
+        Returns:
+            dict: ``predictions``, a graph for each image, see :meth:`stream`;
+            and ``visualization``, their pictures, (H', W', 3) uint8 RGB, if
+            ``return_vis``.
+        """
+        predictions, pictures = [], []
+        for result in self.stream(inputs, **kwargs):
+            predictions.append(result['predictions'])
+            if kwargs.get('return_vis'):
+                pictures.append(result['visualization'])
+        return dict(predictions=predictions, visualization=pictures)
+
+    def stream(self,
+               inputs: ImageInputs,
+               batch_size: int = 1,
+               bboxes: Sequence | None = None,
+               labels: Sequence | None = None,
+               topk: int = 100,
+               pred_score_thr: float = 0.0,
+               out_dir: str | Path = '',
+               **kwargs) -> Iterator[dict]:
+        """Parse images one batch at a time; no more is held in memory.
+
+        The task is SGGen; with ``bboxes`` SGCls; with ``labels`` too, PredCls.
+
+        Args:
+            inputs: As in :meth:`__call__`; any iterable will do.
+            batch_size (int): Images at a time. Defaults to 1.
+            bboxes (Sequence, optional): Boxes of each image, (N, 4) ``x1, y1,
+                x2, y2`` in its pixels; for a single image those alone. Defaults
+                to None: objects are detected.
+            labels (Sequence, optional): Classes of the boxes, (N,) by number or
+                by name. Defaults to None: they are found.
+            topk (int): Relations to keep, the best ones. Defaults to 100.
+            pred_score_thr (float): Relations with a lower score are left out.
+                Defaults to 0.0.
+            out_dir (str or Path): Pictures are written into its folder ``vis``
+                and graphs into ``preds``. Defaults to '': nothing is written.
+            return_vis (bool): Whether to draw pictures to be returned.
+                Defaults to False.
+            show (bool): Whether to show them. Defaults to False.
+            wait_time (float): Seconds to show each, 0 until a key is pressed.
+                Defaults to 0.
+            no_save_vis (bool): Whether to write no pictures. Defaults to False.
+            no_save_pred (bool): Whether to write no graphs. Defaults to False.
+            formats (Sequence[str]): Of the graphs that are written: ``json``,
+                ``graphml``, ``dot``. Defaults to ``('json',)``.
+            return_datasamples (bool): Whether to return samples with all
+                relations, their distributions too, instead of graphs for JSON.
+                Defaults to False.
+
+        Yields:
+            dict: ``predictions``, the graph of one image: ``image`` (path or
+            None), ``width``, ``height``, ``task``, and ``objects`` and
+            ``relations`` as :func:`describe_graph` gives them; and
+            ``visualization``, its picture or None.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If a file is no image, a folder has none, or boxes or
+                labels do not fit.
+        """
+        source = ImageSource(inputs)
+        given, _, visualize, postprocess = self._dispatch_kwargs(
+            bboxes=bboxes, labels=labels, **kwargs)
+        shared = dict(topk=topk, pred_score_thr=pred_score_thr, out_dir=out_dir)
+        unknown = set(postprocess.get('formats', ())) - set(WRITERS)
+        if unknown:
+            raise ValueError(f'formats must be some of {tuple(WRITERS)}, got '
+                             f'{sorted(unknown)}')
+        for name, value in (('batch_size', batch_size), ('topk', topk)):
+            if value < 1:
+                raise ValueError(f'{name} must be at least 1, got {value}')
+        task = _task(bboxes, labels)
+        with Progress(disable=not self.show_progress) as progress:
+            bar = progress.add_task('Inference', total=source.total)
+            for images, data in self.preprocess(source, batch_size, **given):
+                samples = self.forward(data, task)
+                pictures = self.visualize(images, samples, **shared, **visualize)
+                yield from self.postprocess(images, samples, pictures, **shared,
+                                            **postprocess)
+                progress.advance(bar, len(images))
+                # Before the next batch is read.
+                del images, data, samples, pictures
+
+    def preprocess(self,
+                   inputs: ImageSource,
+                   batch_size: int = 1,
+                   bboxes: Sequence | None = None,
+                   labels: Sequence | None = None) -> Iterator[tuple]:
+        """Batches of images and what the model makes of them.
+
+        Yields:
+            tuple[list[dict], dict]: The images, items of :class:`ImageSource`,
+            and the model's inputs.
+        """
+        images = iter(inputs)
+        if bboxes is not None:
+            images = self._with_objects(inputs, bboxes, labels)
+        chunks = iter(lambda: list(islice(images, batch_size)), [])
+        yield from map(self._collate, chunks)
+
+    def forward(self, inputs: dict, task: str = 'sggen') -> list[SceneGraphDataSample]:
+        """Predict the graphs of a batch for one task."""
+        self.model.tasks = (task, )
+        return super().forward(inputs)
+
+    def visualize(self,
+                  images: list[dict],
+                  samples: list[SceneGraphDataSample],
+                  topk: int = 100,
+                  pred_score_thr: float = 0.0,
+                  out_dir: str | Path = '',
+                  return_vis: bool = False,
+                  show: bool = False,
+                  wait_time: float = 0,
+                  no_save_vis: bool = False) -> list[np.ndarray | None]:
+        """Draw, show and write a batch of images and their graphs.
+
+        Returns:
+            list: Pictures, (H', W', 3) uint8 RGB; None where nothing asks for
+            one.
+        """
+        save = out_dir != '' and not no_save_vis
+        if not (save or show or return_vis):
+            return [None] * len(images)
+        pictures = []
+        for image, sample in zip(images, samples):
+            self.visualizer.add_datasample(
+                image['name'],
+                mmcv.bgr2rgb(image['img']),
+                sample,
+                draw_gt=False,
+                show=show,
+                wait_time=wait_time,
+                pred_score_thr=pred_score_thr,
+                topk=min(topk, self.visualizer.topk),
+                out_file=str(Path(out_dir, 'vis', f"{image['name']}.png"))
+                if save else None)
+            pictures.append(self.visualizer.get_image())
+        return pictures
+
+    def postprocess(self,
+                    images: list[dict],
+                    samples: list[SceneGraphDataSample],
+                    pictures: list[np.ndarray | None],
+                    topk: int = 100,
+                    pred_score_thr: float = 0.0,
+                    out_dir: str | Path = '',
+                    return_datasamples: bool = False,
+                    no_save_pred: bool = False,
+                    formats: Sequence[str] = ('json', )) -> Iterator[dict]:
+        """Make plain data of a batch of samples and write it.
+
+        Yields:
+            dict: ``predictions`` and ``visualization`` of one image.
+        """
+        for image, sample, picture in zip(images, samples, pictures):
+            graph = self._describe(image, sample, topk, pred_score_thr)
+            if out_dir != '' and not no_save_pred:
+                for suffix in formats:
+                    save_graph(
+                        graph, Path(out_dir, 'preds', f"{image['name']}.{suffix}"))
+            yield dict(
+                predictions=sample if return_datasamples else graph,
+                visualization=picture)
+
+    def _describe(self, image: dict, sample: SceneGraphDataSample, topk: int,
+                  score_thr: float) -> dict:
+        (task, graph), = sample.pred_scene_graphs.items()
+        height, width = image['ori_shape']
+        meta = self.model.dataset_meta
+        return dict(
+            image=image['img_path'], width=width, height=height, task=task,
+            **describe_graph(graph, meta['classes'], meta['predicates'], topk,
+                             score_thr))
+
+    def _with_objects(self, source: ImageSource, bboxes: Sequence,
+                      labels: Sequence | None) -> Iterator[dict]:
+        """The images with the given objects as ``given``."""
+        if source.is_single:
+            bboxes = [bboxes]
+            labels = None if labels is None else [labels]
+        labels = [None] * len(bboxes) if labels is None else labels
+        for name, values in (('bboxes', bboxes), ('labels', labels)):
+            if source.total is not None and len(values) != source.total:
+                raise ValueError(f'{name} of {len(values)} images were given for '
+                                 f'{source.total}: give a list with one item for '
+                                 'each image')
+
+        def attach(image: dict, boxes: Sequence, classes: Sequence | None) -> dict:
+            image['given'] = given_graph(
+                boxes, classes, self.model.dataset_meta['classes'],
+                image['ori_shape'], image['img_path'] or image['name'])
+            return image
+
+        return map(attach, source, bboxes, labels)
+
+    def _collate(self, images: list[dict]) -> tuple[list[dict], dict]:
+        return images, self.collate_fn(list(map(self._prepare, images)))
+
+    def _prepare(self, image: dict) -> dict:
+        """One image as the model takes it; the original stays as it is."""
+        packed = self.pipeline(dict(image))
+        if 'given' in image:
+            packed['data_samples'].gt_scene_graph = image['given']
+        return packed
+
+    def _init_pipeline(self, cfg: Config) -> Compose:
+        """The config's test pipeline without what loads from a data set."""
+        steps = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
+        for step in steps:
+            if 'meta_keys' in step:
+                step['meta_keys'] = [
+                    key for key in step['meta_keys'] if key != 'img_id']
+        return Compose(
+            [step for step in steps if step['type'].split('.')[-1] not in _LOADERS])
+
+    def _init_collate(self, cfg: Config) -> Callable:
+        """Images of one batch are padded by the model, not stacked here."""
+        return pseudo_collate
+
+    def _init_model(self, cfg: Config, weights: str,
+                    device: str = 'cpu') -> nn.Module:
+        return load_trained_parser(cfg, weights, device)
+
+    def _init_visualizer(self, cfg: Config) -> SceneGraphVisualizer:
+        """The config's visualizer, without its backends."""
+        settings = {key: value for key, value in cfg.get('visualizer', {}).items()
+                    if key not in ('type', 'name', 'vis_backends')}
+        visualizer = SceneGraphVisualizer(**settings)
+        visualizer.dataset_meta = self.model.dataset_meta
+        return visualizer
+
+
+def _task(bboxes: Sequence | None, labels: Sequence | None) -> str:
+    """The task that what is given leaves to do."""
+    if bboxes is None and labels is not None:
+        raise ValueError('labels need bboxes: give both, or boxes alone')
+    return 'sggen' if bboxes is None else 'sgcls' if labels is None else 'predcls'

@@ -1,0 +1,111 @@
+"""Parse images, folders and videos into scene graphs."""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mmsgp.apis import SceneGraphInferencer, tabulate_relations
+from mmsgp.apis.graph_export import WRITERS
+
+# As many as a picture shows, so that both number their objects alike.
+_SHOWN = 20
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='mmsgp-infer', description=__doc__)
+    parser.add_argument(
+        'inputs', nargs='+', help='images, folders of images, videos')
+    parser.add_argument(
+        '--config', help='config file (default: the one in the checkpoint)')
+    parser.add_argument('--checkpoint', required=True, help='checkpoint file')
+    parser.add_argument(
+        '--out', required=True, type=Path,
+        help='folder for the pictures (vis/) and the graphs (preds/)')
+    parser.add_argument(
+        '--objects', type=Path,
+        help='JSON file of given objects, as in preds/*.json: {"objects": '
+        '[{"bbox": [x1, y1, x2, y2], "name": "dog"}, ...]}, or a list of these '
+        'with one for each image; names may be left out (SGCls)')
+    parser.add_argument(
+        '--batch-size', type=int, default=1, help='images at a time (default: 1)')
+    parser.add_argument(
+        '--topk', type=int, default=100,
+        help='relations to keep of an image (default: 100); pictures show at '
+        'most 20')
+    parser.add_argument(
+        '--score-thr', type=float, default=0.0,
+        help='leave out relations with a lower score (default: 0)')
+    parser.add_argument(
+        '--formats', nargs='+', choices=WRITERS, default=['json'],
+        help='how to write the graphs (default: json)')
+    parser.add_argument(
+        '--no-pictures', action='store_true', help='write graphs only')
+    parser.add_argument(
+        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
+    return parser.parse_args()
+
+
+def read_objects(path: Path) -> dict:
+    """Boxes, and classes if they are named, from a JSON file.
+
+    Returns:
+        dict: The arguments ``bboxes`` and ``labels`` of the inferencer.
+
+    Raises:
+        ValueError: If the file is not as it should be.
+    """
+    try:
+        data = json.loads(path.read_text(encoding='utf-8'))
+        is_single = isinstance(data, dict)
+        images = [graph['objects'] for graph in ([data] if is_single else data)]
+        bboxes = [[item['bbox'] for item in objects] for objects in images]
+        named = ['name' in item for objects in images for item in objects]
+        labels = None
+        if named and all(named):
+            labels = [[item['name'] for item in objects] for objects in images]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'{path}: expected {{"objects": [{{"bbox": [x1, y1, x2, y2], "name": '
+            f'...}}, ...]}} or a list of these ({error!r})') from error
+    return dict(bboxes=bboxes, labels=labels)
+
+
+def print_relations(console: Console, graph: dict) -> None:
+    """The best relations of one image as a table."""
+    table = Table(title=f'{graph["image"]}: the best relations ({graph["task"]})')
+    for column in ('subject', 'predicate', 'object'):
+        table.add_column(column)
+    table.add_column('score', justify='right')
+    shown = dict(graph, relations=graph['relations'][:_SHOWN])
+    for *words, score in tabulate_relations(shown):
+        table.add_row(*words, f'{score:.3f}')
+    console.print(table)
+
+
+def main() -> None:
+    args = parse_args()
+    console = Console()
+    try:
+        given = read_objects(args.objects) if args.objects else {}
+        inferencer = SceneGraphInferencer(args.config, args.checkpoint, args.device)
+        number, graph = 0, None
+        for result in inferencer.stream(
+                args.inputs, batch_size=args.batch_size, topk=args.topk,
+                pred_score_thr=args.score_thr, out_dir=args.out,
+                no_save_vis=args.no_pictures, formats=args.formats, **given):
+            number, graph = number + 1, result['predictions']
+    except (OSError, ValueError) as error:
+        sys.exit(f'mmsgp-infer: {error}')
+    if number == 1:
+        print_relations(console, graph)
+    pictures = '' if args.no_pictures else f', pictures into {args.out / "vis"}'
+    console.print(f'{number} graphs written into {args.out / "preds"}{pictures}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,27 @@
+"""Fixtures for tests of every kind."""
+import pytest
+
+from mmsgp.testing.browser import headless_chromium
+from mmsgp.testing.models import write_random_checkpoint
+
+
+@pytest.fixture(scope='session')
+def checkpoint(tmp_path_factory):
+    """A checkpoint with its config, of MiniVG's numbers of classes."""
+    return write_random_checkpoint(
+        tmp_path_factory.mktemp('checkpoint') / 'epoch_1.pth')
+
+
+@pytest.fixture(scope='module')
+def browser():
+    """A headless Chromium; a test without one is skipped with the reason."""
+    with headless_chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def page(browser):
+    """An empty page of a fresh profile."""
+    context = browser.new_context(viewport=dict(width=1400, height=1000))
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmsgp.apis.image_inputs import ImageSource
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three images of unlike grey, out of order, and a file that is none."""
+    for name, value in (('b.png', 20), ('a.jpg', 10), ('c.BMP', 30)):
+        Image.new('RGB', (8, 6), (value, value, value)).save(tmp_path / name)
+    (tmp_path / 'notes.txt').write_text('no image')
+    return tmp_path
+
+
+def greys(source):
+    return [int(image['img'].mean()) for image in source]
+
+
+def write_video(path, num_frames):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 10, (64, 48))
+    assert writer.isOpened()
+    for index in range(num_frames):
+        writer.write(np.full((48, 64, 3), 40 * index, np.uint8))
+    writer.release()
+
+
+def test_a_folder_gives_its_images_by_name(folder):
+    source = ImageSource(folder)
+    assert greys(source) == [10, 20, 30]
+    assert [image['name'] for image in source] == ['a', 'b', 'c']
+    assert source.total == 3 and not source.is_single
+
+
+def test_a_video_gives_its_frames(tmp_path):
+    write_video(tmp_path / 'clip.mp4', 5)
+    source = ImageSource(str(tmp_path / 'clip.mp4'))
+    images = list(source)
+    assert source.total == len(images) == 5
+    assert images[3]['name'] == 'clip_000003' and images[3]['ori_shape'] == (48, 64)
+    np.testing.assert_allclose(greys(images), [0, 40, 80, 120, 160], atol=3)
+
+
+def test_lists_mix_files_arrays_and_folders(folder):
+    array = np.full((6, 8, 3), 99, np.uint8)
+    source = ImageSource([folder / 'c.BMP', array, str(folder)])
+    assert greys(source) == [30, 99, 10, 20, 30]
+    assert source.total == 5
+
+
+def test_images_of_one_name_are_told_apart(folder):
+    source = ImageSource([folder / 'a.jpg', folder / 'a.jpg', folder / 'b.png'])
+    assert [image['name'] for image in source] == ['a', 'a_2', 'b']
+
+
+def test_one_image_is_single(folder):
+    assert ImageSource(folder / 'a.jpg').is_single
+    assert ImageSource(np.zeros((4, 4, 3), np.uint8)).is_single
+    assert not ImageSource([folder / 'a.jpg']).is_single
+
+
+def test_an_image_is_turned_upright_as_its_camera_says(tmp_path):
+    image = Image.new('RGB', (8, 4))
+    exif = image.getexif()
+    exif[0x0112] = 6  # the camera was turned by a quarter
+    image.save(tmp_path / 'portrait.jpg', exif=exif)
+    item, = ImageSource(tmp_path / 'portrait.jpg')
+    assert item['ori_shape'] == (8, 4)
+
+
+def test_an_array_is_taken_as_it_is():
+    array = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+    item, = ImageSource(array)
+    np.testing.assert_array_equal(item['img'], array)
+    assert item['img_path'] is None
+
+
+def test_what_is_missing_or_damaged_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nothing.jpg: no such image'):
+        ImageSource(tmp_path / 'nothing.jpg')
+    with pytest.raises(ValueError, match='has no image; images end in .jpg'):
+        ImageSource(tmp_path)
+    for name in ('broken.jpg', 'empty.png'):
+        (tmp_path / name).write_text('no image' * (name != 'empty.png'))
+        with pytest.raises(ValueError, match=f'{name} is empty, damaged or no'):
+            list(ImageSource(tmp_path / name))
+    (tmp_path / 'broken.mp4').write_text('no video')
+    with pytest.raises(ValueError, match='broken.mp4 is empty, damaged or no video'):
+        ImageSource(tmp_path / 'broken.mp4')
+
+
+@pytest.mark.parametrize('array', [
+    np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8),
+    np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)])
+def test_anything_but_a_colour_image_is_refused(array):
+    with pytest.raises(ValueError, match=r'expected a BGR image.*\(H, W, 3\)'):
+        list(ImageSource(array))
+
+
+@pytest.mark.parametrize('wrong', [3, [3], [None]])
+def test_anything_but_paths_and_arrays_is_refused(wrong):
+    with pytest.raises(TypeError, match='expected .*path'):
+        ImageSource(wrong)
+
+
+def test_paths_may_be_given_by_a_generator(folder):
+    source = ImageSource(path for path in (folder / 'a.jpg', Path(folder)))
+    assert source.total is None
+    assert greys(source) == [10, 10, 20, 30]

@@ -1,0 +1,217 @@
+import json
+import weakref
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+
+from mmsgp.apis import SceneGraphInferencer
+from mmsgp.registry import DATASETS, MODELS
+from mmsgp.testing import make_vg_data
+from mmsgp.testing.models import CONFIGS
+
+CONFIG = str(CONFIGS / 'motifnet_cce_scorer_minivg.py')
+
+
+@pytest.fixture(scope='module')
+def inferencer(checkpoint):
+    return SceneGraphInferencer(weights=checkpoint, device='cpu', show_progress=False)
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    return make_vg_data(tmp_path_factory.mktemp('data'), num_train=2, num_test=4,
+                        num_classes=24, num_predicates=18, image_size=(80, 60))
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(256, size=(60, 80, 3), dtype=np.uint8)
+
+
+def assert_same_graph(told, graph):
+    boxes = [item['bbox'] for item in told['objects']]
+    np.testing.assert_allclose(
+        np.reshape(boxes, (-1, 4)), graph.objects.bboxes, atol=0.006)
+    assert [item['label'] for item in told['objects']] == \
+        graph.objects.labels.tolist()
+    relations = graph.relations[:100]
+    assert [[item['subject'], item['object'], item['label']]
+            for item in told['relations']] == \
+        torch.cat([relations.pairs, relations.labels[:, None]], dim=1).tolist()
+    np.testing.assert_allclose(
+        [item['score'] for item in told['relations']], relations.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize('batch_size', [1, 3])
+def test_graphs_are_those_of_the_test_on_the_same_images(
+        inferencer, checkpoint, data, batch_size):
+    """Each task against the data set's own pipeline and the bare model."""
+    saved = torch.load(checkpoint)
+    cfg = Config.fromstring(saved['meta']['cfg'], '.py')
+    init_default_scope('mmsgp')
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(saved['state_dict'])
+    model.eval().tasks = ('predcls', 'sgcls', 'sggen')
+    cfg.test_dataloader.dataset.update(data.kwargs(split='test'))
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    samples = []
+    for start in range(0, len(dataset), batch_size):
+        items = [dataset[i]
+                 for i in range(start, min(start + batch_size, len(dataset)))]
+        samples += model.test_step(pseudo_collate(items))
+    paths = [sample.img_path for sample in samples]
+    boxes = [sample.gt_scene_graph.objects.bboxes for sample in samples]
+    labels = [sample.gt_scene_graph.objects.labels for sample in samples]
+    for task, given in (('sggen', {}), ('sgcls', dict(bboxes=boxes)),
+                        ('predcls', dict(bboxes=boxes, labels=labels))):
+        told = inferencer(paths, batch_size=batch_size, **given)['predictions']
+        for graph, sample in zip(told, samples, strict=True):
+            assert graph['task'] == task and graph['image'] == sample.img_path
+            assert graph['relations'], 'an empty graph proves nothing'
+            assert_same_graph(graph, sample.pred_scene_graphs[task])
+
+
+def test_config_and_checkpoint_give_the_same_as_the_checkpoint_alone(
+        inferencer, checkpoint, image):
+    cfg = Config.fromfile(CONFIG)
+    cfg.model.detection = dict(score_thr=0.01, iou_thr=0.3, max_per_image=6)
+    others = [SceneGraphInferencer(cfg, checkpoint, 'cpu', show_progress=False),
+              SceneGraphInferencer(checkpoint, device='cpu', show_progress=False)]
+    expected = inferencer(image)
+    for other in others:
+        assert other(image) == expected
+    assert SceneGraphInferencer(CONFIG, checkpoint).cfg.model.type == \
+        'SceneGraphParser'
+
+
+def test_predictions_and_pictures_are_written(inferencer, data, tmp_path):
+    result = inferencer(
+        data.root / 'images', batch_size=4, out_dir=tmp_path, return_vis=True,
+        formats=('json', 'graphml', 'dot'))
+    names = sorted(path.stem for path in (data.root / 'images').iterdir())
+    assert sorted(p.name for p in (tmp_path / 'vis').iterdir()) == [
+        f'{name}.png' for name in names]
+    assert len(list((tmp_path / 'preds').iterdir())) == 3 * len(names)
+    for name, graph, picture in zip(names, result['predictions'],
+                                    result['visualization'], strict=True):
+        assert json.loads((tmp_path / 'preds' / f'{name}.json').read_text()) == graph
+        written = cv2.imread(str(tmp_path / 'vis' / f'{name}.png'))[..., ::-1]
+        np.testing.assert_array_equal(written, picture)
+
+
+def test_nothing_is_written_unasked(inferencer, image, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = inferencer(image)
+    assert result['visualization'] == [] and not list(tmp_path.iterdir())
+    inferencer(image, out_dir=tmp_path, no_save_vis=True, no_save_pred=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('batch_size', [1, 3])
+@pytest.mark.parametrize('show_progress', [False, True])
+def test_no_more_than_one_batch_is_in_memory(
+        inferencer, batch_size, show_progress, monkeypatch):
+    monkeypatch.setattr(inferencer, 'show_progress', show_progress)
+    alive, most = set(), 0
+
+    def frames():
+        nonlocal most
+        for index in range(8):
+            frame = np.full((32, 32, 3), index, np.uint8)
+            alive.add(index)
+            weakref.finalize(frame, alive.discard, index)
+            most = max(most, len(alive))
+            yield frame
+            del frame
+
+    for _ in inferencer.stream(frames(), batch_size=batch_size):
+        pass
+    assert most == batch_size
+
+
+def test_relations_are_limited_by_number_and_score(inferencer, image):
+    whole, = inferencer(image)['predictions']
+    graph, = inferencer(image, topk=2)['predictions']
+    assert graph['relations'] == whole['relations'][:2] != whole['relations']
+    limit = whole['relations'][1]['score'] - 1e-6
+    graph, = inferencer(image, pred_score_thr=limit)['predictions']
+    assert graph['relations'] == [
+        relation for relation in whole['relations'] if relation['score'] >= limit]
+    assert graph['objects'] == whole['objects']
+
+
+def test_samples_are_returned_on_demand(inferencer, image):
+    sample, = inferencer(image, return_datasamples=True)['predictions']
+    assert sample.pred_scene_graphs['sggen'].relations.distribution.shape[1] == 19
+
+
+def test_classes_are_given_by_number_or_by_name(inferencer, image):
+    boxes = [[2, 3, 40, 50], [10, 5, 79, 59]]
+    by_number = inferencer(image, bboxes=boxes, labels=[4, 7])
+    assert by_number == inferencer(image, bboxes=boxes, labels=['class 4', 'class 7'])
+    assert [item['label'] for item in by_number['predictions'][0]['objects']] == [4, 7]
+
+
+def test_images_without_objects_give_empty_graphs(inferencer, image):
+    graph, = inferencer(image, bboxes=[])['predictions']
+    assert graph['objects'] == graph['relations'] == []
+
+
+@pytest.mark.parametrize('given, message', [
+    (dict(bboxes=[[0, 0, 9, 9]], labels=[24]), 'label 24 is out of range.*0 to 23'),
+    (dict(bboxes=[[0, 0, 9, 9]], labels=['unicorn']), "no class 'unicorn'"),
+    (dict(bboxes=[[0, 0, 9, 9]], labels=[1, 2]), '1 boxes, but 2 labels'),
+    (dict(bboxes=[[0, 0, 9, 9], [5, 5, 5, 9]]), r'box 1 is \[5.0, 5.0, 5.0, 9.0\]'),
+    (dict(bboxes=[[0, 0, 90, 9]]), r'x1 < x2 <= 80 and y1 < y2 <= 60'),
+    (dict(bboxes=[[0, 0, float('nan'), 9]]), 'box 0 is'),
+    (dict(bboxes=[[0, 0, 9]]), r'expected boxes of shape \(N, 4\), got \(1, 3\)'),
+    (dict(labels=[1]), 'labels need bboxes'),
+    (dict(batch_size=0), 'batch_size must be at least 1, got 0'),
+    (dict(topk=0), 'topk must be at least 1, got 0'),
+    (dict(formats=['png']), "json.*got.*'png'"),
+])
+def test_what_does_not_fit_is_refused(inferencer, image, given, message):
+    with pytest.raises(ValueError, match=message):
+        inferencer(image, **given)
+
+
+def test_boxes_of_other_numbers_of_images_are_refused(inferencer, image):
+    with pytest.raises(ValueError, match='bboxes of 1 images were given for 2'):
+        inferencer([image, image], bboxes=[[[0, 0, 9, 9]]])
+
+
+def test_weights_of_another_model_are_refused(checkpoint):
+    with pytest.raises(ValueError, match='does not fit the model'):
+        SceneGraphInferencer(str(CONFIGS / 'motifnet_cce_minivg.py'), checkpoint)
+    with pytest.raises(ValueError, match='need a SceneGraphParser'):
+        SceneGraphInferencer(str(CONFIGS / 'faster_rcnn_vgg16_minivg.py'), checkpoint)
+
+
+def test_missing_files_and_names_are_told(checkpoint, tmp_path):
+    with pytest.raises(FileNotFoundError, match='config none.py not found'):
+        SceneGraphInferencer('none.py', checkpoint)
+    with pytest.raises(FileNotFoundError, match='none.pth not found'):
+        SceneGraphInferencer(CONFIG, 'none.pth')
+    with pytest.raises(ValueError, match='give a checkpoint'):
+        SceneGraphInferencer(CONFIG)
+    saved = torch.load(checkpoint)
+    nameless = tmp_path / 'nameless.pth'
+    torch.save(dict(state_dict=saved['state_dict'], meta={}), nameless)
+    with pytest.raises(ValueError, match='does not hold its config'):
+        SceneGraphInferencer(weights=nameless)
+    with pytest.raises(ValueError, match="'classes'.*0 names, the model has 24"):
+        SceneGraphInferencer(CONFIG, nameless)
+
+
+def test_a_config_in_a_checkpoint_is_not_run(checkpoint, tmp_path):
+    saved = torch.load(checkpoint)
+    saved['meta']['cfg'] += f'\nopen({str(tmp_path / "trace")!r}, "w")'
+    torch.save(saved, tmp_path / 'evil.pth')
+    with pytest.raises(ValueError, match='not run; give the config file'):
+        SceneGraphInferencer(weights=tmp_path / 'evil.pth')
+    assert not (tmp_path / 'trace').exists()

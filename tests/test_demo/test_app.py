@@ -1,0 +1,259 @@
+"""The page, driven in a headless Chromium."""
+import importlib.util
+import io
+import json
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from mmsgp.apis import SceneGraphInferencer
+from mmsgp.testing.models import write_random_checkpoint
+from mmsgp.visualization import draw_scene_graph
+
+pytest.importorskip('gradio', reason='Gradio is not installed: '
+                    'pip install -r requirements/demo.txt')
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 60_000  # ms
+ROWS = '#table .virtual-row'
+
+
+@pytest.fixture(scope='module')
+def app():
+    spec = importlib.util.spec_from_file_location('app', ROOT / 'demo' / 'app.py')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules['app'] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp('page')
+
+
+@pytest.fixture(scope='module')
+def checkpoints(folder):
+    """Two models that have learnt nothing."""
+    return [
+        write_random_checkpoint(folder / f'{name}.pth', name, max_objects=10)
+        for name in ('motifnet_cce_scorer_minivg', 'motifnet_ce_minivg')]
+
+
+@pytest.fixture(scope='module')
+def address(app, checkpoints):
+    """Of the page, served by this process."""
+    page = app.make_page(app.name_models(checkpoints), 'cpu')
+    yield app.launch(page, prevent_thread_lock=True, quiet=True, max_file_size='1mb')
+    page.close()
+
+
+@pytest.fixture(scope='module')
+def image_file(folder):
+    image = Image.new('RGB', (160, 120), 'white')
+    drawing = ImageDraw.Draw(image)
+    for index, colour in enumerate(('red', 'green', 'blue', 'orange')):
+        drawing.rectangle((30 * index, 20, 30 * index + 45, 100 - 15 * index), colour)
+    image.save(folder / 'scene.png')
+    return folder / 'scene.png'
+
+
+@pytest.fixture
+def opened(page, address):
+    """The page in the browser, and the errors of its console."""
+    page.set_default_timeout(TIMEOUT)
+    page.errors = []
+    page.on('pageerror', lambda error: page.errors.append(str(error)))
+    page.on('console', lambda message: message.type == 'error'
+            and page.errors.append(message.text))
+    page.goto(address)
+    return page
+
+
+@pytest.fixture
+def parsed(opened, image_file):
+    """The page with the image dropped and parsed."""
+    upload(opened, image_file)
+    opened.wait_for_selector(f'{ROWS} >> nth=0')
+    return opened
+
+
+@pytest.fixture(scope='module')
+def expected(checkpoints, image_file):
+    """What the first model says of the image, asked without the page."""
+    inferencer = SceneGraphInferencer(
+        weights=checkpoints[0], device='cpu', show_progress=False)
+    result, = inferencer.stream(image_file, return_datasamples=True)
+    graph, = inferencer(image_file)['predictions']
+    return dict(graph=graph, meta=inferencer.model.dataset_meta,
+                sample=result['predictions'])
+
+
+def upload(page, path):
+    page.set_input_files('#image input[type=file]', path)
+
+
+def set_slider(page, name, value):
+    page.fill(f'#{name} input[type=number]', str(value))
+    page.press(f'#{name} input[type=number]', 'Enter')
+
+
+def wait_for_rows(page, number):
+    page.wait_for_function(
+        '([rows, number]) => document.querySelectorAll(rows).length == number',
+        arg=[ROWS, number])
+
+
+def picture(page):
+    """The shown picture as an array."""
+    response = page.request.get(page.get_attribute('#picture img', 'src'))
+    return np.asarray(Image.open(io.BytesIO(response.body())).convert('RGB'))
+
+
+def wait_for_another_picture(page, source):
+    page.wait_for_function(
+        "source => document.querySelector('#picture img')?.src != source", arg=source)
+
+
+def source(page):
+    return page.evaluate("document.querySelector('#picture img').src")
+
+
+def draw(expected, image_file, **kwargs):
+    return draw_scene_graph(
+        np.asarray(Image.open(image_file)),
+        expected['sample'].pred_scene_graphs['sggen'], expected['meta']['classes'],
+        expected['meta']['predicates'], **kwargs)
+
+
+def test_an_image_becomes_boxes_a_graph_and_a_table(parsed, expected, image_file):
+    number = min(12, len(expected['graph']['relations']))
+    assert number > 3, 'too few relations prove nothing'
+    assert f'{number} relations shown' in parsed.inner_text('#status')
+    np.testing.assert_array_equal(
+        picture(parsed), draw(expected, image_file, topk=12))
+    wait_for_rows(parsed, number)
+    shown = [parsed.inner_text(f'[data-testid=cell-{row}-2]').strip()
+             for row in range(number)]
+    assert shown == [
+        relation['predicate'] for relation in expected['graph']['relations'][:number]]
+    assert parsed.errors == []
+
+
+def test_moved_sliders_leave_relations_out(parsed, expected, image_file):
+    before = source(parsed)
+    set_slider(parsed, 'topk', 3)
+    wait_for_rows(parsed, 3)
+    wait_for_another_picture(parsed, before)
+    np.testing.assert_array_equal(picture(parsed), draw(expected, image_file, topk=3))
+    scores = [relation['score'] for relation in expected['graph']['relations']]
+    threshold = np.ceil(100 * scores[1]) / 100
+    set_slider(parsed, 'score-thr', threshold)
+    wait_for_rows(parsed, len([score for score in scores[:3] if score >= threshold]))
+
+
+def test_a_clicked_relation_stands_out(parsed, expected, image_file):
+    before = source(parsed)
+    parsed.click('[data-testid=cell-1-2]')
+    wait_for_another_picture(parsed, before)
+    np.testing.assert_array_equal(
+        picture(parsed), draw(expected, image_file, topk=12, highlight=1))
+
+
+def test_the_graph_is_downloaded(parsed, expected, tmp_path):
+    set_slider(parsed, 'topk', 4)
+    wait_for_rows(parsed, 4)
+    with parsed.expect_download() as download:
+        parsed.click('#download')
+    assert download.value.suggested_filename == 'scene_graph.json'
+    download.value.save_as(tmp_path / 'graph.json')
+    graph = json.loads((tmp_path / 'graph.json').read_text())
+    assert graph['image'] == 'scene.png'
+    assert graph['objects'] == expected['graph']['objects']
+    assert graph['relations'] == expected['graph']['relations'][:4]
+
+
+def test_another_model_is_chosen(parsed, app, checkpoints):
+    before = source(parsed)
+    parsed.click('#model input')
+    parsed.click(f'[role=option]:has-text("{checkpoints[1].stem}")')
+    wait_for_another_picture(parsed, before)
+
+
+def test_a_broken_file_is_refused(parsed, folder):
+    (folder / 'broken.jpg').write_text('no image')
+    parsed.click('#image [aria-label=Clear]')
+    parsed.wait_for_selector('#status:has-text("Drop an image")')
+    upload(parsed, folder / 'broken.jpg')
+    parsed.wait_for_selector(
+        '#status:has-text("broken.jpg is empty, damaged or no image")')
+    assert not parsed.query_selector('#picture img')
+    assert parsed.is_disabled('#download')
+
+
+def test_a_large_file_is_refused(opened, folder):
+    noise = np.random.default_rng(0).integers(256, size=(800, 800, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / 'large.png')
+    assert (folder / 'large.png').stat().st_size > 2**20
+    upload(opened, folder / 'large.png')
+    opened.wait_for_selector('text=/exceed the maximum allowed size/')
+    assert not opened.query_selector('#picture img')
+
+
+def test_an_image_of_too_many_pixels_is_refused(app, folder, monkeypatch):
+    Image.new('L', (300, 200)).save(folder / 'vast.png')
+    app.check_image(str(folder / 'vast.png'))
+    monkeypatch.setattr(app, 'MAX_PIXELS', 50_000)
+    with pytest.raises(ValueError, match='vast.png has 300 x 200 pixels'):
+        app.check_image(str(folder / 'vast.png'))
+
+
+def test_nothing_but_this_machine_is_reached(app, checkpoints, monkeypatch):
+    reached, connect = [], socket.socket.connect
+    monkeypatch.setattr(
+        socket.socket, 'connect',
+        lambda self, where: (reached.append(where), connect(self, where))[1])
+    page = app.make_page(app.name_models(checkpoints), 'cpu')
+    try:
+        address = app.launch(page, prevent_thread_lock=True, quiet=True)
+    finally:
+        page.close()
+    assert address.startswith('http://127.0.0.1:')
+    assert {where[0] for where in reached} <= {'127.0.0.1'}
+
+
+def run_main(app, monkeypatch, *arguments):
+    """What the command hands to Gradio's launch."""
+    launched = {}
+    monkeypatch.setattr(sys, 'argv', ['app.py', *map(str, arguments)])
+    monkeypatch.setattr(
+        app.gr.Blocks, 'launch',
+        lambda self, **kwargs: (launched.update(kwargs), (None, '', None))[1])
+    app.main()
+    return launched
+
+
+def test_it_answers_to_this_machine_alone_by_default(app, checkpoints, monkeypatch):
+    launched = run_main(app, monkeypatch, checkpoints[0])
+    assert launched['server_name'] == '127.0.0.1'
+    assert launched['share'] is False and launched['max_file_size'] == '10mb'
+
+
+def test_the_last_epoch_of_the_demo_is_taken(app, checkpoints, tmp_path, monkeypatch):
+    work_dir = tmp_path / app.DEMO_MODELS[0]
+    work_dir.mkdir()
+    for epoch in (9, 10):
+        (work_dir / f'epoch_{epoch}.pth').write_bytes(checkpoints[0].read_bytes())
+    monkeypatch.setattr(app, 'WORK_DIRS', tmp_path)
+    assert [path.name for path in app.find_demo_models()] == ['epoch_10.pth']
+
+
+def test_without_a_model_it_says_what_to_run(app, tmp_path, monkeypatch):
+    monkeypatch.setattr(app, 'WORK_DIRS', tmp_path)
+    with pytest.raises(SystemExit, match='no model: .*`make demo` trains one'):
+        run_main(app, monkeypatch)
+    with pytest.raises(SystemExit, match='none.pth not found'):
+        run_main(app, monkeypatch, 'none.pth')

@@ -1,0 +1,97 @@
+"""The command that parses images."""
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmsgp.infer import main
+
+
+@pytest.fixture
+def infer(checkpoint, tmp_path, monkeypatch, capsys):
+    """Runs the command in this process; gives what it printed."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', [
+            'mmsgp-infer', '--checkpoint', str(checkpoint), '--device', 'cpu',
+            '--out', str(tmp_path / 'out'), *map(str, arguments)])
+        main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / 'images'
+    path.mkdir()
+    generator = np.random.default_rng(0)
+    for name in ('a', 'b', 'c'):
+        pixels = generator.integers(256, size=(48, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path / f'{name}.png')
+    return path
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_one_image_is_parsed_drawn_and_printed(infer, folder, tmp_path):
+    printed = infer(folder / 'a.png', '--topk', 2)
+    assert names(tmp_path / 'out' / 'vis') == ['a.png']
+    graph = json.loads((tmp_path / 'out' / 'preds' / 'a.json').read_text())
+    assert len(graph['relations']) == 2 and graph['task'] == 'sggen'
+    assert graph['relations'][0]['predicate'] in printed
+    assert '1 graphs written into' in printed
+
+
+def test_a_folder_is_parsed_in_batches(infer, folder, tmp_path):
+    printed = infer(folder, '--batch-size', 2, '--formats', 'dot', 'graphml',
+                    '--no-pictures')
+    assert names(tmp_path / 'out') == ['preds']
+    assert names(tmp_path / 'out' / 'preds') == [
+        f'{name}.{suffix}' for name in 'abc' for suffix in ('dot', 'graphml')]
+    assert '3 graphs written into' in printed
+
+
+@pytest.mark.parametrize('named, task', [(True, 'predcls'), (False, 'sgcls')])
+def test_objects_are_given_in_a_file(infer, folder, tmp_path, named, task):
+    objects = [dict(bbox=[1, 2, 30, 40], name='class 3'),
+               dict(bbox=[10, 2, 60, 45], name='class 9')]
+    if not named:
+        objects = [dict(bbox=item['bbox']) for item in objects]
+    file = tmp_path / 'objects.json'
+    file.write_text(json.dumps(dict(objects=objects)))
+    infer(folder / 'a.png', '--objects', file, '--no-pictures')
+    graph = json.loads((tmp_path / 'out' / 'preds' / 'a.json').read_text())
+    assert graph['task'] == task
+    assert [item['bbox'] for item in graph['objects']] == [
+        item['bbox'] for item in objects]
+    if named:
+        assert [item['name'] for item in graph['objects']] == ['class 3', 'class 9']
+
+
+def test_a_parsed_graph_is_a_file_of_objects(infer, folder, tmp_path):
+    infer(folder / 'a.png', '--no-pictures')
+    detected = tmp_path / 'out' / 'preds' / 'a.json'
+    expected = json.loads(detected.read_text())['objects']
+    infer(folder / 'a.png', '--no-pictures', '--objects', detected)
+    again = json.loads(detected.read_text())
+    assert again['task'] == 'predcls'
+    assert [item['label'] for item in again['objects']] == [
+        item['label'] for item in expected]
+
+
+@pytest.mark.parametrize('text', ['{', '[]]', '{"objects": [{}]}', '[3]'])
+def test_a_wrong_file_of_objects_is_named(infer, folder, tmp_path, text):
+    file = tmp_path / 'objects.json'
+    file.write_text(text)
+    with pytest.raises(SystemExit, match='objects.json: expected {"objects"'):
+        infer(folder / 'a.png', '--objects', file)
+
+
+def test_errors_are_one_line(infer, tmp_path):
+    with pytest.raises(SystemExit, match='mmsgp-infer: .*none.jpg: no such image'):
+        infer(tmp_path / 'none.jpg')

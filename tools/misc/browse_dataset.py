@@ -1,0 +1,61 @@
+"""Look at the training images and their graphs, as the pipeline hands them on."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import mmcv
+from mmdet.structures.bbox import get_box_tensor
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from rich.progress import track
+
+from mmsgp.registry import DATASETS, VISUALIZERS
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--output-dir', type=Path,
+        help='folder to write the pictures to, where there is no display')
+    parser.add_argument(
+        '--not-show', action='store_true', help='open no window')
+    parser.add_argument(
+        '--show-interval', type=float, default=2,
+        help='seconds that an image is shown (default: 2)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction,
+        help='override settings of the config: key=value; '
+        'train_dataloader.dataset.indices=20 shows the first twenty images')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    init_default_scope(cfg.default_scope)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    # Pictures go to the window and to the folder, not to logging backends.
+    visualizer = VISUALIZERS.build(
+        {'name': 'browse', **cfg.visualizer, 'vis_backends': None})
+    visualizer.dataset_meta = dataset.metainfo
+    for index in track(range(len(dataset)), 'Drawing'):
+        item = dataset[index]
+        sample = item['data_samples']
+        sample.gt_instances.bboxes = get_box_tensor(sample.gt_instances.bboxes)
+        name = Path(sample.img_path).name
+        visualizer.add_datasample(
+            name,
+            mmcv.bgr2rgb(item['inputs'].permute(1, 2, 0).numpy()),
+            sample,
+            draw_pred=False,
+            show=not args.not_show,
+            wait_time=args.show_interval,
+            out_file=str(args.output_dir / name) if args.output_dir else None)
+
+
+if __name__ == '__main__':
+    main()
