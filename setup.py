@@ -39,6 +39,7 @@ if __name__ == '__main__':
         license='Apache-2.0',
         keywords='computer vision, scene graph, visual relationship detection',
         packages=find_packages(include=['mmsgp', 'mmsgp.*']),
+        package_data={'mmsgp.visualization.run_report': ['page.*']},
         python_requires='>=3.10',
         install_requires=read_requirements('runtime'),
         extras_require={

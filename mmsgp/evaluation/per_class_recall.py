@@ -21,10 +21,12 @@ class PerClassRecall:
         train_counts (ndarray): (R,) int64, their relations in training.
         recall (ndarray): (R,) float64, percent; NaN where the split has no
             relation.
+        num_gt (ndarray, optional): (R,) int64, their relations in the split.
     """
     predicates: Sequence[str]
     train_counts: np.ndarray
     recall: np.ndarray
+    num_gt: np.ndarray | None = None
 
     @classmethod
     def read(cls, path: str | Path, column: str) -> PerClassRecall:
@@ -32,7 +34,8 @@ class PerClassRecall:
 
         Args:
             path (str | Path): A CSV file with the columns ``predicate`` and
-                ``train_count``, as ``per_class_recall_<task>.csv``.
+                ``train_count``, and maybe ``num_gt``, as
+                ``per_class_recall_<task>.csv``.
             column (str): The column of the recall, e.g. ``recall@100``.
 
         Raises:
@@ -53,11 +56,13 @@ class PerClassRecall:
         try:
             counts = np.array([int(row['train_count']) for row in rows], np.int64)
             recall = np.array([float(row[column] or 'nan') for row in rows])
+            num_gt = np.array([int(row['num_gt']) for row in rows], np.int64) \
+                if 'num_gt' in columns else None
         except (TypeError, ValueError) as error:
             raise ValueError(f'{path} is damaged: {error}') from error
         order = np.argsort(-counts, kind='stable')
         return cls([rows[i]['predicate'] for i in order], counts[order],
-                   recall[order])
+                   recall[order], None if num_gt is None else num_gt[order])
 
 
 def read_runs(runs: Sequence[str], task: str, k: int | str,
@@ -95,6 +100,22 @@ def read_runs(runs: Sequence[str], task: str, k: int | str,
                 'counts: only runs on the same data can be put side by side')
         tables[name] = table
     return tables
+
+
+def recall_thresholds(folder: str | Path, task: str) -> list[str]:
+    """The K of recall@K that a test run wrote for a task.
+
+    Raises:
+        FileNotFoundError: If it wrote no table.
+    """
+    path = Path(folder) / f'per_class_recall_{task}.csv'
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path} not found: test the model first, with tools/test.py')
+    with path.open(newline='', encoding='utf-8') as file:
+        columns = next(csv.reader(file), [])
+    return [column.partition('@')[2] for column in columns
+            if column.startswith('recall@')]
 
 
 def run_names(runs: Sequence[str]) -> list[str]:

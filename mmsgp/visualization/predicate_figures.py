@@ -129,8 +129,9 @@ def plot_confusion_matrix(predicates: Sequence[str],
     # A gap sets apart what is no predicate.
     gap = np.full((len(predicates), 1), np.nan)
     shares = np.hstack([shares[:, 1:], gap, shares[:, :1]])
-    side = _SLOT * (len(predicates) + 2)
-    figure = Figure(figsize=(side + 3.2, side + 1.8), dpi=_DPI,
+    side, names = _SLOT * (len(predicates) + 2), _names_length(predicates)
+    # The bar of colours has a place beside the matrix.
+    figure = Figure(figsize=(side + names + 2.0, side + names + 0.4), dpi=_DPI,
                     layout='constrained')
     axes = figure.add_subplot()
     # Small shares matter: most errors are spread thin.
@@ -164,10 +165,10 @@ def format_change(value: float) -> str:
 
 def _bar_chart(predicates: Sequence[str], label: str) -> tuple[Figure, Axes]:
     """An empty chart with the upright names of the predicates below it."""
-    names_height = max(text_size(name, _FONT_SIZE)[0] for name in predicates) / 72
     figure = Figure(
         figsize=(max(5.0, _SLOT * len(predicates) + 0.9),
-                 _BARS_HEIGHT + names_height), dpi=_DPI, layout='constrained')
+                 _BARS_HEIGHT + _names_length(predicates)),
+        dpi=_DPI, layout='constrained')
     axes = figure.add_subplot()
     axes.set_xticks(range(len(predicates)), predicates, rotation=90,
                     fontsize=_FONT_SIZE)
@@ -179,6 +180,11 @@ def _bar_chart(predicates: Sequence[str], label: str) -> tuple[Figure, Axes]:
     axes.set_axisbelow(True)
     axes.spines[['top', 'right']].set_visible(False)
     return figure, axes
+
+
+def _names_length(predicates: Sequence[str]) -> float:
+    """Inches that the longest name takes."""
+    return max(text_size(name, _FONT_SIZE)[0] for name in predicates) / 72
 
 
 def _finish(axes: Axes, absent: np.ndarray) -> None:
