@@ -30,7 +30,7 @@ def add_recall_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--task``, ``--topk``, ``--names`` and ``--out``."""
+    """Add what figures of the recall of predicates take."""
     parser.add_argument(
         '--task', default='predcls', help='(default: predcls)')
     parser.add_argument(
@@ -40,8 +40,11 @@ def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
         '--names', nargs='+', metavar='NAME',
         help='what the runs are called (default: their folders)')
     parser.add_argument(
+        '--num-predicates', type=int, metavar='N',
+        help='only the N most frequent in training (default: all)')
+    parser.add_argument(
         '--out', help='the files without their ending (default: '
-        'work_dirs/figures/TOOL_TASK)')
+        'work_dirs/figures/per_class_..._TASK)')
 
 
 def threshold(text: str) -> int | str:

@@ -28,6 +28,13 @@ class PerClassRecall:
     recall: np.ndarray
     num_gt: np.ndarray | None = None
 
+    def most_frequent(self, number: int | None) -> PerClassRecall:
+        """The table of so many predicates; None is all."""
+        return PerClassRecall(
+            self.predicates[:number], self.train_counts[:number],
+            self.recall[:number],
+            None if self.num_gt is None else self.num_gt[:number])
+
     @classmethod
     def read(cls, path: str | Path, column: str) -> PerClassRecall:
         """Read a column of a table.

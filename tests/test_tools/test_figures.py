@@ -92,6 +92,17 @@ def test_recall_of_runs_is_drawn(run_tool, figures, run, tmp_path):
         dict(predicate='under', train_count='1', A='', B='')]
 
 
+def test_only_the_most_frequent_predicates_are_drawn(run_tool, figures, run,
+                                                     tmp_path):
+    run_tool('analysis_tools/plot_per_class_change', run, f'{run}/', '--task',
+             'sgcls', '--topk', 20, '--names', 'A', 'B', '--num-predicates', 2,
+             '--out', tmp_path / 'change', save_figure=figures)
+    axes, = figures.kept[0].axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ['near', 'on']
+    assert [row['predicate'] for row in read(tmp_path / 'change.csv')] == [
+        'near', 'on']
+
+
 def test_confusion_is_sorted_by_frequency(run_tool, figures, run, tmp_path):
     run_tool('analysis_tools/confusion_matrix', run, '--task', 'sgcls', '--out',
              tmp_path / 'confusion', save_figure=figures)

@@ -26,7 +26,8 @@ def main() -> None:
     args = parse_args()
     tables = read_runs(
         [args.first, args.second], args.task, args.topk, args.names)
-    first, second = tables.values()
+    first, second = (table.most_frequent(args.num_predicates)
+                     for table in tables.values())
     label = f'{TASK_TITLES.get(args.task, args.task)} recall@{args.topk}, ' \
         'from {} to {}'.format(*tables)
     paths = save_figure(

@@ -23,7 +23,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    tables = read_runs(args.runs, args.task, args.topk, args.names)
+    tables = {
+        name: table.most_frequent(args.num_predicates) for name, table in
+        read_runs(args.runs, args.task, args.topk, args.names).items()
+    }
     first = next(iter(tables.values()))
     recalls = {name: table.recall for name, table in tables.items()}
     title = TASK_TITLES.get(args.task, args.task)

@@ -21,6 +21,9 @@ def parse_args() -> argparse.Namespace:
         'source', help='config, whose training data are counted; or folder of '
         'a test run')
     parser.add_argument(
+        '--num-predicates', type=int, metavar='N',
+        help='draw only the N most frequent (default: all)')
+    parser.add_argument(
         '--out', help='the files without their ending (default: %(default)s)',
         default='work_dirs/figures/predicate_distribution')
     return parser.parse_args()
@@ -42,8 +45,9 @@ def count_predicates(source: str) -> tuple[list[str], np.ndarray]:
 def main() -> None:
     args = parse_args()
     predicates, counts = count_predicates(args.source)
+    shown = slice(args.num_predicates)
     paths = save_figure(
-        plot_predicate_distribution(predicates, counts), args.out,
+        plot_predicate_distribution(predicates[shown], counts[shown]), args.out,
         ['predicate', 'train_count', 'share'],
         zip(predicates, counts.tolist(), (counts / counts.sum()).tolist()))
     print(*paths, sep='\n')

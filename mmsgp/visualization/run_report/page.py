@@ -218,7 +218,7 @@ def figure_uri(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
     # Few colours: a palette makes it several times smaller.
-    image = Image.open(buffer).convert('RGB').quantize(128, dither=Image.Dither.NONE)
+    image = Image.open(buffer).convert('RGB').quantize(256, dither=Image.Dither.NONE)
     return data_uri(image, 'png', optimize=True)
 
 
