@@ -17,7 +17,7 @@ from mmsgp.testing.graphs import (
 )
 from mmsgp.visualization.run_report import ReportedRun, write_report
 from mmsgp.visualization.run_report.gallery import choose_images
-from mmsgp.visualization.run_report.page import config_differences, metric_table
+from mmsgp.visualization.run_report.tables import config_differences, metric_table
 
 META = dict(classes=tuple('abcde'), predicates=('on', 'near', 'of </script>', 'in'),
             predicate_train_counts=[3, 90, 20, 1])
@@ -203,6 +203,15 @@ def test_what_cannot_be_reported_is_named(folders, tmp_path):
     runs = [ReportedRun('a', folders[0]), ReportedRun('b', tmp_path)]
     with pytest.raises(ValueError, match='no task that all runs have'):
         write_report(runs, tmp_path / 'report.html')
+
+
+def test_predictions_of_another_test_are_refused(folders, tmp_path):
+    other = make_run(tmp_path / 'other', 3, num_images=4)
+    (folders[0] / 'predictions.h5').rename(tmp_path / 'kept.h5')
+    (other / 'predictions.h5').rename(folders[0] / 'predictions.h5')
+    with pytest.raises(ValueError, match='of different tests'):
+        write_report([ReportedRun('a', folders[0])], tmp_path / 'report.html')
+    (tmp_path / 'kept.h5').rename(folders[0] / 'predictions.h5')
 
 
 def test_only_unlike_values_have_a_best(folders):
