@@ -40,6 +40,7 @@ if __name__ == '__main__':
         keywords='computer vision, scene graph, visual relationship detection',
         packages=find_packages(include=['mmsgp', 'mmsgp.*']),
         entry_points=dict(console_scripts=['mmsgp-infer = mmsgp.infer:main']),
+        package_data={'mmsgp.visualization.run_report': ['page.*']},
         python_requires='>=3.10',
         install_requires=read_requirements('runtime'),
         extras_require={

@@ -29,6 +29,24 @@ def add_recall_arguments(parser: argparse.ArgumentParser) -> None:
         'relations, e.g. 10000,500 (default: thirds)')
 
 
+def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what figures of the recall of predicates take."""
+    parser.add_argument(
+        '--task', default='predcls', help='(default: predcls)')
+    parser.add_argument(
+        '--topk', type=threshold, default=100, metavar='K',
+        help="the K of recall@K, a number or 'all' (default: 100)")
+    parser.add_argument(
+        '--names', nargs='+', metavar='NAME',
+        help='what the runs are called (default: their folders)')
+    parser.add_argument(
+        '--num-predicates', type=int, metavar='N',
+        help='only the N most frequent in training (default: all)')
+    parser.add_argument(
+        '--out', help='the files without their ending (default: '
+        'work_dirs/figures/per_class_..._TASK)')
+
+
 def threshold(text: str) -> int | str:
     """A number of predictions, or ``'all'``."""
     if text == 'all':

@@ -1,12 +1,23 @@
+from .figure_files import save_figure
 from .figures import (
     draw_comparison,
     draw_scene_graph,
     plot_comparison,
     plot_scene_graph,
 )
-from .scene_graph_visualizer import SceneGraphVisualizer
+from .predicate_figures import (
+    plot_confusion_matrix,
+    plot_per_class_change,
+    plot_per_class_recall,
+    plot_predicate_distribution,
+)
+from .scene_graph_visualizer import TASK_TITLES, SceneGraphVisualizer
+from .training_curves import plot_training_curves
 
 __all__ = [
-    'SceneGraphVisualizer', 'draw_comparison', 'draw_scene_graph',
-    'plot_comparison', 'plot_scene_graph'
+    'TASK_TITLES', 'SceneGraphVisualizer', 'draw_comparison',
+    'draw_scene_graph', 'plot_comparison', 'plot_confusion_matrix',
+    'plot_per_class_change', 'plot_per_class_recall',
+    'plot_predicate_distribution', 'plot_scene_graph', 'plot_training_curves',
+    'save_figure'
 ]

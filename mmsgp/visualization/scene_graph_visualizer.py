@@ -11,7 +11,12 @@ from mmsgp.structures import SceneGraph, SceneGraphDataSample
 
 from .figures import draw_comparison, draw_scene_graph
 
-_TASK_TITLES = {'predcls': 'PredCls', 'sgcls': 'SGCls', 'sggen': 'SGGen'}
+TASK_TITLES = {
+    'predcls': 'PredCls',
+    'sgcls': 'SGCls',
+    'sggen': 'SGGen',
+    'phrdet': 'PhrDet'
+}
 
 
 @VISUALIZERS.register_module()
@@ -120,10 +125,10 @@ class SceneGraphVisualizer(Visualizer):
         if gt is not None and pred is not None:
             return draw_comparison(
                 image, gt, pred, **names, topk=topk, score_thr=score_thr,
-                iou_thr=self.iou_thr, task=_TASK_TITLES.get(task, task))
+                iou_thr=self.iou_thr, task=TASK_TITLES.get(task, task))
         graph = gt if pred is None else pred
         title = 'Ground truth' if pred is None else \
-            f'Prediction ({_TASK_TITLES.get(task, task)})'
+            f'Prediction ({TASK_TITLES.get(task, task)})'
         return draw_scene_graph(
             image, graph, **names, topk=topk, score_thr=score_thr, title=title)
 

@@ -53,7 +53,8 @@ def test_a_resampled_metric_is_that_of_the_images_drawn():
             first_of_pair=relations.first_of_pair[rows],
             unseen=relations.unseen[rows],
             tasks=dict(sgcls=TaskRanks(*(
-                values[rows] for values in vars(ranks).values()))),
+                values if values is None else values[rows]
+                for values in vars(ranks).values()))),
             names=relations.names,
             train_counts=relations.train_counts)
         expected = evaluate_task(again, 'sgcls', (5, 50, 'all'))

@@ -1,4 +1,5 @@
 from .bootstrap import ResampledMean, confidence_interval
+from .confusion import predicate_confusion
 from .matching import (
     NO_HIT,
     GraphArrays,
@@ -47,7 +48,6 @@ __all__ = [
     'evaluate_task', 'exact_mean', 'first_of_each_pair', 'harmonic_mean',
     'match_objects', 'match_triplets', 'mean_over_predicates',
     'predicate_accuracy', 'predicate_groups', 'predicate_recall_at_k',
-    'pair_weights', 'recall_at_k', 'to_numpy', 'unconstrained_entries',
-    'union_boxes',
-    'without_graph_constraint'
+    'pair_weights', 'predicate_confusion', 'recall_at_k', 'to_numpy',
+    'unconstrained_entries', 'union_boxes', 'without_graph_constraint'
 ]

@@ -28,10 +28,13 @@ class TaskRanks:
         pair (ndarray): (T,) int32, rank of the first prediction for the pair.
         unconstrained (ndarray, optional): (T,) int32, rank of the first hit
             without the graph constraint.
+        predicted (ndarray, optional): (T,) int32, predicate ``1 .. R`` of the
+            first prediction for the pair, 0 where there is none.
     """
     triplet: np.ndarray
     pair: np.ndarray
     unconstrained: np.ndarray | None = None
+    predicted: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +99,27 @@ class RelationRanks:
                     kind: None if values is None else values[rows]
                     for kind, values in vars(ranks).items()
                 }) for task, ranks in self.tasks.items()
+            })
+
+    def sorted_by_frequency(self) -> RelationRanks:
+        """The same with predicates in the order of their training counts.
+
+        The most frequent comes first. Without counts the order stays.
+        """
+        if self.train_counts is None:
+            return self
+        order = np.argsort(-np.asarray(self.train_counts), kind='stable')
+        number = np.zeros(len(order) + 1, np.int64)  # 0 stays
+        number[order + 1] = np.arange(1, len(order) + 1)
+        return replace(
+            self,
+            predicates=number[self.predicates],
+            names=[self.names[i] for i in order],
+            train_counts=[self.train_counts[i] for i in order],
+            tasks={
+                task: ranks if ranks.predicted is None else replace(
+                    ranks, predicted=number[ranks.predicted])
+                for task, ranks in self.tasks.items()
             })
 
     def save(self, path: Path) -> None:

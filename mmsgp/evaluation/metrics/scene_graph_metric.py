@@ -13,6 +13,7 @@ from mmsgp.registry import METRICS
 
 from ..functional import METRICS as METRIC_NAMES
 from ..functional import (
+    NO_HIT,
     GraphArrays,
     ObjectMatcher,
     PhraseMatcher,
@@ -198,6 +199,8 @@ class SceneGraphMetric(BaseMetric):
             ranks = match(*constrained)
             rows[f'{protocol}/triplet'] = ranks.triplet
             rows[f'{protocol}/pair'] = ranks.pair
+            rows[f'{protocol}/predicted'] = _predicates_at(
+                ranks.pair, constrained[1])
             if entries is not None:
                 rows[f'{protocol}/unconstrained'] = match.triplet_ranks(
                     pred.pair_ids[entries.rows], entries.predicates)
@@ -282,6 +285,14 @@ def _first_of_pair(pair_ids: np.ndarray) -> np.ndarray:
     is_first = np.zeros(len(pair_ids), bool)
     is_first[first] = True
     return is_first
+
+
+def _predicates_at(ranks: np.ndarray, predicates: np.ndarray) -> np.ndarray:
+    """Predicates (M,) of the predictions at these ranks, 0 for ``NO_HIT``."""
+    found = ranks != NO_HIT
+    predicted = np.zeros(len(ranks), np.int64)
+    predicted[found] = predicates[ranks[found]]
+    return predicted
 
 
 def _check_prediction(pred: GraphArrays, graph: dict, name: str) -> None:

@@ -1,0 +1,43 @@
+"""Figures on disk, with the data that they show."""
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from mmsgp.utils.files import replacing
+
+
+def save_figure(figure: Figure, stem: str | Path, columns: Sequence[str],
+                rows: Iterable[Sequence]) -> list[Path]:
+    """Write a figure as PNG and PDF, and its data as CSV.
+
+    Args:
+        figure (Figure): The figure.
+        stem (str | Path): The files without their ending.
+        columns (Sequence[str]): Names of the columns of the data.
+        rows (Iterable[Sequence]): The data; NaN becomes an empty cell.
+
+    Returns:
+        list[Path]: The three files.
+    """
+    paths = [Path(f'{stem}.{ending}') for ending in ('png', 'pdf', 'csv')]
+    # TrueType, so that the text of a PDF can be searched and edited.
+    with rc_context({'pdf.fonttype': 42}):
+        for path, kind in zip(paths[:2], ('png', 'pdf')):
+            with replacing(path) as draft:
+                figure.savefig(draft, format=kind)
+    with replacing(paths[2]) as draft, draft.open(
+            'w', newline='', encoding='utf-8') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([
+                '' if isinstance(value, float) and math.isnan(value) else value
+                for value in row
+            ])
+    return paths

@@ -1,0 +1,60 @@
+"""Write one HTML file that tells of test runs and opens without a network.
+
+Configuration, tables of all tasks, figures (the recall of each predicate can be
+sorted and filtered), the test images that are parsed best, middling and worst,
+and timings. A run is the work directory of tools/test.py; with
+--out WORK_DIR/predictions.h5 it keeps what the pictures need.
+"""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from mmsgp.evaluation import run_names
+from mmsgp.visualization.run_report import ReportedRun, write_report
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('work_dirs', nargs='+', metavar='WORK_DIR')
+    parser.add_argument(
+        '--names', nargs='+', metavar='NAME',
+        help='what the runs are called (default: their folders)')
+    parser.add_argument(
+        '--task', choices=('predcls', 'sgcls', 'sggen'),
+        help='of the pictures and confusion matrices (default: the first that '
+        'all runs have)')
+    parser.add_argument(
+        '--topk', type=int, default=20, metavar='K',
+        help='pictures are chosen by recall@K (default: 20)')
+    parser.add_argument(
+        '--num-pictures', type=int, default=3,
+        help='of each kind: best, median, worst (default: 3)')
+    parser.add_argument(
+        '--out', type=Path, help='(default: report.html in the first WORK_DIR)')
+    args = parser.parse_args()
+    if args.names is None:
+        args.names = run_names(args.work_dirs)
+    if len(args.names) != len(args.work_dirs) or len(set(args.names)) != len(
+            args.names):
+        parser.error(f'{len(args.work_dirs)} runs need as many different names, '
+                     f'got {args.names}')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    runs = [ReportedRun(name, Path(folder))
+            for name, folder in zip(args.names, args.work_dirs)]
+    out = args.out or runs[0].folder / 'report.html'
+    with Console().status('drawing figures and pictures'):
+        write_report(runs, out, args.task, args.topk, args.num_pictures)
+    print(f'{out} ({out.stat().st_size / 1e6:.1f} MB)')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,82 @@
+"""Draw the documentation's pictures of figures and reports.
+
+Takes two runs on VRD: trained and tested as the README says, with
+--out WORK_DIR/predictions.h5, into one work directory each. Needs Playwright and
+Chromium (requirements/tests.txt) for the picture of the report.
+"""
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from rich.progress import track
+
+from mmsgp.testing.browser import headless_chromium
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = ROOT / 'docs/pictures'
+# A page of documentation is about as wide as this many names are.
+NUM_PREDICATES = 40
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('runs', nargs=2, metavar='WORK_DIR')
+    parser.add_argument(
+        '--names', nargs=2, metavar='NAME',
+        default=['cross-entropy', 'CCE + Scorer'])
+    return parser.parse_args()
+
+
+def run(tool: str, *arguments: str) -> None:
+    subprocess.run([
+        sys.executable, str(ROOT / f'tools/analysis_tools/{tool}.py'), *arguments
+    ], check=True, stdout=subprocess.DEVNULL)
+
+
+def photograph(page_file: Path, picture: Path) -> None:
+    """The report's chart of predicates, as a reader sees it."""
+    with headless_chromium() as browser:
+        page = browser.new_page(viewport=dict(width=1000, height=620))
+        page.goto(page_file.as_uri())
+        page.select_option('#order', 'change 1')
+        page.fill('#least', '5')
+        page.evaluate('document.getElementById("predicates").scrollIntoView()')
+        page.locator('#chart .row').nth(1).hover()
+        page.screenshot(path=picture)
+
+
+def main() -> None:
+    args = parse_args()
+    recall = [*args.runs, '--num-predicates', str(NUM_PREDICATES), '--names',
+              *args.names]
+    figures = {
+        'predicate_distribution': (
+            'plot_predicate_distribution', args.runs[0], '--num-predicates',
+            str(NUM_PREDICATES)),
+        'per_class_recall': ('plot_per_class_recall', *recall),
+        'per_class_change': ('plot_per_class_change', *recall),
+        'training_curves': (
+            'analyze_logs', 'plot_curve', *args.runs, '--legend', *args.names),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, command in track(figures.items(), 'drawing', transient=True):
+            run(*command, '--out', f'{folder}/{name}')
+        report = Path(folder, 'report.html')
+        run('report', *args.runs, '--names', *args.names, '--out', str(report))
+        photograph(report, Path(folder, 'report.png'))
+        for name in (*figures, 'report'):
+            picture = Image.open(Path(folder, f'{name}.png')).convert('RGB')
+            picture.quantize(64, dither=Image.Dither.NONE).save(
+                PICTURES / f'{name}.png', optimize=True)
+            print(PICTURES / f'{name}.png')
+
+
+if __name__ == '__main__':
+    main()
