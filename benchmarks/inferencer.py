@@ -5,7 +5,7 @@ The same model, of the MiniVG configuration, parses the same test images of Mini
 of its loop over the images, its metrics left aside; both include reading the images.
 Without a checkpoint the weights are random and up to 20 objects are detected.
 
-    python benchmarks/inference.py [--checkpoint FILE] [--images 100]
+    python benchmarks/inferencer.py [--checkpoint FILE] [--images 100]
 """
 from __future__ import annotations
 
