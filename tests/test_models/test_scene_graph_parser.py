@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmsgp.models.detectors.two_stage import _select
+from mmsgp.models import select_objects
 from mmsgp.registry import MODELS
 from mmsgp.testing import make_vg_data
 from mmsgp.testing.models import (
@@ -204,7 +204,7 @@ def test_images_of_few_objects_train_and_test(sizes):
     # so that distributed training never waits for a gradient
     assert all(p.grad is not None for p in model.relation_head.parameters())
     model.eval().tasks = TASKS
-    model.detection = dict(score_thr=0.99)  # nothing is detected
+    model.detection['score_thr'] = 0.99  # nothing is detected
     for sample, size in zip(model.predict(images, samples), sizes):
         graph = sample.pred_scene_graphs['sgcls']
         assert graph.num_relations == size * (size - 1)
@@ -243,7 +243,7 @@ def test_selection_of_detections_equals_the_loop(seed):
     torch.manual_seed(seed)
     scores = torch.rand(12, 3)
     bboxes = random_objects([36]).bboxes.view(12, 3, 4)
-    kept, labels = _select(scores, bboxes, 0.2, 0.3, 6)
+    kept, labels = select_objects(scores, bboxes, 0.2, 0.3, 6)
     expected = naive_select(scores, bboxes, 0.2, 0.3, 6)
     assert (kept.tolist(), labels.tolist()) == expected
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from mmsgp.registry import MODELS, TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraph
 
-from ..layers import ObjectSequences, joint_nms
+from ..layers import ObjectSequences, full_precision, joint_nms
 from ..task_modules import all_pairs, label_pairs, overlapping
 from .outputs import ObjectContext, RegionFeatures, RelationOutput
 from .ranking import check_ranking, rank_relations
@@ -170,7 +170,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
                                     logits.new_zeros(len(logits)))
         return sequences.unpad(
             joint_nms(
-                sequences.pad(logits.softmax(dim=1)[:, :-1]),
+                sequences.pad(full_precision(logits).softmax(dim=1)[:, :-1]),
                 sequences.pad(objects.class_bboxes), sequences.valid,
                 self.nms_iou_thr))
 
@@ -214,15 +214,15 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         pairs = regions.pairs
         context = self.context(regions, objects)
         features = self.relate(context, regions, objects)
-        logits = self.fc_predicate(features)  # (P, R+1)
+        logits = full_precision(self.fc_predicate(features))  # (P, R+1)
         if self.frequency_prior is not None:
             logits = logits + self.frequency_prior(
                 *context.labels[pairs].unbind(1))
         significance = None
         if self.scorer is not None:
-            significance = self.scorer(features, logits.softmax(dim=1),
-                                       regions.images,
-                                       objects.image_ids[pairs[:, 0]])
+            significance = full_precision(
+                self.scorer(features, logits.softmax(dim=1), regions.images,
+                            objects.image_ids[pairs[:, 0]]))
         return RelationOutput(context, logits, significance)
 
     # ---- training
@@ -234,8 +234,8 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         Args:
             feature_maps (tuple[Tensor]): Of B images.
             objects (ObjectBatch): With ``targets``.
-            relations (list[InstanceData]): Annotated ``pairs`` and ``labels``
-                of each image, no pair twice.
+            relations (list[InstanceData]): Annotated ``pairs`` of these
+                objects and their ``labels``, image by image, no pair twice.
 
         Returns:
             dict: Losses by name, and the accuracy on objects and on annotated
@@ -253,7 +253,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         for relation, size in zip(relations, objects.sizes):
             annotated.append(relation.pairs + start)
             start += size
-        pairs = all_pairs(objects.image_ids)
+        pairs = self.candidate_pairs(objects)
         labels = label_pairs(pairs, torch.cat(annotated),
                              torch.cat([r.labels for r in relations]), start)
         sampled = self.pair_sampler(objects.image_ids[pairs[:, 0]], labels,

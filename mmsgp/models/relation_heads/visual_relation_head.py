@@ -52,7 +52,9 @@ class VisualRelationHead(RelationHead):
         """Pool images, objects and pairs, see :class:`RelationHead`."""
         regions = super().extract_regions(feature_maps, objects, pairs)
         rois = bbox2roi(list(objects.bboxes.split(objects.sizes)))
+        pooled = self.roi_extractor(
+            feature_maps[:self.roi_extractor.num_inputs], rois)
         return regions._replace(
-            objects=self.fc_head(self.roi_extractor(feature_maps, rois)),
+            objects=self.fc_head(pooled),
             unions=self.pair_features(feature_maps, objects.bboxes,
                                       objects.image_ids, regions.pairs))
