@@ -10,6 +10,7 @@ from mmsgp.registry import MODELS
 from mmsgp.testing import make_vg_data
 from mmsgp.testing.models import (
     CONFIGS,
+    HEADS,
     random_objects,
     random_samples,
     small_model_cfg,
@@ -41,14 +42,6 @@ def test_trainable_parameters_at_vg150_are_the_published_ones(
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
     assert trainable(model) == expected
-
-
-HEADS = {
-    'MotifNetHead': {},
-    'LinkNetHead': {},
-    'KERNHead': dict(hidden_size=16),
-    'FrequencyHead': dict(visual=False, image_channels=64)
-}
 
 
 def parser_of(head, **kwargs):
