@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmsgp.models import select_objects
 from mmsgp.registry import MODELS
 from mmsgp.testing import make_vg_data
+from mmsgp.testing.graphs import assert_same_graphs
 from mmsgp.testing.models import (
     CONFIGS,
     HEADS,
@@ -88,22 +89,6 @@ def test_relation_head_starts_from_the_detectors_fc_layers():
                  model.relation_head.pair_features.fc_head):
         for name, value in head.state_dict().items():
             assert torch.equal(value, source[name])
-
-
-def assert_same_graphs(first, second):
-    assert torch.equal(first.objects.labels, second.objects.labels)
-    torch.testing.assert_close(first.objects.bboxes, second.objects.bboxes,
-                               rtol=1e-4, atol=1e-2)
-    # Scores of random weights nearly tie: compare pair by pair, not by rank.
-    tables = []
-    for graph in (first, second):
-        size = graph.num_objects
-        table = torch.zeros(size, size, 5)
-        table[tuple(graph.relations.pairs.T)] = graph.relations.distribution
-        scores = torch.zeros(size, size)
-        scores[tuple(graph.relations.pairs.T)] = graph.relations.scores
-        tables.append((table, scores))
-    torch.testing.assert_close(tables[0], tables[1], rtol=1e-3, atol=1e-4)
 
 
 def test_a_batch_equals_its_images_one_by_one(parser):
