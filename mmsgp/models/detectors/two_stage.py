@@ -17,6 +17,7 @@ from torch import Tensor
 from mmsgp.registry import TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
 
+from ..layers import full_precision
 from .object_detector import ObjectDetector, select_objects
 
 
@@ -43,7 +44,7 @@ class TwoStageObjects(ObjectDetector):
         """Class logits of given boxes, see :class:`ObjectDetector`."""
         rois = bbox2roi(bboxes)
         return torch.stack([
-            forward(feature_maps, rois)['cls_score']
+            full_precision(forward(feature_maps, rois)['cls_score'])
             for forward, _ in self._stages
         ]).mean(dim=0)
 

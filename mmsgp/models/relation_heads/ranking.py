@@ -11,8 +11,6 @@ from torch import Tensor
 
 from mmsgp.structures import ObjectBatch, SceneGraph
 
-from ..layers import full_precision
-
 RANKINGS = ('significance', 'probability', 'both')
 
 
@@ -58,19 +56,18 @@ def rank_relations(object_logits: Tensor,
     """
     rows = torch.arange(len(labels), device=labels.device)
     bboxes = objects.bboxes
-    object_scores = full_precision(object_logits).softmax(dim=1)[rows, labels]
+    object_scores = object_logits.softmax(dim=1)[rows, labels]
     if objects.labels is not None:
         object_scores = torch.ones_like(object_scores)
     if objects.class_bboxes is not None:
         bboxes = objects.class_bboxes[rows, labels]
 
-    distribution = full_precision(relation_logits).softmax(dim=1)
+    distribution = relation_logits.softmax(dim=1)
     scores, predicates = distribution[:, 1:].max(dim=1)
     relations = dict(labels=predicates + 1, distribution=distribution)
     scores = scores * object_scores[pairs].prod(dim=1)
     sort_key = scores
     if significance is not None:
-        significance = full_precision(significance)
         relations['significance'] = significance.sigmoid()
     if rank_by == 'significance':
         scores = relations['significance']

@@ -18,7 +18,7 @@ from torch import Tensor
 from mmsgp.registry import MODELS, TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraph
 
-from ..layers import ObjectSequences, full_precision, joint_nms
+from ..layers import ObjectSequences, joint_nms
 from ..task_modules import all_pairs, label_pairs, overlapping
 from .outputs import ObjectContext, RegionFeatures, RelationOutput
 from .ranking import check_ranking, rank_relations
@@ -170,7 +170,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
                                     logits.new_zeros(len(logits)))
         return sequences.unpad(
             joint_nms(
-                sequences.pad(full_precision(logits).softmax(dim=1)[:, :-1]),
+                sequences.pad(logits.softmax(dim=1)[:, :-1]),
                 sequences.pad(objects.class_bboxes), sequences.valid,
                 self.nms_iou_thr))
 
@@ -203,6 +203,9 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
                 objects: ObjectBatch) -> RelationOutput:
         """Run context, pairs, classification and scoring.
 
+        Mixed precision ends here: it is for vision, where the work is. Rare
+        predicates are told by close scores.
+
         Args:
             regions (RegionFeatures): Visual features.
             objects (ObjectBatch): Boxes, logits and what the task gives.
@@ -211,18 +214,23 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             RelationOutput: Logits of objects and relations, labels and, with
             a Scorer, significance.
         """
+        with torch.autocast(regions.images.device.type, enabled=False):
+            return self._run_steps(regions, objects)
+
+    def _run_steps(self, regions: RegionFeatures,
+                   objects: ObjectBatch) -> RelationOutput:
         pairs = regions.pairs
         context = self.context(regions, objects)
         features = self.relate(context, regions, objects)
-        logits = full_precision(self.fc_predicate(features))  # (P, R+1)
+        logits = self.fc_predicate(features)  # (P, R+1)
         if self.frequency_prior is not None:
             logits = logits + self.frequency_prior(
                 *context.labels[pairs].unbind(1))
         significance = None
         if self.scorer is not None:
-            significance = full_precision(
-                self.scorer(features, logits.softmax(dim=1), regions.images,
-                            objects.image_ids[pairs[:, 0]]))
+            significance = self.scorer(features, logits.softmax(dim=1),
+                                       regions.images,
+                                       objects.image_ids[pairs[:, 0]])
         return RelationOutput(context, logits, significance)
 
     # ---- training

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mmsgp.structures import ObjectBatch
 
+from ..layers import full_precision
 from .outputs import RegionFeatures
 from .relation_head import RelationHead
 
@@ -55,6 +56,7 @@ class VisualRelationHead(RelationHead):
         pooled = self.roi_extractor(
             feature_maps[:self.roi_extractor.num_inputs], rois)
         return regions._replace(
-            objects=self.fc_head(pooled),
-            unions=self.pair_features(feature_maps, objects.bboxes,
-                                      objects.image_ids, regions.pairs))
+            objects=full_precision(self.fc_head(pooled)),
+            unions=full_precision(
+                self.pair_features(feature_maps, objects.bboxes,
+                                   objects.image_ids, regions.pairs)))
