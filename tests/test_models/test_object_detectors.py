@@ -1,4 +1,6 @@
 """Detectors as the parser sees them, against MMDetection's own results."""
+import functools
+
 import pytest
 import torch
 from mmdet.structures.bbox import bbox2roi
@@ -287,6 +289,23 @@ def test_refinement_learns_from_the_pairs_it_is_assigned():
     labels = samples[0].gt_scene_graph.relations.labels.tolist()
     assert [pairs[0, 1], pairs[1, 2]] == labels[:2]
     assert sum(pairs.values()) == sum(labels[:2])
+
+
+def test_a_compiled_backbone_computes_the_same(monkeypatch):
+    # traced as any backend is, without the minutes of making kernels
+    monkeypatch.setattr(torch.nn.Module, 'compile', functools.partialmethod(
+        torch.nn.Module.compile, backend='eager'))
+    torch.manual_seed(0)
+    traced = torch._dynamo.utils.counters['stats']['unique_graphs']
+    model = MODELS.build({**small_model_cfg(), 'compile_backbone': True}).eval()
+    plain = MODELS.build(small_model_cfg()).eval()
+    plain.load_state_dict(model.state_dict())
+    for batch_size in (2, 1):
+        images = torch.randn(batch_size, 3, 64, 64)
+        for own, expected in zip(model.extract_feat(images),
+                                 plain.extract_feat(images)):
+            torch.testing.assert_close(own, expected, rtol=1e-4, atol=1e-4)
+    assert torch._dynamo.utils.counters['stats']['unique_graphs'] > traced
 
 
 def test_unknown_training_tasks_are_refused():

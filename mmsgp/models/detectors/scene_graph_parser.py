@@ -51,6 +51,9 @@ class SceneGraphParser(BaseDetector):
         object_detector (dict, optional): Config of the
             :class:`ObjectDetector`. Defaults to None, see
             :func:`build_object_detector`.
+        compile_backbone (bool): Whether ``torch.compile`` makes kernels for the
+            detector's backbone, at the first image of each size. Defaults to
+            False.
         data_preprocessor (dict, optional): Config of the preprocessor.
         init_cfg (dict, optional): Defaults to None.
 
@@ -66,6 +69,7 @@ class SceneGraphParser(BaseDetector):
                  tasks: Sequence[str] = ('sgcls', ),
                  detection: dict = DEFAULT_DETECTION,
                  object_detector: dict | None = None,
+                 compile_backbone: bool = False,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(
@@ -82,6 +86,8 @@ class SceneGraphParser(BaseDetector):
         self.detection = {**DEFAULT_DETECTION, **detection}
         self.detector = MODELS.build(detector)
         self.detector.requires_grad_(False)
+        if compile_backbone:
+            self.detector.backbone.compile()
         self.object_detector = build_object_detector(self.detector,
                                                      object_detector)
         self.relation_head = MODELS.build(relation_head)
