@@ -42,7 +42,7 @@ LOOPS = _child('LOOPS', 'engine.runner')
 LOG_PROCESSORS = _child('LOG_PROCESSORS', 'engine')
 HOOKS = _child('HOOKS', 'engine.hooks', own=True)
 OPTIMIZERS = _child('OPTIMIZERS', 'engine.optimizers')
-OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS', 'engine.optimizers')
+OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS', 'engine.optimizers', own=True)
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     'OPTIM_WRAPPER_CONSTRUCTORS', 'engine.optimizers', own=True)
 PARAM_SCHEDULERS = _child('PARAM_SCHEDULERS', 'engine.schedulers')

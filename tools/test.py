@@ -15,6 +15,7 @@ from mmsgp.utils.checkpoint import (
 )
 from mmsgp.utils.distributed import setup_launcher, tear_down
 from mmsgp.utils.environment import check_mmcv_ops
+from mmsgp.utils.mixed_precision import predict_in_mixed_precision
 
 TASKS = ('predcls', 'sgcls', 'sggen')
 
@@ -32,6 +33,10 @@ def parse_args() -> argparse.Namespace:
         choices=TASKS,
         default=TASKS,
         help='tasks to evaluate, in one pass (default: all three)')
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision: float16 on a GPU, bfloat16 on a CPU')
     parser.add_argument(
         '--out',
         help='keep the predictions in this file (.h5), for '
@@ -74,6 +79,8 @@ def load_config(args: argparse.Namespace) -> Config:
     if cfg.model.type == 'SceneGraphParser':
         cfg.model.tasks = tuple(args.tasks)
         cfg.test_evaluator = load_evaluators(cfg, args.out)
+    if args.amp:
+        predict_in_mixed_precision(cfg)
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
             draw=True,

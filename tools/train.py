@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmsgp.utils.checkpoint import publish_weights, refuse_unsafe_checkpoints
 from mmsgp.utils.distributed import setup_launcher, tear_down
 from mmsgp.utils.environment import check_mmcv_ops
+from mmsgp.utils.mixed_precision import train_in_mixed_precision
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +25,9 @@ def parse_args() -> argparse.Namespace:
         '--work-dir',
         help='folder of logs and checkpoints (default: work_dirs/CONFIG)')
     parser.add_argument(
-        '--amp', action='store_true', help='automatic mixed precision')
+        '--amp',
+        action='store_true',
+        help='mixed precision: float16 on a GPU, bfloat16 on a CPU')
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
@@ -62,10 +64,7 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
         Path('work_dirs', Path(args.config).stem))
     if args.amp:
-        if get_device() == 'cpu':
-            raise ValueError('--amp needs a GPU and there is none')
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.loss_scale = 'dynamic'
+        train_in_mixed_precision(cfg)
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise KeyError(f'--auto-scale-lr: {args.config} has no '

@@ -85,6 +85,26 @@ def all_pairs(num_objects: int) -> Tensor:
     return (~torch.eye(num_objects, dtype=torch.bool)).nonzero()
 
 
+def assert_same_graphs(first: SceneGraph, second: SceneGraph) -> None:
+    """Two predictions agree up to rounding.
+
+    Relations are compared pair by pair, not by rank: the scores of random
+    weights nearly tie.
+    """
+    assert torch.equal(first.objects.labels, second.objects.labels)
+    torch.testing.assert_close(
+        first.objects.bboxes, second.objects.bboxes, rtol=1e-4, atol=1e-2)
+    tables = []
+    for graph in (first, second):
+        size, relations = graph.num_objects, graph.relations
+        values = torch.cat(
+            [relations.scores[:, None], relations.distribution], dim=1)
+        table = values.new_zeros(size, size, values.shape[1])
+        table[tuple(relations.pairs.T)] = values
+        tables.append(table)
+    torch.testing.assert_close(*tables, rtol=1e-3, atol=1e-4)
+
+
 def predicted_sample(img_id: int, gt: SceneGraph,
                      **predictions: SceneGraph) -> SceneGraphDataSample:
     """A sample as a model hands it to the evaluator.

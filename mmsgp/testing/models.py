@@ -14,6 +14,14 @@ from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
+# Settings of small heads, by their type.
+HEADS = {
+    'MotifNetHead': {},
+    'LinkNetHead': {},
+    'KERNHead': dict(hidden_size=16),
+    'FrequencyHead': dict(visual=False, image_channels=64)
+}
+
 
 def small_model_cfg(num_classes: int = 5,
                     num_predicates: int = 4,

@@ -5,11 +5,13 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmsgp.models.detectors.two_stage import _select
+from mmsgp.models import select_objects
 from mmsgp.registry import MODELS
 from mmsgp.testing import make_vg_data
+from mmsgp.testing.graphs import assert_same_graphs
 from mmsgp.testing.models import (
     CONFIGS,
+    HEADS,
     random_objects,
     random_samples,
     small_model_cfg,
@@ -41,14 +43,6 @@ def test_trainable_parameters_at_vg150_are_the_published_ones(
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
     assert trainable(model) == expected
-
-
-HEADS = {
-    'MotifNetHead': {},
-    'LinkNetHead': {},
-    'KERNHead': dict(hidden_size=16),
-    'FrequencyHead': dict(visual=False, image_channels=64)
-}
 
 
 def parser_of(head, **kwargs):
@@ -95,22 +89,6 @@ def test_relation_head_starts_from_the_detectors_fc_layers():
                  model.relation_head.pair_features.fc_head):
         for name, value in head.state_dict().items():
             assert torch.equal(value, source[name])
-
-
-def assert_same_graphs(first, second):
-    assert torch.equal(first.objects.labels, second.objects.labels)
-    torch.testing.assert_close(first.objects.bboxes, second.objects.bboxes,
-                               rtol=1e-4, atol=1e-2)
-    # Scores of random weights nearly tie: compare pair by pair, not by rank.
-    tables = []
-    for graph in (first, second):
-        size = graph.num_objects
-        table = torch.zeros(size, size, 5)
-        table[tuple(graph.relations.pairs.T)] = graph.relations.distribution
-        scores = torch.zeros(size, size)
-        scores[tuple(graph.relations.pairs.T)] = graph.relations.scores
-        tables.append((table, scores))
-    torch.testing.assert_close(tables[0], tables[1], rtol=1e-3, atol=1e-4)
 
 
 def test_a_batch_equals_its_images_one_by_one(parser):
@@ -204,7 +182,7 @@ def test_images_of_few_objects_train_and_test(sizes):
     # so that distributed training never waits for a gradient
     assert all(p.grad is not None for p in model.relation_head.parameters())
     model.eval().tasks = TASKS
-    model.detection = dict(score_thr=0.99)  # nothing is detected
+    model.detection['score_thr'] = 0.99  # nothing is detected
     for sample, size in zip(model.predict(images, samples), sizes):
         graph = sample.pred_scene_graphs['sgcls']
         assert graph.num_relations == size * (size - 1)
@@ -243,7 +221,7 @@ def test_selection_of_detections_equals_the_loop(seed):
     torch.manual_seed(seed)
     scores = torch.rand(12, 3)
     bboxes = random_objects([36]).bboxes.view(12, 3, 4)
-    kept, labels = _select(scores, bboxes, 0.2, 0.3, 6)
+    kept, labels = select_objects(scores, bboxes, 0.2, 0.3, 6)
     expected = naive_select(scores, bboxes, 0.2, 0.3, 6)
     assert (kept.tolist(), labels.tolist()) == expected
 

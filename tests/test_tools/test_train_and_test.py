@@ -294,8 +294,38 @@ def test_a_checkpoint_of_another_config_is_refused(tmp_path, trained, options):
             *options)
 
 
+def test_mixed_precision_trains_and_tests(tmp_path, trained, options, tested):
+    run('train', CONFIG, '--amp', '--work-dir', tmp_path, *options,
+        'train_cfg.max_epochs=1')
+    state = weights(tmp_path / 'epoch_1.pth')
+    for name, value in weights(trained / 'epoch_2.pth').items():
+        assert state[name].dtype == value.dtype, name
+    run('test', CONFIG, trained / 'epoch_2.pth', '--amp', '--work-dir',
+        tmp_path, *options)
+    rounded = json.loads((tmp_path / 'metrics.json').read_text())
+    exact = json.loads((tested / 'metrics.json').read_text())
+    assert rounded.keys() == exact.keys()
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
-def test_mixed_precision_without_a_gpu_is_refused_at_once(tmp_path, options):
-    with pytest.raises(ValueError, match='--amp needs a GPU'):
-        run('train', CONFIG, '--amp', '--work-dir', tmp_path, *options)
+def test_a_detector_in_mixed_precision_without_a_gpu_is_refused(tmp_path):
+    detector = ROOT / 'configs' / 'faster_rcnn_vgg16_minivg.py'
+    with pytest.raises(ValueError, match='--amp: a mmdet.FasterRCNN alone'):
+        run('train', detector, '--amp', '--work-dir', tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_trained_model_is_refined_on_detected_boxes(
+        tmp_path, trained, options):
+    config = ROOT / 'configs' / 'motifnet_cce_scorer_sggen_minivg.py'
+    before = weights(trained / 'epoch_2.pth')
+    run('train', config, '--work-dir', tmp_path, *options,
+        f'load_from={trained / "epoch_2.pth"}', 'train_cfg.max_epochs=1')
+    after = weights(tmp_path / 'epoch_1.pth')
+    assert after.keys() == before.keys()
+    for name, value in after.items():
+        if name.startswith('detector.'):
+            assert torch.equal(value, before[name])
+    classifier = 'relation_head.decoder.fc_label.weight'
+    assert not torch.equal(after[classifier], before[classifier])
+    assert list(tmp_path.glob('best_sggen_mR@100_epoch_1.pth'))

@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
+from mmsgp.structures import SceneGraphDataSample
 
 # What the paper and its authors' code say, in millions of parameters.
 PAPER = {'MotifNetHead': '253', 'LinkNetHead': '292', 'KERNHead': '281'}
@@ -63,7 +64,10 @@ def count_flops(model: SceneGraphParser, side: int,
     head = model.relation_head
     with FlopCounterMode(display=False) as detector:
         maps = model.extract_feat(torch.zeros(1, 3, side, side))
-        objects = model._given_objects(maps, [bboxes])
+        objects = model._given_objects(maps, [bboxes], [
+            SceneGraphDataSample(metainfo=dict(
+                img_shape=(side, side), batch_input_shape=(side, side)))
+        ])
     with FlopCounterMode(display=False) as whole:
         output = head(head.extract_regions(maps, objects), objects)
     scorer = FlopCounterMode(display=False)

@@ -1,3 +1,4 @@
+from .autocast_optim_wrapper import AutocastOptimWrapper
 from .trainable_params_constructor import TrainableParamsConstructor
 
-__all__ = ['TrainableParamsConstructor']
+__all__ = ['AutocastOptimWrapper', 'TrainableParamsConstructor']

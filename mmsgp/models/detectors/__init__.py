@@ -1,7 +1,15 @@
+from .boxes_and_labels import BoxesAndLabels, logits_by_overlap
+from .object_detector import (
+    ObjectDetector,
+    build_object_detector,
+    select_objects,
+)
 from .scene_graph_parser import SceneGraphParser
-from .two_stage import classify_boxes, detect_objects
+from .two_stage import TwoStageObjects
 from .vgg_bbox_head import VGGBBoxHead
 
 __all__ = [
-    'SceneGraphParser', 'VGGBBoxHead', 'classify_boxes', 'detect_objects'
+    'BoxesAndLabels', 'ObjectDetector', 'SceneGraphParser', 'TwoStageObjects',
+    'VGGBBoxHead', 'build_object_detector', 'logits_by_overlap',
+    'select_objects'
 ]

@@ -5,6 +5,7 @@ Shape shorthand: B images, N objects of a batch, C object classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from mmdet.models.detectors import BaseDetector
@@ -14,10 +15,13 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
 from mmsgp.utils.checkpoint import check_weights
 
+from ..layers import full_precision
+from ..task_modules import assign_graph
 from .feature_cache import FeatureCache
-from .two_stage import classify_boxes, detect_objects
+from .object_detector import build_object_detector
 
 TASKS = ('predcls', 'sgcls', 'sggen')
+TRAINING_TASKS = ('sgcls', 'sggen')
 DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
 
 
@@ -28,16 +32,29 @@ class SceneGraphParser(BaseDetector):
     The backbone runs once an image, whatever the number of tasks; pooled
     features of the given boxes serve PredCls and SGCls together. The detector
     is frozen: it has no gradients, stays in evaluation mode and is skipped by
-    ``TrainableParamsConstructor``. The relation head is trained on SGCls.
+    ``TrainableParamsConstructor``. The relation head is trained on SGCls, and
+    may then be refined on the detector's boxes.
 
     Args:
-        detector (dict): Config of a two-stage detector of MMDetection. Its
-            weights come from its own ``init_cfg``.
+        detector (dict): Config of a detector of MMDetection. Its weights come
+            from its own ``init_cfg``.
         relation_head (dict): Config of the relation head.
+        task (str): What the relation head is trained on: annotated boxes,
+            ``'sgcls'``, or detected ones, ``'sggen'``, to which
+            :func:`assign_graph` carries over the annotations. Defaults to
+            ``'sgcls'``.
         tasks (Sequence[str]): Tasks that :meth:`predict` runs, any of
             ``predcls``, ``sgcls`` and ``sggen``. Defaults to ``('sgcls',)``.
         detection (dict): Thresholds of the objects of SGGen, arguments of
-            :func:`detect_objects`.
+            :meth:`ObjectDetector.detect_objects`; what is left out has the
+            value of the reference: ``score_thr=0.01``, ``iou_thr=0.3``,
+            ``max_per_image=64``.
+        object_detector (dict, optional): Config of the
+            :class:`ObjectDetector`. Defaults to None, see
+            :func:`build_object_detector`.
+        compile_backbone (bool): Whether ``torch.compile`` makes kernels for the
+            detector's backbone, at the first image of each size. Defaults to
+            False.
         data_preprocessor (dict, optional): Config of the preprocessor.
         init_cfg (dict, optional): Defaults to None.
 
@@ -49,8 +66,11 @@ class SceneGraphParser(BaseDetector):
     def __init__(self,
                  detector: dict,
                  relation_head: dict,
+                 task: str = 'sgcls',
                  tasks: Sequence[str] = ('sgcls', ),
                  detection: dict = DEFAULT_DETECTION,
+                 object_detector: dict | None = None,
+                 compile_backbone: bool = False,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(
@@ -59,12 +79,20 @@ class SceneGraphParser(BaseDetector):
         if unknown or not tasks:
             raise ValueError(f'tasks must be some of {TASKS}, got '
                              f'{tuple(tasks)}')
+        if task not in TRAINING_TASKS:
+            raise ValueError(f'task, what the model is trained on, is one of '
+                             f'{TRAINING_TASKS}, got {task!r}')
+        self.task = task
         self.tasks = tuple(tasks)
-        self.detection = dict(detection)
+        self.detection = {**DEFAULT_DETECTION, **detection}
         self.detector = MODELS.build(detector)
         self.detector.requires_grad_(False)
+        if compile_backbone:
+            self.detector.backbone.compile()
+        self.object_detector = build_object_detector(self.detector,
+                                                     object_detector)
         self.relation_head = MODELS.build(relation_head)
-        detected = self.detector.roi_head.bbox_head.num_classes
+        detected = self.object_detector.num_classes
         if detected != self.relation_head.num_classes:
             raise ValueError(
                 f'the detector has {detected} classes and the relation head '
@@ -92,9 +120,8 @@ class SceneGraphParser(BaseDetector):
             # MMEngine leaves out what does not fit, and only logs it.
             check_weights(init_cfg['checkpoint'], self.detector)
         super().init_weights()
-        fc_head = getattr(self.detector.roi_head.bbox_head, 'fc_head', None)
-        if fc_head is not None:
-            self.relation_head.copy_fc_heads(fc_head)
+        if self.object_detector.fc_head is not None:
+            self.relation_head.copy_fc_heads(self.object_detector.fc_head)
 
     def load_priors(self, dataset) -> None:
         """Take what the model needs of a training set.
@@ -115,14 +142,18 @@ class SceneGraphParser(BaseDetector):
 
     @torch.no_grad()
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
-        """Feature maps of images (B, 3, H, W), without gradients."""
-        if self.feature_cache is not None:
-            return self.feature_cache(batch_inputs, self.detector.extract_feat)
-        return self.detector.extract_feat(batch_inputs)
+        """Feature maps of images (B, 3, H, W), without gradients.
+
+        Regions are pooled from them in full precision.
+        """
+        extract = self.detector.extract_feat
+        maps = extract(batch_inputs) if self.feature_cache is None else \
+            self.feature_cache(batch_inputs, extract)
+        return tuple(map(full_precision, maps))
 
     def loss(self, batch_inputs: Tensor,
              batch_data_samples: list[SceneGraphDataSample]) -> dict:
-        """Losses of SGCls: given boxes, labels and predicates to learn.
+        """Losses of given, or of detected boxes: classes and predicates.
 
         Args:
             batch_inputs (Tensor): (B, 3, H, W).
@@ -134,8 +165,19 @@ class SceneGraphParser(BaseDetector):
         """
         feature_maps = self.extract_feat(batch_inputs)
         graphs = [sample.gt_scene_graph for sample in batch_data_samples]
-        objects = self._given_objects(
-            feature_maps, [graph.objects.bboxes for graph in graphs],
+        if self.task == 'sgcls':
+            objects = self._given_objects(
+                feature_maps, [graph.objects.bboxes for graph in graphs],
+                batch_data_samples)
+        else:
+            objects = self._detected_objects(feature_maps, batch_data_samples)
+            graphs = [
+                assign_graph(bboxes, graph, self.relation_head.num_classes)
+                for bboxes, graph in zip(
+                    objects.bboxes.split(objects.sizes), graphs)
+            ]
+        objects = replace(
+            objects,
             targets=torch.cat([graph.objects.labels for graph in graphs]))
         return self.relation_head.loss(feature_maps, objects,
                                        [graph.relations for graph in graphs])
@@ -169,7 +211,7 @@ class SceneGraphParser(BaseDetector):
             objects = self._given_objects(feature_maps, [
                 graph.objects.bboxes * scale
                 for graph, scale in zip(graphs, scales)
-            ])
+            ], batch_data_samples)
             given = {'sgcls': objects}
             if 'predcls' in self.tasks:
                 given['predcls'] = objects.with_labels(
@@ -180,8 +222,7 @@ class SceneGraphParser(BaseDetector):
                     predictions[task] = self.relation_head.predict(
                         regions, given[task])
         if 'sggen' in self.tasks:
-            objects = detect_objects(self.detector, feature_maps,
-                                     batch_data_samples, **self.detection)
+            objects = self._detected_objects(feature_maps, batch_data_samples)
             regions = self.relation_head.extract_regions(feature_maps, objects)
             predictions['sggen'] = self.relation_head.predict(regions, objects)
         for i, sample in enumerate(batch_data_samples):
@@ -201,12 +242,21 @@ class SceneGraphParser(BaseDetector):
         objects = self._given_objects(feature_maps, [
             sample.gt_scene_graph.objects.bboxes
             for sample in batch_data_samples
-        ])
+        ], batch_data_samples)
         regions = self.relation_head.extract_regions(feature_maps, objects)
         return self.relation_head(regions, objects)
 
     @torch.no_grad()
-    def _given_objects(self, feature_maps: tuple[Tensor, ...],
-                       bboxes: list[Tensor], **kwargs) -> ObjectBatch:
-        logits = classify_boxes(self.detector, feature_maps, bboxes)
-        return ObjectBatch.from_list(bboxes, logits, **kwargs)
+    def _given_objects(
+            self, feature_maps: tuple[Tensor, ...], bboxes: list[Tensor],
+            data_samples: list[SceneGraphDataSample]) -> ObjectBatch:
+        logits = self.object_detector.classify_boxes(feature_maps, bboxes,
+                                                     data_samples)
+        return ObjectBatch.from_list(bboxes, logits)
+
+    @torch.no_grad()
+    def _detected_objects(
+            self, feature_maps: tuple[Tensor, ...],
+            data_samples: list[SceneGraphDataSample]) -> ObjectBatch:
+        return self.object_detector.detect_objects(feature_maps, data_samples,
+                                                   **self.detection)

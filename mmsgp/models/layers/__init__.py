@@ -10,6 +10,7 @@ from .layout_encoding import (
 )
 from .normalization import BatchNorm1d, BatchNorm2d
 from .pair_features import PairFeatures
+from .precision import full_precision
 from .relational_embedding import RelationalEmbedding
 from .sequences import ObjectSequences
 
@@ -18,6 +19,6 @@ __all__ = [
     'BoxPositionEncoding', 'ClassEmbedding', 'FrequencyPrior',
     'GatedGraphUnit', 'LabelDecoder', 'ObjectGraph', 'ObjectSequences',
     'PairFeatures', 'PairGraph', 'Readout', 'RelationalEmbedding',
-    'RelativeLayoutEncoding', 'draw_pair_masks', 'highway_lstm_cell',
-    'joint_nms'
+    'RelativeLayoutEncoding', 'draw_pair_masks', 'full_precision',
+    'highway_lstm_cell', 'joint_nms'
 ]

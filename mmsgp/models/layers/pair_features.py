@@ -83,4 +83,5 @@ class PairFeatures(BaseModule):
         rois = torch.cat([
             image_ids[first, None].to(bboxes.dtype), top_left, bottom_right
         ], 1)  # (U, 5)
+        feature_maps = feature_maps[:self.roi_extractor.num_inputs]
         return self.roi_extractor(feature_maps, rois)[inverse]

@@ -56,19 +56,18 @@ def rank_relations(object_logits: Tensor,
     """
     rows = torch.arange(len(labels), device=labels.device)
     bboxes = objects.bboxes
-    object_scores = _full_precision(object_logits).softmax(dim=1)[rows, labels]
+    object_scores = object_logits.softmax(dim=1)[rows, labels]
     if objects.labels is not None:
         object_scores = torch.ones_like(object_scores)
     if objects.class_bboxes is not None:
         bboxes = objects.class_bboxes[rows, labels]
 
-    distribution = _full_precision(relation_logits).softmax(dim=1)
+    distribution = relation_logits.softmax(dim=1)
     scores, predicates = distribution[:, 1:].max(dim=1)
     relations = dict(labels=predicates + 1, distribution=distribution)
     scores = scores * object_scores[pairs].prod(dim=1)
     sort_key = scores
     if significance is not None:
-        significance = _full_precision(significance)
         relations['significance'] = significance.sigmoid()
     if rank_by == 'significance':
         scores = relations['significance']
@@ -96,8 +95,3 @@ def rank_relations(object_logits: Tensor,
                        for k, v in relations.items()})))
         start += size
     return graphs
-
-
-def _full_precision(logits: Tensor) -> Tensor:
-    """Half precision would make ties."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))

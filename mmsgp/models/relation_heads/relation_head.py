@@ -201,6 +201,9 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
                 objects: ObjectBatch) -> RelationOutput:
         """Run context, pairs, classification and scoring.
 
+        Mixed precision ends here: it is for vision, where the work is. Rare
+        predicates are told by close scores.
+
         Args:
             regions (RegionFeatures): Visual features.
             objects (ObjectBatch): Boxes, logits and what the task gives.
@@ -209,6 +212,11 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             RelationOutput: Logits of objects and relations, labels and, with
             a Scorer, significance.
         """
+        with torch.autocast(regions.images.device.type, enabled=False):
+            return self._run_steps(regions, objects)
+
+    def _run_steps(self, regions: RegionFeatures,
+                   objects: ObjectBatch) -> RelationOutput:
         pairs = regions.pairs
         context = self.context(regions, objects)
         features = self.relate(context, regions, objects)
@@ -232,8 +240,8 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         Args:
             feature_maps (tuple[Tensor]): Of B images.
             objects (ObjectBatch): With ``targets``.
-            relations (list[InstanceData]): Annotated ``pairs`` and ``labels``
-                of each image, no pair twice.
+            relations (list[InstanceData]): Annotated ``pairs`` of these
+                objects and their ``labels``, image by image, no pair twice.
 
         Returns:
             dict: Losses by name, and the accuracy on objects and on annotated
@@ -251,7 +259,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         for relation, size in zip(relations, objects.sizes):
             annotated.append(relation.pairs + start)
             start += size
-        pairs = all_pairs(objects.image_ids)
+        pairs = self.candidate_pairs(objects)
         labels = label_pairs(pairs, torch.cat(annotated),
                              torch.cat([r.labels for r in relations]), start)
         sampled = self.pair_sampler(objects.image_ids[pairs[:, 0]], labels,

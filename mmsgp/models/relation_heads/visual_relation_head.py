@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mmsgp.structures import ObjectBatch
 
+from ..layers import full_precision
 from .outputs import RegionFeatures
 from .relation_head import RelationHead
 
@@ -52,7 +53,10 @@ class VisualRelationHead(RelationHead):
         """Pool images, objects and pairs, see :class:`RelationHead`."""
         regions = super().extract_regions(feature_maps, objects, pairs)
         rois = bbox2roi(list(objects.bboxes.split(objects.sizes)))
+        pooled = self.roi_extractor(
+            feature_maps[:self.roi_extractor.num_inputs], rois)
         return regions._replace(
-            objects=self.fc_head(self.roi_extractor(feature_maps, rois)),
-            unions=self.pair_features(feature_maps, objects.bboxes,
-                                      objects.image_ids, regions.pairs))
+            objects=full_precision(self.fc_head(pooled)),
+            unions=full_precision(
+                self.pair_features(feature_maps, objects.bboxes,
+                                   objects.image_ids, regions.pairs)))

@@ -1,0 +1,28 @@
+# Refinement for SGGen: the trained model goes on with detected boxes.
+_base_ = './motifnet_cce_scorer_vg.py'
+
+# The best epoch of SGCls is the one to choose: --cfg-options load_from=...
+load_from = 'work_dirs/motifnet_cce_scorer_vg/epoch_20.pth'
+model = dict(
+    task='sggen',
+    tasks=('sggen', ),
+    relation_head=dict(pair_sampler=dict(type='PairSampler', num=64)))
+
+train_pipeline = [
+    {**step, 'overlapping_only': True} if step.type == 'LoadRelations' else step
+    for step in _base_.train_pipeline
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+
+# 1e-4 an image of the batch
+train_cfg = dict(max_epochs=10)
+optim_wrapper = dict(optimizer=dict(lr=6e-4))
+param_scheduler = [
+    dict(
+        type='ReduceOnPlateauLR',
+        monitor='sggen/mR@100',
+        rule='greater',
+        factor=0.1,
+        patience=3)
+]
+default_hooks = dict(checkpoint=dict(save_best='sggen/mR@100'))

@@ -1,0 +1,128 @@
+"""What the parser asks of a detector.
+
+Shape shorthand: B images, N boxes of a batch, C object classes, K boxes of an
+image.
+"""
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Sequence
+
+import torch
+import torch.nn as nn
+from mmcv.ops import batched_nms
+from mmdet.models.dense_heads import RPNHead
+from mmdet.models.detectors import BaseDetector
+from torch import Tensor
+
+from mmsgp.registry import TASK_UTILS
+from mmsgp.structures import ObjectBatch, SceneGraphDataSample
+
+
+class ObjectDetector(metaclass=ABCMeta):
+    """A detector of MMDetection as the parser sees it.
+
+    Feature maps come from the detector's ``extract_feat``. From them a
+    subclass tells what given boxes show, and which objects there are. It has
+    no weights of its own. A detector of another kind is made fit by a subclass
+    that ``TASK_UTILS`` registers and ``SceneGraphParser(object_detector=...)``
+    names.
+
+    Args:
+        detector (BaseDetector): The detector.
+    """
+
+    def __init__(self, detector: BaseDetector) -> None:
+        self.detector = detector
+
+    @property
+    @abstractmethod
+    def num_classes(self) -> int:
+        """C, without background."""
+
+    @property
+    def fc_head(self) -> nn.Module | None:
+        """Layers fc6 and fc7 that a relation head may start from, if any."""
+        return None
+
+    @abstractmethod
+    def classify_boxes(self, feature_maps: tuple[Tensor, ...],
+                       bboxes: list[Tensor],
+                       data_samples: Sequence[SceneGraphDataSample]) -> Tensor:
+        """Class logits of given boxes.
+
+        Args:
+            feature_maps (tuple[Tensor]): Of B images.
+            bboxes (list[Tensor]): Boxes of each image, (N_i, 4), in pixels of
+                its input.
+            data_samples (Sequence[SceneGraphDataSample]): Meta information.
+
+        Returns:
+            Tensor: (N, C+1), background last.
+        """
+
+    @abstractmethod
+    def detect_objects(self, feature_maps: tuple[Tensor, ...],
+                       data_samples: Sequence[SceneGraphDataSample],
+                       score_thr: float, iou_thr: float,
+                       max_per_image: int) -> ObjectBatch:
+        """Detect the objects whose relations are asked for.
+
+        Args:
+            feature_maps (tuple[Tensor]): Of B images.
+            data_samples (Sequence[SceneGraphDataSample]): Meta information.
+            score_thr (float): Least probability of a box's class.
+            iou_thr (float): IoU of the suppression within a class.
+            max_per_image (int): Most boxes of an image.
+
+        Returns:
+            ObjectBatch: With ``class_bboxes``, the best box first.
+        """
+
+
+def build_object_detector(detector: BaseDetector,
+                          cfg: dict | None = None) -> ObjectDetector:
+    """The parser's view of a detector.
+
+    Args:
+        detector (BaseDetector): The detector.
+        cfg (dict, optional): Config of an :class:`ObjectDetector`. Defaults to
+            None: ``TwoStageObjects`` where a region proposal network feeds box
+            heads, ``BoxesAndLabels`` for any other.
+    """
+    if cfg is None:
+        two_stage = hasattr(detector, 'roi_head') and isinstance(
+            getattr(detector, 'rpn_head', None), RPNHead)
+        cfg = dict(type='TwoStageObjects' if two_stage else 'BoxesAndLabels')
+    return TASK_UTILS.build({**cfg, 'detector': detector})
+
+
+def select_objects(scores: Tensor, bboxes: Tensor, score_thr: float,
+                   iou_thr: float,
+                   max_per_image: int) -> tuple[Tensor, Tensor]:
+    """Suppress within each class, then keep the best class of each box.
+
+    So does the reference implementation of Neural Motifs.
+
+    Args:
+        scores (Tensor): (K, C), without background.
+        bboxes (Tensor): (K, C, 4), the box of each class.
+        score_thr (float): Least score of a box's class.
+        iou_thr (float): IoU above which a box of the same class goes.
+        max_per_image (int): Most boxes to keep.
+
+    Returns:
+        tuple[Tensor, Tensor]: Indices of the kept boxes, best first, and
+        their classes.
+    """
+    box, label = (scores > score_thr).nonzero(as_tuple=True)
+    if len(box) == 0:  # which MMCV's suppression does not take
+        return box, label
+    _, kept = batched_nms(bboxes[box, label], scores[box, label], label,
+                          dict(type='nms', iou_threshold=iou_thr))
+    survived = torch.zeros_like(scores)
+    survived[box[kept], label[kept]] = scores[box[kept], label[kept]]
+    best, best_label = survived.max(dim=1)
+    best, order = best.sort(descending=True, stable=True)
+    order = order[best > 0][:max_per_image]
+    return order, best_label[order]

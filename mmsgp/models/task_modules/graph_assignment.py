@@ -1,0 +1,59 @@
+"""What an annotated graph says of detected boxes.
+
+Shape shorthand: N detected boxes, G annotated objects, M annotated relations.
+"""
+from __future__ import annotations
+
+import torch
+from mmdet.structures.bbox import bbox_overlaps
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmsgp.structures import SceneGraph
+
+
+def assign_graph(bboxes: Tensor,
+                 annotated: SceneGraph,
+                 num_classes: int,
+                 iou_thr: float = 0.5) -> SceneGraph:
+    """Carry annotations over to detected boxes, to refine for SGGen.
+
+    A box takes the class of the annotated object that it overlaps most, with
+    an IoU of at least ``iou_thr``, or else is background. A pair takes the
+    predicate of a relation if either box has the class of the relation's
+    object and such an IoU with it; of several relations that which the boxes
+    fit best, by the product of their IoUs. No box is paired with itself.
+
+    Args:
+        bboxes (Tensor): (N, 4), detected, in the same pixels as annotated.
+        annotated (SceneGraph): With G objects and M relations.
+        num_classes (int): C, which stands for background.
+        iou_thr (float): Defaults to 0.5.
+
+    Returns:
+        SceneGraph: The N boxes with their ``labels`` in ``0 .. C``, and the
+        ``pairs`` and ``labels`` of the relations between them.
+    """
+    overlap = bbox_overlaps(bboxes, annotated.objects.bboxes)  # (N, G)
+    labels = torch.full((len(bboxes), ), num_classes, device=bboxes.device)
+    if annotated.num_objects:
+        best, which = overlap.max(dim=1)
+        labels = torch.where(best >= iou_thr, annotated.objects.labels[which],
+                             labels)
+    fits = (overlap >= iou_thr) & (
+        labels[:, None] == annotated.objects.labels)  # (N, G)
+    pairs, predicates = _relate(
+        torch.where(fits, overlap, 0), annotated.relations)
+    return SceneGraph(
+        objects=InstanceData(bboxes=bboxes, labels=labels),
+        relations=InstanceData(pairs=pairs, labels=predicates))
+
+
+def _relate(fit: Tensor, relations: InstanceData) -> tuple[Tensor, Tensor]:
+    """Pairs (P, 2) and their predicates, by the fit (N, G) of the boxes."""
+    if not len(relations.labels):
+        return relations.pairs, relations.labels
+    subjects, objects = fit[:, relations.pairs].unbind(2)  # (N, M)
+    strength, which = (subjects[:, None] * objects).max(dim=2)  # (N, N)
+    pairs = strength.fill_diagonal_(0).nonzero()
+    return pairs, relations.labels[which[pairs[:, 0], pairs[:, 1]]]

@@ -1,0 +1,336 @@
+"""Detectors as the parser sees them, against MMDetection's own results."""
+import functools
+
+import pytest
+import torch
+from mmdet.structures.bbox import bbox2roi
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
+
+from mmsgp.models import (
+    ObjectDetector,
+    SceneGraphParser,
+    build_object_detector,
+    logits_by_overlap,
+)
+from mmsgp.registry import MODELS, TASK_UTILS
+from mmsgp.structures import ObjectBatch
+from mmsgp.testing.models import (
+    CONFIGS,
+    HEADS,
+    random_bboxes,
+    random_samples,
+    small_model_cfg,
+    small_parser,
+)
+
+SIDE = 160
+TWO_STAGE = ['faster_rcnn_vgg16', 'faster_rcnn_r50_fpn',
+             'cascade_rcnn_r50_fpn']
+OTHERS = ['rtmdet_tiny', 'detr_r50']
+EVERYTHING = dict(score_thr=0.0, iou_thr=1.0, max_per_image=10000)
+
+
+@pytest.fixture(scope='module')
+def built():
+    """Detectors with random weights that tell objects apart, by name."""
+    init_default_scope('mmsgp')
+    cache = {}
+
+    def build(name):
+        if name not in cache:
+            cfg = Config.fromfile(CONFIGS / f'{name}_minivg.py').model
+            cfg.backbone.init_cfg = None
+            torch.manual_seed(0)
+            model = MODELS.build(cfg)
+            model.init_weights()
+            for key, parameter in model.named_parameters():
+                if key.endswith(('fc_cls.weight', 'rpn_cls.weight')):
+                    parameter.data *= 30
+                if key.endswith(('fc_reg.weight', 'rpn_reg.weight')):
+                    parameter.data *= 10
+            cache[name] = model.eval().requires_grad_(False)
+        return cache[name]
+
+    return build
+
+
+def batch(num_images=2):
+    torch.manual_seed(0)
+    samples = random_samples([4] * num_images, image_size=SIDE)
+    for sample in samples:
+        sample.set_metainfo(dict(batch_input_shape=(SIDE, SIDE)))
+    return torch.randn(num_images, 3, SIDE, SIDE), samples
+
+
+def sorted_rows(table):
+    return torch.tensor(sorted(table.double().tolist()))
+
+
+@pytest.mark.parametrize('name', TWO_STAGE)
+def test_boxes_and_probabilities_are_those_of_mmdetection(built, name):
+    detector = built(name)
+    images, samples = batch()
+    maps = detector.extract_feat(images)
+    proposals = detector.rpn_head.predict(maps, samples, rescale=False)
+    expected = detector.roi_head.predict_bbox(
+        maps, [s.metainfo for s in samples], proposals, rcnn_test_cfg=None)
+    found = build_object_detector(detector).detect_objects(
+        maps, samples, **EVERYTHING)
+    probabilities = found.logits.softmax(dim=1)
+    rows = torch.cat([probabilities, found.class_bboxes.flatten(1)], dim=1)
+    for own, result in zip(rows.split(found.sizes), expected):
+        bboxes = result.bboxes
+        if bboxes.shape[1] == 4:  # the same box for every class
+            bboxes = bboxes.repeat(1, 24)
+        torch.testing.assert_close(
+            sorted_rows(own),
+            sorted_rows(torch.cat([result.scores, bboxes], dim=1)),
+            rtol=1e-4, atol=1e-3)
+    best = probabilities[:, :-1].amax(dim=1).split(found.sizes)
+    assert all((scores.diff() <= 0).all() for scores in best)
+
+
+@pytest.mark.parametrize('name', TWO_STAGE)
+def test_given_boxes_have_the_mean_logits_of_the_stages(built, name):
+    detector = built(name)
+    images, samples = batch()
+    maps = detector.extract_feat(images)
+    bboxes = [random_bboxes(n, SIDE) for n in (3, 0)]
+    logits = build_object_detector(detector).classify_boxes(
+        maps, bboxes, samples)
+    roi_head, rois = detector.roi_head, bbox2roi(bboxes)
+    if name.startswith('cascade'):
+        expected = sum(
+            roi_head._bbox_forward(stage, maps, rois)['cls_score']
+            for stage in range(3)) / 3
+    else:
+        expected = roi_head._bbox_forward(maps, rois)['cls_score']
+    torch.testing.assert_close(logits, expected)
+    assert logits.shape == (3, 25)
+
+
+def naive_logits(bboxes, detections, num_classes):
+    rows = []
+    for box in bboxes.double().tolist():
+        found = [0.0] * num_classes
+        for other, label, score in zip(detections.bboxes.double().tolist(),
+                                       detections.labels.tolist(),
+                                       detections.scores.double().tolist()):
+            width = max(min(box[2], other[2]) - max(box[0], other[0]), 0)
+            height = max(min(box[3], other[3]) - max(box[1], other[1]), 0)
+            area = sum((b[2] - b[0]) * (b[3] - b[1]) for b in (box, other))
+            overlap = width * height / (area - width * height)
+            if overlap >= 0.5:
+                found[label] = max(found[label], overlap * score)
+        rows.append([max(p, 1e-4) for p in (*found, 1 - max(found))])
+    return torch.tensor(rows).log()
+
+
+@pytest.mark.parametrize('seed', range(5))
+@pytest.mark.parametrize('num_detections', [0, 1, 30])
+def test_logits_by_overlap_equal_the_loops(seed, num_detections):
+    torch.manual_seed(seed)
+    bboxes = random_bboxes(10, 40)
+    detections = InstanceData(
+        bboxes=torch.cat([bboxes[:3], random_bboxes(30, 40)])[:num_detections],
+        labels=torch.randint(4, (num_detections, )),
+        scores=torch.rand(num_detections))
+    torch.testing.assert_close(
+        logits_by_overlap(bboxes, detections, 4),
+        naive_logits(bboxes, detections, 4), rtol=1e-4, atol=1e-4)
+
+
+def test_a_detection_keeps_its_score_as_its_probability():
+    bboxes = torch.tensor([[0., 0, 8, 8]])
+    found = InstanceData(bboxes=bboxes, labels=torch.tensor([2]),
+                         scores=torch.tensor([0.75]))
+    probabilities = logits_by_overlap(bboxes, found, 4).softmax(dim=1)[0]
+    torch.testing.assert_close(
+        probabilities, torch.tensor([0, 0, .75, 0, .25]), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize('name', OTHERS)
+def test_any_detector_is_used_by_its_boxes_and_labels(built, name):
+    detector = built(name)
+    images, samples = batch()
+    expected = detector.predict(
+        images, [s.clone() for s in samples], rescale=False)
+    maps = detector.extract_feat(images)
+    found = build_object_detector(detector).detect_objects(
+        maps, samples, score_thr=0.0, iou_thr=1.0, max_per_image=1000)
+    assert sum(found.sizes) > 0
+    starts = (0, found.sizes[0])
+    for start, size, sample in zip(starts, found.sizes, expected):
+        truth = sample.pred_instances
+        boxes = found.bboxes[start:start + size]
+        assert {tuple(b) for b in boxes.tolist()} == {
+            tuple(b) for b in truth.bboxes.tolist()}
+        assert len(boxes.unique(dim=0)) == len(boxes)  # one label a box
+    assert torch.equal(found.class_bboxes[:, 7], found.bboxes)
+
+
+@pytest.mark.parametrize('name', OTHERS)
+def test_the_backbone_runs_once_for_all_tasks(name):
+    init_default_scope('mmsgp')
+    cfg = Config.fromfile(
+        CONFIGS / f'motifnet_cce_scorer_{name}_minivg.py').model
+    cfg.detector.init_cfg = cfg.detector.backbone.init_cfg = None
+    model = MODELS.build({**cfg, 'tasks': ('predcls', 'sgcls', 'sggen')})
+    calls = []
+    model.detector.backbone.register_forward_hook(
+        lambda *_: calls.append(1))
+    images, samples = batch()
+    model.eval().predict(images, samples)
+    assert len(calls) == 1
+    model.eval().predict(images, samples)  # and nothing is left behind
+    assert len(calls) == 2
+
+
+@TASK_UTILS.register_module()
+class AnnotatedObjects(ObjectDetector):
+    """Detects what is annotated, with the logits of the real detector."""
+
+    @property
+    def num_classes(self):
+        return self.detector.roi_head.bbox_head.num_classes
+
+    def classify_boxes(self, feature_maps, bboxes, data_samples):
+        return build_object_detector(self.detector).classify_boxes(
+            feature_maps, bboxes, data_samples)
+
+    def detect_objects(self, feature_maps, data_samples, score_thr, iou_thr,
+                       max_per_image):
+        bboxes = [s.gt_scene_graph.objects.bboxes for s in data_samples]
+        classes = torch.cat(bboxes)[:, None].expand(-1, self.num_classes, 4)
+        return ObjectBatch.from_list(
+            bboxes, self.classify_boxes(feature_maps, bboxes, data_samples),
+            class_bboxes=classes)
+
+
+@pytest.mark.parametrize('head', HEADS)
+def test_sggen_with_annotated_boxes_for_detections_is_sgcls(head):
+    torch.manual_seed(0)
+    cfg = small_model_cfg(type=head, scorer=dict(type='Scorer'), **HEADS[head])
+    model = MODELS.build({
+        **cfg, 'tasks': ('sgcls', 'sggen'),
+        'object_detector': dict(type='AnnotatedObjects')
+    })
+    model.init_weights()
+    for buffer in model.relation_head.buffers():
+        if buffer.ndim > 1:
+            buffer.uniform_()
+    samples = random_samples([4, 4])
+    # All boxes overlap, so that all are paired, but too little to suppress.
+    bboxes = torch.tensor([[0., 0, 50, 50], [46, 0, 96, 50], [0, 46, 50, 96],
+                           [46, 46, 96, 96]])
+    for sample in samples:
+        sample.gt_scene_graph.objects.bboxes = bboxes
+    for sample in model.eval().predict(torch.randn(2, 3, 96, 96), samples):
+        given, detected = (sample.pred_scene_graphs[task]
+                           for task in ('sgcls', 'sggen'))
+        assert given.num_relations == 12
+        for part in ('objects', 'relations'):
+            for key, value in getattr(given, part).items():
+                torch.testing.assert_close(value,
+                                           getattr(detected, part)[key])
+
+
+@pytest.mark.parametrize('max_per_image, num_relations', [(0, 0), (1, 0)])
+@pytest.mark.parametrize('task', ['sgcls', 'sggen'])
+@pytest.mark.parametrize('head', HEADS)
+def test_no_detection_or_one_trains_and_tests(head, task, max_per_image,
+                                              num_relations):
+    model = small_parser(type=head, scorer=dict(type='Scorer'), **HEADS[head])
+    model.task, model.tasks = task, ('sggen', )
+    model.detection = dict(score_thr=0.0, iou_thr=0.3,
+                           max_per_image=max_per_image)
+    torch.manual_seed(0)
+    images, samples = torch.randn(2, 3, 96, 96), random_samples([3, 3])
+    losses = model.train().loss(images, samples)
+    total = sum(v for k, v in losses.items() if 'loss' in k)
+    total.backward()
+    assert torch.isfinite(total)
+    assert all(p.grad is not None for p in model.relation_head.parameters())
+    for sample in model.eval().predict(images, samples):
+        graph = sample.pred_scene_graphs['sggen']
+        assert graph.num_objects == max_per_image
+        assert graph.num_relations == num_relations
+
+
+def test_refinement_learns_from_the_pairs_it_is_assigned():
+    torch.manual_seed(0)
+    cfg = small_model_cfg(scorer=dict(type='Scorer'))
+    model: SceneGraphParser = MODELS.build({
+        **cfg, 'task': 'sggen',
+        'object_detector': dict(type='AnnotatedObjects')
+    })
+    samples = random_samples([4, 1])
+    bboxes = torch.tensor([[0., 0, 50, 50], [46, 0, 96, 50], [0, 46, 50, 96],
+                           [60, 60, 96, 96]])
+    samples[0].gt_scene_graph.objects.bboxes = bboxes
+    seen = {}
+    head = model.relation_head
+    head.loss_by_feat = lambda output, objects, targets: seen.update(
+        objects=objects, targets=targets) or {}
+    head.extract_regions, regions = (
+        lambda maps, objects, pairs: seen.update(pairs=pairs) or
+        regions(maps, objects, pairs)), head.extract_regions
+    model.loss(torch.randn(2, 3, 96, 96), samples)
+    assert torch.equal(
+        seen['objects'].targets,
+        torch.cat([s.gt_scene_graph.objects.labels for s in samples]))
+    # The last box touches no other: neither 2 -> 3 nor its negatives are here.
+    pairs = {tuple(p): int(y) for p, y in zip(seen['pairs'].tolist(),
+                                              seen['targets'])}
+    assert sorted(pairs) == [(i, j) for i in range(3) for j in range(3)
+                             if i != j]
+    labels = samples[0].gt_scene_graph.relations.labels.tolist()
+    assert [pairs[0, 1], pairs[1, 2]] == labels[:2]
+    assert sum(pairs.values()) == sum(labels[:2])
+
+
+def test_a_compiled_backbone_computes_the_same(monkeypatch):
+    # traced as any backend is, without the minutes of making kernels
+    monkeypatch.setattr(torch.nn.Module, 'compile', functools.partialmethod(
+        torch.nn.Module.compile, backend='eager'))
+    torch.manual_seed(0)
+    traced = torch._dynamo.utils.counters['stats']['unique_graphs']
+    model = MODELS.build({**small_model_cfg(), 'compile_backbone': True}).eval()
+    plain = MODELS.build(small_model_cfg()).eval()
+    plain.load_state_dict(model.state_dict())
+    for batch_size in (2, 1):
+        images = torch.randn(batch_size, 3, 64, 64)
+        for own, expected in zip(model.extract_feat(images),
+                                 plain.extract_feat(images)):
+            torch.testing.assert_close(own, expected, rtol=1e-4, atol=1e-4)
+    assert torch._dynamo.utils.counters['stats']['unique_graphs'] > traced
+
+
+def test_unknown_training_tasks_are_refused():
+    with pytest.raises(ValueError, match="'sgcls', 'sggen'.*'predcls'"):
+        MODELS.build({**small_model_cfg(), 'task': 'predcls'})
+
+
+@pytest.mark.parametrize('name', ['faster_rcnn_r50_fpn', 'rtmdet_tiny'])
+@pytest.mark.parametrize('damage, message', [
+    (lambda state, key: state.update({key: torch.zeros(9, 4, 1, 1)}),
+     'other classes'),
+    (lambda state, key: state.pop(key), 'has no .*bbox_head'),
+])
+def test_weights_of_another_detector_are_refused(tmp_path, name, damage,
+                                                 message):
+    init_default_scope('mmsgp')
+    cfg = Config.fromfile(
+        CONFIGS / f'motifnet_cce_scorer_{name}_minivg.py').model
+    cfg.detector.backbone.init_cfg = None
+    path = tmp_path / 'detector.pth'
+    cfg.detector.init_cfg.checkpoint = str(path)
+    model = MODELS.build(cfg)
+    state = model.detector.state_dict()
+    damage(state, next(key for key in state if 'bbox_head' in key and
+                       key.endswith(('fc_cls.weight', 'rtm_cls.0.weight'))))
+    torch.save(dict(state_dict=state), path)
+    with pytest.raises(ValueError, match=message):
+        model.init_weights()
