@@ -25,13 +25,13 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from mmsgp.models.layers import PairGraph, draw_pair_masks
 from mmsgp.models.relation_heads import RegionFeatures
 from mmsgp.models.task_modules import all_pairs
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
+from mmsgp.utils.flops import counting_flops
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 NUM_CLASSES, NUM_PREDICATES, CHANNELS = 150, 50, 4096
@@ -134,7 +134,7 @@ def measure_graph(num_pairs: int, share: float, rate: float) -> dict:
     for version in (graph, partial(straightforward_pairs, graph)):
         torch.testing.assert_close(
             version(*few), expected, rtol=1e-5, atol=1e-5)
-    with FlopCounterMode(display=False) as counter:
+    with counting_flops() as counter:
         graph(*rows)
     own = seconds(lambda: graph(*rows), 2)
     loop = seconds(lambda: looped_pairs(graph, *few), 1)
@@ -216,7 +216,7 @@ def measure_test(kind: str, num_images: int, num_boxes: int) -> dict:
     rate = matmul_rate()
     head = build_head(kind).eval()
     regions, objects = random_input(num_images, num_boxes)
-    with FlopCounterMode(display=False) as counter:
+    with counting_flops() as counter:
         output = head(regions, objects)
     floor = counter.get_total_flops() / rate
     torch.testing.assert_close(
@@ -258,7 +258,7 @@ def measure_training(kind: str, num_images: int, num_boxes: int) -> dict:
         losses = head.loss_by_feat(head(regions, objects), objects, labels)
         sum(v for k, v in losses.items() if k.startswith('loss')).backward()
 
-    with FlopCounterMode(display=False) as counter:
+    with counting_flops() as counter:
         step()
     own = seconds(step, 2)
     return {

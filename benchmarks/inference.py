@@ -28,12 +28,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
-from torch.utils.flop_counter import FlopCounterMode
 
 from mmsgp.models import SceneGraphParser
 from mmsgp.models.relation_heads import relation_head
 from mmsgp.registry import MODELS
 from mmsgp.testing.models import random_samples
+from mmsgp.utils.flops import counting_flops
 
 CONFIG = Path(__file__).parents[1] / 'configs' / 'motifnet_cce_scorer_vg.py'
 SIDE = 592
@@ -167,7 +167,7 @@ def measure(model: SceneGraphParser, image: torch.Tensor, num_boxes: int,
     device = image.device.type
     model.detection['max_per_image'] = num_boxes
     with (torch.compiler.set_stance('force_eager'),
-          FlopCounterMode(display=False) as counter):
+          counting_flops() as counter):
         flops = Meter(counter.get_total_flops)
         run(model, image, flops, amp)
     memory = memory_meter(device)

@@ -30,6 +30,9 @@ def build(name):
     for name, parameter in model.named_parameters():
         if name.endswith('table'):  # zero until the training set is known
             torch.nn.init.normal_(parameter)
+    for name, buffer in model.named_buffers():
+        if name.endswith('cooccurrence'):  # as are those of KERN
+            buffer.uniform_(0, 0.5)
     return model, build_optim_wrapper(model, cfg.optim_wrapper)
 
 

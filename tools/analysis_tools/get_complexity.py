@@ -3,11 +3,14 @@
 Counts one image of random pixels with a given number of given boxes, all
 ordered pairs of which are related, as in PredCls and SGCls. FLOPs are those of
 PyTorch's counter: convolutions and matrix products, a multiplication and an
-addition counting two. The detector is frozen, and counted apart.
+addition counting two. The detector is frozen, and counted apart. KERN is
+counted with an edge between any two classes and each predicate: without those
+that a training set does not have it costs less.
 """
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
@@ -17,13 +20,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
 from mmsgp.structures import SceneGraphDataSample
+from mmsgp.utils.flops import counting_flops
 
 # What the paper and its authors' code say, in millions of parameters.
+VG150 = (150, 50)
 PAPER = {'MotifNetHead': '253', 'LinkNetHead': '292', 'KERNHead': '281'}
 PAPER_SCORER = {'MotifNetHead': '2.9', 'LinkNetHead': '3', 'KERNHead': '14.7'}
 
@@ -39,10 +43,19 @@ def parse_args() -> argparse.Namespace:
 
 
 def build(path: str) -> tuple[SceneGraphParser, int]:
-    """The model of a config, without trained weights, and its input's side."""
+    """The model of a config, without trained weights, and its input's side.
+
+    Raises:
+        ValueError: If it is no relation model's.
+    """
     cfg = Config.fromfile(path)
+    if 'relation_head' not in cfg.model:
+        raise ValueError(f'{path} has no relation head: for detectors use '
+                         "MMDetection's tools/analysis_tools/get_flops.py")
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model).eval()
+    if hasattr(model.relation_head, 'predicate_cooccurrence'):
+        model.relation_head.predicate_cooccurrence.fill_(1)
     return model, cfg.model.data_preprocessor.pad_size_divisor
 
 
@@ -62,26 +75,27 @@ def count_flops(model: SceneGraphParser, side: int,
     sizes = (1 + torch.rand(num_boxes, 2, generator=generator)) * side / 8
     bboxes = torch.cat([corners, corners + sizes], dim=1)
     head = model.relation_head
-    with FlopCounterMode(display=False) as detector:
+    with counting_flops() as detector:
         maps = model.extract_feat(torch.zeros(1, 3, side, side))
         objects = model._given_objects(maps, [bboxes], [
             SceneGraphDataSample(metainfo=dict(
                 img_shape=(side, side), batch_input_shape=(side, side)))
         ])
-    with FlopCounterMode(display=False) as whole:
+    with counting_flops() as whole:
         output = head(head.extract_regions(maps, objects), objects)
-    scorer = FlopCounterMode(display=False)
+    scorer = 0
     if head.scorer is not None:
         num_pairs = len(output.relation_logits)
-        with scorer:
+        with counting_flops() as counter:
             head.scorer(
                 torch.zeros(num_pairs, head.scorer.fc_feature.in_features),
                 output.relation_logits, maps[-1].mean(dim=(2, 3)),
                 torch.zeros(num_pairs, dtype=torch.long))
+        scorer = counter.get_total_flops()
     return dict(
         detector=detector.get_total_flops(),
-        head=whole.get_total_flops() - scorer.get_total_flops(),
-        scorer=scorer.get_total_flops())
+        head=whole.get_total_flops() - scorer,
+        scorer=scorer)
 
 
 def main() -> None:
@@ -95,13 +109,16 @@ def main() -> None:
         table.add_column(
             column, justify='left' if column == 'config' else 'right')
     for path in args.configs:
-        model, side = build(path)
+        try:
+            model, side = build(path)
+        except ValueError as error:
+            sys.exit(str(error))
         head = model.relation_head
         flops = count_flops(model, side, args.boxes)
         scorer = num_parameters(head.scorer)
         kind = type(head).__name__
         paper = '-'
-        if kind in PAPER:
+        if kind in PAPER and (head.num_classes, head.num_predicates) == VG150:
             paper = f'{PAPER[kind]} M'
             paper += f' + {PAPER_SCORER[kind]} M' if scorer else ''
         table.add_row(
