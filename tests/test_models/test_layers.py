@@ -52,6 +52,7 @@ def test_pair_masks_of_equal_and_of_empty_boxes_are_finite():
 
 class MeanExtractor(torch.nn.Module):
     """Stands in for RoIAlign: records its rois, returns their coordinates."""
+    num_inputs = 1
     out_channels = 4
 
     def forward(self, feats, rois):

@@ -1,6 +1,6 @@
 # DETR on ResNet-50, for the small images and classes of MiniVG: a stride of 16
 # and half of the layers.
-imagenet_weights = 'https://download.pytorch.org/models/resnet50-0676ba61.pth'
+resnet50_weights = 'https://download.pytorch.org/models/resnet50-0676ba61.pth'
 attention = dict(embed_dims=256, num_heads=8, dropout=0.1, batch_first=True)
 ffn = dict(
     embed_dims=256,
@@ -29,7 +29,7 @@ detector = dict(
         norm_cfg=dict(type='BN', requires_grad=False),
         norm_eval=True,
         style='pytorch',
-        init_cfg=dict(type='Pretrained', checkpoint=imagenet_weights)),
+        init_cfg=dict(type='Pretrained', checkpoint=resnet50_weights)),
     neck=dict(
         type='mmdet.ChannelMapper',
         in_channels=[1024],

@@ -1,5 +1,5 @@
 # Faster R-CNN on ResNet-50-FPN, for the small images and classes of MiniVG.
-imagenet_weights = 'https://download.pytorch.org/models/resnet50-0676ba61.pth'
+resnet50_weights = 'https://download.pytorch.org/models/resnet50-0676ba61.pth'
 
 detector = dict(
     type='mmdet.FasterRCNN',
@@ -16,7 +16,7 @@ detector = dict(
         norm_cfg=dict(type='BN', requires_grad=True),
         norm_eval=True,
         style='pytorch',
-        init_cfg=dict(type='Pretrained', checkpoint=imagenet_weights)),
+        init_cfg=dict(type='Pretrained', checkpoint=resnet50_weights)),
     neck=dict(
         type='mmdet.FPN',
         in_channels=[256, 512, 1024, 2048],
