@@ -180,8 +180,10 @@ def reference_state(kind: str, seed: int = 0, **kwargs) -> dict[str, Tensor]:
     state = {}
     for name, shape in reference_shapes(kind, **kwargs).items():
         values = torch.randn(shape, generator=generator, dtype=torch.float64)
-        if name.endswith(('running_var', 'matrix')):
+        if name.endswith('running_var'):
             values = values.abs() + 0.5
+        elif name.endswith('matrix'):  # frequencies
+            values = torch.sigmoid(values - 2)
         elif len(shape) > 1 and 'embed.' not in name:
             values *= (2 / values[0].numel())**0.5
         elif len(shape) == 1:

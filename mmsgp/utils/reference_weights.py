@@ -246,16 +246,30 @@ def unpack_highway_lstm(weight: Tensor, bias: Tensor, input_size: int,
 
 
 def unpack_lstms(head: dict[str, Tensor]) -> None:
-    """Replace the flat weights of MotifNet's encoders by those of layers."""
+    """Replace the flat weights of MotifNet's encoders by those of layers.
+
+    Raises:
+        ValueError: If the decoder or the edges see more than the context.
+    """
     hidden = head['decoder.fc_label.weight'].shape[1]
+    width = hidden + head['decoder.label_embedding.weight'].shape[1]
+    found = head['decoder.input_projection.weight'].shape[1]
+    if found != width:
+        raise ValueError(
+            f'context.decoder_rnn takes {found} inputs, {width} are '
+            'supported: it was trained with -pass_in_obj_feats_to_decoder')
     embedding = head['object_embedding.weight'].shape[1]
     inputs = dict(
         object_lstm=len(head['fc_head.classifier.3.bias']) + embedding +
         len(head['position.layers.1.bias']),
         edge_lstm=embedding + hidden)
     for name, size in inputs.items():
-        layers = unpack_highway_lstm(
-            head.pop(f'{name}.weight'), head.pop(f'{name}.bias'), size, hidden)
+        packed = head.pop(f'{name}.weight'), head.pop(f'{name}.bias')
+        try:
+            layers = unpack_highway_lstm(*packed, size, hidden)
+        except ValueError as error:
+            raise ValueError(f'{name}: {error}; was it trained with '
+                             '-pass_in_obj_feats_to_edge?') from error
         for i, weights in enumerate(layers):
             for key, value in weights.items():
                 head[f'{name}.layers.{i}.{key}'] = value

@@ -30,7 +30,9 @@ def convert(tmp_path, monkeypatch, capsys):
 
     def run(state, kind, *arguments):
         source, target = tmp_path / 'vgrel.tar', tmp_path / f'{kind}.pth'
-        torch.save(dict(state_dict=state, epoch=3), source)
+        # as PyTorch wrote files when the references were published
+        torch.save(dict(state_dict=state, epoch=3), source,
+                   _use_new_zipfile_serialization=False)
         monkeypatch.setattr(sys, 'argv', [
             'convert', kind, str(source), str(target), *map(str, arguments)])
         runpy.run_path(str(TOOL), run_name='__main__')

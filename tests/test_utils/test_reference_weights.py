@@ -515,3 +515,18 @@ def test_every_name_is_needed(kind):
 def test_packed_weights_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match='11 weights and 10 biases'):
         unpack_highway_lstm(torch.zeros(11), torch.zeros(10), 3, 2)
+
+
+@pytest.mark.parametrize('name, size, message', [
+    ('context.decoder_rnn.input_linearity.weight', (6 * H, D + 200 + H + 100),
+     'decoder_rnn takes 318 inputs, 106 are supported'),
+    ('context.edge_ctx_rnn.weight',
+     ((D + 200 + H) * 6 * H + H * 5 * H + H * 11 * H, ),
+     'edge_lstm: 8424 weights and 60 biases .* 206 inputs and 6 units'),
+])
+def test_variants_that_pass_visual_features_on_are_refused(name, size,
+                                                           message):
+    state = reference_state('motifnet')
+    state[name] = torch.zeros(size)
+    with pytest.raises(ValueError, match=message):
+        convert(state, 'motifnet')
