@@ -1,216 +1,238 @@
-"""Checkpoints of the reference implementations, small ones made here.
-
-Naive code runs on the tensors as the references store them; the background is
-class 0 there.
-"""
-import importlib.util
+"""Checkpoints of the reference implementations become files of MMSGP."""
+import re
+import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
-from mmsgp.structures import ObjectBatch
-from mmsgp.testing.models import small_parser
+from mmsgp.engine import DatasetPriorsHook
+from mmsgp.registry import MODELS
+from mmsgp.testing import make_vg_data, reference_weights
+from mmsgp.testing.models import CONFIGS
+from mmsgp.testing.reference_weights import (
+    reference_model_cfg,
+    reference_state,
+)
+from mmsgp.utils.checkpoint import load_checkpoint_file
+from mmsgp.utils.reference_weights import convert as convert_state
 
-C, R, H = 5, 4, 16
-HEADS = dict(motifnet='MotifNetHead', linknet='LinkNetHead', kern='KERNHead')
-
-
-@pytest.fixture(scope='module')
-def tool():
-    path = Path(__file__).parents[2] / 'tools/model_converters'
-    spec = importlib.util.spec_from_file_location(
-        'reference_to_mmsgp', path / 'reference_to_mmsgp.py')
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+TOOL = Path(__file__).parents[2] / 'tools/model_converters/reference_to_mmsgp.py'
 
 
-def head_of(kind):
-    return small_parser(
-        type=HEADS[kind], num_classes=C, num_predicates=R,
-        hidden_size=H).relation_head.double().eval()
+@pytest.fixture
+def convert(tmp_path, monkeypatch, capsys):
+    """Save a state, run the tool: its weights and what it printed."""
 
-
-def reference_state(tool, kind, head):
-    """Random tensors under a reference's names and in its shapes."""
-    torch.manual_seed(0)
-    own = head.state_dict()
-    state = {}
-    for source, (target, change) in tool.RULES[kind].items():
-        shape = own[target].shape
-        if change is tool.prior_table:
-            shape = (shape[0] * shape[1], shape[2])
-        state[source] = torch.randn(shape, dtype=torch.float64) / 3
-        if source.endswith('running_var'):
-            state[source].abs_()
-    if kind == 'motifnet':
-        for source, target in tool.LSTMS.items():
-            names = [key for key in own if key.startswith(f'{target}.')]
-            for part in ('weight', 'bias'):
-                size = sum(own[n].numel() for n in names if n.endswith(part))
-                state[f'{source}.{part}'] = torch.randn(
-                    size, dtype=torch.float64) / 3
-    if kind == 'kern':
-        for source in tool.GRAPHS:
-            for i in (3, 4, 5):
-                for name, width in (('w', 2 * H), ('u', H)):
-                    key = f'{source}.fc_eq{i}_{name}'
-                    if f'{key}.weight' not in state:
-                        state[f'{key}.weight'] = torch.randn(
-                            H, width, dtype=torch.float64) / 3
-                        state[f'{key}.bias'] = torch.randn(
-                            H, dtype=torch.float64) / 3
-    return state
-
-
-def converted_head(tool, kind, **options):
-    """A head with the converted weights, and the reference's tensors."""
-    head = head_of(kind)
-    state = reference_state(tool, kind, head)
-    weights, left = tool.convert(
-        {**state, 'detector.rpn.weight': torch.ones(1)}, kind, **options)
-    assert left == ['detector.rpn.weight']
-    missing, unexpected = head.load_state_dict(
-        {key.removeprefix('relation_head.'): value
-         for key, value in weights.items()}, strict=False)
-    assert not unexpected
-    # a file of its own for the reference
-    assert missing == ['predicate_cooccurrence'] * (kind == 'kern')
-    return head, state
-
-
-@pytest.mark.parametrize('kind', HEADS)
-def test_every_weight_of_a_head_is_mapped(tool, kind):
-    converted_head(tool, kind)
-
-
-def naive_highway_lstm(weight, bias, rows, hidden):
-    """The packed layers, gate by gate; they alternate directions."""
-    place, layer = 0, 0
-    while place < len(weight):
-        size = len(rows[0])
-        w = weight[place:place + size * 6 * hidden].view(size, 6 * hidden)
-        place += w.numel()
-        u = weight[place:place + hidden * 5 * hidden].view(hidden, 5 * hidden)
-        place += u.numel()
-        b = bias[layer * 5 * hidden:(layer + 1) * 5 * hidden]
-        order = range(len(rows)) if layer % 2 == 0 else reversed(
-            range(len(rows)))
-        h = m = torch.zeros(hidden, dtype=weight.dtype)
-        outputs = [None] * len(rows)
-        for t in order:
-            x, s = rows[t] @ w, h @ u + b
-            part = [slice(i * hidden, (i + 1) * hidden) for i in range(6)]
-            i, f, o, r = (torch.sigmoid(x[part[k]] + s[part[k]])
-                          for k in (0, 1, 3, 4))
-            m = i * torch.tanh(x[part[2]] + s[part[2]]) + f * m
-            h = r * o * torch.tanh(m) + (1 - r) * x[part[5]]
-            outputs[t] = h
-        rows, layer = outputs, layer + 1
-    return torch.stack(rows)
-
-
-@pytest.mark.parametrize('name', ['object_lstm', 'edge_lstm'])
-def test_packed_lstms_compute_the_same(tool, name):
-    head, state = converted_head(tool, 'motifnet')
-    source = next(s for s, target in tool.LSTMS.items() if target == name)
-    lstm = getattr(head, name)
-    inputs = torch.randn(
-        1, 4, lstm.layers[0].input_projection.in_features, dtype=torch.float64)
-    expected = naive_highway_lstm(
-        state[f'{source}.weight'], state[f'{source}.bias'], list(inputs[0]), H)
-    got = lstm(inputs, torch.ones(1, 4, dtype=torch.bool))[0]
-    torch.testing.assert_close(got, expected, rtol=1e-10, atol=1e-12)
-
-
-def test_packed_weights_that_do_not_fit_are_refused(tool):
-    with pytest.raises(ValueError, match='11 weights and 10 biases'):
-        tool.unpack_highway_lstm(torch.zeros(11), torch.zeros(10), 3, 2)
-
-
-def test_classes_and_the_background_change_places(tool):
-    head, state = converted_head(tool, 'motifnet')
-    embeddings = state['context.obj_embed.weight']
-    starts = state['context.decoder_rnn.obj_embed.weight']
-    prior = state['freq_bias.obj_baseline.weight']
-    for own in range(C + 1):
-        reference = (own + 1) % (C + 1)
-        assert torch.equal(head.object_embedding.weight[own],
-                           embeddings[reference])
-        assert torch.equal(head.decoder.label_embedding.weight[own],
-                           starts[reference + 1])
-        for other in range(C + 1):
-            assert torch.equal(
-                head.frequency_prior(torch.tensor([own]),
-                                     torch.tensor([other]))[0],
-                prior[reference * (C + 1) + (other + 1) % (C + 1)])
-    assert torch.equal(head.decoder.label_embedding.weight[C + 1], starts[0])
-
-
-def test_linknet_classifies_the_same(tool):
-    head, state = converted_head(tool, 'linknet')
-    rows = torch.randn(3, H, dtype=torch.float64)
-
-    def fc(name, values):
-        key = f'context.RE2.{name}'
-        return values @ state[f'{key}.weight'].t() + state[f'{key}.bias']
-
-    attention = (fc('W', rows) @ fc('U', rows).t()).softmax(dim=1)
-    logits = fc('fc1', rows + fc('fc0', attention @ fc('H', rows)))
-    objects = ObjectBatch.from_list([torch.zeros(3, 4)], torch.zeros(3, C + 1))
-    _, got = head.object_classifier(rows, objects)
-    torch.testing.assert_close(got, logits.roll(-1, dims=1))
-
-
-@pytest.mark.parametrize('shared_gate', [False, True])
-def test_kern_labels_the_same(tool, shared_gate):
-    head, state = converted_head(tool, 'kern', shared_gate=shared_gate)
-    source = 'ggnn_obj_reason.ggnn_obj'
-
-    def fc(name, values):
-        return values @ state[f'{source}.{name}.weight'].t() + state[
-            f'{source}.{name}.bias']
-
-    inputs = torch.randn(3, H, dtype=torch.float64)
-    matrix = state[f'{source}.matrix']
-    hidden = inputs[:, None].expand(-1, C + 1, -1)
-    for _ in range(3):
-        others = hidden.sum(0) - hidden
-        a = torch.cat([matrix.t() @ others, matrix @ others], dim=2)
-        z = torch.sigmoid(fc('fc_eq3_w', a) + fc('fc_eq3_u', hidden))
-        r = torch.sigmoid(fc('fc_eq4_w', a) + fc(
-            'fc_eq3_u' if shared_gate else 'fc_eq4_u', hidden))
-        c = torch.tanh(fc('fc_eq5_w', a) + fc('fc_eq5_u', r * hidden))
-        hidden = (1 - z) * hidden + z * c
-    nodes = torch.relu(fc('fc_output', torch.cat(
-        [hidden, inputs[:, None].expand_as(hidden)], dim=2)))
-    logits = fc('fc_obj_cls', nodes.flatten(1))
-    got = head.object_graph(inputs, torch.zeros(3, dtype=torch.long), 1,
-                            head.object_cooccurrence)
-    torch.testing.assert_close(got, logits.roll(-1, dims=1), rtol=1e-9,
-                               atol=1e-11)
-
-
-def test_a_file_is_converted_by_the_command(tool, tmp_path, monkeypatch,
-                                            capsys):
-    state = reference_state(tool, 'linknet', head_of('linknet'))
-    state['detector.bbox.weight'] = torch.ones(2)
-    source, target = tmp_path / 'vgrel.tar', tmp_path / 'linknet.pth'
-    torch.save(dict(state_dict=state, epoch=3), source)
-    model = small_parser(type='LinkNetHead', num_classes=C, num_predicates=R,
-                         hidden_size=H)
-    detector = tmp_path / 'detector.pth'
-    torch.save(dict(state_dict=model.detector.state_dict()), detector)
-    for arguments in ((), ('--detector', str(detector))):
+    def run(state, kind, *arguments):
+        source, target = tmp_path / 'vgrel.tar', tmp_path / f'{kind}.pth'
+        # as PyTorch wrote files when the references were published
+        torch.save(dict(state_dict=state, epoch=3), source,
+                   _use_new_zipfile_serialization=False)
         monkeypatch.setattr(sys, 'argv', [
-            'convert', 'linknet', str(source), str(target), *arguments])
-        tool.main()
-        assert 'not mapped (1): detector.bbox.weight' in capsys.readouterr().out
-        weights = torch.load(target)['state_dict']
-        assert all(key.startswith('relation_head.')
-                   for key in weights) == (not arguments)
-    model.load_state_dict(weights)  # nothing is missing to test it
-    assert model.has_priors
+            'convert', kind, str(source), str(target), *map(str, arguments)])
+        runpy.run_path(str(TOOL), run_name='__main__')
+        return (load_checkpoint_file(str(target))['state_dict'],
+                capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def data(tmp_path):
+    return make_vg_data(tmp_path / 'data', with_images=False)
+
+
+def write_config(path, kind, data, **relation_head):
+    """A config of a parser and a training set, repeated."""
+    dataset = dict(type='VGDataset', split='train', **data.kwargs())
+    Config(
+        dict(
+            default_scope='mmsgp',
+            model=reference_model_cfg(kind, **relation_head),
+            train_dataloader=dict(
+                dataset=dict(
+                    type='mmdet.RepeatDataset', times=2,
+                    dataset=dataset)))).dump(path)
+    return path
+
+
+def options_of(output):
+    """What follows ``--cfg-options`` in the printed text."""
+    [line] = re.findall('--cfg-options (.*)', output)
+    return dict(option.split('=') for option in line.split())
+
+
+def built_model(kind, **relation_head):
+    cfg = reference_model_cfg(kind, **relation_head)
+    cfg.detector.rpn_head.type = 'mmsgp.ReLU6RPNHead'
+    return MODELS.build(cfg)
+
+
+def start(model, dataset):
+    """What happens to the model when training or a test starts."""
+    runner = SimpleNamespace(
+        model=model, train_dataloader=SimpleNamespace(dataset=dataset))
+    hook = DatasetPriorsHook()
+    hook.before_test(runner)
+    hook.before_train(runner)
+
+
+@pytest.mark.parametrize('kind', ['motifnet', 'linknet'])
+def test_a_published_file_is_tested_and_trained_as_it_is(convert, data, kind):
+    state = reference_state(kind)
+    weights, output = convert(state, kind)
+    assert 'not mapped (1): detector.rpn_head.anchors' in output
+    model = built_model(kind)
+    model.load_state_dict(weights)  # nothing is missing
+    start(model, data.dataset(split='train'))
+    table = state['freq_bias.obj_baseline.weight']
+    assert torch.equal(model.relation_head.frequency_prior.table[0, -1],
+                       table[1 * 6 + 0].float())
+
+
+@pytest.mark.parametrize('with_matrix', [False, True])
+def test_kern_takes_what_it_lacks_from_a_training_set(
+        convert, data, tmp_path, with_matrix):
+    state = reference_state('kern')
+    matrix = state['ggnn_obj_reason.ggnn_obj.matrix']
+    if not with_matrix:
+        del state['ggnn_obj_reason.ggnn_obj.matrix']
+    config = write_config(tmp_path / 'kern.py', 'kern', data)
+    weights, output = convert(state, 'kern', '--config', config)
+    assert 'it lacks statistics' not in output
+    model = built_model('kern')
+    model.load_state_dict(weights)
+
+    dataset = data.dataset(split='train')
+    other = make_vg_data(tmp_path / 'other', with_images=False, seed=1)
+    start(model, other.dataset(split='train'))
+    head = model.relation_head
+    expected = torch.zeros(6, 6)
+    if with_matrix:
+        expected = matrix.roll((-1, -1), dims=(0, 1)).float()
+    else:
+        expected[:5, :5] = torch.tensor(dataset.statistics.object_cooccurrence)
+    torch.testing.assert_close(head.object_cooccurrence, expected)
+    torch.testing.assert_close(
+        head.predicate_cooccurrence,
+        torch.tensor(dataset.statistics.predicate_cooccurrence).float())
+
+
+def test_kern_without_a_config_says_what_it_lacks(convert):
+    weights, output = convert(reference_state('kern'), 'kern')
+    assert 'it lacks statistics of the training set: give --config' in output
+    model = built_model('kern')
+    with pytest.raises(RuntimeError, match='predicate_cooccurrence'):
+        model.load_state_dict(weights)
+
+
+def test_statistics_of_a_loss_are_filled_too(convert, data, tmp_path):
+    config = write_config(
+        tmp_path / 'linknet.py', 'linknet', data,
+        loss_relation=dict(type='LogitAdjustedLoss', num_predicates=4))
+    weights, _ = convert(reference_state('linknet'), 'linknet', '--config',
+                         config)
+    assert weights['relation_head.loss_relation.predicate_values'].any()
+
+
+def test_the_options_make_a_config_fit(convert, data, tmp_path):
+    config = write_config(tmp_path / 'motifnet.py', 'motifnet', data,
+                          hidden_size=8)
+    state = reference_state('motifnet', lstm_layers=(2, 4))
+    weights, output = convert(state, 'motifnet', '--config', config)
+    assert 'ordered by confidence' in output
+    options = options_of(output)
+    head = 'model.relation_head'
+    assert options == {
+        f'{head}.hidden_size': '6',
+        f'{head}.num_object_layers': '2',
+        f'{head}.num_edge_layers': '4',
+        'model.detector.init_cfg': 'None',
+        'model.detector.rpn_head.type': 'mmsgp.ReLU6RPNHead',
+        'model.detector.rpn_head.anchor_generator.center_offset': '0.5',
+    }
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict({
+        key: int(value) if value.isdigit() else value
+        for key, value in options.items() if 'detector' not in key})
+    MODELS.build(cfg.model).load_state_dict(weights)
+
+
+@pytest.mark.parametrize('kind', ['linknet', 'kern'])
+def test_the_width_is_read_from_the_state(convert, kind):
+    _, output = convert(reference_state(kind), kind)
+    assert options_of(output)['model.relation_head.hidden_size'] == '6'
+
+
+@pytest.mark.parametrize('kind, hidden', [
+    ('motifnet', 512), ('linknet', 256), ('kern', 512)])
+def test_published_sizes_fit_the_configs_of_vg150(monkeypatch, kind, hidden):
+    published = dict(K=151, Q=51, H=hidden, D=4096, F=512, A=20)
+    for name, value in published.items():
+        monkeypatch.setattr(reference_weights, name, value)
+    tool = runpy.run_path(str(TOOL))
+    with torch.device('meta'):
+        state = {name: torch.empty(shape) for name, shape in
+                 reference_weights.reference_shapes(kind, (2, 4)).items()}
+        weights, _ = convert_state(state, kind)
+        cfg = Config.fromfile(CONFIGS / f'{kind}_ce_vg.py')
+        cfg.merge_from_dict(tool['config_options'](weights, kind, True))
+        init_default_scope(cfg.default_scope)
+        own = MODELS.build(cfg.model).state_dict()
+    if kind == 'kern':
+        for name in ('relation_head.predicate_cooccurrence', 'has_priors'):
+            del own[name]
+    assert {name: value.shape for name, value in weights.items()} == {
+        name: value.shape for name, value in own.items()}
+
+
+def test_another_detector_may_stand_in(convert, tmp_path):
+    detector = MODELS.build(reference_model_cfg('linknet')).detector
+    path = tmp_path / 'detector.pth'
+    torch.save(dict(state_dict=detector.state_dict()), path)
+    weights, output = convert(reference_state('linknet'), 'linknet',
+                              '--detector', path)
+    assert 'rpn_head.type' not in output
+    for name, value in detector.state_dict().items():
+        assert torch.equal(weights[f'detector.{name}'], value)
+    MODELS.build(reference_model_cfg('linknet')).load_state_dict(weights)
+
+
+def test_the_file_of_another_kind_is_named(convert):
+    with pytest.raises(ValueError,
+                       match=r'vgrel.tar: .* linknet .* lacks GCE.multi'):
+        convert(reference_state('motifnet'), 'linknet')
+
+
+def test_a_file_of_something_else_is_named(convert):
+    with pytest.raises(ValueError, match=r'vgrel.tar: .* it has nothing'):
+        convert({}, 'kern')
+
+
+@pytest.mark.parametrize('kind, relation_head, message', [
+    ('kern', dict(), r'for KERNHead:\n.*fc_predicate.weight'),
+    ('linknet', dict(layout_dim=64), 'layout.layers.1.weight'),
+    ('linknet', dict(frequency_prior=None), r"has besides \['frequency_prior"),
+])
+def test_a_config_that_does_not_fit_is_refused(convert, data, tmp_path, kind,
+                                               relation_head, message):
+    config = write_config(tmp_path / 'config.py', kind, data, **relation_head)
+    with pytest.raises(ValueError,
+                       match=f'(?s)config.py does not fit: .*{message}'):
+        convert(reference_state('linknet'), 'linknet', '--config', config)
+
+
+def test_a_scorer_is_left_to_training(convert, data, tmp_path):
+    config = write_config(tmp_path / 'linknet.py', 'linknet', data,
+                          scorer=dict(type='Scorer'))
+    weights, _ = convert(reference_state('linknet'), 'linknet', '--config',
+                         config)
+    model = built_model('linknet', scorer=dict(type='Scorer'))
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    assert not unexpected
+    assert {name.split('.')[1] for name in missing} == {'scorer'}

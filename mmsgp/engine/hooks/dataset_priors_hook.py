@@ -4,6 +4,13 @@ from mmsgp.registry import HOOKS
 from mmsgp.utils.distributed import unwrap_model
 
 
+def innermost_dataset(dataset):
+    """The data set that has statistics, within wrappers such as repeats."""
+    while not hasattr(dataset, 'statistics'):
+        dataset = dataset.dataset
+    return dataset
+
+
 @HOOKS.register_module()
 class DatasetPriorsHook(Hook):
     """Hands the training set to the model when training starts.
@@ -15,11 +22,8 @@ class DatasetPriorsHook(Hook):
 
     def before_train(self, runner) -> None:
         """Call ``model.load_priors`` with the innermost training set."""
-        model = unwrap_model(runner.model)
-        dataset = runner.train_dataloader.dataset
-        while not hasattr(dataset, 'statistics'):
-            dataset = dataset.dataset
-        model.load_priors(dataset)
+        dataset = innermost_dataset(runner.train_dataloader.dataset)
+        unwrap_model(runner.model).load_priors(dataset)
 
     def before_test(self, runner) -> None:
         """Refuse a model whose relation head was never trained.

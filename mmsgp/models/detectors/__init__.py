@@ -4,12 +4,13 @@ from .object_detector import (
     build_object_detector,
     select_objects,
 )
+from .relu6_rpn_head import ReLU6RPNHead
 from .scene_graph_parser import SceneGraphParser
 from .two_stage import TwoStageObjects
 from .vgg_bbox_head import VGGBBoxHead
 
 __all__ = [
-    'BoxesAndLabels', 'ObjectDetector', 'SceneGraphParser', 'TwoStageObjects',
-    'VGGBBoxHead', 'build_object_detector', 'logits_by_overlap',
-    'select_objects'
+    'BoxesAndLabels', 'ObjectDetector', 'ReLU6RPNHead', 'SceneGraphParser',
+    'TwoStageObjects', 'VGGBBoxHead', 'build_object_detector',
+    'logits_by_overlap', 'select_objects'
 ]
