@@ -1,6 +1,7 @@
 """Names of runs on a figure: their styles, legends that fit, wrapped titles."""
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 
@@ -55,7 +56,7 @@ def add_run_legend(figure: Figure, handles: Sequence[Artist],
     column = widest + (_HANDLE + _COLUMN_GAP) * font_size
     columns = int((width + _COLUMN_GAP * font_size) // column)
     columns = min(max(columns, 1), len(names))
-    rows = -(-len(names) // columns) * max(map(len, lines))
+    rows = math.ceil(sum(map(len, lines)) / columns)
     height = figure.get_figheight()
     figure.set_figheight(height + (rows - 1) * _ROW * font_size / 72)
     figure.legend(handles, names, loc='outside upper left', ncols=columns,
