@@ -13,7 +13,7 @@ from matplotlib.patheffects import Normal, Stroke
 from matplotlib.textpath import TextPath
 
 from .colors import text_color
-from .graph_layout import GraphLayout
+from .graph_layout import GraphLayout, edge_curves
 from .graph_view import GraphView, RelationStyle
 from .label_placement import place_labels
 
@@ -162,11 +162,7 @@ def _draw_arrow(axes: Axes, start: np.ndarray, middle: np.ndarray,
                 end: np.ndarray, start_size: np.ndarray, end_size: np.ndarray,
                 style: RelationStyle, width: float) -> None:
     """An arrow between two objects that runs through its predicate's label."""
-    steps = np.linspace(0, 1, 101)[:, None]
-    # The quadratic Bezier curve that is at ``middle`` half way.
-    control = 2 * middle - (start + end) / 2
-    curve = (1 - steps)**2 * start + 2 * steps * (1 - steps) * control \
-        + steps**2 * end
+    curve = edge_curves(start, middle, end, 101)  # (101, 2)
     outside = (np.abs(curve - start) > start_size / 2).any(axis=1)
     outside &= (np.abs(curve - end) > end_size / 2 + 1).any(axis=1)
     curve = curve[outside]
