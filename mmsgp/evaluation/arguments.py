@@ -40,11 +40,25 @@ def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
         '--names', nargs='+', metavar='NAME',
         help='what the runs are called (default: their folders)')
     parser.add_argument(
-        '--num-predicates', type=int, metavar='N',
+        '--num-predicates', type=positive, metavar='N',
         help='only the N most frequent in training (default: all)')
     parser.add_argument(
         '--out', help='the files without their ending (default: '
         'work_dirs/figures/per_class_..._TASK)')
+
+
+def natural(text: str) -> int:
+    """A number, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'{text!r} is no number from 0 on')
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A number, 1 or more."""
+    if natural(text) == 0:
+        raise argparse.ArgumentTypeError('0 is too few: give 1 or more')
+    return int(text)
 
 
 def threshold(text: str) -> int | str:

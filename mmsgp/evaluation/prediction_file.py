@@ -42,7 +42,7 @@ class PredictionWriter:
     Args:
         path: The file.
         meta (dict): ``classes``, ``predicates`` and, if known,
-            ``predicate_train_counts``.
+            ``predicate_train_counts`` and the ``palette`` of the classes.
         ng_limit (int): Entries to keep without the graph constraint.
 
     Raises:

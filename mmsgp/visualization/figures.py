@@ -29,6 +29,8 @@ from .plan import plan_layouts
 
 # All in points. Small images are enlarged to this, so that names fit on them.
 _IMAGE_SIDE = 300.0
+# Of long images too: their names stand beside them.
+_LEAST_SIDE = 110.0
 _GRAPH_WIDTH, _GRAPH_HEIGHT = 380.0, 300.0
 _MARGIN = 10.0
 _TITLE_HEIGHT = 20.0
@@ -250,10 +252,10 @@ def _pred_title(task: str, num_shown: int) -> str:
 
 
 def _image_size(image: np.ndarray) -> tuple[float, float]:
-    """Size on the figure: the longer side is always the same."""
+    """Size of its panel: the longer side is always the same."""
     height, width = image.shape[:2]
     scale = _IMAGE_SIDE / max(height, width)
-    return width * scale, height * scale
+    return max(width * scale, _LEAST_SIDE), max(height * scale, _LEAST_SIDE)
 
 
 def _new_figure(width: float, height: float) -> Figure:

@@ -18,6 +18,8 @@ _SPREAD_ITERATIONS = 200
 _STRAIGHTEN_ITERATIONS = 10
 # Shares of the way to the middle that are tried, largest first.
 _STRAIGHTEN_STEPS = np.array([1, 0.6, 0.3, 0.1, 0.03])[:, None]
+# Wanted distance between the labels of one pair, in half edges.
+_PARALLEL = 0.7
 _GROWTH = 1.07
 _MAX_DISTANCE = 4.0
 # Starts of the optimisation, of which the clearest result is taken.
@@ -127,7 +129,17 @@ def _graph_distances(num_objects: int, pairs: np.ndarray) -> np.ndarray:
         through = distances[:, middle, None] + distances[None, middle]
         distances = np.minimum(distances, through)
     # Long chains are folded, and parts without a path between them stay near.
-    return np.minimum(distances, _MAX_DISTANCE)
+    distances = np.minimum(distances, _MAX_DISTANCE)
+    # Relations of one pair stand in a row between its ends: as far apart as the
+    # way over an end is they would surround them.
+    keys, places = np.sort(pairs, axis=1), _PARALLEL * _rows(pairs)
+    same = (keys[:, None] == keys).all(axis=2)  # (M, M)
+    labels = distances[num_objects:, num_objects:]
+    labels[same] = np.abs(places[:, None] - places)[same]
+    for index, pair in enumerate(pairs, start=num_objects):
+        distances[index, pair] = distances[pair, index] = np.hypot(
+            1, places[index - num_objects])
+    return distances
 
 
 def _start(anchors: np.ndarray, pairs: np.ndarray, noise: float,
@@ -144,14 +156,20 @@ def _start(anchors: np.ndarray, pairs: np.ndarray, noise: float,
 
 def _bows(pairs: np.ndarray) -> np.ndarray:
     """(M,) sideways shares, so that relations of one pair part to both sides."""
+    rows = _rows(pairs)
+    # Seen from the object the other side is the left one.
+    return np.where(pairs[:, 0] <= pairs[:, 1], rows, -rows)
+
+
+def _rows(pairs: np.ndarray) -> np.ndarray:
+    """(M,) places in the row of the relations of one pair, 0 in its middle."""
     keys = [tuple(sorted(pair)) for pair in pairs.tolist()]
     totals, seen = Counter(keys), Counter()
-    bows = np.zeros(len(pairs))
+    rows = np.zeros(len(pairs))
     for index, key in enumerate(keys):
-        bows[index] = seen[key] - (totals[key] - 1) / 2
+        rows[index] = seen[key] - (totals[key] - 1) / 2
         seen[key] += 1
-    # Seen from the object the other side is the left one.
-    return np.where(pairs[:, 0] <= pairs[:, 1], bows, -bows)
+    return rows
 
 
 def _majorise_stress(centers: np.ndarray, distances: np.ndarray) -> np.ndarray:
@@ -223,14 +241,45 @@ def _push_apart(centers: np.ndarray, sizes: np.ndarray, canvas: np.ndarray,
 def _clutter(centers: np.ndarray, sizes: np.ndarray, pairs: np.ndarray,
              num_objects: int) -> float:
     """How hard a layout is to read: lines over foreign rectangles, crossings,
-    bends and length."""
+    bends, hairpins and length."""
     halves, ends = _half_edges(centers, pairs, num_objects)
-    over = _lines_over_rectangles(halves, ends, centers, sizes)
+    over = _edges_over_rectangles(centers, sizes, pairs, num_objects)
     crossings = _crossings(halves, ends)
     lengths = np.linalg.norm(halves[:, 1] - halves[:, 0], axis=1)
     middle = centers[pairs].mean(axis=1)
     bends = np.linalg.norm(centers[num_objects:] - middle, axis=1)
-    return 10 * over + 3 * crossings + 0.02 * lengths.sum() + 0.03 * bends.sum()
+    hairpins = _beyond_ends(centers, pairs, num_objects)
+    return 10 * over + 3 * crossings + 0.02 * lengths.sum() \
+        + 0.03 * bends.sum() + 0.2 * hairpins.sum()
+
+
+def edge_curves(start: np.ndarray, middle: np.ndarray, end: np.ndarray,
+                num_points: int) -> np.ndarray:
+    """(num_points, ..., 2) quadratic Bezier curves through a middle half way.
+
+    Args:
+        start (np.ndarray): (..., 2) where they begin.
+        middle (np.ndarray): (..., 2), as the labels of edges.
+        end (np.ndarray): (..., 2) where they end.
+        num_points (int): Points of each.
+    """
+    steps = np.linspace(0, 1, num_points).reshape(-1, *[1] * start.ndim)
+    control = 2 * middle - (start + end) / 2
+    return (1 - steps)**2 * start + 2 * steps * (1 - steps) * control \
+        + steps**2 * end
+
+
+def _beyond_ends(centers: np.ndarray, pairs: np.ndarray,
+                 num_objects: int) -> np.ndarray:
+    """(M,) how far labels lie beyond the ends of their pair, along its line.
+
+    The edge has to turn back there.
+    """
+    start, end = centers[pairs[:, 0]], centers[pairs[:, 1]]
+    length = np.maximum(np.linalg.norm(end - start, axis=1), 1e-9)
+    along = (end - start) / length[:, None]
+    place = ((centers[num_objects:] - start) * along).sum(axis=1)
+    return np.maximum(0, np.maximum(-place, place - length))
 
 
 def _half_edges(centers: np.ndarray, pairs: np.ndarray,
@@ -241,14 +290,16 @@ def _half_edges(centers: np.ndarray, pairs: np.ndarray,
     return centers[ends], ends
 
 
-def _lines_over_rectangles(lines: np.ndarray, ends: np.ndarray,
-                           centers: np.ndarray, sizes: np.ndarray) -> int:
-    """Number of (line, rectangle) where one runs over another's rectangle."""
-    steps = np.linspace(0, 1, 15)[:, None, None]
-    points = lines[:, 0] + steps * (lines[:, 1] - lines[:, 0])  # (15, 2M, 2)
-    inside = np.abs(points[:, :, None] - centers) < sizes / 2 + 2
-    touched = inside.all(axis=3).any(axis=0)  # (2M, V)
-    touched[np.arange(len(lines))[:, None], ends] = False
+def _edges_over_rectangles(centers: np.ndarray, sizes: np.ndarray,
+                           pairs: np.ndarray, num_objects: int) -> int:
+    """Number of (edge, rectangle) where one runs over another's rectangle."""
+    curves = edge_curves(centers[pairs[:, 0]], centers[num_objects:],
+                         centers[pairs[:, 1]], 29)  # (29, M, 2)
+    inside = np.abs(curves[:, :, None] - centers) < sizes / 2 + 2
+    touched = inside.all(axis=3).any(axis=0)  # (M, V)
+    edges = np.arange(len(pairs))
+    touched[edges[:, None], pairs] = False
+    touched[edges, num_objects + edges] = False
     return int(touched.sum())
 
 

@@ -36,13 +36,27 @@ def place_labels(boxes: np.ndarray,
     taken = np.empty((0, 4))
     for index in np.argsort(areas, kind='stable'):
         candidates = _candidates(boxes[index], sizes[index], canvas)  # (Q, 2)
-        rectangles = np.hstack([candidates, candidates + sizes[index]])
-        covered = _covered_area(rectangles, taken, gap)  # (Q,)
-        best = int(np.argmin(covered > 0)) if (covered == 0).any() \
-            else int(np.argmin(covered))
-        corners[index] = candidates[best]
-        taken = np.vstack([taken, rectangles[best]])
+        corner = _clearest(candidates, sizes[index], taken, gap)
+        corners[index] = corner
+        taken = np.vstack([taken, np.hstack([corner, corner + sizes[index]])])
     return corners
+
+
+def place_in_middle(size: np.ndarray, taken: np.ndarray,
+                    canvas: tuple[float, float], gap: float = 4.0) -> np.ndarray:
+    """Top left corner of a text as near to the middle as there is room.
+
+    Args:
+        size (np.ndarray): (2,) width and height of the text.
+        taken (np.ndarray): (N, 4) ``x1, y1, x2, y2`` of what is there.
+        canvas (tuple[float, float]): Width and height of the picture.
+        gap (float): Least distance to what is there. Defaults to 4.0.
+
+    Returns:
+        np.ndarray: (2,) ``x, y``.
+    """
+    limit = np.maximum(np.subtract(canvas, size), 0)
+    return _clearest(_everywhere(limit / 2, limit), size, taken, gap)
 
 
 def _candidates(box: np.ndarray, size: np.ndarray,
@@ -54,15 +68,27 @@ def _candidates(box: np.ndarray, size: np.ndarray,
     near = np.array([(x, y) for x in (x1, right)
                      for y in (y1 - height, y1, y2, y2 - height)])
     limit = np.maximum(np.subtract(canvas, size), 0)
-    xs = np.arange(0, limit[0] + 1e-6, _GRID_STEP)
-    ys = np.arange(0, limit[1] + 1e-6, _GRID_STEP)
-    everywhere = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
-    distance = np.abs(everywhere - (x1, y1 - height)).sum(axis=1)
-    everywhere = everywhere[np.argsort(distance, kind='stable')]
+    everywhere = _everywhere(np.array([x1, y1 - height]), limit)
     inside = ((near >= 0) & (near <= limit)).all(axis=1)
     # A place that sticks out is moved in only after those that do not.
     moved = np.clip(near[~inside], 0, limit)
     return np.vstack([near[inside], moved, everywhere])
+
+
+def _everywhere(wanted: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """(Q, 2) places all over the picture, the nearest to the wanted one first."""
+    xs = np.arange(0, limit[0] + 1e-6, _GRID_STEP)
+    ys = np.arange(0, limit[1] + 1e-6, _GRID_STEP)
+    places = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+    distance = np.abs(places - wanted).sum(axis=1)
+    return places[np.argsort(distance, kind='stable')]
+
+
+def _clearest(candidates: np.ndarray, size: np.ndarray, taken: np.ndarray,
+              gap: float) -> np.ndarray:
+    """(2,) the first place that is free, else the one that covers least."""
+    rectangles = np.hstack([candidates, candidates + size])
+    return candidates[np.argmin(_covered_area(rectangles, taken, gap))]
 
 
 def _covered_area(rectangles: np.ndarray, taken: np.ndarray,

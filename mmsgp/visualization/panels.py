@@ -13,13 +13,14 @@ from matplotlib.patheffects import Normal, Stroke
 from matplotlib.textpath import TextPath
 
 from .colors import text_color
-from .graph_layout import GraphLayout
+from .graph_layout import GraphLayout, edge_curves
 from .graph_view import GraphView, RelationStyle
-from .label_placement import place_labels
+from .label_placement import place_in_middle, place_labels
 
 FONT_SIZE = 9.0
 SMALL_FONT_SIZE = 8.0
 _LINE_HEIGHT = 1.25
+_NOTE = 'no relations'
 _FRAME_WIDTH = 2.0
 _ARROW_LENGTH, _ARROW_WIDTH = 7.0, 5.5
 
@@ -55,15 +56,19 @@ def draw_image_panel(axes: Axes, image: np.ndarray, view: GraphView,
         axes (Axes): As large as ``size``.
         image (np.ndarray): (H, W, 3) uint8, RGB.
         view (GraphView): The objects.
-        size (tuple[float, float]): Width and height of the panel.
+        size (tuple[float, float]): Width and height of the panel. The image is
+            as large as fits, in the middle; names may stand beside it.
     """
     prepare_axes(axes, size)
-    axes.imshow(image, extent=(0, size[0], size[1], 0), interpolation='bicubic',
-                aspect='auto')
-    height, width = image.shape[:2]
-    scale = np.array([size[0] / width, size[1] / height])
-    boxes = view.bboxes * np.tile(scale, 2)
-    boxes = np.clip(boxes, 1, np.tile(np.asarray(size) - 1, 2))
+    extent = np.array(image.shape[1::-1])
+    scale = np.min(size / extent)
+    low = (size - scale * extent) / 2
+    high = low + scale * extent
+    axes.imshow(image, extent=(low[0], high[0], high[1], low[1]),
+                interpolation='bicubic', aspect='auto')
+    prepare_axes(axes, size)
+    boxes = view.bboxes * scale + np.tile(low, 2)
+    boxes = np.clip(boxes, np.tile(low + 1, 2), np.tile(high - 1, 2))
     for box, color in zip(boxes, view.colors, strict=True):
         axes.add_patch(_box_patch(box, color))
     sizes = text_sizes(view.names, SMALL_FONT_SIZE, (2.5, 0.8))
@@ -127,8 +132,12 @@ def draw_graph_panel(axes: Axes, view: GraphView, layout: GraphLayout,
                     node_sizes[subject], node_sizes[object_],
                     view.styles[index], 0.8 + 1.8 * view.strengths[index])
     if not view.predicates:
-        axes.text(size[0] / 2, size[1], 'no relations', fontsize=FONT_SIZE,
-                  color='#6b6b6b', ha='center', va='bottom')
+        note_size, = text_sizes([_NOTE], FONT_SIZE, (0, 0))
+        corner = place_in_middle(
+            note_size, np.hstack([objects - node_sizes / 2,
+                                  objects + node_sizes / 2]), size)
+        axes.text(*corner + note_size / 2, _NOTE, fontsize=FONT_SIZE,
+                  color='#6b6b6b', ha='center', va='center_baseline')
     for index, name in enumerate(view.predicates):
         _draw_predicate(axes, predicates[index], label_sizes[index], name,
                         view.styles[index])
@@ -162,11 +171,7 @@ def _draw_arrow(axes: Axes, start: np.ndarray, middle: np.ndarray,
                 end: np.ndarray, start_size: np.ndarray, end_size: np.ndarray,
                 style: RelationStyle, width: float) -> None:
     """An arrow between two objects that runs through its predicate's label."""
-    steps = np.linspace(0, 1, 101)[:, None]
-    # The quadratic Bezier curve that is at ``middle`` half way.
-    control = 2 * middle - (start + end) / 2
-    curve = (1 - steps)**2 * start + 2 * steps * (1 - steps) * control \
-        + steps**2 * end
+    curve = edge_curves(start, middle, end, 101)  # (101, 2)
     outside = (np.abs(curve - start) > start_size / 2).any(axis=1)
     outside &= (np.abs(curve - end) > end_size / 2 + 1).any(axis=1)
     curve = curve[outside]

@@ -14,14 +14,15 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from .panels import text_size
+from .run_legend import RUN_COLORS, add_run_legend, wrap
 
-# Colours that differ for every kind of colour vision (Okabe and Ito), and
-# hatches, for print.
-RUN_COLORS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00')
 _GAIN, _LOSS = '#0072b2', '#d55e00'
+# For print.
 _HATCHES = ('', '////', '....', 'xxxx', '\\\\\\\\', '++++')
 # In inches: a predicate's share of the width is that of its upright name.
 _SLOT = 0.17
+# What stands at the left of the axes.
+_SCALE_WIDTH = 0.9
 _BARS_HEIGHT = 2.7
 _FONT_SIZE = 9
 _DPI = 144
@@ -62,10 +63,10 @@ def plot_per_class_recall(predicates: Sequence[str],
     figure, axes = _bar_chart(predicates, f'{label} (%)')
     width = 0.84 / len(recalls)
     for i, (name, values) in enumerate(recalls.items()):
-        style = i % len(RUN_COLORS)
         places = np.arange(len(predicates)) + (i + 0.5) * width - 0.42
-        axes.bar(places, values, width, color=RUN_COLORS[style], label=name,
-                 hatch=_HATCHES[style], edgecolor='white', linewidth=0)
+        axes.bar(places, values, width, color=RUN_COLORS[i % len(RUN_COLORS)],
+                 label=name, hatch=_HATCHES[i % len(_HATCHES)],
+                 edgecolor='white', linewidth=0)
     axes.set_ylim(0, 100)
     absent = np.isnan(np.array(list(recalls.values()))).all(axis=0)
     _finish(axes, absent)
@@ -165,15 +166,16 @@ def format_change(value: float) -> str:
 
 def _bar_chart(predicates: Sequence[str], label: str) -> tuple[Figure, Axes]:
     """An empty chart with the upright names of the predicates below it."""
+    width = max(5.0, _SLOT * len(predicates) + _SCALE_WIDTH)
     figure = Figure(
-        figsize=(max(5.0, _SLOT * len(predicates) + 0.9),
-                 _BARS_HEIGHT + _names_length(predicates)),
-        dpi=_DPI, layout='constrained')
+        figsize=(width, _BARS_HEIGHT + _names_length(predicates)), dpi=_DPI,
+        layout='constrained')
     axes = figure.add_subplot()
     axes.set_xticks(range(len(predicates)), predicates, rotation=90,
                     fontsize=_FONT_SIZE)
     axes.set_xlim(-0.7, len(predicates) - 0.3)
-    axes.set_title(label, loc='left', fontsize=_FONT_SIZE + 1)
+    axes.set_title(wrap(label, 72 * (width - _SCALE_WIDTH), _FONT_SIZE + 1),
+                   loc='left', fontsize=_FONT_SIZE + 1)
     axes.tick_params(axis='x', length=0)
     axes.tick_params(axis='y', labelsize=_FONT_SIZE)
     axes.grid(axis='y', color='#d9d9d9', linewidth=0.6)
@@ -195,6 +197,4 @@ def _finish(axes: Axes, absent: np.ndarray) -> None:
                   markersize=4, clip_on=False, label='not in this split')
     handles, labels = axes.get_legend_handles_labels()
     if len(handles) > 1 or absent.any():
-        axes.figure.legend(
-            handles, labels, loc='outside upper left', ncols=4, frameon=False,
-            fontsize=_FONT_SIZE)
+        add_run_legend(axes.figure, handles, labels, _FONT_SIZE)

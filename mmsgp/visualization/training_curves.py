@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from .predicate_figures import RUN_COLORS
+from .run_legend import RUN_COLORS, add_run_legend
 
 _LINES = ('-', '--', '-.', ':')
 _FONT_SIZE = 9
@@ -60,7 +60,6 @@ def plot_training_curves(keys: Sequence[str],
     for axes in all_axes[len(keys):]:
         axes.remove()
     if len(runs) > 1:
-        figure.legend(
-            handles.values(), handles.keys(), loc='outside upper left',
-            ncols=len(handles), frameon=False, fontsize=_FONT_SIZE)
+        add_run_legend(figure, list(handles.values()), list(handles),
+                       _FONT_SIZE)
     return figure

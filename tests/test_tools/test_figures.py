@@ -153,3 +153,34 @@ def test_curves_of_trainings_are_drawn(run_tool, figures, tmp_path, capsys):
     with pytest.raises(SystemExit, match="nothing.*'loss'"):
         run_tool('analysis_tools/analyze_logs', 'plot_curve', *logs, '--keys',
                  'nothing')
+
+
+@pytest.mark.parametrize('tool, arguments, told', [
+    ('report', ('{none}', ), 'metrics.json not found'),
+    ('plot_per_class_recall', ('{none}', ), 'per_class_recall_predcls.csv not found'),
+    ('plot_per_class_recall', ('{run}', '--task', 'sgcls', '--topk', '7'),
+     'has no column .*recall@7'),
+    ('plot_per_class_change', ('{run}', '{other}', '--task', 'sgcls'),
+     'only runs on the same data'),
+    ('plot_predicate_distribution', ('{none}.py', ), 'none.py'),
+    ('confusion_matrix', ('{run}', ), "ranks of .*not of 'predcls'"),
+    ('confusion_matrix', ('{none}', ), 'ranks.npz'),
+    ('analyze_logs', ('plot_curve', '{run}'), 'holds no .*scalars.json')])
+def test_a_mistake_is_told_in_a_line(run_tool, run, tmp_path, tool, arguments, told):
+    other = tmp_path / 'other'
+    other.mkdir()
+    (other / 'per_class_recall_sgcls.csv').write_text(HEADER + '1,off,7,2,40,80\n')
+    paths = dict(run=run, other=other, none=tmp_path / 'none')
+    with pytest.raises(SystemExit, match=told):
+        run_tool(f'analysis_tools/{tool}',
+                 *(argument.format(**paths) for argument in arguments))
+
+
+@pytest.mark.parametrize('tool, option, value', [
+    ('plot_per_class_recall', '--num-predicates', 0),
+    ('plot_predicate_distribution', '--num-predicates', -1),
+    ('report', '--topk', 0), ('report', '--num-pictures', -1)])
+def test_numbers_out_of_range_are_refused(run_tool, capsys, tool, option, value):
+    with pytest.raises(SystemExit):
+        run_tool(f'analysis_tools/{tool}', 'run', option, value)
+    assert f'argument {option}: ' in capsys.readouterr().err

@@ -16,11 +16,12 @@ from mmsgp.testing.graphs import (
     random_scene_graph,
 )
 from mmsgp.visualization.run_report import ReportedRun, write_report
-from mmsgp.visualization.run_report.gallery import choose_images
+from mmsgp.visualization.run_report.gallery import choose_images, gallery
 from mmsgp.visualization.run_report.tables import config_differences, metric_table
 
 META = dict(classes=tuple('abcde'), predicates=('on', 'near', 'of </script>', 'in'),
-            predicate_train_counts=[3, 90, 20, 1])
+            predicate_train_counts=[3, 90, 20, 1],
+            palette=[(250, 0, 0), (0, 250, 0), (0, 0, 250), (9, 9, 9), (99, 9, 9)])
 
 
 def make_run(folder, seed, num_images=10):
@@ -172,6 +173,60 @@ def test_figures_and_pictures_are_in_the_page(opened):
         assert run == sorted(run, reverse=True) and run[0] > run[2]
     assert '0.0625' in opened.inner_text('#timings')
     assert 'seed' in opened.inner_text('#configuration')
+
+
+def test_pictures_say_what_they_count(folders, tmp_path):
+    runs = [ReportedRun('first', folders[0])]
+    note = 'drawn are the 12 best predictions'
+    for k in (12, 20):
+        write_report(runs, tmp_path / 'report.html', k=k, num_pictures=1)
+        text = (tmp_path / 'report.html').read_text()
+        assert text.count(f', recall@{k}: ') == text.count('<figcaption>') > 0
+        assert (note in text) == (k > 12)
+
+
+def test_pictures_have_the_colours_of_the_data_set(folders):
+    picture = draw_worst(folders[0])
+    colors = {tuple(color) for color in np.unique(picture.reshape(-1, 3), axis=0)}
+    assert colors & set(META['palette'])
+
+
+def test_predictions_kept_without_a_palette_are_drawn(folders, tmp_path, monkeypatch):
+    monkeypatch.delitem(META, 'palette')
+    assert draw_worst(make_run(tmp_path / 'old', 1, num_images=3)).ndim == 3
+
+
+def draw_worst(folder):
+    run = ReportedRun('run', folder)
+    return gallery(run.predictions, run.ranks, 'predcls', 20, 1)['worst'][0].drawn
+
+
+def test_a_narrow_screen_scrolls_tables_alone(browser, folders, tmp_path):
+    name = 'motifnet_cce_scorer_faster_rcnn_r50_fpn_minivg'
+    write_report([ReportedRun(f'{name}_{i}', folder)
+                  for i, folder in enumerate(folders)], tmp_path / 'report.html',
+                 num_pictures=1)
+    context = browser.new_context(viewport=dict(width=400, height=800))
+    page = context.new_page()
+    page.goto((tmp_path / 'report.html').as_uri())
+    assert page.evaluate('document.documentElement.scrollWidth') <= 400
+    first = page.locator('td[data-key]').first.bounding_box()
+    assert first['x'] + first['width'] <= 400, 'no number is in view'
+    context.close()
+
+
+def test_bars_of_many_runs_differ_in_colour(browser, folders, tmp_path):
+    write_report([ReportedRun(str(i), folders[0]) for i in range(8)],
+                 tmp_path / 'report.html', num_pictures=0)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto((tmp_path / 'report.html').as_uri())
+    for parts, color in (('#legend i', 'backgroundColor'),
+                         ('#chart .row:nth-of-type(1) .bar', 'fill')):
+        colors = page.locator(parts).evaluate_all(
+            f'parts => parts.map(part => getComputedStyle(part).{color})')
+        assert len(colors) == len(set(colors)) == 8
+    context.close()
 
 
 def test_a_run_with_nothing_but_its_test_says_what_to_do(folders, tmp_path):

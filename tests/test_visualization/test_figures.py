@@ -153,3 +153,43 @@ def test_a_label_without_a_name_is_refused():
 def test_anything_but_an_rgb_image_is_refused(image):
     with pytest.raises(ValueError, match='expected an RGB image'):
         draw_scene_graph(image, make_graph([]), CLASSES, PREDICATES)
+
+
+def boxes_of(axes) -> dict[str, np.ndarray]:
+    """Boxes of the texts in pixels of the figure, each (2, 2)."""
+    return {text.get_text(): text.get_window_extent().get_points()
+            for text in axes.texts}
+
+
+@pytest.mark.parametrize('shape', [(1500, 80), (80, 1500), (80, 3000)])
+def test_names_on_long_images_stay_in_view(shape):
+    graph = make_graph([(0, 2, 1), (1, 2, 2), (2, 3, 3)])
+    graph.objects.bboxes *= torch.tensor([shape[1] / 160, shape[0] / 120] * 2)
+    figure = plot_scene_graph(
+        np.zeros((*shape, 3), np.uint8), graph, CLASSES, PREDICATES)
+    rasterize(figure)
+    image_axes, _ = figure.axes
+    panel = image_axes.get_window_extent().get_points()
+    boxes = boxes_of(image_axes)
+    assert len(boxes) == 4
+    for name, (low, high) in boxes.items():
+        assert (low >= panel[0]).all() and (high <= panel[1]).all(), name
+    # The image keeps its shape, and its boxes lie on it.
+    left, right, bottom, top = image_axes.images[0].get_extent()
+    assert (right - left) / (bottom - top) == pytest.approx(shape[1] / shape[0])
+    for patch in image_axes.patches[:4]:
+        x, y = patch.get_xy()
+        assert left <= x <= right and top <= y <= bottom
+
+
+@pytest.mark.parametrize('labels', [(), (0, ), (0, 1, 2) * 6])
+def test_the_note_of_no_relations_stands_free_in_the_middle(labels):
+    figure = plot_scene_graph(
+        IMAGE, make_graph([], labels=labels), CLASSES, PREDICATES)
+    rasterize(figure)
+    boxes = boxes_of(figure.axes[1])
+    low, high = boxes.pop('no relations')
+    panel = figure.axes[1].get_window_extent().get_points()
+    assert np.abs(panel.mean(axis=0) - (low + high) / 2).max() < 0.25 * np.ptp(panel)
+    for name, (other_low, other_high) in boxes.items():
+        assert (high <= other_low).any() or (other_high <= low).any(), name

@@ -69,6 +69,21 @@ def test_a_lone_relation_runs_straight():
         layout.predicates[0], layout.objects.mean(axis=0), atol=0.5)
 
 
+def test_the_relations_of_a_pair_stand_between_its_objects():
+    """VRD annotates one pair with up to five predicates; no edge turns back."""
+    pairs = np.array([[0, 1]] * 5 + [[3, 2]] * 3 + [[2, 3]] * 2 + [[4, 5], [5, 6]])
+    graph = dict(object_sizes=np.full((7, 2), (45.0, 17.0)),
+                 predicate_sizes=np.full((12, 2), (40.0, 12.0)), pairs=pairs)
+    for seed in range(6):
+        anchors = np.random.default_rng(seed).uniform(0, 160, (7, 2))
+        layout = layout_graph(**graph, anchors=anchors, size=SIZE)
+        assert_clear(layout, graph, gap=10)
+        for (subject, object_), label in zip(pairs, layout.predicates):
+            start, end = layout.objects[subject], layout.objects[object_]
+            assert (label - start) @ (end - start) > 0, 'beyond the subject'
+            assert (label - end) @ (start - end) > 0, 'beyond the object'
+
+
 def test_a_graph_without_objects_fills_the_panel():
     empty = np.empty((0, 2))
     layout = layout_graph(empty, empty, np.empty((0, 2), dtype=int), empty, SIZE)

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
+from mmsgp.datasets.synthetic.minivg_tables import PREDICATES
 from mmsgp.visualization import (
     plot_confusion_matrix,
     plot_per_class_change,
@@ -14,6 +15,10 @@ from mmsgp.visualization import (
     plot_training_curves,
 )
 
+# Folders of runs, and a name that no line holds.
+RUNS = ('motifnet_ce_minivg', 'motifnet_cce_scorer_minivg',
+        'motifnet_cce_scorer_faster_rcnn_r50_fpn_minivg', 'x' * 120)
+LABEL = f'PredCls recall@100, from {RUNS[1]} to {RUNS[2]}'
 NAMES = [f'hanging far away from {i}' for i in range(70)]
 VALUES = np.random.default_rng(0).uniform(0, 100, (3, len(NAMES)))
 
@@ -47,8 +52,15 @@ def drawn(monkeypatch):
     plot_confusion_matrix(NAMES, np.arange(70 * 71).reshape(70, 71)),
     plot_training_curves(['loss', 'sgcls/R@100', 'acc_object', 'acc_relation'], {
         name: {'loss': (np.arange(1, 9) * 1000, VALUES[0, :8]),
-               'acc_object': (np.arange(20), VALUES[1, :20])} for name in 'ab'})
-], ids=['distribution', 'recall', 'change', 'absent', 'few', 'confusion', 'curves'])
+               'acc_object': (np.arange(20), VALUES[1, :20])} for name in 'ab'}),
+    plot_per_class_recall(
+        PREDICATES, dict(zip(RUNS, np.resize(VALUES, (4, len(PREDICATES))))), LABEL),
+    plot_per_class_change(
+        PREDICATES, VALUES[0, :len(PREDICATES)], VALUES[1, :len(PREDICATES)], LABEL),
+    plot_training_curves(
+        ['loss'], {name: {'loss': (np.arange(20), VALUES[0, :20])} for name in RUNS})
+], ids=['distribution', 'recall', 'change', 'absent', 'few', 'confusion', 'curves',
+        'recall of long names', 'change of long names', 'curves of long names'])
 def test_no_text_runs_over_another_or_off_the_figure(figure, drawn):
     boxes = drawn(figure)
     assert len(boxes) > 5
@@ -58,6 +70,12 @@ def test_no_text_runs_over_another_or_off_the_figure(figure, drawn):
     assert not [(one.get_text(), other.get_text())
                 for (one, box), (other, other_box) in combinations(
                     boxes.items(), 2) if box.overlaps(other_box)]
+
+
+def test_twelve_runs_look_unlike():
+    runs = {str(i): VALUES[0, :3] for i in range(12)}
+    axes, = plot_per_class_recall(NAMES[:3], runs).axes
+    assert len({bars[0].get_facecolor() for bars in axes.containers}) == 12
 
 
 def test_numbers_stand_above_their_bars():

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from mmsgp.engine.training_log import TrainingLog
 from mmsgp.evaluation import run_names
+from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.visualization import plot_training_curves, save_figure
 
 
@@ -81,10 +82,11 @@ def cal_train_time(logs: dict[str, TrainingLog]) -> None:
 
 def main() -> None:
     args = parse_args()
-    logs = {
-        name: TrainingLog.read(Path(path))
-        for name, path in zip(args.legend, args.json_logs)
-    }
+    with mistakes_in_a_line():
+        logs = {
+            name: TrainingLog.read(Path(path))
+            for name, path in zip(args.legend, args.json_logs)
+        }
     if args.task == 'plot_curve':
         plot_curve(logs, args)
     else:

@@ -15,6 +15,7 @@ from mmsgp.evaluation.functional import (
     RelationRanks,
     predicate_confusion,
 )
+from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.visualization import plot_confusion_matrix, save_figure
 
 
@@ -32,8 +33,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    ranks = RelationRanks.load(args.run / RANKS_FILE).sorted_by_frequency()
-    counts = predicate_confusion(ranks, args.task)
+    with mistakes_in_a_line():
+        ranks = RelationRanks.load(args.run / RANKS_FILE).sorted_by_frequency()
+        counts = predicate_confusion(ranks, args.task)
     paths = save_figure(
         plot_confusion_matrix(ranks.names, counts),
         args.out or f'work_dirs/figures/confusion_matrix_{args.task}',

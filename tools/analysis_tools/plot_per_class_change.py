@@ -9,6 +9,7 @@ import argparse
 
 from mmsgp.evaluation import read_runs
 from mmsgp.evaluation.arguments import add_figure_arguments
+from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.visualization import TASK_TITLES, plot_per_class_change, save_figure
 
 
@@ -24,8 +25,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    tables = read_runs(
-        [args.first, args.second], args.task, args.topk, args.names)
+    with mistakes_in_a_line():
+        tables = read_runs(
+            [args.first, args.second], args.task, args.topk, args.names)
     first, second = (table.most_frequent(args.num_predicates)
                      for table in tables.values())
     label = f'{TASK_TITLES.get(args.task, args.task)} recall@{args.topk}, ' \

@@ -9,6 +9,7 @@ import argparse
 
 from mmsgp.evaluation import read_runs
 from mmsgp.evaluation.arguments import add_figure_arguments
+from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.visualization import TASK_TITLES, plot_per_class_recall, save_figure
 
 
@@ -23,10 +24,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    tables = {
-        name: table.most_frequent(args.num_predicates) for name, table in
-        read_runs(args.runs, args.task, args.topk, args.names).items()
-    }
+    with mistakes_in_a_line():
+        tables = {
+            name: table.most_frequent(args.num_predicates) for name, table in
+            read_runs(args.runs, args.task, args.topk, args.names).items()
+        }
     first = next(iter(tables.values()))
     recalls = {name: table.recall for name, table in tables.items()}
     title = TASK_TITLES.get(args.task, args.task)

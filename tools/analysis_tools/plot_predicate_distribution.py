@@ -11,7 +11,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmsgp.evaluation import read_runs
+from mmsgp.evaluation.arguments import positive
 from mmsgp.registry import DATASETS
+from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.visualization import plot_predicate_distribution, save_figure
 
 
@@ -21,7 +23,7 @@ def parse_args() -> argparse.Namespace:
         'source', help='config, whose training data are counted; or folder of '
         'a test run')
     parser.add_argument(
-        '--num-predicates', type=int, metavar='N',
+        '--num-predicates', type=positive, metavar='N',
         help='draw only the N most frequent (default: all)')
     parser.add_argument(
         '--out', help='the files without their ending (default: %(default)s)',
@@ -44,7 +46,8 @@ def count_predicates(source: str) -> tuple[list[str], np.ndarray]:
 
 def main() -> None:
     args = parse_args()
-    predicates, counts = count_predicates(args.source)
+    with mistakes_in_a_line():
+        predicates, counts = count_predicates(args.source)
     shown = slice(args.num_predicates)
     paths = save_figure(
         plot_predicate_distribution(predicates[shown], counts[shown]), args.out,

@@ -13,6 +13,8 @@ from pathlib import Path
 from rich.console import Console
 
 from mmsgp.evaluation import run_names
+from mmsgp.evaluation.arguments import natural, positive
+from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.visualization.run_report import ReportedRun, write_report
 
 
@@ -29,10 +31,10 @@ def parse_args() -> argparse.Namespace:
         help='of the pictures and confusion matrices (default: the first that '
         'all runs have)')
     parser.add_argument(
-        '--topk', type=int, default=20, metavar='K',
+        '--topk', type=positive, default=20, metavar='K',
         help='pictures are chosen by recall@K (default: 20)')
     parser.add_argument(
-        '--num-pictures', type=int, default=3,
+        '--num-pictures', type=natural, default=3,
         help='of each kind: best, median, worst (default: 3)')
     parser.add_argument(
         '--out', type=Path, help='(default: report.html in the first WORK_DIR)')
@@ -48,10 +50,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    runs = [ReportedRun(name, Path(folder))
-            for name, folder in zip(args.names, args.work_dirs)]
-    out = args.out or runs[0].folder / 'report.html'
-    with Console().status('drawing figures and pictures'):
+    out = args.out or Path(args.work_dirs[0], 'report.html')
+    with mistakes_in_a_line(), Console().status('drawing figures and pictures'):
+        runs = [ReportedRun(name, Path(folder))
+                for name, folder in zip(args.names, args.work_dirs)]
         write_report(runs, out, args.task, args.topk, args.num_pictures)
     print(f'{out} ({out.stat().st_size / 1e6:.1f} MB)')
 

@@ -1,8 +1,9 @@
-"""Draw the documentation's pictures of figures and reports.
+"""Draw the documentation's pictures.
 
-Takes two runs on VRD: trained and tested as the README says, with
+figures takes two runs on VRD: trained and tested as the README says, with
 --out WORK_DIR/predictions.h5, into one work directory each. Needs Playwright and
-Chromium (requirements/tests.txt) for the picture of the report.
+Chromium (requirements/tests.txt) for the picture of the report. scene takes the
+checkpoint of MotifNet with CCE and the Scorer that `make demo` trains.
 """
 from __future__ import annotations
 
@@ -21,29 +22,35 @@ ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / 'docs/pictures'
 # A page of documentation is about as wide as this many names are.
 NUM_PREDICATES = 40
+PAGE_WIDTH = 1000
+SCENE_CONFIG = ROOT / 'configs/motifnet_cce_scorer_minivg.py'
+SCENE = 2
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('runs', nargs=2, metavar='WORK_DIR')
-    parser.add_argument(
+    pictures = parser.add_subparsers(dest='pictures', required=True)
+    scene = pictures.add_parser('scene', help="the README's parsed scene")
+    scene.add_argument('checkpoint')
+    figures = pictures.add_parser('figures', help='figures and the report')
+    figures.add_argument('runs', nargs=2, metavar='WORK_DIR')
+    figures.add_argument(
         '--names', nargs=2, metavar='NAME',
         default=['cross-entropy', 'CCE + Scorer'])
     return parser.parse_args()
 
 
 def run(tool: str, *arguments: str) -> None:
-    subprocess.run([
-        sys.executable, str(ROOT / f'tools/analysis_tools/{tool}.py'), *arguments
-    ], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, str(ROOT / f'tools/{tool}.py'), *arguments],
+                   check=True, stdout=subprocess.DEVNULL)
 
 
 def photograph(page_file: Path, picture: Path) -> None:
     """The report's chart of predicates, as a reader sees it."""
     with headless_chromium() as browser:
-        page = browser.new_page(viewport=dict(width=1000, height=620))
+        page = browser.new_page(viewport=dict(width=PAGE_WIDTH, height=620))
         page.goto(page_file.as_uri())
         page.select_option('#order', 'change 1')
         page.fill('#least', '5')
@@ -52,30 +59,52 @@ def photograph(page_file: Path, picture: Path) -> None:
         page.screenshot(path=picture)
 
 
-def main() -> None:
-    args = parse_args()
+def draw_scene(checkpoint: str) -> None:
+    """A scene of the demo, as wide as a page."""
+    with tempfile.TemporaryDirectory() as folder:
+        run('misc/draw_predictions', str(SCENE_CONFIG), checkpoint, '--out-dir',
+            folder, '--images', str(SCENE))
+        picture = Image.open(Path(folder, f'scene_{SCENE}.png'))
+        height = round(picture.height * PAGE_WIDTH / picture.width)
+        path = PICTURES / 'parsed_scene.png'
+        picture.resize((PAGE_WIDTH, height), Image.Resampling.LANCZOS).save(
+            path, optimize=True)
+        print(path)
+
+
+def draw_figures(args: argparse.Namespace) -> None:
     recall = [*args.runs, '--num-predicates', str(NUM_PREDICATES), '--names',
               *args.names]
     figures = {
         'predicate_distribution': (
-            'plot_predicate_distribution', args.runs[0], '--num-predicates',
-            str(NUM_PREDICATES)),
-        'per_class_recall': ('plot_per_class_recall', *recall),
-        'per_class_change': ('plot_per_class_change', *recall),
+            'analysis_tools/plot_predicate_distribution', args.runs[0],
+            '--num-predicates', str(NUM_PREDICATES)),
+        'per_class_recall': ('analysis_tools/plot_per_class_recall', *recall),
+        'per_class_change': ('analysis_tools/plot_per_class_change', *recall),
         'training_curves': (
-            'analyze_logs', 'plot_curve', *args.runs, '--legend', *args.names),
+            'analysis_tools/analyze_logs', 'plot_curve', *args.runs, '--legend',
+            *args.names),
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, command in track(figures.items(), 'drawing', transient=True):
             run(*command, '--out', f'{folder}/{name}')
         report = Path(folder, 'report.html')
-        run('report', *args.runs, '--names', *args.names, '--out', str(report))
+        run('analysis_tools/report', *args.runs, '--names', *args.names, '--out',
+            str(report))
         photograph(report, Path(folder, 'report.png'))
         for name in (*figures, 'report'):
             picture = Image.open(Path(folder, f'{name}.png')).convert('RGB')
             picture.quantize(64, dither=Image.Dither.NONE).save(
                 PICTURES / f'{name}.png', optimize=True)
             print(PICTURES / f'{name}.png')
+
+
+def main() -> None:
+    args = parse_args()
+    if args.pictures == 'scene':
+        draw_scene(args.checkpoint)
+    else:
+        draw_figures(args)
 
 
 if __name__ == '__main__':

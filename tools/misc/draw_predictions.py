@@ -14,7 +14,7 @@ from torch.utils.data import default_collate
 
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
-from mmsgp.visualization import draw_comparison
+from mmsgp.visualization import TASK_TITLES, draw_comparison
 
 
 def parse_args() -> argparse.Namespace:
@@ -64,7 +64,7 @@ def main() -> None:
             dataset.metainfo['predicates'],
             palette=dataset.metainfo['palette'],
             topk=args.topk,
-            task=args.task)
+            task=TASK_TITLES[args.task])
         mmcv.imwrite(
             mmcv.rgb2bgr(picture), str(args.out_dir / f'scene_{index}.png'))
     print(f'\nwrote {len(args.images)} pictures to {args.out_dir}')

@@ -14,7 +14,7 @@ from mmsgp.utils.files import replacing
 
 from ..prediction_file import PredictionFile, PredictionWriter
 
-META_KEYS = ('classes', 'predicates', 'predicate_train_counts')
+META_KEYS = ('classes', 'predicates', 'predicate_train_counts', 'palette')
 
 
 @METRICS.register_module()

@@ -14,6 +14,9 @@ from mmsgp.structures import SceneGraph, SceneGraphDataSample
 
 from ..scene_graph_visualizer import SceneGraphVisualizer
 
+NUM_DRAWN = 12
+"""Predictions that a picture shows; more would not be readable."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -54,8 +57,10 @@ def choose_images(recall: np.ndarray, num_relations: np.ndarray,
 
 
 def gallery(predictions: PredictionFile, ranks: RelationRanks, task: str,
-            k: int, number: int, topk: int = 12) -> dict[str, list[Picture]]:
+            k: int, number: int) -> dict[str, list[Picture]]:
     """Draw the images with the highest, median and lowest recall@K.
+
+    A picture shows up to K predictions, at most :data:`NUM_DRAWN`.
 
     Args:
         predictions (PredictionFile): Predictions of a test run.
@@ -63,7 +68,6 @@ def gallery(predictions: PredictionFile, ranks: RelationRanks, task: str,
         task (str): The task.
         k (int): The K of the recall.
         number (int): Pictures of each kind.
-        topk (int): Relations to draw. Defaults to 12.
 
     Raises:
         ValueError: If the predictions are of other images than the ranks.
@@ -76,7 +80,7 @@ def gallery(predictions: PredictionFile, ranks: RelationRanks, task: str,
     images, num_relations = np.unique(ranks.images, return_counts=True)
     hits = ranks.tasks[task].triplet < k
     recall = 100 * np.bincount(ranks.images, hits)[images] / num_relations
-    visualizer = SceneGraphVisualizer('gallery', topk=topk, task=task)
+    visualizer = SceneGraphVisualizer('gallery', topk=min(k, NUM_DRAWN), task=task)
     visualizer.dataset_meta = predictions.meta
     pictures = {}
     for kind, chosen in choose_images(recall, num_relations, number).items():

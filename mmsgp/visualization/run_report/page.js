@@ -6,6 +6,7 @@
     ['task', 'threshold', 'order', 'filter', 'least'].map(element);
   const chart = element('chart'), tooltip = element('tooltip');
   const LEFT = 190, RIGHT = 120, GAP = 8, TOP = 22;
+  const COLORS = Number(chart.dataset.colors);
   const BAR = data.runs.length > 1 ? 9 : 13;
   const ROW = data.runs.length * BAR + GAP;
 
@@ -95,7 +96,7 @@
       const value = recall[run][i];
       if (value !== null) {
         row.append(svg('rect', {
-          class: `bar run${run % 6}`, x: LEFT, y: y + run * BAR,
+          class: `bar run${run % COLORS}`, x: LEFT, y: y + run * BAR,
           height: BAR - 1, width: value / 100 * width, 'data-value': value }));
       }
     });

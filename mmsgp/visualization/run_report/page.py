@@ -19,9 +19,10 @@ from ..predicate_figures import (
     plot_per_class_change,
     plot_predicate_distribution,
 )
+from ..run_legend import RUN_COLORS
 from ..scene_graph_visualizer import TASK_TITLES
 from ..training_curves import plot_training_curves
-from .gallery import gallery
+from .gallery import NUM_DRAWN, gallery
 from .runs import PREDICTIONS_FILE, ReportedRun
 from .tables import config_differences, metric_table, per_class_data
 
@@ -68,6 +69,8 @@ def write_report(runs: Sequence[ReportedRun],
         titles={name: TASK_TITLES.get(name, name) for name in tasks},
         task=task,
         k=k,
+        num_drawn=NUM_DRAWN,
+        colors=RUN_COLORS,
         tables={name: metric_table(runs, name) for name in tasks},
         descriptions=DESCRIPTIONS,
         chart=chart,
