@@ -1,5 +1,6 @@
 import pytest
 
+from mmsgp.evaluation import run_names
 from mmsgp.utils.path_names import distinct_tails
 
 
@@ -15,3 +16,9 @@ from mmsgp.utils.path_names import distinct_tails
 ])
 def test_names_are_as_short_as_they_can_be_and_differ(paths, least, expected):
     assert distinct_tails(paths, least) == expected
+
+
+def test_runs_are_named_by_folder_or_column():
+    assert run_names(['x/a', 'x/b', 'x/t.csv:ours']) == ['a', 'b', 'ours']
+    assert run_names(['x/t.csv:ours', 'x/u.csv:ours']) == ['t.csv/ours', 'u.csv/ours']
+    assert run_names(['w/x/test', 'w/y/test']) == ['x/test', 'y/test']
