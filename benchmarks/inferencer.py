@@ -24,7 +24,7 @@ from rich.table import Table
 
 from mmsgp.apis import SceneGraphInferencer
 from mmsgp.testing.models import write_random_checkpoint
-from mmsgp.utils.checkpoint import load_trained_model
+from mmsgp.utils.checkpoint import load_checkpoint_file, load_trained_model
 from mmsgp.utils.config_text import parse_config_text
 
 RANDOM_OBJECTS = 20
@@ -49,7 +49,7 @@ class Collector(Hook):
 def make_runner(checkpoint: Path, batch_size: int, num_images: int,
                 work_dir: str) -> tuple[Runner, Collector]:
     """The test of the first images, as tools/test.py --tasks sggen runs it."""
-    text = torch.load(checkpoint)['meta']['cfg']
+    text = load_checkpoint_file(str(checkpoint), 'cpu')['meta']['cfg']
     cfg = parse_config_text(text, str(checkpoint))
     cfg.merge_from_dict({
         'work_dir': work_dir, 'log_level': 'ERROR', 'model.tasks': ('sggen', ),

@@ -19,6 +19,7 @@ import gradio as gr
 import mmcv
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from rich.console import Console
 
 from mmsgp.apis import (
     SceneGraphInferencer,
@@ -27,6 +28,7 @@ from mmsgp.apis import (
     tabulate_relations,
 )
 from mmsgp.structures import SceneGraph
+from mmsgp.utils.path_names import distinct_tails
 from mmsgp.visualization import draw_scene_graph
 
 WORK_DIRS = Path(__file__).resolve().parents[1] / 'work_dirs'
@@ -69,8 +71,10 @@ def find_demo_models() -> list[Path]:
 
 
 def name_models(checkpoints: list[Path]) -> dict[str, Path]:
-    """Checkpoints by what they are called on the page: folder and file."""
-    return {f'{path.resolve().parent.name}/{path.stem}': path for path in checkpoints}
+    """Checkpoints by what they are called on the page: folders and file."""
+    names = distinct_tails(
+        [str(path.resolve()).removesuffix('.pth') for path in checkpoints], least=2)
+    return dict(zip(names, checkpoints))
 
 
 @lru_cache(maxsize=4)
@@ -99,11 +103,15 @@ def parse(path: str, inferencer: SceneGraphInferencer) -> Parsed:
     """Parse the image of a file.
 
     Raises:
-        ValueError: If it is no image.
+        ValueError: If it is no image, or too thin to be parsed.
     """
     check_image(path)
     start = time.perf_counter()
-    result = inferencer(path, return_datasamples=True, return_vis=False)
+    try:
+        result = inferencer(path, return_datasamples=True, return_vis=False)
+    except ValueError as error:
+        # Where the server keeps the file is not the visitor's business.
+        raise ValueError(str(error).replace(path, Path(path).name)) from error
     seconds = time.perf_counter() - start
     sample, = result['predictions']
     graph = sample.pred_scene_graphs['sggen'].top(MAX_RELATIONS).cpu()
@@ -133,7 +141,7 @@ def draw(parsed: Parsed, topk: int, score_thr: float,
 
 def table_of(told: dict) -> list[list]:
     """A row for each relation."""
-    return [[rank, *words, round(score, 3)]
+    return [[rank, *words, f'{score:.3f}']
             for rank, (*words, score) in enumerate(tabulate_relations(told), 1)]
 
 
@@ -192,7 +200,10 @@ def make_page(models: dict[str, Path], device: str | None = None) -> gr.Blocks:
                                              elem_id='download')
             with gr.Column(scale=3):
                 status = gr.Markdown(WELCOME, elem_id='status')
-                picture = gr.Image(label='Boxes and graph', interactive=False,
+                gr.Markdown('### Boxes and graph')
+                # A label would cover the picture's corner.
+                picture = gr.Image(label='Boxes and graph', show_label=False,
+                                   interactive=False,
                                    format='png', buttons=['download', 'fullscreen'],
                                    elem_id='picture')
                 table = gr.Dataframe(
@@ -209,7 +220,7 @@ def make_page(models: dict[str, Path], device: str | None = None) -> gr.Blocks:
 
 
 def launch(page: gr.Blocks, **kwargs) -> str:
-    """Serve the page from this process alone.
+    """Serve the page from threads of this process, and from nowhere else.
 
     Args:
         page (gr.Blocks): The page.
@@ -219,7 +230,8 @@ def launch(page: gr.Blocks, **kwargs) -> str:
         str: Its address.
     """
     return page.launch(share=False, ssr_mode=False, enable_monitoring=False,
-                       footer_links=[], **kwargs)[1]
+                       footer_links=[], quiet=True, prevent_thread_lock=True,
+                       **kwargs)[1]
 
 
 def parse_args() -> argparse.Namespace:
@@ -251,8 +263,11 @@ def main() -> None:
         load_model(next(iter(models.values())), args.device)
     except (OSError, ValueError) as error:
         sys.exit(f'demo/app.py: {error}')
-    launch(make_page(models, args.device), server_name=args.host,
-           server_port=args.port, max_file_size=args.max_size)
+    page = make_page(models, args.device)
+    address = launch(page, server_name=args.host, server_port=args.port,
+                     max_file_size=args.max_size)
+    Console().print(f'The page is at {address}', soft_wrap=True)
+    page.block_thread()
 
 
 if __name__ == '__main__':

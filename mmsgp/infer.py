@@ -64,15 +64,17 @@ def read_objects(path: Path) -> dict:
         is_single = isinstance(data, dict)
         images = [graph['objects'] for graph in ([data] if is_single else data)]
         bboxes = [[item['bbox'] for item in objects] for objects in images]
-        named = ['name' in item for objects in images for item in objects]
-        labels = None
-        if named and all(named):
-            labels = [[item['name'] for item in objects] for objects in images]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        labels = [[item.get('name') for item in objects] for objects in images]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f'{path}: expected {{"objects": [{{"bbox": [x1, y1, x2, y2], "name": '
             f'...}}, ...]}} or a list of these ({error!r})') from error
-    return dict(bboxes=bboxes, labels=labels)
+    named = [name is not None for names in labels for name in names]
+    if any(named) and not all(named):
+        raise ValueError(
+            f'{path}: {sum(named)} of {len(named)} objects have a name: give all of '
+            'them names (PredCls) or none (SGCls)')
+    return dict(bboxes=bboxes, labels=labels if any(named) else None)
 
 
 def print_relations(console: Console, graph: dict) -> None:
@@ -90,6 +92,13 @@ def print_relations(console: Console, graph: dict) -> None:
 def main() -> None:
     args = parse_args()
     console = Console()
+    errors = []
+
+    def report(error: Exception) -> None:
+        errors.append(error)
+        Console(stderr=True).print(
+            f'mmsgp-infer: {error}', markup=False, highlight=False, soft_wrap=True)
+
     try:
         given = read_objects(args.objects) if args.objects else {}
         inferencer = SceneGraphInferencer(args.config, args.checkpoint, args.device)
@@ -97,14 +106,19 @@ def main() -> None:
         for result in inferencer.stream(
                 args.inputs, batch_size=args.batch_size, topk=args.topk,
                 pred_score_thr=args.score_thr, out_dir=args.out,
-                no_save_vis=args.no_pictures, formats=args.formats, **given):
+                no_save_vis=args.no_pictures, formats=args.formats,
+                on_error=report, **given):
             number, graph = number + 1, result['predictions']
     except (OSError, ValueError) as error:
         sys.exit(f'mmsgp-infer: {error}')
     if number == 1:
         print_relations(console, graph)
     pictures = '' if args.no_pictures else f', pictures into {args.out / "vis"}'
-    console.print(f'{number} graphs written into {args.out / "preds"}{pictures}')
+    graphs = '1 graph' if number == 1 else f'{number} graphs'
+    console.print(f'{graphs} written into {args.out / "preds"}{pictures}')
+    if errors:
+        sys.exit(f'mmsgp-infer: {len(errors)} of {number + len(errors)} images could '
+                 'not be parsed')
 
 
 if __name__ == '__main__':

@@ -44,7 +44,7 @@ def test_one_image_is_parsed_drawn_and_printed(infer, folder, tmp_path):
     graph = json.loads((tmp_path / 'out' / 'preds' / 'a.json').read_text())
     assert len(graph['relations']) == 2 and graph['task'] == 'sggen'
     assert graph['relations'][0]['predicate'] in printed
-    assert '1 graphs written into' in printed
+    assert '1 graph written into' in printed
 
 
 def test_a_folder_is_parsed_in_batches(infer, folder, tmp_path):
@@ -90,6 +90,24 @@ def test_a_wrong_file_of_objects_is_named(infer, folder, tmp_path, text):
     file.write_text(text)
     with pytest.raises(SystemExit, match='objects.json: expected {"objects"'):
         infer(folder / 'a.png', '--objects', file)
+
+
+def test_a_file_of_objects_names_all_or_none(infer, folder, tmp_path):
+    file = tmp_path / 'objects.json'
+    file.write_text(json.dumps(dict(objects=[
+        dict(bbox=[1, 2, 30, 40], name='class 3'), dict(bbox=[10, 2, 60, 45])])))
+    with pytest.raises(SystemExit, match='objects.json: 1 of 2 objects have a name'):
+        infer(folder / 'a.png', '--objects', file)
+
+
+def test_a_bad_image_does_not_end_a_folder(infer, folder, tmp_path, capsys):
+    (folder / 'b.png').write_text('no image')
+    with pytest.raises(SystemExit, match='1 of 3 images could not be parsed'):
+        infer(folder, '--batch-size', 2, '--no-pictures')
+    assert names(tmp_path / 'out' / 'preds') == ['a.json', 'c.json']
+    told = capsys.readouterr()
+    assert 'b.png is empty, damaged or no image' in told.err
+    assert '2 graphs written into' in told.out
 
 
 def test_errors_are_one_line(infer, tmp_path):

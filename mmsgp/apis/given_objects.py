@@ -4,7 +4,8 @@ Shape shorthand: N objects, C object classes.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -36,14 +37,16 @@ def given_graph(bboxes: np.ndarray | Tensor | Sequence,
         ValueError: If a box is none or leaves the image, a class is unknown,
             or there are not as many classes as boxes.
     """
-    boxes = torch.as_tensor(np.array(bboxes, dtype=np.float32))
+    try:
+        boxes = torch.as_tensor(np.array(bboxes, dtype=np.float32))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{image}: expected boxes as numbers of shape (N, 4): '
+                         f'{error}') from error
     if not boxes.numel():
         boxes = boxes.reshape(0, 4)
     _check_boxes(boxes, image_size, image)
-    numbers = [0] * len(boxes) if labels is None else [
-        _class_number(label, classes, image) for label in
-        (labels.tolist() if isinstance(labels, (np.ndarray, Tensor)) else labels)
-    ]
+    numbers = [0] * len(boxes) if labels is None else \
+        _class_numbers(labels, classes, image)
     if len(numbers) != len(boxes):
         raise ValueError(f'{image}: {len(boxes)} boxes, but {len(numbers)} labels')
     return SceneGraph(
@@ -66,7 +69,18 @@ def _check_boxes(boxes: Tensor, image_size: tuple[int, int], image: str) -> None
     for index in (~good).nonzero().flatten().tolist()[:1]:
         raise ValueError(
             f'{image}: box {index} is {boxes[index].tolist()}; expected '
-            f'x1 < x2 <= {width} and y1 < y2 <= {height}, in pixels of the image')
+            f'0 <= x1 < x2 <= {width} and 0 <= y1 < y2 <= {height}, in pixels of the '
+            'image')
+
+
+def _class_numbers(labels: Sequence[int | str] | np.ndarray | Tensor,
+                   classes: Sequence[str], image: str) -> list[int]:
+    if isinstance(labels, (np.ndarray, Tensor)):
+        labels = labels.tolist()
+    if not isinstance(labels, Iterable):
+        raise ValueError(f'{image}: expected a list of labels, one for each box, '
+                         f'got {labels!r}')
+    return [_class_number(label, classes, image) for label in labels]
 
 
 def _class_number(label: int | str, classes: Sequence[str], image: str) -> int:
@@ -75,7 +89,12 @@ def _class_number(label: int | str, classes: Sequence[str], image: str) -> int:
             raise ValueError(f'{image}: the model knows no class {label!r}; its '
                              f'{len(classes)} classes are {", ".join(classes)}')
         return classes.index(label)
-    if not 0 <= label < len(classes):
-        raise ValueError(f'{image}: label {label} is out of range: the model has '
+    try:
+        number = operator.index(label)
+    except TypeError as error:
+        raise ValueError(f'{image}: label {label!r} is neither the name of a class '
+                         'nor its number') from error
+    if not 0 <= number < len(classes):
+        raise ValueError(f'{image}: label {number} is out of range: the model has '
                          f'the classes 0 to {len(classes) - 1}')
-    return int(label)
+    return number

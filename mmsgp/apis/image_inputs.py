@@ -70,11 +70,13 @@ class ImageSource:
         used: Counter = Counter()
 
         def named(image: dict) -> dict:
-            """Images of one name from two folders are told apart."""
-            used[image['name']] += 1
-            number = used[image['name']]
-            if number > 1:
-                image['name'] += f'_{number}'
+            """Images of one name, as a.jpg and a.png are, are told apart."""
+            stem, name = image['name'], image['name']
+            while name in used:
+                used[stem] += 1
+                name = f'{stem}_{used[stem]}'
+            used[name] = 1
+            image['name'] = name
             return image
 
         # Without a variable here that would keep an image.

@@ -4,8 +4,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 
+import cv2
 import mmcv
 import numpy as np
 import torch.nn as nn
@@ -47,7 +49,7 @@ class SceneGraphInferencer(BaseInferencer):
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.
         ValueError: If the checkpoint does not fit the config or lacks the names
-            of classes and predicates.
+            of classes and predicates, or there is no such device.
 
     Example:
         >>> inferencer = SceneGraphInferencer(
@@ -57,7 +59,7 @@ class SceneGraphInferencer(BaseInferencer):
         {'subject': 0, 'object': 3, 'label': 5, 'predicate': 'riding', ...}
     """
 
-    preprocess_kwargs = {'bboxes', 'labels'}
+    preprocess_kwargs = {'bboxes', 'labels', 'on_error'}
     visualize_kwargs = {'return_vis', 'show', 'wait_time', 'no_save_vis'}
     postprocess_kwargs = {'return_datasamples', 'no_save_pred', 'formats'}
 
@@ -105,6 +107,7 @@ class SceneGraphInferencer(BaseInferencer):
                batch_size: int = 1,
                bboxes: Sequence | None = None,
                labels: Sequence | None = None,
+               on_error: Callable[[Exception], None] | None = None,
                topk: int = 100,
                pred_score_thr: float = 0.0,
                out_dir: str | Path = '',
@@ -121,6 +124,9 @@ class SceneGraphInferencer(BaseInferencer):
                 to None: objects are detected.
             labels (Sequence, optional): Classes of the boxes, (N,) by number or
                 by name. Defaults to None: they are found.
+            on_error (Callable, optional): Is given the error of an image that
+                cannot be read or parsed, which is then left out. Defaults to
+                None: the error is raised.
             topk (int): Relations to keep, the best ones. Defaults to 100.
             pred_score_thr (float): Relations with a lower score are left out.
                 Defaults to 0.0.
@@ -133,8 +139,8 @@ class SceneGraphInferencer(BaseInferencer):
                 Defaults to 0.
             no_save_vis (bool): Whether to write no pictures. Defaults to False.
             no_save_pred (bool): Whether to write no graphs. Defaults to False.
-            formats (Sequence[str]): Of the graphs that are written: ``json``,
-                ``graphml``, ``dot``. Defaults to ``('json',)``.
+            formats (str or Sequence[str]): Of the graphs that are written:
+                ``json``, ``graphml``, ``dot``. Defaults to ``('json',)``.
             return_datasamples (bool): Whether to return samples with all
                 relations, their distributions too, instead of graphs for JSON.
                 Defaults to False.
@@ -152,15 +158,18 @@ class SceneGraphInferencer(BaseInferencer):
         """
         source = ImageSource(inputs)
         given, _, visualize, postprocess = self._dispatch_kwargs(
-            bboxes=bboxes, labels=labels, **kwargs)
+            bboxes=bboxes, labels=labels, on_error=on_error, **kwargs)
         shared = dict(topk=topk, pred_score_thr=pred_score_thr, out_dir=out_dir)
+        if isinstance(postprocess.get('formats'), str):
+            postprocess['formats'] = (postprocess['formats'], )
         unknown = set(postprocess.get('formats', ())) - set(WRITERS)
         if unknown:
             raise ValueError(f'formats must be some of {tuple(WRITERS)}, got '
                              f'{sorted(unknown)}')
         for name, value in (('batch_size', batch_size), ('topk', topk)):
-            if value < 1:
-                raise ValueError(f'{name} must be at least 1, got {value}')
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(f'{name} must be a whole number of at least 1, got '
+                                 f'{value}')
         task = _task(bboxes, labels)
         with Progress(disable=not self.show_progress) as progress:
             bar = progress.add_task('Inference', total=source.total)
@@ -177,7 +186,9 @@ class SceneGraphInferencer(BaseInferencer):
                    inputs: ImageSource,
                    batch_size: int = 1,
                    bboxes: Sequence | None = None,
-                   labels: Sequence | None = None) -> Iterator[tuple]:
+                   labels: Sequence | None = None,
+                   on_error: Callable[[Exception], None] | None = None
+                   ) -> Iterator[tuple]:
         """Batches of images and what the model makes of them.
 
         Yields:
@@ -187,7 +198,10 @@ class SceneGraphInferencer(BaseInferencer):
         images = iter(inputs)
         if bboxes is not None:
             images = self._with_objects(inputs, bboxes, labels)
-        chunks = iter(lambda: list(islice(images, batch_size)), [])
+        prepared = map(self._prepare, images)
+        if on_error is not None:
+            prepared = _without_errors(prepared, on_error)
+        chunks = iter(lambda: list(islice(prepared, batch_size)), [])
         yield from map(self._collate, chunks)
 
     def forward(self, inputs: dict, task: str = 'sggen') -> list[SceneGraphDataSample]:
@@ -278,23 +292,32 @@ class SceneGraphInferencer(BaseInferencer):
                                  f'{source.total}: give a list with one item for '
                                  'each image')
 
-        def attach(image: dict, boxes: Sequence, classes: Sequence | None) -> dict:
+        def attach(boxes: Sequence, classes: Sequence | None, image: dict) -> dict:
             image['given'] = given_graph(
                 boxes, classes, self.model.dataset_meta['classes'],
                 image['ori_shape'], image['img_path'] or image['name'])
             return image
 
-        return map(attach, source, bboxes, labels)
+        # The source last: an image that cannot be read uses its objects up.
+        return map(attach, bboxes, labels, source)
 
-    def _collate(self, images: list[dict]) -> tuple[list[dict], dict]:
-        return images, self.collate_fn(list(map(self._prepare, images)))
+    def _collate(self, prepared: list[tuple[dict, dict]]) -> tuple[list[dict], dict]:
+        images, packed = map(list, zip(*prepared))
+        return images, self.collate_fn(packed)
 
-    def _prepare(self, image: dict) -> dict:
-        """One image as the model takes it; the original stays as it is."""
-        packed = self.pipeline(dict(image))
+    def _prepare(self, image: dict) -> tuple[dict, dict]:
+        """One image, as it is and as the model takes it."""
+        try:
+            packed = self.pipeline(dict(image))
+        except cv2.error as error:
+            height, width = image['ori_shape']
+            raise ValueError(
+                f"{image['img_path'] or image['name']} is {width} x {height} pixels, "
+                'too thin: resized for the model, its shorter side would be less '
+                'than a pixel') from error
         if 'given' in image:
             packed['data_samples'].gt_scene_graph = image['given']
-        return packed
+        return image, packed
 
     def _init_pipeline(self, cfg: Config) -> Compose:
         """The config's test pipeline without what loads from a data set."""
@@ -321,6 +344,17 @@ class SceneGraphInferencer(BaseInferencer):
         visualizer = SceneGraphVisualizer(**settings)
         visualizer.dataset_meta = self.model.dataset_meta
         return visualizer
+
+
+def _without_errors(items: Iterator, on_error: Callable[[Exception], None]) -> Iterator:
+    """The items that can be had; maps go on after an error, generators end."""
+    while True:
+        try:
+            yield next(items)
+        except StopIteration:
+            return
+        except (OSError, ValueError) as error:
+            on_error(error)
 
 
 def _task(bboxes: Sequence | None, labels: Sequence | None) -> str:

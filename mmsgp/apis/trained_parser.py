@@ -25,8 +25,9 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
 
     Raises:
         ValueError: If the checkpoint holds no config and none is given, does
-            not fit the model, or lacks the names of classes and predicates; or
-            if the config is not that of a scene graph parser.
+            not fit the model, or lacks the names of classes and predicates; if
+            the config is not that of a scene graph parser; or if the device
+            cannot be used.
     """
     checkpoint = _load_checkpoint(weights, map_location='cpu')
     meta = checkpoint.get('meta', {})
@@ -45,7 +46,14 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
         raise ValueError(f'{weights} does not fit the model: give the config it was '
                          f'trained with. {error}') from error
     model.dataset_meta = _names(meta, model, weights)
-    return model.to(device).eval()
+    try:
+        model.to(device)
+    # The former if PyTorch was built without the device, the latter if this
+    # machine has none or its name is wrong.
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(f'device {device!r} cannot be used: '
+                         f'{str(error).splitlines()[0]}') from error
+    return model.eval()
 
 
 def _names(meta: dict, model: nn.Module, weights: str) -> dict:

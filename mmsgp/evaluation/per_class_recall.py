@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmsgp.utils.path_names import distinct_tails
+
 
 @dataclass(frozen=True, eq=False)
 class PerClassRecall:
@@ -82,7 +84,7 @@ def read_runs(runs: Sequence[str], task: str, k: int | str,
         task (str): The task, for folders.
         k (int | str): The K of recall@K, for folders.
         names (Sequence[str], optional): What the runs are called. Defaults to
-            the last part of each folder, or the column.
+            :func:`run_names`.
 
     Raises:
         FileNotFoundError: If a run has no table.
@@ -126,7 +128,5 @@ def recall_thresholds(folder: str | Path, task: str) -> list[str]:
 
 
 def run_names(runs: Sequence[str]) -> list[str]:
-    """Short names of runs: the last folder or the column, if those differ."""
-    short = [run.rpartition(':')[2] if '.csv:' in run else Path(run).name
-             for run in runs]
-    return short if len(set(short)) == len(runs) else list(runs)
+    """Short names of runs: the last folders or the column, so that they differ."""
+    return distinct_tails([run.replace('.csv:', '.csv/') for run in runs])

@@ -57,6 +57,13 @@ def test_images_of_one_name_are_told_apart(folder):
     assert [image['name'] for image in source] == ['a', 'a_2', 'b']
 
 
+def test_a_name_made_up_is_not_that_of_another_image(tmp_path):
+    for name in ('a.jpg', 'a.png', 'a_2.jpg', 'a_3.jpg'):
+        Image.new('RGB', (8, 6)).save(tmp_path / name)
+    names = [image['name'] for image in ImageSource([tmp_path, tmp_path / 'a.jpg'])]
+    assert names[:2] == ['a', 'a_2'] and len(set(names)) == 5
+
+
 def test_one_image_is_single(folder):
     assert ImageSource(folder / 'a.jpg').is_single
     assert ImageSource(np.zeros((4, 4, 3), np.uint8)).is_single

@@ -104,6 +104,11 @@ def test_predictions_and_pictures_are_written(inferencer, data, tmp_path):
         np.testing.assert_array_equal(written, picture)
 
 
+def test_one_format_needs_no_list(inferencer, image, tmp_path):
+    inferencer(image, out_dir=tmp_path, no_save_vis=True, formats='dot')
+    assert [path.name for path in (tmp_path / 'preds').iterdir()] == ['image.dot']
+
+
 def test_nothing_is_written_unasked(inferencer, image, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = inferencer(image)
@@ -167,17 +172,53 @@ def test_images_without_objects_give_empty_graphs(inferencer, image):
     (dict(bboxes=[[0, 0, 9, 9]], labels=['unicorn']), "no class 'unicorn'"),
     (dict(bboxes=[[0, 0, 9, 9]], labels=[1, 2]), '1 boxes, but 2 labels'),
     (dict(bboxes=[[0, 0, 9, 9], [5, 5, 5, 9]]), r'box 1 is \[5.0, 5.0, 5.0, 9.0\]'),
-    (dict(bboxes=[[0, 0, 90, 9]]), r'x1 < x2 <= 80 and y1 < y2 <= 60'),
+    (dict(bboxes=[[0, 0, 90, 9]]), r'0 <= x1 < x2 <= 80 and 0 <= y1 < y2 <= 60'),
+    (dict(bboxes=[[0, 0, 9, 9]], labels=[1.5]), 'image: label 1.5 is neither'),
+    (dict(bboxes=[[0, 0, 9, 9]], labels=torch.tensor([1.5])), 'label 1.5 is neither'),
+    (dict(bboxes=[[0, 0, 9, 9]], labels=[None]), 'image: label None is neither'),
+    (dict(bboxes=[[0, 0, 9, 9]], labels=1), 'image: expected a list of labels.*1'),
+    (dict(bboxes=[[0, 0, 9, 9], [0, 0]]), r'image: expected boxes as numbers'),
+    (dict(bboxes=[[0, 0, 9, 'x']]), "image: expected boxes as numbers.*'x'"),
+    (dict(bboxes=[[0, 0, 9, {}]]), 'image: expected boxes as numbers'),
     (dict(bboxes=[[0, 0, float('nan'), 9]]), 'box 0 is'),
     (dict(bboxes=[[0, 0, 9]]), r'expected boxes of shape \(N, 4\), got \(1, 3\)'),
     (dict(labels=[1]), 'labels need bboxes'),
-    (dict(batch_size=0), 'batch_size must be at least 1, got 0'),
-    (dict(topk=0), 'topk must be at least 1, got 0'),
+    (dict(batch_size=0), 'batch_size must be a whole number of at least 1, got 0'),
+    (dict(topk=0), 'topk must be a whole number of at least 1, got 0'),
+    (dict(topk=2.5), 'topk must be a whole number of at least 1, got 2.5'),
     (dict(formats=['png']), "json.*got.*'png'"),
 ])
 def test_what_does_not_fit_is_refused(inferencer, image, given, message):
     with pytest.raises(ValueError, match=message):
         inferencer(image, **given)
+
+
+@pytest.mark.parametrize('size', [(3, 2000), (2000, 3)])
+def test_an_image_too_thin_to_resize_is_named(inferencer, tmp_path, size):
+    cv2.imwrite(str(tmp_path / 'thin.png'), np.zeros((*size, 3), np.uint8))
+    told = f'thin.png is {size[1]} x {size[0]} pixels, too thin'
+    with pytest.raises(ValueError, match=told):
+        inferencer(tmp_path / 'thin.png')
+
+
+def test_images_with_errors_are_left_out_with_their_boxes(inferencer, image, tmp_path):
+    for name in 'abcd':
+        cv2.imwrite(str(tmp_path / f'{name}.png'), image)
+    (tmp_path / 'b.png').write_text('no image')
+    boxes = [[[index, 0, 40, 50]] for index in range(4)]
+    boxes[3][0][2] = 90
+    errors = []
+    graphs = inferencer(tmp_path, batch_size=2, bboxes=boxes,
+                        on_error=errors.append)['predictions']
+    assert [graph['objects'][0]['bbox'][0] for graph in graphs] == [0, 2]
+    assert ['b.png is empty' in str(errors[0]), 'd.png: box 0' in str(errors[1])] == \
+        [True, True] and len(errors) == 2
+
+
+@pytest.mark.parametrize('device', ['gpu', 'cuda:99'])
+def test_a_device_that_is_not_there_is_named(checkpoint, device):
+    with pytest.raises(ValueError, match=f"device '{device}' cannot be used: "):
+        SceneGraphInferencer(weights=checkpoint, device=device)
 
 
 def test_boxes_of_other_numbers_of_images_are_refused(inferencer, image):

@@ -47,7 +47,7 @@ def checkpoints(folder):
 def address(app, checkpoints):
     """Of the page, served by this process."""
     page = app.make_page(app.name_models(checkpoints), 'cpu')
-    yield app.launch(page, prevent_thread_lock=True, quiet=True, max_file_size='1mb')
+    yield app.launch(page, max_file_size='1mb')
     page.close()
 
 
@@ -140,7 +140,21 @@ def test_an_image_becomes_boxes_a_graph_and_a_table(parsed, expected, image_file
              for row in range(number)]
     assert shown == [
         relation['predicate'] for relation in expected['graph']['relations'][:number]]
+    scores = [parsed.inner_text(f'[data-testid=cell-{row}-4]').strip()
+              for row in range(number)]
+    assert scores == [f"{relation['score']:.3f}" for relation in
+                      expected['graph']['relations'][:number]]
     assert parsed.errors == []
+
+
+def test_no_label_covers_the_picture(parsed):
+    assert parsed.is_visible('h3:has-text("Boxes and graph")')
+    covering = parsed.evaluate("""() => {
+        const area = document.querySelector('#picture');
+        return [...area.querySelectorAll('label, [data-testid=block-label]')]
+            .map(label => label.getBoundingClientRect())
+            .filter(box => box.width > 1 && box.height > 1).length }""")
+    assert covering == 0
 
 
 def test_moved_sliders_leave_relations_out(parsed, expected, image_file):
@@ -194,6 +208,24 @@ def test_a_broken_file_is_refused(parsed, folder):
     assert parsed.is_disabled('#download')
 
 
+def test_a_damaged_file_is_told_by_its_name_alone(opened, folder, image_file):
+    Image.open(image_file).save(folder / 'whole.jpg')
+    content = (folder / 'whole.jpg').read_bytes()
+    # As far as Pillow reads the size from.
+    (folder / 'cut.jpg').write_bytes(content[:content.index(b'\xff\xda')])
+    upload(opened, folder / 'cut.jpg')
+    opened.wait_for_selector('#status:has-text("is empty, damaged or no image")')
+    assert opened.inner_text('#status').strip() == \
+        'cut.jpg is empty, damaged or no image'
+
+
+def test_models_of_one_name_are_told_apart(app):
+    paths = [Path(f'/{run}/motifnet/epoch_4.pth') for run in 'ab']
+    assert app.name_models(paths) == {
+        'a/motifnet/epoch_4': paths[0], 'b/motifnet/epoch_4': paths[1]}
+    assert app.name_models(paths[:1]) == {'motifnet/epoch_4': paths[0]}
+
+
 def test_a_large_file_is_refused(opened, folder):
     noise = np.random.default_rng(0).integers(256, size=(800, 800, 3), dtype=np.uint8)
     Image.fromarray(noise).save(folder / 'large.png')
@@ -218,7 +250,7 @@ def test_nothing_but_this_machine_is_reached(app, checkpoints, monkeypatch):
         lambda self, where: (reached.append(where), connect(self, where))[1])
     page = app.make_page(app.name_models(checkpoints), 'cpu')
     try:
-        address = app.launch(page, prevent_thread_lock=True, quiet=True)
+        address = app.launch(page)
     finally:
         page.close()
     assert address.startswith('http://127.0.0.1:')
@@ -231,13 +263,18 @@ def run_main(app, monkeypatch, *arguments):
     monkeypatch.setattr(sys, 'argv', ['app.py', *map(str, arguments)])
     monkeypatch.setattr(
         app.gr.Blocks, 'launch',
-        lambda self, **kwargs: (launched.update(kwargs), (None, '', None))[1])
+        lambda self, **kwargs: (launched.update(kwargs),
+                                (None, 'http://here', None))[1])
+    monkeypatch.setattr(app.gr.Blocks, 'block_thread', lambda self: None)
     app.main()
     return launched
 
 
-def test_it_answers_to_this_machine_alone_by_default(app, checkpoints, monkeypatch):
+def test_it_answers_to_this_machine_alone_by_default(app, checkpoints, monkeypatch,
+                                                     capsys):
     launched = run_main(app, monkeypatch, checkpoints[0])
+    assert capsys.readouterr().out.splitlines()[-1] == 'The page is at http://here'
+    assert launched['quiet'] is True
     assert launched['server_name'] == '127.0.0.1'
     assert launched['share'] is False and launched['max_file_size'] == '10mb'
 
