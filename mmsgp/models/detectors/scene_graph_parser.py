@@ -13,7 +13,11 @@ from torch import Tensor
 
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
-from mmsgp.utils.checkpoint import check_weights
+from mmsgp.utils.checkpoint import (
+    check_names,
+    check_pretrained,
+    pretrained_cfgs,
+)
 
 from ..layers import full_precision
 from ..task_modules import assign_graph
@@ -99,6 +103,8 @@ class SceneGraphParser(BaseDetector):
                 f'{self.relation_head.num_classes}: set both num_classes to '
                 'those of the data set')
         self.feature_cache: FeatureCache | None = None  # FeatureCacheHook
+        # Of the files that the detector starts from.
+        self._detector_names: dict[str, dict] = {}
         # Travels in the checkpoint: a resumed run keeps its learnt priors.
         # A number, for processes average their buffers.
         self.register_buffer('has_priors', torch.tensor(0.0))
@@ -115,10 +121,10 @@ class SceneGraphParser(BaseDetector):
         So do those of the reference implementation: fc6 and fc7 of objects
         and of pairs are copies of the detector's, where their sizes agree.
         """
-        init_cfg = self.detector.init_cfg or {}
-        if init_cfg.get('type') == 'Pretrained':
+        for init_cfg in pretrained_cfgs(self.detector.init_cfg):
             # MMEngine leaves out what does not fit, and only logs it.
-            check_weights(init_cfg['checkpoint'], self.detector)
+            names = check_pretrained(init_cfg, self.detector)
+            self._detector_names[init_cfg['checkpoint']] = names
         super().init_weights()
         if self.object_detector.fc_head is not None:
             self.relation_head.copy_fc_heads(self.object_detector.fc_head)
@@ -131,7 +137,12 @@ class SceneGraphParser(BaseDetector):
 
         Args:
             dataset (VGDataset): Gives ``statistics`` and ``metainfo``.
+
+        Raises:
+            ValueError: If the detector was trained with other classes.
         """
+        for filename, names in self._detector_names.items():
+            check_names(filename, 'classes', names, dataset.metainfo)
         if not self.has_priors:
             self.relation_head.load_priors(dataset.statistics,
                                            dataset.metainfo['classes'])
