@@ -86,6 +86,10 @@ class SceneGraphParser(BaseDetector):
         if task not in TRAINING_TASKS:
             raise ValueError(f'task, what the model is trained on, is one of '
                              f'{TRAINING_TASKS}, got {task!r}')
+        for key in detection:
+            if key not in DEFAULT_DETECTION:
+                raise ValueError(f'detection knows {list(DEFAULT_DETECTION)}, '
+                                 f'got {key!r}')
         self.task = task
         self.tasks = tuple(tasks)
         self.detection = {**DEFAULT_DETECTION, **detection}
