@@ -416,3 +416,10 @@ model = dict(detector=dict(init_cfg=[
     after = weights(tmp_path / 'epoch_1.pth')
     assert all(torch.equal(value, before[name])
                for name, value in after.items() if 'detector.' in name)
+
+
+@pytest.mark.parametrize('option', [('--tasks', 'sgcls'), ('--out', 'o.h5')])
+def test_options_of_parsers_are_refused_for_a_detector(detector, option):
+    config = ROOT / 'configs' / 'faster_rcnn_vgg16_minivg.py'
+    with pytest.raises(ValueError, match='minivg.py is that of a detector'):
+        run('test', config, detector, *option)
