@@ -372,3 +372,34 @@ def test_weights_of_another_detector_are_refused(tmp_path, name, damage,
 def test_unknown_thresholds_of_detections_are_refused():
     with pytest.raises(ValueError, match="'score_thr'.*got 'max_per_img'"):
         MODELS.build({**small_model_cfg(), 'detection': dict(max_per_img=10)})
+
+
+def test_a_parser_normalises_images_as_its_detector():
+    cfg = small_model_cfg()
+    expected = cfg.data_preprocessor
+    model = MODELS.build({**cfg, 'data_preprocessor': None})
+    assert model.data_preprocessor.mean.flatten().tolist() == pytest.approx(
+        expected.mean)
+    assert model.data_preprocessor.pad_size_divisor == 160
+    for key, value in (('mean', [0, 0, 0]), ('std', [1, 1, 1]),
+                       ('bgr_to_rgb', False)):
+        with pytest.raises(ValueError, match=f'data_preprocessor: {key} is'):
+            MODELS.build({**cfg, 'data_preprocessor': {**expected, key: value}})
+
+
+@pytest.mark.parametrize('stride', [4, 16])
+def test_wrong_strides_are_refused(stride):
+    cfg = small_model_cfg()
+    cfg.relation_head.pair_features.roi_extractor.featmap_strides = [stride]
+    model = MODELS.build(cfg)
+    with pytest.raises(ValueError, match=(
+            rf'pair_features.roi_extractor: .*\[{stride}\].*are \[8\]')):
+        model.extract_feat(torch.randn(1, 3, SIDE, SIDE))
+
+
+@pytest.mark.parametrize('shape, warns', [
+    ((160, 160), False), ((320, 320), True), ((160, 320), True)])
+def test_padding_to_another_shape_is_warned_of(recwarn, shape, warns):
+    small_parser().extract_feat(torch.randn(1, 3, *shape))
+    assert any('pad_size_divisor, 160 x 160' in str(w.message)
+               for w in recwarn) == warns

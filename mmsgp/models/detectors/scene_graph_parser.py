@@ -4,6 +4,7 @@ Shape shorthand: B images, N objects of a batch, C object classes.
 """
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from mmsgp.utils.checkpoint import (
 from ..layers import full_precision
 from ..task_modules import assign_graph
 from .feature_cache import FeatureCache
+from .input_checks import check_normalization, check_strides
 from .object_detector import build_object_detector
 
 TASKS = ('predcls', 'sgcls', 'sggen')
@@ -59,12 +61,15 @@ class SceneGraphParser(BaseDetector):
         compile_backbone (bool): Whether ``torch.compile`` makes kernels for the
             detector's backbone, at the first image of each size. Defaults to
             False.
-        data_preprocessor (dict, optional): Config of the preprocessor.
+        data_preprocessor (dict, optional): Config of the preprocessor, whose
+            mean, standard deviation and channel order are the detector's.
+            Defaults to None: that of the detector.
         init_cfg (dict, optional): Defaults to None.
 
     Raises:
-        ValueError: If a task is unknown, or the detector and the relation
-            head differ in their numbers of classes.
+        ValueError: If a task or a threshold is unknown, or the detector and
+            the relation head differ in their numbers of classes, or the
+            parser normalises images in another way than the detector.
     """
 
     def __init__(self,
@@ -78,7 +83,9 @@ class SceneGraphParser(BaseDetector):
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(
-            data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+            data_preprocessor=data_preprocessor or
+            detector.get('data_preprocessor'),
+            init_cfg=init_cfg)
         unknown = set(tasks) - set(TASKS)
         if unknown or not tasks:
             raise ValueError(f'tasks must be some of {TASKS}, got '
@@ -95,6 +102,9 @@ class SceneGraphParser(BaseDetector):
         self.detection = {**DEFAULT_DETECTION, **detection}
         self.detector = MODELS.build(detector)
         self.detector.requires_grad_(False)
+        if detector.get('data_preprocessor'):
+            check_normalization(self.data_preprocessor,
+                                self.detector.data_preprocessor)
         if compile_backbone:
             self.detector.backbone.compile()
         self.object_detector = build_object_detector(self.detector,
@@ -160,11 +170,29 @@ class SceneGraphParser(BaseDetector):
         """Feature maps of images (B, 3, H, W), without gradients.
 
         Regions are pooled from them in full precision.
+
+        Raises:
+            ValueError: If the maps have other strides than the relation head
+                pools with.
         """
+        self._warn_of_padding(batch_inputs)
         extract = self.detector.extract_feat
         maps = extract(batch_inputs) if self.feature_cache is None else \
             self.feature_cache(batch_inputs, extract)
+        check_strides(self.relation_head, batch_inputs, maps)
         return tuple(map(full_precision, maps))
+
+    def _warn_of_padding(self, batch_inputs: Tensor) -> None:
+        side = getattr(self.data_preprocessor, 'pad_size_divisor', None)
+        height, width = batch_inputs.shape[-2:]
+        if side is not None and (height, width) != (side, side):
+            # once: the text is always the same
+            warnings.warn(
+                'images are not padded to the square of '
+                f'data_preprocessor.pad_size_divisor, {side} x {side} pixels: '
+                'a result may depend on the other images of its batch. Set it '
+                'to the longer side that the pipeline scales images to',
+                stacklevel=2)
 
     def loss(self, batch_inputs: Tensor,
              batch_data_samples: list[SceneGraphDataSample]) -> dict:
