@@ -121,10 +121,16 @@ def run(model: SceneGraphParser, image: torch.Tensor, meter: Meter,
                 patch.object(
                     owner, name, metered(meter, stage, getattr(owner, name))))
         stack.enter_context(
-            torch.autocast(image.device.type, torch.bfloat16, enabled=amp))
+            torch.autocast(image.device.type, half(image.device.type),
+                           enabled=amp))
         stack.enter_context(meter.stage(REST))
         sample, = model.predict(image, [sample])
     return sample.pred_scene_graphs['sggen']
+
+
+def half(device: str) -> torch.dtype:
+    """What the tools' --amp computes in."""
+    return torch.float16 if device == 'cuda' else torch.bfloat16
 
 
 def clock(device: str) -> Callable[[], float]:
@@ -152,7 +158,7 @@ def memory_meter(device: str) -> Meter:
 def measured_rate(device: str, amp: bool, size: int = 2048) -> float:
     """FLOPs a second of a matrix product."""
     one, other = torch.rand(2, size, size, device=device).to(
-        torch.bfloat16 if amp else torch.float32)
+        half(device) if amp else torch.float32)
     read, best = clock(device), float('inf')
     for _ in range(10):
         start = read()
@@ -217,7 +223,9 @@ def main() -> None:
     parser.add_argument(
         '--repeats', type=int, default=3, help='the best of each stage counts')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
-    parser.add_argument('--amp', action='store_true', help='in bfloat16')
+    parser.add_argument(
+        '--amp', action='store_true',
+        help='float16 on a GPU, bfloat16 on a CPU')
     parser.add_argument(
         '--compile', action='store_true', help='the backbone')
     parser.add_argument('--sharpness', type=float, default=100.)
@@ -237,16 +245,18 @@ def main() -> None:
     where = f'{torch.get_num_threads()} threads'
     if args.device == 'cuda':
         where = torch.cuda.get_device_name()
-    console.print(f'{where}, {"bfloat16" if args.amp else "float32"}'
+    console.print(f'{where}, {half(args.device) if args.amp else torch.float32}'
                   f'{", compiled backbone" if args.compile else ""}, '
                   f'{rate / 1e9:.0f} GFLOP/s in a matrix product')
     results = []
     for num_boxes in args.boxes:
         result = measure(model, image, num_boxes, args.repeats, args.amp)
-        result['post_processing_share'] = (
-            result['seconds'][REST] / sum(result['seconds'].values()))
+        seconds = sum(result['seconds'].values())
+        result['post_processing_share'] = result['seconds'][REST] / seconds
+        result['images_per_second'] = 1 / seconds
         results.append(result)
         console.print(report(result, rate))
+        console.print(f'{1 / seconds:.2f} images a second')
     shares = [result['post_processing_share'] for result in results]
     console.print(f'post-processing: {100 * max(shares):.1f} % at most (limit '
                   f'{100 * LIMIT:.0f} %)')

@@ -31,7 +31,6 @@ def parse_args() -> argparse.Namespace:
         '--tasks',
         nargs='+',
         choices=TASKS,
-        default=TASKS,
         help='tasks to evaluate, in one pass (default: all three)')
     parser.add_argument(
         '--amp',
@@ -76,9 +75,13 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.merge_from_dict(args.cfg_options)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
         Path('work_dirs', Path(args.config).stem))
-    if cfg.model.type == 'SceneGraphParser':
-        cfg.model.tasks = tuple(args.tasks)
+    if 'relation_head' in cfg.model:
+        cfg.model.tasks = tuple(args.tasks or TASKS)
         cfg.test_evaluator = load_evaluators(cfg, args.out)
+    elif args.tasks or args.out:
+        raise ValueError(
+            f'{args.config} is that of a detector: --tasks and --out are for '
+            'scene graph parsers')
     if args.amp:
         predict_in_mixed_precision(cfg)
     if args.show or args.show_dir:

@@ -12,8 +12,16 @@ from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from mmsgp.utils.checkpoint import publish_weights, refuse_unsafe_checkpoints
-from mmsgp.utils.distributed import setup_launcher, tear_down
+from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
+from mmsgp.utils.checkpoint import (
+    check_start,
+    holds_detector,
+    pretrained_cfgs,
+    publish_weights,
+    read_weights,
+    refuse_unsafe_checkpoints,
+)
+from mmsgp.utils.distributed import setup_launcher, tear_down, unwrap_model
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.mixed_precision import train_in_mixed_precision
 
@@ -77,6 +85,17 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+def take_detector_of_start(cfg: Config) -> None:
+    """Let a parser that starts from a checkpoint take the detector in it.
+
+    Raises:
+        FileNotFoundError: If ``load_from`` does not exist.
+    """
+    weights, _ = read_weights(cfg.load_from)
+    if holds_detector(weights):
+        cfg.model.detector.init_cfg = None
+
+
 def ensure_detector(cfg: Config) -> None:
     """Train the detector that a relation config stands on, if it is missing.
 
@@ -85,12 +104,15 @@ def ensure_detector(cfg: Config) -> None:
     process trains it, in a process of its own and into the folder of that
     file; the other processes wait.
     """
-    init_cfg = cfg.model.get('detector', {}).get('init_cfg')
-    if 'detector_config' not in cfg or not init_cfg:
+    files = [
+        init_cfg.checkpoint for init_cfg in pretrained_cfgs(
+            cfg.model.get('detector', {}).get('init_cfg'))
+        # neither by URL nor a part of another model
+        if '://' not in init_cfg.checkpoint and not init_cfg.get('prefix')
+    ]
+    if 'detector_config' not in cfg or not files:
         return
-    if '://' in init_cfg.checkpoint:  # loaded by URL
-        return
-    target = Path(init_cfg.checkpoint)
+    target = Path(files[-1])
     if int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) != 0:
         while not target.is_file():
             time.sleep(1)
@@ -134,9 +156,17 @@ def main() -> None:
     check_mmcv_ops()
     refuse_unsafe_checkpoints()
     cfg = load_config(args)
+    goes_on = cfg.get('load_from') and 'relation_head' in cfg.model
+    if goes_on:
+        take_detector_of_start(cfg)
     ensure_detector(cfg)
     setup_launcher(cfg, args.launcher)
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    if goes_on:
+        dataset = innermost_dataset(runner.train_dataloader.dataset)
+        check_start(cfg.load_from, unwrap_model(runner.model),
+                    dataset.metainfo)
+    runner.train()
     tear_down()
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 
+import cv2
 import numpy as np
 from mmdet.datasets import BaseDetDataset
 from mmdet.visualization import get_palette
@@ -162,6 +163,22 @@ class VGDataset(BaseDetDataset):
             predicates=self._metainfo['predicates'],
             sample_idx=idx % len(self))
         return data_info
+
+    def prepare_data(self, idx: int) -> dict | None:
+        """The item after the pipeline.
+
+        Raises:
+            ValueError: If OpenCV cannot transform the image, which is named.
+        """
+        try:
+            return super().prepare_data(idx)
+        except cv2.error as error:
+            info = self.get_data_info(idx)
+            raise ValueError(
+                f'{info["img_path"]} ({info["width"]} x {info["height"]} '
+                'pixels) cannot be transformed: scaled to the size of the '
+                'config each side must keep a pixel. Leave it out of the '
+                f'annotations. {error}') from error
 
     def _is_unseen(self, data_info: dict) -> np.ndarray:
         labels = np.array(

@@ -1,9 +1,11 @@
 """Loading checkpoints without running the code inside them."""
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
@@ -14,6 +16,7 @@ from mmengine.dist import barrier, get_rank
 from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint
+from torch import Tensor
 
 from .files import replacing
 
@@ -133,29 +136,132 @@ def load_trained_model(runner: Runner, checkpoint: str) -> None:
             f'was trained with. {error}') from error
 
 
-def check_weights(filename: str, model: nn.Module) -> None:
-    """Refuse a file whose weights do not fit a model.
+def pretrained_cfgs(init_cfg: dict | list[dict] | None) -> list[dict]:
+    """Those of a module's initialisations that load a file."""
+    init_cfgs = init_cfg if isinstance(init_cfg, list) else [init_cfg or {}]
+    return [cfg for cfg in init_cfgs if cfg.get('type') == 'Pretrained']
+
+
+def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
+    """Refuse an initialisation whose weights do not fit a model.
 
     Args:
-        filename (str): Path or URL of a checkpoint.
+        init_cfg (dict): With ``checkpoint``, path or URL, and perhaps the
+            ``prefix`` of the model's weights in it.
         model (nn.Module): All of its weights must be there.
+
+    Returns:
+        dict: The names that the checkpoint was trained with, if it knows them.
 
     Raises:
         ValueError: If a weight is missing or has another shape.
     """
-    weights = _load_checkpoint(filename, map_location='cpu')
-    weights = weights.get('state_dict', weights)
-    for name, own in model.state_dict().items():
-        if name not in weights:
-            raise ValueError(f'{filename} has no {name!r}: it is not a '
-                             f'checkpoint of the configured '
-                             f'{type(model).__name__}')
-        if weights[name].shape != own.shape:
+    filename, prefix = init_cfg['checkpoint'], init_cfg.get('prefix') or ''
+    if prefix and not prefix.endswith('.'):
+        prefix += '.'
+    weights, names = read_weights(filename)
+    missing = _missing_weights(filename, weights, model, prefix)
+    if missing:
+        raise ValueError(f'{filename} has no {missing[0]!r}: it is not a '
+                         f'checkpoint of the configured '
+                         f'{type(model).__name__}')
+    return names
+
+
+def check_start(filename: str, model: nn.Module, metainfo: dict) -> None:
+    """Refuse a checkpoint that a parser cannot be trained on from.
+
+    It may lack a Scorer, which is then trained anew, what a loss counts, and
+    all of the detector; and what a model takes of its training set, if it
+    says that it has none of it.
+
+    Args:
+        filename (str): Path or URL of the checkpoint.
+        model (SceneGraphParser): The parser.
+        metainfo (dict): ``classes`` and ``predicates`` of the training set.
+
+    Raises:
+        ValueError: If it lacks other weights, or has others of other shapes or
+            names: it is another model's or another data set's.
+    """
+    weights, names = read_weights(filename)
+    may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.']
+    if not holds_detector(weights):
+        may_lack.append('detector.')
+    if not weights.get('has_priors'):
+        may_lack += [name for name, _ in model.named_buffers()]
+    missing = _missing_weights(filename, weights, model)
+    needed = [key for key in missing if not key.startswith(tuple(may_lack))]
+    if needed:
+        raise ValueError(
+            f'load_from: {filename} lacks {len(needed)} weights of the model, '
+            f'{", ".join(needed[:3])} among them: go on with the config it was '
+            'trained with, or one that differs in loss or Scorer alone')
+    for kind in ('classes', 'predicates'):
+        check_names(filename, kind, names, metainfo)
+    new = [key for key in missing if key.startswith('relation_head.scorer.')]
+    if new:
+        print_log(f'load_from: {filename} has no Scorer, it starts from '
+                  f'random weights: {", ".join(new)}',
+                  logger='current', level=logging.WARNING)
+
+
+def holds_detector(weights: dict[str, Tensor]) -> bool:
+    """Whether a parser's weights include its detector's."""
+    return any(key.startswith('detector.') for key in weights)
+
+
+def read_weights(filename: str) -> tuple[dict[str, Tensor], dict]:
+    """Weights of a checkpoint, by path or URL, and the names it knows."""
+    checkpoint = _load_checkpoint(filename, map_location='cpu')
+    names = checkpoint.get('meta', {}).get('dataset_meta')
+    return checkpoint.get('state_dict', checkpoint), names or {}
+
+
+def check_names(filename: str, kind: str, found: dict, expected: dict) -> None:
+    """Refuse weights whose classes or predicates mean something else.
+
+    Args:
+        filename (str): Where the weights come from.
+        kind (str): ``'classes'`` or ``'predicates'``.
+        found (dict): Names that the weights were trained with, by kind; nothing
+            is refused where they are not known.
+        expected (dict): Names of the training set, by kind.
+
+    Raises:
+        ValueError: If a name differs.
+    """
+    if not found.get(kind) or not expected.get(kind):
+        return
+    for i, (own, name) in enumerate(
+            zip_longest(found[kind], expected[kind])):
+        if own != name:
             raise ValueError(
-                f'{filename}: {name!r} has the shape '
-                f'{tuple(weights[name].shape)}, the configured '
+                f'{filename} was trained with other {kind}: number {i} is '
+                f'{own!r}, and {name!r} in the training set. Train it on this '
+                "data set, or give the data set its names by 'metainfo' if "
+                'they mean the same')
+
+
+def _missing_weights(filename: str, weights: dict[str, Tensor],
+                     model: nn.Module, prefix: str = '') -> list[str]:
+    """What weights lack of a model's.
+
+    Raises:
+        ValueError: If one has another shape.
+    """
+    missing = []
+    for name, own in model.state_dict().items():
+        key = prefix + name
+        if key not in weights:
+            missing.append(key)
+        elif weights[key].shape != own.shape:
+            raise ValueError(
+                f'{filename}: {key!r} has the shape '
+                f'{tuple(weights[key].shape)}, the configured '
                 f'{type(model).__name__} {tuple(own.shape)}. Was it trained '
                 'on another data set, with other classes?')
+    return missing
 
 
 def refuse_unsafe_checkpoints() -> None:

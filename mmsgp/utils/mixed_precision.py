@@ -32,7 +32,7 @@ def predict_in_mixed_precision(cfg: Config) -> None:
 
 
 def _check_device(cfg: Config) -> None:
-    if cfg.model.type != 'SceneGraphParser' and get_device() == 'cpu':
+    if 'relation_head' not in cfg.model and get_device() == 'cpu':
         raise ValueError(
             f'--amp: a {cfg.model.type} alone needs a GPU for it, as MMCV '
             'pools and suppresses boxes in half precision on GPUs only. A '

@@ -1,6 +1,8 @@
 """Detectors as the parser sees them, against MMDetection's own results."""
 import functools
+from pathlib import Path
 
+import mmdet
 import pytest
 import torch
 from mmdet.structures.bbox import bbox2roi
@@ -26,6 +28,7 @@ from mmsgp.testing.models import (
 )
 
 SIDE = 160
+MMDET_CONFIGS = Path(mmdet.__file__).parent / '.mim' / 'configs'
 TWO_STAGE = ['faster_rcnn_vgg16', 'faster_rcnn_r50_fpn',
              'cascade_rcnn_r50_fpn']
 OTHERS = ['rtmdet_tiny', 'detr_r50']
@@ -169,6 +172,36 @@ def test_any_detector_is_used_by_its_boxes_and_labels(built, name):
             tuple(b) for b in truth.bboxes.tolist()}
         assert len(boxes.unique(dim=0)) == len(boxes)  # one label a box
     assert torch.equal(found.class_bboxes[:, 7], found.bboxes)
+
+
+@pytest.mark.parametrize('name, finds', [
+    ('sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco', True),
+    ('sabl/sabl-faster-rcnn_r50_fpn_1x_coco', False),
+])
+def test_box_heads_of_another_kind_are_used_by_boxes_and_labels(
+        name, finds):
+    init_default_scope('mmsgp')
+    cfg = Config.fromfile(MMDET_CONFIGS / f'{name}.py').model
+    cfg.backbone.init_cfg = None
+    detector = MODELS.build(cfg).eval().requires_grad_(False)
+    detector.init_weights()
+    own = build_object_detector(detector)
+    assert own.num_classes == 80
+    images, samples = batch(num_images=1)
+    maps = detector.extract_feat(images)
+    logits = own.classify_boxes(maps, [random_bboxes(3, SIDE)], samples)
+    assert logits.shape == (3, 81)
+    found = own.detect_objects(maps, samples, score_thr=0.0, iou_thr=1.0,
+                               max_per_image=1000)
+    expected, = detector.predict(images, samples, rescale=False)
+    expected = {tuple(b) for b in expected.pred_instances.bboxes.tolist()}
+    assert {tuple(b) for b in found.bboxes.tolist()} == expected
+    assert bool(expected) == finds
+
+
+def test_a_detector_without_box_heads_is_refused_in_words():
+    with pytest.raises(ValueError, match='Linear has no bbox_head'):
+        _ = build_object_detector(torch.nn.Linear(1, 1)).num_classes
 
 
 @pytest.mark.parametrize('name', OTHERS)
@@ -334,3 +367,39 @@ def test_weights_of_another_detector_are_refused(tmp_path, name, damage,
     torch.save(dict(state_dict=state), path)
     with pytest.raises(ValueError, match=message):
         model.init_weights()
+
+
+def test_unknown_thresholds_of_detections_are_refused():
+    with pytest.raises(ValueError, match="'score_thr'.*got 'max_per_img'"):
+        MODELS.build({**small_model_cfg(), 'detection': dict(max_per_img=10)})
+
+
+def test_a_parser_normalises_images_as_its_detector():
+    cfg = small_model_cfg()
+    expected = cfg.data_preprocessor
+    model = MODELS.build({**cfg, 'data_preprocessor': None})
+    assert model.data_preprocessor.mean.flatten().tolist() == pytest.approx(
+        expected.mean)
+    assert model.data_preprocessor.pad_size_divisor == 160
+    for key, value in (('mean', [0, 0, 0]), ('std', [1, 1, 1]),
+                       ('bgr_to_rgb', False)):
+        with pytest.raises(ValueError, match=f'data_preprocessor: {key} is'):
+            MODELS.build({**cfg, 'data_preprocessor': {**expected, key: value}})
+
+
+@pytest.mark.parametrize('stride', [4, 16])
+def test_wrong_strides_are_refused(stride):
+    cfg = small_model_cfg()
+    cfg.relation_head.pair_features.roi_extractor.featmap_strides = [stride]
+    model = MODELS.build(cfg)
+    with pytest.raises(ValueError, match=(
+            rf'pair_features.roi_extractor: .*\[{stride}\].*are \[8\]')):
+        model.extract_feat(torch.randn(1, 3, SIDE, SIDE))
+
+
+@pytest.mark.parametrize('shape, warns', [
+    ((160, 160), False), ((320, 320), True), ((160, 320), True)])
+def test_padding_to_another_shape_is_warned_of(recwarn, shape, warns):
+    small_parser().extract_feat(torch.randn(1, 3, *shape))
+    assert any('pad_size_divisor, 160 x 160' in str(w.message)
+               for w in recwarn) == warns

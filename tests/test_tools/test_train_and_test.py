@@ -329,3 +329,97 @@ def test_a_trained_model_is_refined_on_detected_boxes(
     classifier = 'relation_head.decoder.fc_label.weight'
     assert not torch.equal(after[classifier], before[classifier])
     assert list(tmp_path.glob('best_sggen_mR@100_epoch_1.pth'))
+
+
+def test_refinement_needs_no_other_file_of_the_detector(
+        tmp_path, trained, options):
+    run('train', CONFIG, '--work-dir', tmp_path, *options,
+        f'model.detector.init_cfg.checkpoint={tmp_path}/detector/none.pth',
+        f'load_from={trained / "epoch_2.pth"}', 'train_cfg.max_epochs=1')
+    assert not (tmp_path / 'detector').exists()
+    with pytest.raises(FileNotFoundError, match='nowhere.pth'):
+        run('train', CONFIG, '--work-dir', tmp_path, *options,
+            f'load_from={tmp_path}/nowhere.pth')
+
+
+@pytest.fixture
+def changed(tmp_path, trained):
+    """Writes the trained checkpoint with a change."""
+
+    def write(change):
+        checkpoint = torch.load(trained / 'epoch_2.pth', weights_only=False)
+        change(checkpoint)
+        torch.save(checkpoint, tmp_path / 'changed.pth')
+        return tmp_path / 'changed.pth'
+
+    return write
+
+
+def swap_names(kind):
+
+    def change(checkpoint):
+        names = checkpoint['meta']['dataset_meta']
+        names[kind] = names[kind][:3] + names[kind][:2:-1]
+
+    return change
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda c: c['state_dict'].update(
+        {'relation_head.fc_predicate.weight': torch.zeros(71, 256)}),
+     r'fc_predicate.weight.*\(71, 256\).*another data set'),
+    (lambda c: c['state_dict'].pop('relation_head.frequency_prior.table'),
+     'lacks 1 weights .*frequency_prior.table'),
+    (swap_names('classes'), "other classes: number 3 is 'class 23', and 'class 3'"),
+    (swap_names('predicates'), 'other predicates: number 3 '),
+])
+def test_refinement_of_another_model_is_refused(
+        tmp_path, changed, options, change, message):
+    with pytest.raises(ValueError, match=f'changed.pth.*{message}'):
+        run('train', CONFIG, '--work-dir', tmp_path, *options,
+            f'load_from={changed(change)}')
+    assert not list(tmp_path.glob('epoch_*'))
+
+
+def test_a_scorer_may_start_anew_and_is_named(tmp_path, changed, options):
+    path = changed(lambda checkpoint: [
+        checkpoint['state_dict'].pop(key)
+        for key in list(checkpoint['state_dict']) if '.scorer.' in key])
+    run('train', CONFIG, '--work-dir', tmp_path, *options,
+        f'load_from={path}', 'train_cfg.max_epochs=1')
+    log, = tmp_path.glob('*/*.log')
+    assert 'has no Scorer, it starts from random weights' in log.read_text()
+
+
+def test_a_detector_of_permuted_classes_is_refused(
+        tmp_path, detector, data, options):
+    checkpoint = torch.load(detector)
+    checkpoint['meta'] = dict(dataset_meta=dict(classes=data.classes[::-1]))
+    torch.save(checkpoint, tmp_path / 'permuted.pth')
+    with pytest.raises(ValueError, match="permuted.pth.*number 0 is 'class 23'"):
+        run('train', CONFIG, '--work-dir', tmp_path, *options,
+            f'model.detector.init_cfg.checkpoint={tmp_path}/permuted.pth')
+
+
+def test_the_detector_of_a_parser_is_taken_by_its_prefix(
+        tmp_path, trained, options):
+    config = tmp_path / 'config.py'
+    config.write_text(f"""_base_ = {CONFIG!r}
+model = dict(detector=dict(init_cfg=[
+    dict(type='Pretrained', checkpoint={str(trained / 'epoch_2.pth')!r},
+         prefix='detector.')]))
+""")
+    settings = [o for o in options if 'init_cfg' not in o]
+    run('train', config, '--work-dir', tmp_path, *settings,
+        'train_cfg.max_epochs=1')
+    before = weights(trained / 'epoch_2.pth')
+    after = weights(tmp_path / 'epoch_1.pth')
+    assert all(torch.equal(value, before[name])
+               for name, value in after.items() if 'detector.' in name)
+
+
+@pytest.mark.parametrize('option', [('--tasks', 'sgcls'), ('--out', 'o.h5')])
+def test_options_of_parsers_are_refused_for_a_detector(detector, option):
+    config = ROOT / 'configs' / 'faster_rcnn_vgg16_minivg.py'
+    with pytest.raises(ValueError, match='minivg.py is that of a detector'):
+        run('test', config, detector, *option)

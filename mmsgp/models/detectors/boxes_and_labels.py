@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mmsgp.registry import TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
 
-from .object_detector import ObjectDetector, select_objects
+from .object_detector import ObjectDetector, box_heads, select_objects
 
 MIN_PROBABILITY = 1e-4
 
@@ -34,7 +34,14 @@ class BoxesAndLabels(ObjectDetector):
 
     @property
     def num_classes(self) -> int:
-        return self.detector.bbox_head.num_classes
+        heads = box_heads(self.detector) or box_heads(
+            getattr(self.detector, 'roi_head', None))
+        if not heads:
+            raise ValueError(
+                f'a {type(self.detector).__name__} has no bbox_head that tells '
+                'its number of classes: name an ObjectDetector of your own in '
+                'model.object_detector')
+        return heads[-1].num_classes
 
     def classify_boxes(self, feature_maps: tuple[Tensor, ...],
                        bboxes: list[Tensor],

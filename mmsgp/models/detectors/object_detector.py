@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
+from inspect import signature
 
 import torch
 import torch.nn as nn
@@ -87,14 +88,35 @@ def build_object_detector(detector: BaseDetector,
     Args:
         detector (BaseDetector): The detector.
         cfg (dict, optional): Config of an :class:`ObjectDetector`. Defaults to
-            None: ``TwoStageObjects`` where a region proposal network feeds box
-            heads, ``BoxesAndLabels`` for any other.
+            None: ``TwoStageObjects`` where a region proposal network feeds
+            plain box heads, ``BoxesAndLabels`` for any other.
     """
     if cfg is None:
-        two_stage = hasattr(detector, 'roi_head') and isinstance(
-            getattr(detector, 'rpn_head', None), RPNHead)
-        cfg = dict(type='TwoStageObjects' if two_stage else 'BoxesAndLabels')
+        plain = isinstance(getattr(detector, 'rpn_head', None), RPNHead) and \
+            _has_plain_box_heads(getattr(detector, 'roi_head', None))
+        cfg = dict(type='TwoStageObjects' if plain else 'BoxesAndLabels')
     return TASK_UTILS.build({**cfg, 'detector': detector})
+
+
+def _has_plain_box_heads(roi_head: nn.Module | None) -> bool:
+    """Whether maps and boxes alone give C+1 logits and the usual deltas."""
+    heads = box_heads(roi_head)
+    if not heads or not set(signature(roi_head._bbox_forward).parameters) <= {
+            'stage', 'x', 'rois'}:
+        return False
+    return all(
+        getattr(getattr(head, 'fc_cls', None), 'out_features', None) ==
+        head.num_classes + 1 and
+        getattr(getattr(head, 'fc_reg', None), 'out_features', None) in
+        (4, 4 * head.num_classes) for head in heads)
+
+
+def box_heads(owner: nn.Module | None) -> list[nn.Module]:
+    """The ``bbox_head`` of a detector or RoI head, or those of its stages."""
+    head = getattr(owner, 'bbox_head', None)
+    if head is None:
+        return []
+    return list(head) if isinstance(head, nn.ModuleList) else [head]
 
 
 def select_objects(scores: Tensor, bboxes: Tensor, score_thr: float,

@@ -4,6 +4,7 @@ Shape shorthand: B images, N objects of a batch, C object classes.
 """
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,11 +14,16 @@ from torch import Tensor
 
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
-from mmsgp.utils.checkpoint import check_weights
+from mmsgp.utils.checkpoint import (
+    check_names,
+    check_pretrained,
+    pretrained_cfgs,
+)
 
 from ..layers import full_precision
 from ..task_modules import assign_graph
 from .feature_cache import FeatureCache
+from .input_checks import check_normalization, check_strides
 from .object_detector import build_object_detector
 
 TASKS = ('predcls', 'sgcls', 'sggen')
@@ -55,12 +61,15 @@ class SceneGraphParser(BaseDetector):
         compile_backbone (bool): Whether ``torch.compile`` makes kernels for the
             detector's backbone, at the first image of each size. Defaults to
             False.
-        data_preprocessor (dict, optional): Config of the preprocessor.
+        data_preprocessor (dict, optional): Config of the preprocessor, whose
+            mean, standard deviation and channel order are the detector's.
+            Defaults to None: that of the detector.
         init_cfg (dict, optional): Defaults to None.
 
     Raises:
-        ValueError: If a task is unknown, or the detector and the relation
-            head differ in their numbers of classes.
+        ValueError: If a task or a threshold is unknown, or the detector and
+            the relation head differ in their numbers of classes, or the
+            parser normalises images in another way than the detector.
     """
 
     def __init__(self,
@@ -74,7 +83,9 @@ class SceneGraphParser(BaseDetector):
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(
-            data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+            data_preprocessor=data_preprocessor or
+            detector.get('data_preprocessor'),
+            init_cfg=init_cfg)
         unknown = set(tasks) - set(TASKS)
         if unknown or not tasks:
             raise ValueError(f'tasks must be some of {TASKS}, got '
@@ -82,11 +93,18 @@ class SceneGraphParser(BaseDetector):
         if task not in TRAINING_TASKS:
             raise ValueError(f'task, what the model is trained on, is one of '
                              f'{TRAINING_TASKS}, got {task!r}')
+        for key in detection:
+            if key not in DEFAULT_DETECTION:
+                raise ValueError(f'detection knows {list(DEFAULT_DETECTION)}, '
+                                 f'got {key!r}')
         self.task = task
         self.tasks = tuple(tasks)
         self.detection = {**DEFAULT_DETECTION, **detection}
         self.detector = MODELS.build(detector)
         self.detector.requires_grad_(False)
+        if detector.get('data_preprocessor'):
+            check_normalization(self.data_preprocessor,
+                                self.detector.data_preprocessor)
         if compile_backbone:
             self.detector.backbone.compile()
         self.object_detector = build_object_detector(self.detector,
@@ -99,6 +117,8 @@ class SceneGraphParser(BaseDetector):
                 f'{self.relation_head.num_classes}: set both num_classes to '
                 'those of the data set')
         self.feature_cache: FeatureCache | None = None  # FeatureCacheHook
+        # Of the files that the detector starts from.
+        self._detector_names: dict[str, dict] = {}
         # Travels in the checkpoint: a resumed run keeps its learnt priors.
         # A number, for processes average their buffers.
         self.register_buffer('has_priors', torch.tensor(0.0))
@@ -115,10 +135,10 @@ class SceneGraphParser(BaseDetector):
         So do those of the reference implementation: fc6 and fc7 of objects
         and of pairs are copies of the detector's, where their sizes agree.
         """
-        init_cfg = self.detector.init_cfg or {}
-        if init_cfg.get('type') == 'Pretrained':
+        for init_cfg in pretrained_cfgs(self.detector.init_cfg):
             # MMEngine leaves out what does not fit, and only logs it.
-            check_weights(init_cfg['checkpoint'], self.detector)
+            names = check_pretrained(init_cfg, self.detector)
+            self._detector_names[init_cfg['checkpoint']] = names
         super().init_weights()
         if self.object_detector.fc_head is not None:
             self.relation_head.copy_fc_heads(self.object_detector.fc_head)
@@ -131,7 +151,12 @@ class SceneGraphParser(BaseDetector):
 
         Args:
             dataset (VGDataset): Gives ``statistics`` and ``metainfo``.
+
+        Raises:
+            ValueError: If the detector was trained with other classes.
         """
+        for filename, names in self._detector_names.items():
+            check_names(filename, 'classes', names, dataset.metainfo)
         if not self.has_priors:
             self.relation_head.load_priors(dataset.statistics,
                                            dataset.metainfo['classes'])
@@ -145,11 +170,29 @@ class SceneGraphParser(BaseDetector):
         """Feature maps of images (B, 3, H, W), without gradients.
 
         Regions are pooled from them in full precision.
+
+        Raises:
+            ValueError: If the maps have other strides than the relation head
+                pools with.
         """
+        self._warn_of_padding(batch_inputs)
         extract = self.detector.extract_feat
         maps = extract(batch_inputs) if self.feature_cache is None else \
             self.feature_cache(batch_inputs, extract)
+        check_strides(self.relation_head, batch_inputs, maps)
         return tuple(map(full_precision, maps))
+
+    def _warn_of_padding(self, batch_inputs: Tensor) -> None:
+        side = getattr(self.data_preprocessor, 'pad_size_divisor', None)
+        height, width = batch_inputs.shape[-2:]
+        if side is not None and (height, width) != (side, side):
+            # once: the text is always the same
+            warnings.warn(
+                'images are not padded to the square of '
+                f'data_preprocessor.pad_size_divisor, {side} x {side} pixels: '
+                'a result may depend on the other images of its batch. Set it '
+                'to the longer side that the pipeline scales images to',
+                stacklevel=2)
 
     def loss(self, batch_inputs: Tensor,
              batch_data_samples: list[SceneGraphDataSample]) -> dict:

@@ -1,0 +1,61 @@
+"""Whether a parser reads images and feature maps as its detector makes them."""
+from __future__ import annotations
+
+import torch.nn as nn
+from mmdet.models.roi_heads.roi_extractors.base_roi_extractor import (
+    BaseRoIExtractor,
+)
+from torch import Tensor
+
+
+def check_normalization(own: nn.Module, detectors: nn.Module) -> None:
+    """Compare the parser's data preprocessor with the detector's.
+
+    Raises:
+        ValueError: If mean, standard deviation or channel order differ.
+    """
+    expected = _normalization(detectors)
+    for key, value in _normalization(own).items():
+        if value != expected[key]:
+            raise ValueError(
+                f'data_preprocessor: {key} is {value}, and {expected[key]} in '
+                "the detector's: leave the parser's out, it is then the "
+                "detector's")
+
+
+def _normalization(preprocessor: nn.Module) -> dict:
+    values = {
+        key: getattr(preprocessor, key).flatten().tolist()
+        if hasattr(preprocessor, key) else None
+        for key in ('mean', 'std')
+    }
+    # MMEngine's name of bgr_to_rgb or rgb_to_bgr
+    values['bgr_to_rgb'] = getattr(preprocessor, '_channel_conversion', False)
+    return values
+
+
+def check_strides(relation_head: nn.Module, batch_inputs: Tensor,
+                  feature_maps: tuple[Tensor, ...]) -> None:
+    """Compare the strides that regions are pooled with and those of the maps.
+
+    Args:
+        relation_head (nn.Module): With RoI extractors.
+        batch_inputs (Tensor): (B, 3, H, W).
+        feature_maps (tuple[Tensor]): Of the inputs.
+
+    Raises:
+        ValueError: If a map is more than a pixel larger or smaller than its
+            stride says.
+    """
+    sides = batch_inputs.shape[-2:]
+    for name, module in relation_head.named_modules():
+        if not isinstance(module, BaseRoIExtractor):
+            continue
+        for stride, level in zip(module.featmap_strides, feature_maps):
+            if any(abs(side / stride - size) > 1
+                   for side, size in zip(sides, level.shape[-2:])):
+                raise ValueError(
+                    f'relation_head.{name}: featmap_strides='
+                    f'{module.featmap_strides} do not fit the maps of the '
+                    'detector, whose strides are '
+                    f'{[round(sides[1] / m.shape[-1]) for m in feature_maps]}')
