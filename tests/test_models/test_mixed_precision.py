@@ -84,7 +84,7 @@ def test_a_step_in_bfloat16_goes_the_way_of_a_step_in_float32(head, task):
     directions = []
     for amp in (False, True):
         cfg = Config(dict(
-            model=dict(type='SceneGraphParser'),
+            model=dict(type='SceneGraphParser', relation_head={}),
             optim_wrapper=dict(
                 type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1),
                 constructor='TrainableParamsConstructor'),

@@ -8,8 +8,8 @@ from mmdet.models.roi_heads.roi_extractors.base_roi_extractor import (
 from torch import Tensor
 
 
-def check_normalization(own: nn.Module, detectors: nn.Module) -> None:
-    """Compare the parser's data preprocessor with the detector's.
+def check_normalization(own: dict, detectors: dict) -> None:
+    """Compare the parser's config of a data preprocessor with the detector's.
 
     Raises:
         ValueError: If mean, standard deviation or channel order differ.
@@ -23,15 +23,12 @@ def check_normalization(own: nn.Module, detectors: nn.Module) -> None:
                 "detector's")
 
 
-def _normalization(preprocessor: nn.Module) -> dict:
-    values = {
-        key: getattr(preprocessor, key).flatten().tolist()
-        if hasattr(preprocessor, key) else None
-        for key in ('mean', 'std')
-    }
-    # MMEngine's name of bgr_to_rgb or rgb_to_bgr
-    values['bgr_to_rgb'] = getattr(preprocessor, '_channel_conversion', False)
-    return values
+def _normalization(cfg: dict) -> dict:
+    return dict(
+        mean=list(cfg.get('mean') or ()),
+        std=list(cfg.get('std') or ()),
+        # either swaps the channels
+        bgr_to_rgb=bool(cfg.get('bgr_to_rgb') or cfg.get('rgb_to_bgr')))
 
 
 def check_strides(relation_head: nn.Module, batch_inputs: Tensor,

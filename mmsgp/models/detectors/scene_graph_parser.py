@@ -82,9 +82,11 @@ class SceneGraphParser(BaseDetector):
                  compile_backbone: bool = False,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
+        detectors = detector.get('data_preprocessor')
+        if data_preprocessor and detectors:
+            check_normalization(data_preprocessor, detectors)
         super().__init__(
-            data_preprocessor=data_preprocessor or
-            detector.get('data_preprocessor'),
+            data_preprocessor=data_preprocessor or detectors,
             init_cfg=init_cfg)
         unknown = set(tasks) - set(TASKS)
         if unknown or not tasks:
@@ -102,9 +104,6 @@ class SceneGraphParser(BaseDetector):
         self.detection = {**DEFAULT_DETECTION, **detection}
         self.detector = MODELS.build(detector)
         self.detector.requires_grad_(False)
-        if detector.get('data_preprocessor'):
-            check_normalization(self.data_preprocessor,
-                                self.detector.data_preprocessor)
         if compile_backbone:
             self.detector.backbone.compile()
         self.object_detector = build_object_detector(self.detector,
