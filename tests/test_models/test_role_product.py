@@ -24,3 +24,9 @@ def test_product_with_and_without_gradients_equals_a_loop(num_pairs):
         torch.testing.assert_close(
             multiply_roles(roles, regions, pairs_per_chunk=3), expected)
     assert torch.equal(unions, given)  # which other tasks read, too
+    more = torch.randn(num_pairs, 2, dtype=torch.float64)
+    expected = torch.cat([expected, more], dim=1)
+    torch.testing.assert_close(multiply_roles(roles, regions, more), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            multiply_roles(roles, regions, more, pairs_per_chunk=3), expected)

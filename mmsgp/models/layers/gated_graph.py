@@ -153,13 +153,13 @@ class PairGraph(nn.Module):
         num_steps (int): Steps of message passing.
         nodes_per_chunk (int): Without gradients about so many nodes are
             computed at once, that they fit into a processor's cache. Defaults
-            to 1024.
+            to 2048.
     """
 
     def __init__(self,
                  hidden_size: int,
                  num_steps: int,
-                 nodes_per_chunk: int = 1024) -> None:
+                 nodes_per_chunk: int = 2048) -> None:
         super().__init__()
         self.num_steps = num_steps
         self.nodes_per_chunk = nodes_per_chunk

@@ -96,10 +96,8 @@ class LinkNetHead(RoleProductHead):
     def relate(self, context: ObjectContext, regions: RegionFeatures,
                objects: ObjectBatch) -> Tensor:
         """[Subject role * object role * pair features, layout]: (P, d_p)."""
-        return torch.cat([
-            multiply_roles(context.representation, regions),
-            self.layout(*objects.bboxes[regions.pairs].unbind(1))
-        ], 1)
+        layout = self.layout(*objects.bboxes[regions.pairs].unbind(1))
+        return multiply_roles(context.representation, regions, behind=layout)
 
     def own_losses(self, context: ObjectContext,
                    objects: ObjectBatch) -> dict[str, Tensor]:

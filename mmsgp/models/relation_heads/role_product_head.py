@@ -46,28 +46,36 @@ class RoleProductHead(VisualRelationHead):
 
 def multiply_roles(roles: Tensor,
                    regions: RegionFeatures,
-                   pairs_per_chunk: int = 256) -> Tensor:
+                   behind: Tensor | None = None,
+                   pairs_per_chunk: int = 64) -> Tensor:
     """Subject role * object role * pair features.
 
     Args:
         roles (Tensor): (N, 2 * D), each object as subject and as object.
         regions (RegionFeatures): The pairs and their features.
+        behind (Tensor, optional): (P, E), more features of the pairs, to stand
+            behind the product. Defaults to None.
         pairs_per_chunk (int): Without gradients so many pairs are multiplied
             at once, that factors stay in a processor's cache. Defaults to
-            256.
+            64.
 
     Returns:
-        Tensor: (P, D).
+        Tensor: (P, D + E).
     """
     subjects, targets = roles.chunk(2, dim=1)
     first, second = regions.pairs.unbind(1)
     unions = regions.unions
     if torch.is_grad_enabled():
-        return subjects[first] * targets[second] * unions
-    product = torch.empty_like(
-        unions, dtype=torch.result_type(roles, unions))
+        product = subjects[first] * targets[second] * unions
+        return product if behind is None else torch.cat([product, behind], 1)
+    behind = unions[:, :0] if behind is None else behind
+    features = unions.new_empty(
+        len(unions), unions.shape[1] + behind.shape[1],
+        dtype=torch.result_type(roles, unions))
+    product = features[:, :unions.shape[1]]
+    features[:, unions.shape[1]:] = behind
     rows = (first, second, unions, product)
     for one, other, union, out in zip(
             *(row.split(pairs_per_chunk) for row in rows)):
         torch.mul(subjects[one], targets[other], out=out).mul_(union)
-    return product
+    return features

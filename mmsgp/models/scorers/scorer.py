@@ -43,7 +43,7 @@ class RelationSelfAttention(nn.Module):
         Returns:
             Tensor: (P, out_channels).
         """
-        query, key, value = (F.relu(fc(hidden)).split(sizes)
+        query, key, value = (F.relu_(fc(hidden)).split(sizes)
                              for fc in (self.query, self.key, self.value))
         return torch.cat([
             # Fused kernels take batches of heads, hence four dimensions.
@@ -128,8 +128,8 @@ class Scorer(BaseModule):
         order = image_ids.argsort(stable=True)
         sizes = image_ids.bincount(minlength=len(image_features)).tolist()
         embedded = (
-            F.relu(self.fc_feature(features)) +
-            F.relu(self.fc_distribution(distributions)))
+            F.relu_(self.fc_feature(features)) +
+            F.relu_(self.fc_distribution(distributions)))
         hidden = torch.cat([embedded, image_features[image_ids]], dim=1)
         context = self.context(hidden[order], sizes)
         logits = self.fc_score(context).squeeze(1)
