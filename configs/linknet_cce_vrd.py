@@ -1,6 +1,9 @@
-# The weight was chosen on validation images; the authors' code has 100.
+# Weight and learning rate were chosen on the validation images; the authors'
+# code has a weight of 100. At the rate of cross-entropy, 1e-3, the Scorer's
+# attention may settle on one relation of an image, and then all scores tie.
 _base_ = './linknet_ce_vrd.py'
 
 model = dict(
     relation_head=dict(
-        loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=1.0)))
+        loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=0.3)))
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
