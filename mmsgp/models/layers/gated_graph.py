@@ -209,7 +209,7 @@ class PairGraph(nn.Module):
         """
         rows = subjects, objects, pairs, weights
         num_nodes = len(pairs) + int(weights.count_nonzero())
-        fold = self.unit.weight_of_halves()
+        fold = self.unit.weight_of_halves()  # (3H, H)
         if torch.is_grad_enabled() or num_nodes <= self.nodes_per_chunk:
             return self._run(fold, *rows)
         size = max(1, self.nodes_per_chunk * len(pairs) // num_nodes)
