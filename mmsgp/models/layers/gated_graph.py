@@ -29,29 +29,56 @@ class GatedGraphUnit(nn.Module):
         self.fc_gates = nn.Linear(hidden_size, 2 * hidden_size)  # U3, U4
         self.fc_candidate = nn.Linear(hidden_size, hidden_size)  # U5
 
+    def weight_of_halves(self) -> Tensor:
+        """W3, W4, W5 for one half of a message of equal halves: (3H, H)."""
+        first, second = self.fc_message.weight.chunk(2, dim=1)
+        return first + second
+
+    def gates(self, state: Tensor) -> Tensor:
+        """What states (..., H) add to both gates, all biases: (..., 2H)."""
+        bias = self.fc_message.bias[:2 * state.shape[-1]]
+        return F.linear(state, self.fc_gates.weight, self.fc_gates.bias + bias)
+
     def forward(self,
                 message: Tensor,
                 state: Tensor,
+                weights: Tensor | None = None,
                 gates: Tensor | None = None) -> Tensor:
-        """One step.
+        """One step; states and messages that nodes share are broadcast.
 
         Args:
-            message (Tensor): (..., 3H), ``fc_message`` of the message.
-            state (Tensor): (..., H); its shape and that of ``message`` are
-                broadcast, for states or messages that several nodes share.
-            gates (Tensor, optional): (..., 2H), ``fc_gates`` of the state
-                where it is known.
+            message (Tensor): (..., 3H), W3, W4, W5 times the message; their
+                bias is added here.
+            state (Tensor): (..., H).
+            weights (Tensor, optional): (..., 1), factors of the message.
+                Defaults to None: 1.
+            gates (Tensor, optional): (..., 2H), :meth:`gates` of the state
+                where they are known; overwritten.
 
         Returns:
             Tensor: (..., H).
         """
         hidden = state.shape[-1]
-        gates = self.fc_gates(state) if gates is None else gates
-        update, reset = torch.sigmoid(message[..., :2 * hidden] +
-                                      gates).chunk(2, dim=-1)
-        candidate = torch.tanh(message[..., 2 * hidden:] +
-                               self.fc_candidate(reset * state))
-        return state + update * (candidate - state)
+        weights = state.new_ones(()) if weights is None else weights
+        gates = self.gates(state) if gates is None else gates
+        to_gates, to_candidate = message.split([2 * hidden, hidden], dim=-1)
+        gates = add_product(gates, weights, to_gates).sigmoid_()
+        update, reset = gates.chunk(2, dim=-1)
+        candidate = F.linear(
+            reset * state, self.fc_candidate.weight,
+            self.fc_candidate.bias + self.fc_message.bias[2 * hidden:])
+        candidate = add_product(candidate, weights, to_candidate).tanh_()
+        return torch.lerp(state, candidate.to(state), update.to(state))
+
+
+def add_product(total: Tensor, factor: Tensor, values: Tensor) -> Tensor:
+    """``total + factor * values``, over ``total`` where it is large enough.
+
+    What a graph does beside matrix products is bound by memory traffic.
+    """
+    if total.shape == torch.broadcast_shapes(total.shape, values.shape):
+        return total.addcmul_(factor, values)
+    return torch.addcmul(total, factor, values)
 
 
 class Readout(nn.Module):
@@ -75,9 +102,8 @@ class Readout(nn.Module):
         ``owners`` holds the row of each node's.
         """
         of_state, of_input = self.fc.weight.chunk(2, dim=1)
-        return F.relu(
-            F.linear(state, of_state, self.fc.bias) +
-            F.linear(inputs, of_input)[owners])
+        return F.linear(state, of_state, self.fc.bias).add_(
+            F.linear(inputs, of_input)[owners]).relu_()
 
 
 class ObjectGraph(nn.Module):
@@ -116,21 +142,21 @@ class ObjectGraph(nn.Module):
             Tensor: (N, K), logits.
         """
         incoming, outgoing = cooccurrence.t(), cooccurrence
-        fc_message = self.unit.fc_message
         state = inputs[:, None]  # (N, 1, H): the nodes start equal
         for step in range(self.num_steps):
             total = state.new_zeros(num_images, *state.shape[1:]).index_add(
                 0, image_ids, state)
             others = total[image_ids] - state  # (N, 1 or K, H)
             if step == 0:  # what all nodes share is projected once
-                message = fc_message.bias + sum(
+                message = sum(
                     matrix.sum(dim=1)[:, None] * F.linear(others, weight)
                     for matrix, weight in zip(
                         (incoming, outgoing),
-                        fc_message.weight.chunk(2, dim=1)))
+                        self.unit.fc_message.weight.chunk(2, dim=1)))
             else:
-                message = fc_message(
-                    torch.cat([incoming @ others, outgoing @ others], dim=2))
+                message = F.linear(
+                    torch.cat([incoming @ others, outgoing @ others], dim=2),
+                    self.unit.fc_message.weight)
             state = self.unit(message, state)
         nodes = self.readout(state, inputs[:, None])  # (N, K, H)
         return self.classifier(nodes.flatten(1))
@@ -183,14 +209,15 @@ class PairGraph(nn.Module):
         """
         rows = subjects, objects, pairs, weights
         num_nodes = len(pairs) + int(weights.count_nonzero())
+        fold = self.unit.weight_of_halves()  # (3H, H)
         if torch.is_grad_enabled() or num_nodes <= self.nodes_per_chunk:
-            return self._run(*rows)
+            return self._run(fold, *rows)
         size = max(1, self.nodes_per_chunk * len(pairs) // num_nodes)
         chunks = zip(*(row.split(size) for row in rows))
-        return torch.cat([self._run(*chunk) for chunk in chunks])
+        return torch.cat([self._run(fold, *chunk) for chunk in chunks])
 
-    def _run(self, subjects: Tensor, objects: Tensor, pairs: Tensor,
-             weights: Tensor) -> Tensor:
+    def _run(self, fold: Tensor, subjects: Tensor, objects: Tensor,
+             pairs: Tensor, weights: Tensor) -> Tensor:
         unit = self.unit
         # T predicate nodes: the edgeless one of each pair, then the others.
         pair, predicate = weights.nonzero(as_tuple=True)
@@ -203,17 +230,15 @@ class PairGraph(nn.Module):
             len(pairs), len(owners), device=pair.device)
 
         ends = inputs = torch.stack([subjects, objects], dim=1)  # (P, 2, H)
-        predicates, gates = pairs[owners], unit.fc_gates(pairs)[owners]
-        # Both halves of a message are equal, so their weights may be added.
-        fold = sum(unit.fc_message.weight.chunk(2, dim=1))  # (3H, H)
-        bias = unit.fc_message.bias
+        predicates, gates = (
+            rows.index_select(0, owners) for rows in (pairs, unit.gates(pairs)))
         for _ in range(self.num_steps):
             sent = edges * predicates
             to_ends = sent.new_zeros(pairs.shape).index_add(0, owners, sent)
-            to_predicates = F.linear(ends.sum(dim=1), fold)  # (P, 3H)
-            message = torch.addcmul(bias, edges, to_predicates[owners])
-            predicates = unit(message, predicates, gates)
-            ends = unit(F.linear(to_ends, fold, bias)[:, None], ends)
+            to_predicates = F.linear(ends.sum(dim=1), fold)
+            predicates = unit(to_predicates.index_select(0, owners),
+                              predicates, edges, gates)
+            ends = unit(F.linear(to_ends, fold)[:, None], ends)
             gates = None
         predicates = self.readout(predicates, pairs, owners)
         return torch.cat(
