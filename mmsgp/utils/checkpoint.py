@@ -14,6 +14,7 @@ import torch
 import torch.nn as nn
 from mmengine.dist import barrier, get_rank
 from mmengine.logging import HistoryBuffer, print_log
+from mmengine.model import PretrainedInit
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint
 from torch import Tensor
@@ -67,6 +68,14 @@ def load_checkpoint_file(filename: str, map_location=None) -> dict:
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} not found')
+    checkpoint = _load_file(path, map_location)
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'{path} holds a {type(checkpoint).__name__}: a '
+                         'checkpoint is a dict of weights by name')
+    return checkpoint
+
+
+def _load_file(path: Path, map_location) -> object:
     if os.environ.get(TRUST_VARIABLE) == '1':
         print_log(f'{TRUST_VARIABLE}=1: code inside {path} is executed',
                   logger='current')
@@ -137,9 +146,20 @@ def load_trained_model(runner: Runner, checkpoint: str) -> None:
 
 
 def pretrained_cfgs(init_cfg: dict | list[dict] | None) -> list[dict]:
-    """Those of a module's initialisations that load a file."""
+    """Those of a module's initialisations that load a file.
+
+    Raises:
+        ValueError: If MMEngine would not take one for such.
+    """
     init_cfgs = init_cfg if isinstance(init_cfg, list) else [init_cfg or {}]
-    return [cfg for cfg in init_cfgs if cfg.get('type') == 'Pretrained']
+    for cfg in init_cfgs:
+        if str(cfg.get('type')).endswith('.Pretrained'):
+            # By another name the file is loaded first instead of last.
+            raise ValueError(
+                f"init_cfg: type={cfg['type']!r} loads weights that random ones "
+                "then replace: write type='Pretrained'")
+    return [cfg for cfg in init_cfgs
+            if cfg.get('type') in ('Pretrained', PretrainedInit)]
 
 
 def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
@@ -159,7 +179,7 @@ def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
     filename, prefix = init_cfg['checkpoint'], init_cfg.get('prefix') or ''
     if prefix and not prefix.endswith('.'):
         prefix += '.'
-    weights, names = read_weights(filename)
+    weights, names = read_weights(filename, prefix)
     missing = _missing_weights(filename, weights, model, prefix)
     if missing:
         raise ValueError(f'{filename} has no {missing[0]!r}: it is not a '
@@ -211,11 +231,30 @@ def holds_detector(weights: dict[str, Tensor]) -> bool:
     return any(key.startswith('detector.') for key in weights)
 
 
-def read_weights(filename: str) -> tuple[dict[str, Tensor], dict]:
-    """Weights of a checkpoint, by path or URL, and the names it knows."""
+def read_weights(filename: str,
+                 prefix: str = '') -> tuple[dict[str, Tensor], dict]:
+    """Weights of a checkpoint and the names it knows.
+
+    Args:
+        filename (str): Path or URL.
+        prefix (str): Of the weights that MMEngine is to load. It leaves out
+            the ``module.`` of distributed training only where there is none.
+            Defaults to ``''``.
+
+    Returns:
+        tuple[dict, dict]: Weights by key, and ``classes`` and ``predicates``
+        as far as they are known.
+    """
     checkpoint = _load_checkpoint(filename, map_location='cpu')
-    names = checkpoint.get('meta', {}).get('dataset_meta')
-    return checkpoint.get('state_dict', checkpoint), names or {}
+    weights = checkpoint.get('state_dict', checkpoint)
+    if not prefix:
+        weights = {key.removeprefix('module.'): value
+                   for key, value in weights.items()}
+    # MMDetection 2 wrote meta['CLASSES'], and 3 may still do so a level below.
+    meta = checkpoint.get('meta') or {}
+    names = {**meta, **(meta.get('dataset_meta') or {})}
+    return weights, {
+        str(key).lower(): value for key, value in names.items()}
 
 
 def check_names(filename: str, kind: str, found: dict, expected: dict) -> None:

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.model import PretrainedInit
 from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint
 
 from mmsgp.utils.checkpoint import (
+    check_names,
+    check_pretrained,
     load_checkpoint_file,
+    pretrained_cfgs,
     publish_weights,
+    read_weights,
     refuse_unsafe_checkpoints,
 )
 
@@ -103,6 +108,55 @@ def test_a_damaged_file_is_named(tmp_path, content):
 def test_a_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match='nowhere.pth'):
         load_checkpoint_file('nowhere.pth')
+
+
+def test_a_file_without_weights_is_named(tmp_path):
+    torch.save([torch.ones(1)], tmp_path / 'list.pth')
+    with pytest.raises(ValueError, match='list.pth holds a list'):
+        load_checkpoint_file(str(tmp_path / 'list.pth'))
+
+
+@pytest.mark.parametrize('meta', [
+    dict(dataset_meta=dict(classes=('cat', 'dog'))),
+    dict(dataset_meta=dict(CLASSES=('cat', 'dog'))),
+    dict(CLASSES=('cat', 'dog'), epoch=1),
+])
+def test_names_are_found_wherever_mmdetection_writes_them(tmp_path, meta):
+    path = str(tmp_path / 'c.pth')
+    torch.save(dict(state_dict={}, meta=meta), path)
+    _, names = read_weights(path)
+    check_names(path, 'classes', names, dict(classes=('cat', 'dog')))
+    with pytest.raises(ValueError, match="number 1 is 'dog', and 'cow'"):
+        check_names(path, 'classes', names, dict(classes=('cat', 'cow')))
+
+
+@pytest.mark.parametrize('extra', [{}, dict(meta=None),
+                                   dict(meta=dict(dataset_meta=None))])
+def test_a_checkpoint_may_know_no_names(tmp_path, extra):
+    torch.save(dict(state_dict={}, **extra), tmp_path / 'c.pth')
+    _, names = read_weights(str(tmp_path / 'c.pth'))
+    assert not names.get('classes')
+
+
+def test_weights_of_distributed_training_fit_as_mmengine_loads_them(tmp_path):
+    path, layer = str(tmp_path / 'c.pth'), torch.nn.Linear(3, 2)
+    torch.save({f'module.{key}': value
+                for key, value in layer.state_dict().items()}, path)
+    for prefix in (None, 'module'):
+        other = torch.nn.Linear(3, 2)
+        init_cfg = dict(checkpoint=path, prefix=prefix)
+        check_pretrained(init_cfg, other)
+        PretrainedInit(**init_cfg)(other)
+        assert torch.equal(layer.weight, other.weight)
+
+
+def test_files_are_known_by_the_names_that_mmengine_loads_last():
+    cfgs = [dict(type=kind, checkpoint='c.pth')
+            for kind in ('Pretrained', PretrainedInit)]
+    assert pretrained_cfgs([dict(type='Normal', layer='Linear'), *cfgs]) == cfgs
+    for kind in ('mmdet.Pretrained', 'mmengine.Pretrained'):
+        with pytest.raises(ValueError, match="write type='Pretrained'"):
+            pretrained_cfgs(dict(type=kind, checkpoint='c.pth'))
 
 
 @pytest.fixture
