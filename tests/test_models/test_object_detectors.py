@@ -5,6 +5,7 @@ from pathlib import Path
 import mmdet
 import pytest
 import torch
+from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import bbox2roi
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -199,7 +200,10 @@ def test_box_heads_of_another_kind_are_used_by_boxes_and_labels(
     found = own.detect_objects(maps, samples, score_thr=0.0, iou_thr=1.0,
                                max_per_image=1000)
     expected, = detector.predict(images, samples, rescale=False)
-    expected = {tuple(b) for b in expected.pred_instances.bboxes.tolist()}
+    # Sparse R-CNN leaves boxes that cross the border as they are.
+    boxes = expected.pred_instances.bboxes.clamp(0, SIDE)
+    boxes = boxes[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)]
+    expected = {tuple(b) for b in boxes.tolist()}
     assert {tuple(b) for b in found.bboxes.tolist()} == expected
     assert bool(expected) == finds
 
@@ -207,6 +211,43 @@ def test_box_heads_of_another_kind_are_used_by_boxes_and_labels(
 def test_a_detector_without_box_heads_is_refused_in_words():
     with pytest.raises(ValueError, match='Linear has no bbox_head'):
         _ = build_object_detector(torch.nn.Linear(1, 1)).num_classes
+
+
+def test_a_detector_without_proposals_of_its_own_is_refused_in_words():
+    init_default_scope('mmsgp')
+    cfg = Config.fromfile(
+        MMDET_CONFIGS / 'fast_rcnn' / 'fast-rcnn_r50_fpn_1x_coco.py').model
+    cfg.backbone.init_cfg = None
+    with pytest.raises(ValueError, match='FastRCNN without rpn_head'):
+        build_object_detector(MODELS.build(cfg))
+
+
+@pytest.mark.parametrize('name', OTHERS)
+def test_detections_end_at_the_border_of_their_image(
+        built, monkeypatch, name):
+    detector = built(name)
+    images, samples = batch(num_images=1)
+    samples[0].set_metainfo(dict(img_shape=(SIDE, SIDE // 2)))
+    nan, good = float('nan'), [1.3, 2.7, 31.1, 42.9]
+    found = InstanceData(
+        bboxes=torch.tensor([
+            good, [-9, 150, 90, 170], [90, 0, 120, 20], [30, 30, 20, 20],
+            [nan, 0, 9, 9], [0, 0, float('inf'), 9], good, [5, 5, 5, 9]
+        ], dtype=torch.float64),
+        labels=torch.tensor([3, 1, 2, 2, 2, 2, 2, 2], dtype=torch.int32),
+        scores=torch.tensor([.9, .8, .9, .9, .9, .9, nan, .9]).half())
+    monkeypatch.setattr(
+        detector, 'predict', lambda maps, samples, rescale: [
+            DetDataSample(pred_instances=found) for _ in samples])
+    own, maps = build_object_detector(detector), (torch.zeros(1, 3, 4, 4), )
+    objects = own.detect_objects(maps, samples, **EVERYTHING)
+    assert torch.equal(objects.bboxes,
+                       torch.tensor([good, [0, 150, 80, 160]]))
+    assert objects.logits.argmax(dim=1).tolist() == [3, 1]
+    assert own.classify_boxes(maps, [objects.bboxes], samples).isfinite().all()
+    found.labels[0] = 24
+    with pytest.raises(ValueError, match='label 24.*24 classes, 0 to 23'):
+        own.detect_objects(maps, samples, **EVERYTHING)
 
 
 @pytest.mark.parametrize('name', OTHERS)
@@ -377,6 +418,22 @@ def test_weights_of_another_detector_are_refused(tmp_path, name, damage,
 def test_unknown_thresholds_of_detections_are_refused():
     with pytest.raises(ValueError, match="'score_thr'.*got 'max_per_img'"):
         MODELS.build({**small_model_cfg(), 'detection': dict(max_per_img=10)})
+
+
+@pytest.mark.parametrize('key, value', [
+    ('max_per_image', -1), ('max_per_image', 2.5), ('score_thr', 'x'),
+    ('score_thr', 1.5), ('iou_thr', -1), ('iou_thr', None),
+])
+def test_thresholds_out_of_range_are_refused(key, value):
+    with pytest.raises(ValueError, match=f'{key} must be .*got {value!r}'):
+        MODELS.build({**small_model_cfg(), 'detection': {key: value}})
+
+
+@pytest.mark.parametrize('detection', [
+    EVERYTHING, dict(score_thr=1, iou_thr=0, max_per_image=0)])
+def test_thresholds_may_keep_everything_or_nothing(detection):
+    model = MODELS.build({**small_model_cfg(), 'detection': detection})
+    assert model.detection == detection
 
 
 def test_a_parser_normalises_images_as_its_detector():

@@ -326,6 +326,38 @@ def test_weights_of_another_detector_are_refused(tmp_path, change, message):
         MODELS.build(cfg).init_weights()
 
 
+def pretrained_parser(path, state, **names):
+    """A parser whose own ``init_cfg`` names a file of weights and names."""
+    torch.save(dict(state_dict=state, meta=dict(dataset_meta=names)), path)
+    return MODELS.build({
+        **small_model_cfg(),
+        'init_cfg': dict(type='Pretrained', checkpoint=str(path))
+    })
+
+
+def test_a_parser_starts_from_weights_of_a_whole_parser(tmp_path):
+    state = small_parser(seed=1).state_dict()
+    model = pretrained_parser(tmp_path / 'parser.pth', state)
+    model.init_weights()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+
+def test_weights_of_another_parser_are_refused(tmp_path):
+    path, state = tmp_path / 'parser.pth', small_parser().state_dict()
+    data = make_vg_data(tmp_path, num_classes=5, num_predicates=4,
+                        with_images=False)
+    model = pretrained_parser(path, state, classes=data.classes,
+                              predicates=data.predicates[::-1])
+    model.init_weights()
+    with pytest.raises(ValueError, match='parser.pth.*other predicates'):
+        model.load_priors(data.dataset())
+    missing = next(key for key in state if key.startswith('relation_head.'))
+    state.pop(missing)
+    with pytest.raises(ValueError, match=f'has no .{missing}'):
+        pretrained_parser(path, state).init_weights()
+
+
 def test_double_precision_is_kept(parser):
     parser = copy.deepcopy(parser).double()
     parser.tasks = ('sgcls', )

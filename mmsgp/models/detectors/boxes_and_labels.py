@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import torch
 from mmdet.structures import DetDataSample
-from mmdet.structures.bbox import bbox_overlaps
+from mmdet.structures.bbox import bbox_overlaps, get_box_tensor
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -28,8 +28,9 @@ class BoxesAndLabels(ObjectDetector):
 
     All that is used of it is ``extract_feat`` and ``predict``; its own
     thresholds are those of its ``test_cfg``. What a box shows is told by the
-    detections that lie on it, see :func:`logits_by_overlap`. Behind the
-    feature maps such a detector runs in full precision.
+    detections that lie on it, see :func:`logits_by_overlap`. Boxes end at the
+    border of their image. Behind the feature maps such a detector runs in full
+    precision.
     """
 
     @property
@@ -87,13 +88,32 @@ class BoxesAndLabels(ObjectDetector):
             self, feature_maps: tuple[Tensor, ...],
             data_samples: Sequence[SceneGraphDataSample]
     ) -> list[InstanceData]:
-        """``bboxes``, ``labels`` and ``scores`` of each image."""
+        """``bboxes``, ``labels`` and ``scores`` of each image.
+
+        Raises:
+            ValueError: If a label is none of the C classes.
+        """
         samples = [DetDataSample(metainfo=s.metainfo) for s in data_samples]
         device = feature_maps[0].device.type
         with _extracted(self.detector), torch.autocast(device, enabled=False):
             predicted = self.detector.predict(
                 feature_maps, samples, rescale=False)
-        return [sample.pred_instances for sample in predicted]
+        detections = [
+            within_image(found.pred_instances, sample.img_shape,
+                         feature_maps[0].dtype)
+            for found, sample in zip(predicted, data_samples)
+        ]
+        for found in detections:
+            self._check_labels(found.labels)
+        return detections
+
+    def _check_labels(self, labels: Tensor) -> None:
+        unknown = labels[(labels < 0) | (labels >= self.num_classes)]
+        if len(unknown):
+            raise ValueError(
+                f'the {type(self.detector).__name__} predicts the label '
+                f'{int(unknown[0])}, and its bbox_head tells {self.num_classes} '
+                f'classes, 0 to {self.num_classes - 1}')
 
 
 @contextmanager
@@ -104,6 +124,33 @@ def _extracted(detector: nn.Module) -> Iterator[None]:
         yield
     finally:
         del detector.extract_feat
+
+
+def within_image(detections: InstanceData, img_shape: tuple[int, int],
+                 dtype: torch.dtype = torch.float32) -> InstanceData:
+    """Detections clipped to their image, which some detectors leave to others.
+
+    Args:
+        detections (InstanceData): ``bboxes`` (D, 4), ``labels`` (D,) and
+            ``scores`` (D,) of any type.
+        img_shape (tuple[int, int]): Height and width without padding.
+        dtype (torch.dtype): Of boxes and scores to return.
+
+    Returns:
+        InstanceData: The same of the detections that are numbers and whose
+        boxes have an area in the image.
+    """
+    bboxes = get_box_tensor(detections.bboxes).to(dtype)
+    scores = detections.scores.to(dtype)
+    height, width = img_shape
+    limits = bboxes.new_tensor([width, height, width, height])
+    clipped = bboxes.clamp(min=0).minimum(limits)
+    kept = bboxes.isfinite().all(dim=1) & scores.isfinite() & (
+        clipped[:, 2:] > clipped[:, :2]).all(dim=1)
+    return InstanceData(
+        bboxes=clipped[kept],
+        labels=detections.labels[kept].long(),
+        scores=scores[kept])
 
 
 def logits_by_overlap(bboxes: Tensor,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from inspect import signature
+from numbers import Integral, Real
 
 import torch
 import torch.nn as nn
@@ -90,8 +91,17 @@ def build_object_detector(detector: BaseDetector,
         cfg (dict, optional): Config of an :class:`ObjectDetector`. Defaults to
             None: ``TwoStageObjects`` where a region proposal network feeds
             plain box heads, ``BoxesAndLabels`` for any other.
+
+    Raises:
+        ValueError: If the detector finds no boxes of its own.
     """
     if cfg is None:
+        if hasattr(detector, 'roi_head') and not hasattr(detector, 'rpn_head'):
+            raise ValueError(
+                f'a {type(detector).__name__} without rpn_head classifies '
+                'proposals that others made: take a detector that finds its own, '
+                'e.g. a FasterRCNN, or name an ObjectDetector of your own in '
+                'model.object_detector')
         plain = isinstance(getattr(detector, 'rpn_head', None), RPNHead) and \
             _has_plain_box_heads(getattr(detector, 'roi_head', None))
         cfg = dict(type='TwoStageObjects' if plain else 'BoxesAndLabels')
@@ -117,6 +127,23 @@ def box_heads(owner: nn.Module | None) -> list[nn.Module]:
     if head is None:
         return []
     return list(head) if isinstance(head, nn.ModuleList) else [head]
+
+
+def check_thresholds(score_thr: float, iou_thr: float,
+                     max_per_image: int) -> None:
+    """Refuse arguments of :meth:`ObjectDetector.detect_objects` in words.
+
+    Raises:
+        ValueError: If a threshold is none of a probability or an IoU, or the
+            most boxes are no number of boxes.
+    """
+    for name, value in (('score_thr', score_thr), ('iou_thr', iou_thr)):
+        if not isinstance(value, Real) or not 0 <= value <= 1:
+            raise ValueError(
+                f'detection: {name} must be a number from 0 to 1, got {value!r}')
+    if not isinstance(max_per_image, Integral) or max_per_image < 0:
+        raise ValueError('detection: max_per_image must be a whole number of at '
+                         f'least 0, got {max_per_image!r}')
 
 
 def select_objects(scores: Tensor, bboxes: Tensor, score_thr: float,

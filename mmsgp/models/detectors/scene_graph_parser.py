@@ -24,7 +24,7 @@ from ..layers import full_precision
 from ..task_modules import assign_graph
 from .feature_cache import FeatureCache
 from .input_checks import check_normalization, check_strides
-from .object_detector import build_object_detector
+from .object_detector import build_object_detector, check_thresholds
 
 TASKS = ('predcls', 'sgcls', 'sggen')
 TRAINING_TASKS = ('sgcls', 'sggen')
@@ -64,12 +64,14 @@ class SceneGraphParser(BaseDetector):
         data_preprocessor (dict, optional): Config of the preprocessor, whose
             mean, standard deviation and channel order are the detector's.
             Defaults to None: that of the detector.
-        init_cfg (dict, optional): Defaults to None.
+        init_cfg (dict, optional): Weights of type ``Pretrained`` are those of
+            the whole parser. Defaults to None.
 
     Raises:
-        ValueError: If a task or a threshold is unknown, or the detector and
-            the relation head differ in their numbers of classes, or the
-            parser normalises images in another way than the detector.
+        ValueError: If a task is unknown, a threshold is unknown or out of
+            range, the detector and the relation head differ in their numbers
+            of classes, or the parser normalises images in another way than
+            the detector.
     """
 
     def __init__(self,
@@ -102,6 +104,7 @@ class SceneGraphParser(BaseDetector):
         self.task = task
         self.tasks = tuple(tasks)
         self.detection = {**DEFAULT_DETECTION, **detection}
+        check_thresholds(**self.detection)
         self.detector = MODELS.build(detector)
         self.detector.requires_grad_(False)
         if compile_backbone:
@@ -116,8 +119,8 @@ class SceneGraphParser(BaseDetector):
                 f'{self.relation_head.num_classes}: set both num_classes to '
                 'those of the data set')
         self.feature_cache: FeatureCache | None = None  # FeatureCacheHook
-        # Of the files that the detector starts from.
-        self._detector_names: dict[str, dict] = {}
+        # Of the files to start from: path, kinds of names that count, names.
+        self._known_names: list[tuple[str, tuple[str, ...], dict]] = []
         # Travels in the checkpoint: a resumed run keeps its learnt priors.
         # A number, for processes average their buffers.
         self.register_buffer('has_priors', torch.tensor(0.0))
@@ -137,9 +140,15 @@ class SceneGraphParser(BaseDetector):
         for init_cfg in pretrained_cfgs(self.detector.init_cfg):
             # MMEngine leaves out what does not fit, and only logs it.
             names = check_pretrained(init_cfg, self.detector)
-            self._detector_names[init_cfg['checkpoint']] = names
+            self._known_names.append(
+                (init_cfg['checkpoint'], ('classes', ), names))
+        own = pretrained_cfgs(self.init_cfg)
+        for init_cfg in own:
+            names = check_pretrained(init_cfg, self)
+            self._known_names.append(
+                (init_cfg['checkpoint'], ('classes', 'predicates'), names))
         super().init_weights()
-        if self.object_detector.fc_head is not None:
+        if not own and self.object_detector.fc_head is not None:
             self.relation_head.copy_fc_heads(self.object_detector.fc_head)
 
     def load_priors(self, dataset) -> None:
@@ -152,10 +161,12 @@ class SceneGraphParser(BaseDetector):
             dataset (VGDataset): Gives ``statistics`` and ``metainfo``.
 
         Raises:
-            ValueError: If the detector was trained with other classes.
+            ValueError: If the detector was trained with other classes, or
+                the weights of ``init_cfg`` with other predicates.
         """
-        for filename, names in self._detector_names.items():
-            check_names(filename, 'classes', names, dataset.metainfo)
+        for filename, kinds, names in self._known_names:
+            for kind in kinds:
+                check_names(filename, kind, names, dataset.metainfo)
         if not self.has_priors:
             self.relation_head.load_priors(dataset.statistics,
                                            dataset.metainfo['classes'])
