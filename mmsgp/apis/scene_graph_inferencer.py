@@ -7,7 +7,6 @@ from itertools import islice
 from numbers import Integral
 from pathlib import Path
 
-import cv2
 import mmcv
 import numpy as np
 import torch.nn as nn
@@ -307,14 +306,7 @@ class SceneGraphInferencer(BaseInferencer):
 
     def _prepare(self, image: dict) -> tuple[dict, dict]:
         """One image, as it is and as the model takes it."""
-        try:
-            packed = self.pipeline(dict(image))
-        except cv2.error as error:
-            height, width = image['ori_shape']
-            raise ValueError(
-                f"{image['img_path'] or image['name']} is {width} x {height} pixels, "
-                'too thin: resized for the model, its shorter side would be less '
-                'than a pixel') from error
+        packed = self.pipeline(dict(image))
         if 'given' in image:
             packed['data_samples'].gt_scene_graph = image['given']
         return image, packed

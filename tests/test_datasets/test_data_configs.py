@@ -1,9 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.evaluator import Evaluator
+from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 from mmsgp.registry import DATASETS
@@ -40,6 +43,20 @@ def test_splits_belong_together(name, kind):
     assert len({d.num_val_images for d in datasets}) == 1
     train, val, _ = datasets
     assert train.filter_cfg == val.filter_cfg  # else they may share images
+
+
+@pytest.mark.parametrize('shape', [(3, 5000), (5000, 3)])
+@pytest.mark.parametrize('kind', ['relation', 'detection'])
+@pytest.mark.parametrize('name', NAMES)
+def test_an_image_too_thin_to_resize_is_named(name, kind, shape):
+    config = load(f'{name}_{kind}')
+    init_default_scope('mmsgp')
+    told = f'thin.jpg is {shape[1]} x {shape[0]} pixels, too thin'
+    for pipeline in (config.train_pipeline, config.test_pipeline):
+        resize = Compose([step for step in pipeline if step.type == 'Resize'])
+        image = np.zeros((*shape, 3), np.uint8)
+        with pytest.raises(ValueError, match=told):
+            resize(dict(img=image, img_path='thin.jpg'))
 
 
 @pytest.mark.parametrize('name', NAMES)
