@@ -5,6 +5,7 @@ default_hooks = dict(
     visualization=dict(score_thr=0.3))
 visualizer = dict(type='mmdet.DetLocalVisualizer')
 custom_hooks = [
+    dict(type='mmdet.NumClassCheckHook'),
     dict(type='EpochSeedHook'),
     dict(type='InvalidLossHook'),
     dict(type='SyncBuffersHook')

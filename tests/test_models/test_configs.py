@@ -1,4 +1,6 @@
 """Every config builds, takes a training step and a test step."""
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -6,7 +8,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 from mmsgp.models import build_object_detector
-from mmsgp.registry import MODELS
+from mmsgp.registry import HOOKS, MODELS
 from mmsgp.testing.models import CONFIGS, random_samples
 
 NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
@@ -89,6 +91,25 @@ def test_detector_config_takes_a_training_and_a_test_step(name):
     assert torch.isfinite(logged['loss'])
     for sample in model.eval().test_step(data):
         assert sample.pred_instances.bboxes.shape[1] == 4
+
+
+@pytest.mark.parametrize('name', sorted(set(NAMES) - set(RELATIONS)))
+def test_a_detector_of_other_classes_than_its_data_is_refused(name):
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    model, _ = build(name)
+    hook, = (HOOKS.build(hook) for hook in cfg.custom_hooks
+             if 'NumClass' in hook.type)
+    num_classes = build_object_detector(model).num_classes
+
+    def train(data_classes):
+        dataset = SimpleNamespace(
+            metainfo=dict(classes=('class', ) * data_classes))
+        hook.before_train_epoch(SimpleNamespace(
+            model=model, train_dataloader=SimpleNamespace(dataset=dataset)))
+
+    train(num_classes)
+    with pytest.raises(AssertionError, match=rf'\({num_classes}\)'):
+        train(num_classes - 4)
 
 
 @pytest.mark.parametrize('data', ['vg', 'vrd', 'minivg'])
