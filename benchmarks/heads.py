@@ -159,7 +159,9 @@ def build_head(kind: str) -> nn.Module:
     if kind == 'kern':
         edges = head.predicate_cooccurrence
         edges.uniform_(0, 0.1)[torch.rand_like(edges) >= 0.1] = 0
-        head.object_cooccurrence.uniform_(0, 0.1)
+        # Larger ones saturate the gates, and the gradients that are left are
+        # denormal numbers, with which a processor is many times slower.
+        head.object_cooccurrence.uniform_(0, 0.01)
     return head
 
 
