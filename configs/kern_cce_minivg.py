@@ -1,5 +1,5 @@
-# Weight and learning rate as on VRD: without a frequency prior, larger ones
-# shrink the features until all predicates tie.
+# Weight and learning rate as with a Scorer on VRD: without a frequency prior,
+# larger ones shrink the features until all predicates tie.
 _base_ = './kern_ce_minivg.py'
 
 model = dict(
