@@ -67,6 +67,14 @@ def load_checkpoint_file(filename: str, map_location=None) -> dict:
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} not found')
+    checkpoint = _unpickle(path, map_location)
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, a checkpoint '
+                         'is a dictionary of weights by name')
+    return checkpoint
+
+
+def _unpickle(path: Path, map_location):
     if os.environ.get(TRUST_VARIABLE) == '1':
         print_log(f'{TRUST_VARIABLE}=1: code inside {path} is executed',
                   logger='current')
