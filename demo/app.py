@@ -173,8 +173,10 @@ def make_page(models: dict[str, Path], device: str | None = None) -> gr.Blocks:
             return None, *show(None, topk, score_thr)
         try:
             parsed = parse(path, load_model(models[model], device))
-        except ValueError as error:
-            return None, f'**{error}**', *show(None, topk, score_thr)[1:]
+        except (OSError, ValueError) as error:
+            # Where the server keeps the model is not the visitor's business.
+            told = str(error).replace(str(models[model]), model)
+            return None, f'**{told}**', *show(None, topk, score_thr)[1:]
         return parsed, *show(parsed, topk, score_thr)
 
     def on_row(parsed: Parsed, topk: int, score_thr: float,
@@ -258,6 +260,9 @@ def main() -> None:
         sys.exit(f'no model: {WORK_DIRS / DEMO_MODELS[0]} has no checkpoint. `make '
                  'demo` trains one, or name one that you have: python demo/app.py '
                  'CHECKPOINT')
+    missing = [str(path) for path in checkpoints if not path.is_file()]
+    if missing:
+        sys.exit(f'demo/app.py: no such checkpoint: {", ".join(missing)}')
     models = name_models(checkpoints)
     try:
         load_model(next(iter(models.values())), args.device)

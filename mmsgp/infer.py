@@ -91,13 +91,15 @@ def print_relations(console: Console, graph: dict) -> None:
 
 def main() -> None:
     args = parse_args()
-    console = Console()
+    # Names of files and classes are no markup.
+    console = Console(markup=False, emoji=False)
     errors = []
 
     def report(error: Exception) -> None:
         errors.append(error)
         Console(stderr=True).print(
-            f'mmsgp-infer: {error}', markup=False, highlight=False, soft_wrap=True)
+            f'mmsgp-infer: {error}', markup=False, emoji=False, highlight=False,
+            soft_wrap=True)
 
     try:
         given = read_objects(args.objects) if args.objects else {}

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from mmsgp.infer import main
@@ -110,6 +111,33 @@ def test_a_bad_image_does_not_end_a_folder(infer, folder, tmp_path, capsys):
     assert '2 graphs written into' in told.out
 
 
-def test_errors_are_one_line(infer, tmp_path):
-    with pytest.raises(SystemExit, match='mmsgp-infer: .*none.jpg: no such image'):
-        infer(tmp_path / 'none.jpg')
+def test_what_is_missing_does_not_keep_the_others_from_being_parsed(
+        infer, folder, tmp_path, capsys):
+    with pytest.raises(SystemExit, match='1 of 2 images could not be parsed'):
+        infer(tmp_path / 'none.jpg', folder / 'a.png', '--no-pictures')
+    assert names(tmp_path / 'out' / 'preds') == ['a.json']
+    assert 'mmsgp-infer: ' + str(tmp_path / 'none.jpg') in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['a[/b].jpg', '[red]', ':dog:'])
+def test_names_are_printed_as_they_are(infer, folder, tmp_path, name):
+    path = tmp_path / name
+    path.mkdir(parents=True)
+    (folder / 'a.png').rename(path / 'a.png')
+    printed = infer(path / 'a.png', '--no-pictures', '--out', path / 'out')
+    assert name in printed.partition('the best relations')[0].replace('\n', '')
+    assert name in printed.partition('written into')[2].replace('\n', '')
+
+
+def test_errors_are_one_line(infer, folder, tmp_path):
+    config = tmp_path / 'broken.py'
+    for text, told in (('model = dict(', 'broken.py is no config: SyntaxError'),
+                       ('model = 1 / 0', 'broken.py is no config: ZeroDivision'),
+                       ('x = 1', 'the config has no model'),
+                       ('model = dict()', 'the config has no model with a type')):
+        config.write_text(text)
+        with pytest.raises(SystemExit, match=f'mmsgp-infer: .*{told}'):
+            infer(folder, '--config', config)
+    torch.save([1], tmp_path / 'list.pth')
+    with pytest.raises(SystemExit, match='mmsgp-infer: .*list.pth holds a list'):
+        infer(folder, '--checkpoint', tmp_path / 'list.pth')

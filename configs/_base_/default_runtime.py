@@ -12,7 +12,7 @@ default_hooks = dict(
         rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # draws when asked to, e.g. by --show-dir; scores of relations are small
-    visualization=dict(type='mmdet.DetVisualizationHook', score_thr=0))
+    visualization=dict(type='VisualizationHook', score_thr=0))
 
 custom_hooks = [
     dict(type='DatasetPriorsHook'),

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 
 import mmcv
@@ -27,6 +27,9 @@ _load_array = LoadImageFromNDArray()
 class ImageSource:
     """Images to parse, in order; iterating reads them, holding none.
 
+    One that cannot be read counts as an image. Its error is raised in its turn,
+    and the next ones can still be had.
+
     An item is a dict as MMDetection's pipelines start from: ``img`` (H, W, 3)
     uint8 BGR, ``img_path`` (None for an array), ``img_shape``, ``ori_shape``,
     and ``name``, unlike those of the other items, for the files written of it.
@@ -42,8 +45,9 @@ class ImageSource:
         total (int or None): Number of images; None if it is not known before.
 
     Raises:
-        FileNotFoundError: If there is no such file or folder.
-        ValueError: If a folder has no image.
+        FileNotFoundError: When it is read, if there is no such file or folder.
+        ValueError: When it is read, if a file is no image or video, or a folder
+            has no image.
         TypeError: If an input is nothing of this.
     """
 
@@ -51,8 +55,8 @@ class ImageSource:
         self.is_single = isinstance(inputs, np.ndarray)
         self.total = None
         if isinstance(inputs, (str, Path)):
-            path = Path(inputs)
-            self.is_single = path.is_file() and not _is_video(path)
+            path = Path(inputs).expanduser()
+            self.is_single = not path.is_dir() and not _is_video(path)
         if isinstance(inputs, (str, Path, np.ndarray)):
             inputs = [inputs]
         if isinstance(inputs, (list, tuple)):
@@ -60,7 +64,7 @@ class ImageSource:
             counts = list(map(_count, inputs))
             self.total = None if None in counts else sum(counts)
         elif isinstance(inputs, Iterable):
-            inputs = chain.from_iterable(map(_expand, inputs))
+            inputs = _Chained(map(_expand, inputs))
         else:
             raise TypeError('expected a path, an array, or a list of these, got '
                             f'{type(inputs).__name__}')
@@ -80,17 +84,47 @@ class ImageSource:
             return image
 
         # Without a variable here that would keep an image.
-        return map(named, chain.from_iterable(map(_read, self._items)))
+        return map(named, _Chained(map(_read, self._items)))
 
 
-def _expand(value: ImageInput) -> list[ImageInput]:
-    """A folder as its images; anything else as it is, once it is there."""
+class _Chained:
+    """Items of iterables, one after the other.
+
+    After an error the next items can be had, unlike those of
+    :func:`itertools.chain.from_iterable`.
+    """
+
+    def __init__(self, iterables: Iterable[Iterable]) -> None:
+        self._iterables = iter(iterables)
+        self._current = iter(())
+
+    def __iter__(self) -> Iterator:
+        return self
+
+    def __next__(self):
+        while True:
+            for item in self._current:
+                return item
+            self._current = iter(next(self._iterables))
+
+
+def _expand(value: ImageInput) -> list[ImageInput | Exception]:
+    """A folder as its images; anything else as it is.
+
+    What is not there is given as its error, to be raised when it is read.
+    """
     if isinstance(value, np.ndarray):
         return [value]
     if not isinstance(value, (str, Path)):
         raise TypeError('expected the path of an image or an array, got '
                         f'{type(value).__name__}')
-    path = Path(value).expanduser()
+    try:
+        return _list(Path(value).expanduser())
+    except (OSError, ValueError) as error:
+        return [error]
+
+
+def _list(path: Path) -> list[Path]:
     if path.is_dir():
         images = sorted(file for file in path.iterdir()
                         if file.suffix.lower() in IMAGE_SUFFIXES)
@@ -107,11 +141,14 @@ def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def _count(item: ImageInput) -> int | None:
-    if isinstance(item, Path) and _is_video(item):
+def _count(item: ImageInput | Exception) -> int | None:
+    if not isinstance(item, Path) or not _is_video(item):
+        return 1
+    try:
         # Some containers do not say how many frames there are.
         return max(_open_video(item).frame_cnt, 0) or None
-    return 1
+    except (OSError, ValueError):
+        return 1
 
 
 def _open_video(path: Path) -> mmcv.VideoReader:
@@ -121,8 +158,10 @@ def _open_video(path: Path) -> mmcv.VideoReader:
     return video
 
 
-def _read(item: ImageInput) -> Iterator[dict]:
+def _read(item: ImageInput | Exception) -> Iterator[dict]:
     """The image, or the frames of a video, read when they are asked for."""
+    if isinstance(item, Exception):
+        raise item
     if isinstance(item, np.ndarray):
         return map(_from_array, [item], ['image'])
     if _is_video(item):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from numbers import Integral
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from rich.progress import Progress
 
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
+from mmsgp.utils.config_file import read_config_file
 from mmsgp.visualization import SceneGraphVisualizer
 
 from .given_objects import given_graph
@@ -47,8 +48,8 @@ class SceneGraphInferencer(BaseInferencer):
 
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.
-        ValueError: If the checkpoint does not fit the config or lacks the names
-            of classes and predicates, or there is no such device.
+        ValueError: If the config cannot be read, the checkpoint does not fit it or
+            lacks the names of classes and predicates, or there is no such device.
 
     Example:
         >>> inferencer = SceneGraphInferencer(
@@ -75,6 +76,8 @@ class SceneGraphInferencer(BaseInferencer):
                 model, weights = None, model
             elif not Path(model).is_file():
                 raise FileNotFoundError(f'config {model} not found')
+            else:
+                model = read_config_file(model)
         if weights is None:
             raise ValueError('give a checkpoint as weights: without one the model '
                              'has learnt nothing and its classes have no names')
@@ -285,11 +288,15 @@ class SceneGraphInferencer(BaseInferencer):
             bboxes = [bboxes]
             labels = None if labels is None else [labels]
         labels = [None] * len(bboxes) if labels is None else labels
+        total = len(bboxes) if source.total is None else source.total
         for name, values in (('bboxes', bboxes), ('labels', labels)):
-            if source.total is not None and len(values) != source.total:
-                raise ValueError(f'{name} of {len(values)} images were given for '
-                                 f'{source.total}: give a list with one item for '
-                                 'each image')
+            if len(values) != total:
+                raise _WrongNumber(name, len(values), total)
+        images = iter(source)
+        if source.total is None:
+            # One more is asked for, to see that there is none.
+            bboxes, labels = chain(bboxes, [None]), chain(labels, [None])
+            images = _Exactly(images, total)
 
         def attach(boxes: Sequence, classes: Sequence | None, image: dict) -> dict:
             image['given'] = given_graph(
@@ -297,8 +304,8 @@ class SceneGraphInferencer(BaseInferencer):
                 image['ori_shape'], image['img_path'] or image['name'])
             return image
 
-        # The source last: an image that cannot be read uses its objects up.
-        return map(attach, bboxes, labels, source)
+        # The images last: one that cannot be read uses its objects up.
+        return map(attach, bboxes, labels, images)
 
     def _collate(self, prepared: list[tuple[dict, dict]]) -> tuple[list[dict], dict]:
         images, packed = map(list, zip(*prepared))
@@ -338,6 +345,44 @@ class SceneGraphInferencer(BaseInferencer):
         return visualizer
 
 
+class _WrongNumber(ValueError):
+    """Objects of more or fewer images than there are: no error of an image."""
+
+    def __init__(self, name: str, given: int, images: int | str) -> None:
+        super().__init__(f'{name} of {given} images were given for {images}: give a '
+                         'list with one item for each image')
+
+
+class _Exactly:
+    """Images that must be as many as those that boxes are given for.
+
+    One that cannot be read counts.
+
+    Raises:
+        ValueError: At their end if they are fewer, or at the first too many.
+    """
+
+    def __init__(self, images: Iterator[dict], number: int) -> None:
+        self._images = images
+        self._number = number
+        self._asked = 0
+
+    def __iter__(self) -> Iterator[dict]:
+        return self
+
+    def __next__(self) -> dict:
+        self._asked += 1
+        try:
+            image = next(self._images)
+        except StopIteration:
+            if self._asked <= self._number:
+                raise _WrongNumber('bboxes', self._number, self._asked - 1) from None
+            raise
+        if self._asked > self._number:
+            raise _WrongNumber('bboxes', self._number, 'more')
+        return image
+
+
 def _without_errors(items: Iterator, on_error: Callable[[Exception], None]) -> Iterator:
     """The items that can be had; maps go on after an error, generators end."""
     while True:
@@ -345,6 +390,8 @@ def _without_errors(items: Iterator, on_error: Callable[[Exception], None]) -> I
             yield next(items)
         except StopIteration:
             return
+        except _WrongNumber:
+            raise
         except (OSError, ValueError) as error:
             on_error(error)
 

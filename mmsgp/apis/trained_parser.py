@@ -36,8 +36,11 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
             raise ValueError(f'{weights} does not hold its config, as it does '
                              'when training wrote it: give the config file')
         cfg.update(parse_config_text(meta['cfg'], weights)._cfg_dict)
-    if cfg.model.type.split('.')[-1] != 'SceneGraphParser':
-        raise ValueError(f'the model is a {cfg.model.type}; scene graphs need a '
+    type_ = cfg.get('model', {}).get('type')
+    if str(type_).split('.')[-1] != 'SceneGraphParser':
+        raise ValueError(f'the model of the config is a {type_}; scene graphs need a '
+                         'SceneGraphParser' if type_ else
+                         'the config has no model with a type: give that of a '
                          'SceneGraphParser')
     model = MODELS.build(cfg.model)
     try:

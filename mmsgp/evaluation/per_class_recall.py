@@ -89,7 +89,8 @@ def read_runs(runs: Sequence[str], task: str, k: int | str,
     Raises:
         FileNotFoundError: If a run has no table.
         ValueError: If names are not one a run or occur twice, or the runs have
-            other predicates or training counts than the first.
+            unlike predicates or training counts, or were tested on unlike
+            images.
     """
     tables = {}
     names = names or run_names(runs)
@@ -101,14 +102,25 @@ def read_runs(runs: Sequence[str], task: str, k: int | str,
         table = PerClassRecall.read(path, column) if path.endswith('.csv') \
             else PerClassRecall.read(
                 Path(run) / f'per_class_recall_{task}.csv', f'recall@{k}')
-        first = next(iter(tables.values()), table)
-        if list(table.predicates) != list(first.predicates) or (
-                table.train_counts != first.train_counts).any():
-            raise ValueError(
-                f'{run} and {runs[0]} have other predicates or training '
-                'counts: only runs on the same data can be put side by side')
+        for other_run, other in zip(runs, tables.values()):
+            _check_alike(run, table, other_run, other)
         tables[name] = table
     return tables
+
+
+def _check_alike(run: str, table: PerClassRecall, other_run: str,
+                 other: PerClassRecall) -> None:
+    """Refuse runs on unlike data, as far as their tables tell."""
+    told = None
+    if list(table.predicates) != list(other.predicates) or (
+            table.train_counts != other.train_counts).any():
+        told = 'have other predicates or training counts'
+    elif table.num_gt is not None and other.num_gt is not None and (
+            table.num_gt != other.num_gt).any():
+        told = 'were tested on other images or another split'
+    if told:
+        raise ValueError(f'{run} and {other_run} {told}: only runs on the same data '
+                         'can be put side by side')
 
 
 def recall_thresholds(folder: str | Path, task: str) -> list[str]:

@@ -25,8 +25,8 @@ class SceneGraphVisualizer(Visualizer):
 
     With ground truth and prediction both, they are put side by side, and the
     relations that are found, missed, or predicted but not annotated differ in
-    line and colour. MMDetection's ``DetVisualizationHook`` works with it; give
-    the hook ``score_thr=0``, for scores of relations are small.
+    line and colour. ``VisualizationHook`` works with it; give the hook
+    ``score_thr=0``, for scores of relations are small.
 
     ``dataset_meta`` must hold the ``classes`` and ``predicates`` of the data
     set, and may hold a ``palette`` of one colour for each class. Runner sets it.

@@ -68,6 +68,7 @@ def test_one_image_is_single(folder):
     assert ImageSource(folder / 'a.jpg').is_single
     assert ImageSource(np.zeros((4, 4, 3), np.uint8)).is_single
     assert not ImageSource([folder / 'a.jpg']).is_single
+    assert ImageSource(folder / 'none.jpg').is_single
 
 
 def test_an_image_is_turned_upright_as_its_camera_says(tmp_path):
@@ -88,16 +89,16 @@ def test_an_array_is_taken_as_it_is():
 
 def test_what_is_missing_or_damaged_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='nothing.jpg: no such image'):
-        ImageSource(tmp_path / 'nothing.jpg')
+        list(ImageSource(tmp_path / 'nothing.jpg'))
     with pytest.raises(ValueError, match='has no image; images end in .jpg'):
-        ImageSource(tmp_path)
+        list(ImageSource(tmp_path))
     for name in ('broken.jpg', 'empty.png'):
         (tmp_path / name).write_text('no image' * (name != 'empty.png'))
         with pytest.raises(ValueError, match=f'{name} is empty, damaged or no'):
             list(ImageSource(tmp_path / name))
     (tmp_path / 'broken.mp4').write_text('no video')
     with pytest.raises(ValueError, match='broken.mp4 is empty, damaged or no video'):
-        ImageSource(tmp_path / 'broken.mp4')
+        list(ImageSource(tmp_path / 'broken.mp4'))
 
 
 @pytest.mark.parametrize('array', [
@@ -118,3 +119,37 @@ def test_paths_may_be_given_by_a_generator(folder):
     source = ImageSource(path for path in (folder / 'a.jpg', Path(folder)))
     assert source.total is None
     assert greys(source) == [10, 10, 20, 30]
+
+
+@pytest.mark.parametrize('given', [list, iter, lambda inputs: map(Path, inputs)])
+def test_images_after_one_that_cannot_be_read_can_be_had(folder, given):
+    for path in (folder / 'empty', folder / 'sub'):
+        path.mkdir()
+    (folder / 'broken.mp4').write_text('no video')
+    (folder / 'broken.jpg').write_text('no image')
+    bad = ['none.jpg', 'empty', 'broken.mp4', 'broken.jpg', 'none.mp4']
+    source = ImageSource(given(
+        [folder / name for name in [*bad, 'a.jpg', *bad, 'b.png']]))
+    assert source.total in (12, None)
+    values, errors, images = [], [], iter(source)
+    for _ in range(12):
+        try:
+            values.append(int(next(images)['img'].mean()))
+        except (OSError, ValueError) as error:
+            errors.append(str(error))
+    assert values == [10, 20] and next(images, None) is None
+    for name, told in zip(2 * bad, errors, strict=True):
+        assert str(folder / name) in told
+
+
+def test_an_iterable_may_fail_for_one_of_its_items(folder):
+    def path(name):
+        if name is None:
+            raise OSError('gone')
+        return folder / name
+
+    images = iter(ImageSource(map(path, ['a.jpg', None, 'b.png'])))
+    assert next(images)['name'] == 'a'
+    with pytest.raises(OSError, match='gone'):
+        next(images)
+    assert next(images)['name'] == 'b'

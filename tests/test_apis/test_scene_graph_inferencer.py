@@ -226,6 +226,30 @@ def test_boxes_of_other_numbers_of_images_are_refused(inferencer, image):
         inferencer([image, image], bboxes=[[[0, 0, 9, 9]]])
 
 
+@pytest.mark.parametrize('on_error', [None, lambda error: None])
+@pytest.mark.parametrize('number, images', [(1, 'more'), (3, '2')])
+def test_boxes_must_be_as_many_as_images_that_come_one_by_one(
+        inferencer, image, number, images, on_error):
+    boxes = number * [[[0, 0, 9, 9]]]
+    with pytest.raises(ValueError, match=f'bboxes of {number} .* for {images}: give'):
+        inferencer(iter([image, image]), bboxes=boxes, on_error=on_error)
+    with pytest.raises(ValueError, match='labels of 1 images were given for 2'):
+        inferencer(iter([image, image]), bboxes=2 * boxes[:1], labels=[[1]])
+
+
+@pytest.mark.parametrize('given', [list, iter])
+def test_what_is_missing_uses_its_boxes_up(inferencer, image, tmp_path, given):
+    inputs = [tmp_path / 'none.jpg', image, tmp_path, image]
+    errors = []
+    graphs = inferencer(
+        given(inputs), bboxes=[[[index, 0, 40, 50]] for index in range(4)],
+        on_error=errors.append)['predictions']
+    assert [graph['objects'][0]['bbox'][0] for graph in graphs] == [1, 3]
+    assert [type(error) for error in errors] == [FileNotFoundError, ValueError]
+    with pytest.raises(FileNotFoundError, match='none.jpg: no such image'):
+        inferencer(given(inputs))
+
+
 def test_weights_of_another_model_are_refused(checkpoint):
     with pytest.raises(ValueError, match='does not fit the model'):
         SceneGraphInferencer(str(CONFIGS / 'motifnet_cce_minivg.py'), checkpoint)

@@ -292,5 +292,18 @@ def test_without_a_model_it_says_what_to_run(app, tmp_path, monkeypatch):
     monkeypatch.setattr(app, 'WORK_DIRS', tmp_path)
     with pytest.raises(SystemExit, match='no model: .*`make demo` trains one'):
         run_main(app, monkeypatch)
-    with pytest.raises(SystemExit, match='none.pth not found'):
-        run_main(app, monkeypatch, 'none.pth')
+
+
+def test_every_checkpoint_must_be_there_at_the_start(app, checkpoints, monkeypatch):
+    with pytest.raises(SystemExit, match='no such checkpoint: none.pth, no.pth'):
+        run_main(app, monkeypatch, checkpoints[0], 'none.pth', 'no.pth')
+
+
+def test_a_model_that_is_gone_leaves_no_result_under_its_name(
+        app, image_file, tmp_path):
+    page = app.make_page(dict(gone=tmp_path / 'gone.pth'), 'cpu')
+    on_image = next(event.fn for event in page.fns.values()
+                    if event.fn.__name__ == 'on_image')
+    parsed, status, picture, table, _ = on_image(str(image_file), 'gone', 12, 0)
+    assert status == '**checkpoint gone not found**'
+    assert parsed is None and picture is None and table == []

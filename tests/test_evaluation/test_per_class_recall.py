@@ -47,3 +47,14 @@ def test_what_cannot_be_read_or_compared_is_named(tmp_path):
     path.write_text(HEADER + '1,on,many,1,5,6\n')
     with pytest.raises(ValueError, match='damaged.*many'):
         read_runs(folders[:1], 'predcls', 20)
+
+
+def test_runs_on_other_images_are_not_compared(tmp_path):
+    path = write(tmp_path / 'a', '1,on,2,1,5,6\n')
+    write(tmp_path / 'b', '1,on,2,3,7,8\n')
+    published = tmp_path / 'published.csv'
+    published.write_text('predicate,train_count,ours\non,2,9\n')
+    runs = [f'{published}:ours', f'{path}:recall@20', str(tmp_path / 'b')]
+    assert len(read_runs(runs[:2], 'predcls', 20)) == 2
+    with pytest.raises(ValueError, match='/b and .*a/.* tested on other images'):
+        read_runs(runs, 'predcls', 20)

@@ -133,6 +133,16 @@ def test_predicates_of_a_config_are_counted(run_tool, figures, tmp_path):
     assert [bar.get_height() for bar in figures.kept[0].axes[0].patches] == counts
 
 
+def test_predicates_of_a_run_are_counted_whatever_its_task(
+        run_tool, figures, tmp_path):
+    (tmp_path / 'per_class_recall_sggen.csv').write_text(
+        HEADER.replace('100', 'all') + '1,on,7,2,40,80\n2,near,9,2,40,80\n')
+    run_tool('analysis_tools/plot_predicate_distribution', tmp_path, '--out',
+             tmp_path / 'counts', save_figure=figures)
+    assert [(row['predicate'], row['train_count'])
+            for row in read(tmp_path / 'counts.csv')] == [('near', '9'), ('on', '7')]
+
+
 def test_curves_of_trainings_are_drawn(run_tool, figures, tmp_path, capsys):
     logs = []
     for name, factor in (('first', 1), ('second', 2)):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 
 from mmsgp.evaluation import DumpPredictions, SceneGraphMetric
 from mmsgp.testing.graphs import (
@@ -196,6 +197,20 @@ def test_predictions_kept_without_a_palette_are_drawn(folders, tmp_path, monkeyp
     assert draw_worst(make_run(tmp_path / 'old', 1, num_images=3)).ndim == 3
 
 
+def test_pictures_show_the_pixels_that_boxes_refer_to(tmp_path):
+    """Whatever way the image is to be shown by its EXIF orientation."""
+    folder = make_run(tmp_path / 'run', 1, num_images=3)
+    exif = Image.Exif()
+    image = Image.linear_gradient('L').resize((64, 64)).convert('RGB')
+    drawn = []
+    for orientation in (1, 6):  # as it is; turned by a quarter
+        exif[0x0112] = orientation
+        for path in folder.glob('*.png'):
+            image.save(path, exif=exif)
+        drawn.append(draw_worst(folder))
+    np.testing.assert_array_equal(*drawn)
+
+
 def draw_worst(folder):
     run = ReportedRun('run', folder)
     return gallery(run.predictions, run.ranks, 'predcls', 20, 1)['worst'][0].drawn
@@ -258,6 +273,13 @@ def test_what_cannot_be_reported_is_named(folders, tmp_path):
     runs = [ReportedRun('a', folders[0]), ReportedRun('b', tmp_path)]
     with pytest.raises(ValueError, match='no task that all runs have'):
         write_report(runs, tmp_path / 'report.html')
+
+
+def test_a_broken_config_is_told_in_a_line(run_tool, tmp_path):
+    folder = make_run(tmp_path / 'run', 1, num_images=3)
+    (folder / 'config.py').write_text('model = dict(')
+    with pytest.raises(SystemExit, match='config.py is no config: SyntaxError'):
+        run_tool('analysis_tools/report', folder, '--num-pictures', 0)
 
 
 def test_predictions_of_another_test_are_refused(folders, tmp_path):

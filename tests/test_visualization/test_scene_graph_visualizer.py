@@ -4,8 +4,9 @@ import mmcv
 import numpy as np
 import pytest
 import torch
-from mmdet.engine.hooks import DetVisualizationHook
+from PIL import Image
 
+from mmsgp.engine import VisualizationHook
 from mmsgp.registry import VISUALIZERS
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.testing.graphs import random_prediction, random_scene_graph
@@ -79,7 +80,7 @@ def test_missing_names_are_told(sample):
         visualizer.add_datasample('scene', IMAGE, sample)
 
 
-def test_the_hook_of_mmdetection_draws_with_it(sample, tmp_path):
+def test_the_hook_draws_with_it(sample, tmp_path):
     visualizer = SceneGraphVisualizer.get_instance('hooked')
     visualizer.dataset_meta = META
     image_path = tmp_path / 'image.png'
@@ -89,9 +90,25 @@ def test_the_hook_of_mmdetection_draws_with_it(sample, tmp_path):
     class Runner:
         work_dir, timestamp = str(tmp_path), 'now'
 
-    hook = DetVisualizationHook(draw=True, score_thr=0, test_out_dir='drawn')
+    hook = VisualizationHook(draw=True, score_thr=0, test_out_dir='drawn')
     hook.after_test_iter(Runner, 0, {}, [sample])
     assert (tmp_path / 'now' / 'drawn' / 'image.png').exists()
+
+
+def test_the_hook_draws_on_the_pixels_of_the_file(sample, tmp_path):
+    """Which its EXIF orientation does not turn, as boxes are not either."""
+    visualizer = SceneGraphVisualizer.get_instance('unturned')
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by a quarter
+    pixels = np.full((20, 30, 3), (200, 100, 0), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / 'image.png', exif=exif)
+    sample.set_metainfo(dict(img_path=str(tmp_path / 'image.png')))
+    drawn = []
+    visualizer.add_datasample = lambda name, image, *args, **kwargs: \
+        drawn.append(image)
+    hook = VisualizationHook(draw=True)
+    hook.after_test_iter(None, 0, {}, [sample])
+    np.testing.assert_array_equal(drawn[0], pixels)
 
 
 @pytest.mark.parametrize('backend', ['LocalVisBackend', 'TensorboardVisBackend'])
@@ -109,8 +126,7 @@ def test_validation_hands_pictures_to_the_backend(sample, tmp_path, backend):
     class Runner:
         iter = 100
 
-    hook = DetVisualizationHook(draw=True, interval=50, score_thr=0)
-    hook._visualizer = visualizer
+    hook = VisualizationHook(draw=True, interval=50, score_thr=0)
     for batch_idx in (0, 1):  # of which one is drawn
         hook.after_val_iter(Runner, batch_idx, {}, [sample])
     visualizer.close()

@@ -5,6 +5,7 @@ Writes PNG, PDF, and the numbers as CSV.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
@@ -34,7 +35,11 @@ def parse_args() -> argparse.Namespace:
 def count_predicates(source: str) -> tuple[list[str], np.ndarray]:
     """Names and numbers of relations, the most frequent first."""
     if not source.endswith('.py'):
-        table, = read_runs([source], 'predcls', 'all').values()
+        # All its tables count the same.
+        tables = sorted(Path(source).glob('per_class_recall_*.csv'))
+        task = tables[0].stem.removeprefix('per_class_recall_') if tables \
+            else 'predcls'
+        table, = read_runs([source], task, 'all').values()
         return list(table.predicates), table.train_counts
     cfg = Config.fromfile(source)
     init_default_scope(cfg.default_scope)

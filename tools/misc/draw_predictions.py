@@ -14,6 +14,7 @@ from torch.utils.data import default_collate
 
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
+from mmsgp.utils.image_files import read_unturned
 from mmsgp.visualization import TASK_TITLES, draw_comparison
 
 
@@ -57,7 +58,7 @@ def main() -> None:
                     inputs=default_collate([item['inputs']]),
                     data_samples=[item['data_samples']]))
         picture = draw_comparison(
-            mmcv.imread(sample.img_path, channel_order='rgb'),
+            read_unturned(sample.img_path),
             sample.gt_scene_graph.cpu(),
             sample.pred_scene_graphs[args.task].cpu(),
             dataset.metainfo['classes'],

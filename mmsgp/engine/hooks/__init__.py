@@ -3,8 +3,10 @@ from .epoch_seed_hook import EpochSeedHook, seed_worker
 from .feature_cache_hook import FeatureCacheHook
 from .invalid_loss_hook import InvalidLossHook
 from .validated_checkpoint_hook import ValidatedCheckpointHook
+from .visualization_hook import VisualizationHook
 
 __all__ = [
     'DatasetPriorsHook', 'EpochSeedHook', 'FeatureCacheHook',
-    'InvalidLossHook', 'ValidatedCheckpointHook', 'seed_worker'
+    'InvalidLossHook', 'ValidatedCheckpointHook', 'VisualizationHook',
+    'seed_worker'
 ]

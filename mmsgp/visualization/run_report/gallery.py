@@ -4,13 +4,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import mmcv
 import numpy as np
 from mmengine.structures import InstanceData
 
 from mmsgp.evaluation import PredictionFile
 from mmsgp.evaluation.functional import RelationRanks
 from mmsgp.structures import SceneGraph, SceneGraphDataSample
+from mmsgp.utils.image_files import read_unturned
 
 from ..scene_graph_visualizer import SceneGraphVisualizer
 
@@ -104,8 +104,7 @@ def _draw(visualizer: SceneGraphVisualizer, sample: dict) -> np.ndarray | None:
         for task, graph in sample['pred_scene_graphs'].items()
     }
     visualizer.add_datasample(
-        'gallery', mmcv.imread(sample['img_path'], channel_order='rgb'),
-        data_sample)
+        'gallery', read_unturned(sample['img_path']), data_sample)
     return visualizer.get_image()
 
 

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmsgp.engine.training_log import LOGS, TrainingLog
 from mmsgp.evaluation import PredictionFile
 from mmsgp.evaluation.functional import RANKS_FILE, RelationRanks
+from mmsgp.utils.config_file import read_config_file
 
 PREDICTIONS_FILE = 'predictions.h5'
 
@@ -63,7 +64,7 @@ class ReportedRun:
     def config(self) -> Config | None:
         """Config: What the last command that ran here was given."""
         paths = sorted(self.folder.glob('*.py'), key=lambda p: p.stat().st_mtime)
-        return Config.fromfile(paths[-1]) if paths else None
+        return read_config_file(paths[-1]) if paths else None
 
     @cached_property
     def ranks(self) -> RelationRanks | None:
