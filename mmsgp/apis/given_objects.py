@@ -5,7 +5,8 @@ Shape shorthand: N objects, C object classes.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -13,6 +14,90 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmsgp.structures import SceneGraph
+
+from .image_inputs import ImageSource
+
+
+def given_task(bboxes: Sequence | None, labels: Sequence | None) -> str:
+    """The task that what is given leaves to do."""
+    if bboxes is None and labels is not None:
+        raise ValueError('labels need bboxes: give both, or boxes alone')
+    return 'sggen' if bboxes is None else 'sgcls' if labels is None else 'predcls'
+
+
+def with_objects(source: ImageSource, bboxes: Sequence,
+                 labels: Sequence | None,
+                 classes: Sequence[str]) -> Iterator[dict]:
+    """The images of a source with the objects given for them as ``given``.
+
+    Args:
+        source (ImageSource): Images.
+        bboxes (Sequence): Boxes of each, or of its single one.
+        labels (Sequence, optional): Classes of each, likewise.
+        classes (Sequence[str]): C names.
+
+    Raises:
+        WrongNumber: If there are more or fewer images.
+    """
+    if source.is_single:
+        bboxes = [bboxes]
+        labels = None if labels is None else [labels]
+    labels = [None] * len(bboxes) if labels is None else labels
+    total = len(bboxes) if source.total is None else source.total
+    for name, values in (('bboxes', bboxes), ('labels', labels)):
+        if len(values) != total:
+            raise WrongNumber(name, len(values), total)
+    images = iter(source)
+    if source.total is None:
+        # One more is asked for, to see that there is none.
+        bboxes, labels = chain(bboxes, [None]), chain(labels, [None])
+        images = _Exactly(images, total)
+
+    def attach(boxes: Sequence, names: Sequence | None, image: dict) -> dict:
+        image['given'] = given_graph(boxes, names, classes, image['ori_shape'],
+                                     image['img_path'] or image['name'])
+        return image
+
+    # The images last: one that cannot be read uses its objects up.
+    return map(attach, bboxes, labels, images)
+
+
+class WrongNumber(ValueError):
+    """Objects of more or fewer images than there are: no error of an image."""
+
+    def __init__(self, name: str, given: int, images: int | str) -> None:
+        super().__init__(f'{name} of {given} images were given for {images}: give a '
+                         'list with one item for each image')
+
+
+class _Exactly:
+    """Images that must be as many as those that boxes are given for.
+
+    One that cannot be read counts.
+
+    Raises:
+        ValueError: At their end if they are fewer, or at the first too many.
+    """
+
+    def __init__(self, images: Iterator[dict], number: int) -> None:
+        self._images = images
+        self._number = number
+        self._asked = 0
+
+    def __iter__(self) -> Iterator[dict]:
+        return self
+
+    def __next__(self) -> dict:
+        self._asked += 1
+        try:
+            image = next(self._images)
+        except StopIteration:
+            if self._asked <= self._number:
+                raise WrongNumber('bboxes', self._number, self._asked - 1) from None
+            raise
+        if self._asked > self._number:
+            raise WrongNumber('bboxes', self._number, 'more')
+        return image
 
 
 def given_graph(bboxes: np.ndarray | Tensor | Sequence,

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from numbers import Integral
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.visualization import SceneGraphVisualizer
 
-from .given_objects import given_graph
+from .given_objects import WrongNumber, given_task, with_objects
 from .graph_export import WRITERS, describe_graph, save_graph
 from .image_inputs import ImageInputs, ImageSource
 from .trained_parser import load_trained_parser
@@ -172,7 +172,7 @@ class SceneGraphInferencer(BaseInferencer):
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f'{name} must be a whole number of at least 1, got '
                                  f'{value}')
-        task = _task(bboxes, labels)
+        task = given_task(bboxes, labels)
         with Progress(disable=not self.show_progress) as progress:
             bar = progress.add_task('Inference', total=source.total)
             for images, data in self.preprocess(source, batch_size, **given):
@@ -199,7 +199,8 @@ class SceneGraphInferencer(BaseInferencer):
         """
         images = iter(inputs)
         if bboxes is not None:
-            images = self._with_objects(inputs, bboxes, labels)
+            images = with_objects(inputs, bboxes, labels,
+                                  self.model.dataset_meta['classes'])
         prepared = map(self._prepare, images)
         if on_error is not None:
             prepared = _without_errors(prepared, on_error)
@@ -281,32 +282,6 @@ class SceneGraphInferencer(BaseInferencer):
             **describe_graph(graph, meta['classes'], meta['predicates'], topk,
                              score_thr))
 
-    def _with_objects(self, source: ImageSource, bboxes: Sequence,
-                      labels: Sequence | None) -> Iterator[dict]:
-        """The images with the given objects as ``given``."""
-        if source.is_single:
-            bboxes = [bboxes]
-            labels = None if labels is None else [labels]
-        labels = [None] * len(bboxes) if labels is None else labels
-        total = len(bboxes) if source.total is None else source.total
-        for name, values in (('bboxes', bboxes), ('labels', labels)):
-            if len(values) != total:
-                raise _WrongNumber(name, len(values), total)
-        images = iter(source)
-        if source.total is None:
-            # One more is asked for, to see that there is none.
-            bboxes, labels = chain(bboxes, [None]), chain(labels, [None])
-            images = _Exactly(images, total)
-
-        def attach(boxes: Sequence, classes: Sequence | None, image: dict) -> dict:
-            image['given'] = given_graph(
-                boxes, classes, self.model.dataset_meta['classes'],
-                image['ori_shape'], image['img_path'] or image['name'])
-            return image
-
-        # The images last: one that cannot be read uses its objects up.
-        return map(attach, bboxes, labels, images)
-
     def _collate(self, prepared: list[tuple[dict, dict]]) -> tuple[list[dict], dict]:
         images, packed = map(list, zip(*prepared))
         return images, self.collate_fn(packed)
@@ -345,44 +320,6 @@ class SceneGraphInferencer(BaseInferencer):
         return visualizer
 
 
-class _WrongNumber(ValueError):
-    """Objects of more or fewer images than there are: no error of an image."""
-
-    def __init__(self, name: str, given: int, images: int | str) -> None:
-        super().__init__(f'{name} of {given} images were given for {images}: give a '
-                         'list with one item for each image')
-
-
-class _Exactly:
-    """Images that must be as many as those that boxes are given for.
-
-    One that cannot be read counts.
-
-    Raises:
-        ValueError: At their end if they are fewer, or at the first too many.
-    """
-
-    def __init__(self, images: Iterator[dict], number: int) -> None:
-        self._images = images
-        self._number = number
-        self._asked = 0
-
-    def __iter__(self) -> Iterator[dict]:
-        return self
-
-    def __next__(self) -> dict:
-        self._asked += 1
-        try:
-            image = next(self._images)
-        except StopIteration:
-            if self._asked <= self._number:
-                raise _WrongNumber('bboxes', self._number, self._asked - 1) from None
-            raise
-        if self._asked > self._number:
-            raise _WrongNumber('bboxes', self._number, 'more')
-        return image
-
-
 def _without_errors(items: Iterator, on_error: Callable[[Exception], None]) -> Iterator:
     """The items that can be had; maps go on after an error, generators end."""
     while True:
@@ -390,14 +327,7 @@ def _without_errors(items: Iterator, on_error: Callable[[Exception], None]) -> I
             yield next(items)
         except StopIteration:
             return
-        except _WrongNumber:
+        except WrongNumber:
             raise
         except (OSError, ValueError) as error:
             on_error(error)
-
-
-def _task(bboxes: Sequence | None, labels: Sequence | None) -> str:
-    """The task that what is given leaves to do."""
-    if bboxes is None and labels is not None:
-        raise ValueError('labels need bboxes: give both, or boxes alone')
-    return 'sggen' if bboxes is None else 'sgcls' if labels is None else 'predcls'
