@@ -103,6 +103,30 @@ def test_a_batch_equals_its_images_one_by_one(parser):
                                alone.pred_scene_graphs[task])
 
 
+@pytest.mark.parametrize('sizes', [(6, 1, 0, 4), (1, 0)])
+def test_pairs_some_at_a_time_give_what_all_at_once_do(
+        parser, sizes, monkeypatch):
+    torch.manual_seed(3)
+    head, objects = parser.relation_head, random_objects(sizes)
+    maps = torch.randn(len(sizes), 64, 12, 12),
+    regions = head.extract_regions(maps, objects)
+    expected = head(regions, objects)  # with gradients: at once
+    relate, seen = head.relate, []
+    monkeypatch.setattr(
+        head, 'relate', lambda context, some, objects: seen.append(
+            len(some.pairs)) or relate(context, some, objects))
+    if head.pairs_per_chunk is not None:
+        monkeypatch.setattr(head, 'pairs_per_chunk', 5)
+    with torch.no_grad():
+        output = head(regions, objects)
+    assert max(seen) <= 5 or head.pairs_per_chunk is None
+    assert sum(seen) == len(regions.pairs)
+    for name in ('relation_logits', 'significance'):
+        torch.testing.assert_close(
+            getattr(output, name), getattr(expected, name), rtol=1e-3,
+            atol=1e-3)
+
+
 def test_three_tasks_in_one_pass_equal_three_passes(parser):
     torch.manual_seed(2)
     images, samples = torch.randn(2, 3, 96, 96), random_samples([5, 3])

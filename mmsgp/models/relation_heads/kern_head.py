@@ -38,6 +38,7 @@ class KERNHead(VisualRelationHead):
         fc_head (dict): Head of the objects.
         **kwargs: Arguments of :class:`VisualRelationHead`.
     """
+    pairs_per_chunk = 256
 
     def __init__(self,
                  *,

@@ -97,7 +97,8 @@ class LinkNetHead(RoleProductHead):
                objects: ObjectBatch) -> Tensor:
         """[Subject role * object role * pair features, layout]: (P, d_p)."""
         layout = self.layout(*objects.bboxes[regions.pairs].unbind(1))
-        return multiply_roles(context.representation, regions, behind=layout)
+        product = multiply_roles(context.representation, regions)
+        return torch.cat([product, layout], dim=1)
 
     def own_losses(self, context: ObjectContext,
                    objects: ObjectBatch) -> dict[str, Tensor]:

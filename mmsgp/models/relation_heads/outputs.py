@@ -17,6 +17,14 @@ class RegionFeatures(NamedTuple):
     objects: Tensor | None = None  # (N, d_o), if the head looks at them
     unions: Tensor | None = None  # (P, d_o), features of the pairs, likewise
 
+    def split_pairs(self, size: int) -> list[RegionFeatures]:
+        """Regions of ``size`` pairs each, the last of fewer; at least one."""
+        pairs = self.pairs.split(size)
+        unions = [None] * len(pairs) if self.unions is None else \
+            self.unions.split(size)
+        return [self._replace(pairs=own, unions=union)
+                for own, union in zip(pairs, unions)]
+
 
 class ObjectContext(NamedTuple):
     """Step 1: objects that know of each other."""

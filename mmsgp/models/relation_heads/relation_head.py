@@ -50,7 +50,14 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         loss_object (dict): Loss of object logits (N, C+1) and labels.
         loss_relation (dict): Loss of predicate logits (P, R+1) and labels.
         init_cfg (dict, optional): Defaults to None.
+
+    Attributes:
+        pairs_per_chunk (int, optional): A base model whose :meth:`relate`
+            looks at each pair alone may have it called on so many at once
+            where no gradients are needed: features of pairs are the largest
+            tensors of all. Defaults to None: on all pairs.
     """
+    pairs_per_chunk: int | None = None
 
     def __init__(
             self,
@@ -217,19 +224,30 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
 
     def _run_steps(self, regions: RegionFeatures,
                    objects: ObjectBatch) -> RelationOutput:
-        pairs = regions.pairs
         context = self.context(regions, objects)
-        features = self.relate(context, regions, objects)
-        logits = self.fc_predicate(features)  # (P, R+1)
-        if self.frequency_prior is not None:
-            logits = logits + self.frequency_prior(
-                *context.labels[pairs].unbind(1))
+        chunks = [regions]
+        if self.pairs_per_chunk and not torch.is_grad_enabled():
+            chunks = regions.split_pairs(self.pairs_per_chunk)
+        logits, embedded = zip(*(self._classify(context, chunk, objects)
+                                 for chunk in chunks))
         significance = None
         if self.scorer is not None:
-            significance = self.scorer(features, logits.softmax(dim=1),
-                                       regions.images,
-                                       objects.image_ids[pairs[:, 0]])
-        return RelationOutput(context, logits, significance)
+            significance = self.scorer.score(
+                torch.cat(embedded), regions.images,
+                objects.image_ids[regions.pairs[:, 0]])
+        return RelationOutput(context, torch.cat(logits), significance)
+
+    def _classify(self, context: ObjectContext, regions: RegionFeatures,
+                  objects: ObjectBatch) -> tuple[Tensor, Tensor | None]:
+        """Logits of pairs (P, R+1), and what the Scorer makes of them."""
+        features = self.relate(context, regions, objects)
+        logits = self.fc_predicate(features)
+        if self.frequency_prior is not None:
+            logits = logits + self.frequency_prior(
+                *context.labels[regions.pairs].unbind(1))
+        if self.scorer is None:
+            return logits, None
+        return logits, self.scorer.embed(features, logits.softmax(dim=1))
 
     # ---- training
 

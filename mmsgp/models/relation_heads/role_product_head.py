@@ -24,6 +24,7 @@ class RoleProductHead(VisualRelationHead):
             ``embedding_dim`` values. Defaults to None, random embeddings.
         **kwargs: Arguments of :class:`VisualRelationHead`.
     """
+    pairs_per_chunk = 1024
 
     def __init__(self,
                  *,
@@ -44,38 +45,13 @@ class RoleProductHead(VisualRelationHead):
         self.label_embedding.load_words(classes)
 
 
-def multiply_roles(roles: Tensor,
-                   regions: RegionFeatures,
-                   behind: Tensor | None = None,
-                   pairs_per_chunk: int = 64) -> Tensor:
-    """Subject role * object role * pair features.
+def multiply_roles(roles: Tensor, regions: RegionFeatures) -> Tensor:
+    """Subject role * object role * pair features: (P, D).
 
     Args:
         roles (Tensor): (N, 2 * D), each object as subject and as object.
         regions (RegionFeatures): The pairs and their features.
-        behind (Tensor, optional): (P, E), more features of the pairs, to stand
-            behind the product. Defaults to None.
-        pairs_per_chunk (int): Without gradients so many pairs are multiplied
-            at once, that factors stay in a processor's cache. Defaults to
-            64.
-
-    Returns:
-        Tensor: (P, D + E).
     """
     subjects, targets = roles.chunk(2, dim=1)
     first, second = regions.pairs.unbind(1)
-    unions = regions.unions
-    if torch.is_grad_enabled():
-        product = subjects[first] * targets[second] * unions
-        return product if behind is None else torch.cat([product, behind], 1)
-    behind = unions[:, :0] if behind is None else behind
-    features = unions.new_empty(
-        len(unions), unions.shape[1] + behind.shape[1],
-        dtype=torch.result_type(roles, unions))
-    product = features[:, :unions.shape[1]]
-    features[:, unions.shape[1]:] = behind
-    rows = (first, second, unions, product)
-    for one, other, union, out in zip(
-            *(row.split(pairs_per_chunk) for row in rows)):
-        torch.mul(subjects[one], targets[other], out=out).mul_(union)
-    return features
+    return subjects[first] * targets[second] * regions.unions

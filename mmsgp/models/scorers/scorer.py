@@ -125,15 +125,33 @@ class Scorer(BaseModule):
         Returns:
             Tensor: (P,), significance before the sigmoid.
         """
+        return self.score(
+            self.embed(features, distributions), image_features, image_ids)
+
+    def embed(self, features: Tensor, distributions: Tensor) -> Tensor:
+        """``ReLU(FC(feature)) + ReLU(FC(distribution))`` of each relation.
+
+        Returns:
+            Tensor: (P, hidden_channels).
+        """
+        return (F.relu_(self.fc_feature(features)) +
+                F.relu_(self.fc_distribution(distributions)))
+
+    def score(self, embedded: Tensor, image_features: Tensor,
+              image_ids: Tensor) -> Tensor:
+        """Score relations by what :meth:`embed` makes of them: (P,)."""
         order = image_ids.argsort(stable=True)
         sizes = image_ids.bincount(minlength=len(image_features)).tolist()
-        embedded = (
-            F.relu_(self.fc_feature(features)) +
-            F.relu_(self.fc_distribution(distributions)))
-        hidden = torch.cat([embedded, image_features[image_ids]], dim=1)
-        context = self.context(hidden[order], sizes)
-        logits = self.fc_score(context).squeeze(1)
-        return torch.empty_like(logits).index_copy(0, order, logits)
+        parts = [(order, sizes)]
+        if not torch.is_grad_enabled():  # an image at a time needs less memory
+            parts = [(rows, [len(rows)]) for rows in order.split(sizes)]
+        logits = embedded.new_empty(len(embedded))
+        for rows, sizes in parts:
+            hidden = torch.cat(
+                [embedded[rows], image_features[image_ids[rows]]], dim=1)
+            context = self.context(hidden, sizes)
+            logits[rows] = self.fc_score(context).squeeze(1)
+        return logits
 
     def loss(self, logits: Tensor, annotated: Tensor) -> Tensor:
         """Loss of significance logits (P,) against ``annotated`` (P,)."""
