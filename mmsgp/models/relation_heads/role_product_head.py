@@ -24,7 +24,7 @@ class RoleProductHead(VisualRelationHead):
             ``embedding_dim`` values. Defaults to None, random embeddings.
         **kwargs: Arguments of :class:`VisualRelationHead`.
     """
-    pairs_per_chunk = 1024
+    pairs_per_chunk = 512
 
     def __init__(self,
                  *,
