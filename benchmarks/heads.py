@@ -233,7 +233,10 @@ def measure_test(kind: str, num_images: int, num_boxes: int) -> dict:
     loop = seconds(lambda: [
         classify_pairs(head, context, one, objects) for one in few
     ]) * len(regions.pairs) / LOOP_PAIRS
-    pairs = seconds(lambda: classify_pairs(head, context, regions, objects), 1)
+    chunks = regions.split_pairs(head.pairs_per_chunk)
+    pairs = seconds(lambda: [
+        classify_pairs(head, context, some, objects) for some in chunks
+    ], 1)
     return {
         's': own, '(a) floor': own / floor,
         'pairs: (b) loop': loop / pairs,
