@@ -226,7 +226,9 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
                    objects: ObjectBatch) -> RelationOutput:
         context = self.context(regions, objects)
         chunks = [regions]
-        if self.pairs_per_chunk and not torch.is_grad_enabled():
+        # In training statistics of a batch are those of all its pairs.
+        if self.pairs_per_chunk and not (self.training or
+                                         torch.is_grad_enabled()):
             chunks = regions.split_pairs(self.pairs_per_chunk)
         logits, embedded = zip(*(self._classify(context, chunk, objects)
                                  for chunk in chunks))
