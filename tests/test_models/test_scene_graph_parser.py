@@ -127,6 +127,20 @@ def test_pairs_some_at_a_time_give_what_all_at_once_do(
             atol=1e-3)
 
 
+def test_a_head_in_training_sees_all_pairs_at_once(monkeypatch):
+    parser = parser_of('LinkNetHead').train()
+    head, objects = parser.relation_head, random_objects((6, 5))
+    regions = head.extract_regions((torch.randn(2, 64, 12, 12), ), objects)
+    relate, seen = head.relate, []
+    monkeypatch.setattr(
+        head, 'relate', lambda context, some, objects: seen.append(
+            len(some.pairs)) or relate(context, some, objects))
+    monkeypatch.setattr(head, 'pairs_per_chunk', 5)
+    with torch.no_grad():
+        head(regions, objects)
+    assert seen == [len(regions.pairs)]
+
+
 def test_three_tasks_in_one_pass_equal_three_passes(parser):
     torch.manual_seed(2)
     images, samples = torch.randn(2, 3, 96, 96), random_samples([5, 3])
