@@ -119,9 +119,18 @@ def publish_weights(checkpoint: str | Path, target: str | Path) -> None:
     Args:
         checkpoint: A checkpoint of MMEngine's Runner.
         target: The file to write.
+
+    Raises:
+        ValueError: If the checkpoint holds weights alone.
     """
     full = load_checkpoint_file(str(checkpoint), map_location='cpu')
-    meta = dict(dataset_meta=full['meta'].get('dataset_meta'))
+    if 'state_dict' not in full:
+        raise ValueError(
+            f'{checkpoint} has no state_dict but {", ".join(list(full)[:3])}: '
+            'give a checkpoint of a training run. Plain weights load as they '
+            'are')
+    meta = full.get('meta') or {}
+    meta = dict(dataset_meta=meta.get('dataset_meta'))
     with replacing(target) as draft:
         torch.save(dict(state_dict=full['state_dict'], meta=meta), draft)
 

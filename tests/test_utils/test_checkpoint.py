@@ -198,3 +198,13 @@ def test_published_weights_hold_no_training_state(tmp_path):
     assert published['meta']['dataset_meta']['classes'] == ('cat', 'dog')
     assert torch.equal(published['state_dict']['weight'], torch.arange(4.))
     assert set(published) == {'state_dict', 'meta'}
+
+
+def test_weights_without_meta_or_by_themselves(tmp_path):
+    torch.save(dict(state_dict=dict(weight=torch.ones(2))), tmp_path / 'a.pth')
+    publish_weights(tmp_path / 'a.pth', tmp_path / 'b.pth')
+    assert torch.load(tmp_path / 'b.pth')['meta'] == dict(dataset_meta=None)
+    torch.save(dict(weight=torch.ones(2)), tmp_path / 'c.pth')
+    with pytest.raises(ValueError, match='c.pth has no state_dict but weight'):
+        publish_weights(tmp_path / 'c.pth', tmp_path / 'd.pth')
+    assert not (tmp_path / 'd.pth').exists()
