@@ -224,6 +224,9 @@ def test_predictions_are_drawn(tmp_path, trained, options):
         tmp_path, '--images', 0, 1, *options)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         'scene_0.png', 'scene_1.png']
+    with pytest.raises(IndexError, match='--images -1: .* numbered 0 to'):
+        run('misc/draw_predictions', CONFIG, trained / 'epoch_2.pth',
+            '--out-dir', tmp_path, '--images', 0, -1, *options)
 
 
 def launch(script, *arguments):

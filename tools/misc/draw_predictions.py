@@ -46,9 +46,13 @@ def main() -> None:
     init_default_scope(cfg.default_scope)
     cfg.model.tasks = (args.task, )
     model = MODELS.build(cfg.model)
-    load_checkpoint(model, args.checkpoint, map_location='cpu')
+    load_checkpoint(
+        model, args.checkpoint, map_location='cpu', strict=True)
     model.to(args.device).eval()
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    if unknown := [i for i in args.images if not 0 <= i < len(dataset)]:
+        raise IndexError(f'--images {unknown[0]}: the {len(dataset)} test '
+                         f'images are numbered 0 to {len(dataset) - 1}')
     args.out_dir.mkdir(parents=True, exist_ok=True)
     for index in track_iter_progress(list(args.images)):
         item = dataset[index]
