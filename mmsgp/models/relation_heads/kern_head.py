@@ -70,6 +70,17 @@ class KERNHead(VisualRelationHead):
             'predicate_cooccurrence',
             torch.zeros(num_classes + 1, num_classes + 1, num_predicates + 1))
 
+    def build_classifier(self, relation_channels: int) -> nn.Module:
+        """A linear classifier that starts close to zero.
+
+        CCE with a margin of 0 scales with its logits. Where no frequency
+        prior outweighs them, those of random weights are lowered the fastest
+        by shrinking the features, until their ReLUs are dead.
+        """
+        classifier = super().build_classifier(relation_channels)
+        nn.init.xavier_normal_(classifier.weight, gain=0.01)
+        return classifier
+
     def load_priors(self, statistics, classes: Sequence[str]) -> None:
         """Take the co-occurrences of the training set.
 
