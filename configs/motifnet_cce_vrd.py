@@ -1,4 +1,4 @@
-# The weight chosen for LinkNet on validation images; the authors' code has 100
+# The weight was chosen on validation images; the authors' code has 100.
 _base_ = './motifnet_ce_vrd.py'
 
 model = dict(

@@ -1,11 +1,13 @@
 """Hooks, each at its moment."""
 import random
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.fileio import LocalBackend
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
@@ -120,6 +122,24 @@ def train_on_a_plateau(work_dir, epochs, resume=False):
         experiment_name=f'{work_dir.name}_{epochs}')
     runner.train()
     return torch.load(work_dir / f'epoch_{epochs}.pth', weights_only=False)
+
+
+@pytest.mark.parametrize('epochs', [1, 2])
+def test_a_run_cut_off_while_saving_keeps_the_checkpoint(
+        tmp_path, monkeypatch, epochs):
+    train_on_a_plateau(tmp_path, 1)
+    path = tmp_path / 'epoch_1.pth'
+    before = path.read_bytes()
+
+    def cut_off(self, obj, filepath):
+        Path(filepath).write_bytes(obj[:100])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalBackend, 'put', cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        train_on_a_plateau(tmp_path, epochs, resume=epochs > 1)
+    assert path.read_bytes() == before
+    assert not (tmp_path / 'epoch_2.pth').exists()
 
 
 def test_a_run_resumed_on_a_plateau_ends_where_the_uninterrupted_one_does(

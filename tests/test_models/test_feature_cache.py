@@ -1,4 +1,5 @@
 """Cached feature maps against computed ones."""
+import io
 from types import SimpleNamespace
 
 import pytest
@@ -62,9 +63,32 @@ def test_other_weights_are_another_cache(tmp_path, model):
     assert compute.images == 2
 
 
+def test_other_settings_and_layers_are_another_cache(tmp_path, model):
+    detector = model.detector
+    folders = {FeatureCache(tmp_path, detector).folder,
+               FeatureCache(tmp_path, detector, 'out_indices=(1, )').folder}
+    next(m for m in detector.modules()
+         if isinstance(m, torch.nn.BatchNorm2d)).eps = 0.1
+    folders.add(FeatureCache(tmp_path, detector).folder)
+    assert len(folders) == 3
+
+
+def flip_a_bit(content):
+    middle = len(content) // 2  # within the values
+    return (content[:middle] + bytes([content[middle] ^ 1]) +
+            content[middle + 1:])
+
+
+def something_else(content):
+    file = io.BytesIO()
+    torch.save({'a': 1}, file)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize('damage', [
     lambda content: content[:100], lambda content: b'',
-    lambda content: b'hello\n', lambda content: bytes(len(content))])
+    lambda content: b'hello\n', lambda content: bytes(len(content)),
+    flip_a_bit, something_else])
 def test_damaged_file_is_computed_anew(tmp_path, model, damage):
     image = torch.randn(1, 3, 64, 64)
     cache = FeatureCache(tmp_path, model.detector)
@@ -120,7 +144,9 @@ def test_hook_keeps_the_losses_and_spares_the_backbone(tmp_path, model):
         return model.loss(images, samples)
 
     expected = losses()
-    hook, runner = FeatureCacheHook(tmp_path), SimpleNamespace(model=model)
+    hook = FeatureCacheHook(tmp_path)
+    runner = SimpleNamespace(
+        model=model, cfg=SimpleNamespace(model=SimpleNamespace(detector={})))
     hook.before_train(runner)
     cold, warm = losses(), losses()
     assert len(passes) == 2

@@ -138,6 +138,68 @@ def test_other_settings_are_not_mixed_with_earlier_results(ablation):
         ablation(*METHODS)
 
 
+def test_a_refused_run_leaves_the_others_free(ablation):
+    epochs = ('--cfg-options', 'train_cfg.max_epochs=1')
+    ablation('--grid', 'table2', '--methods', 'MotifNet')
+    with pytest.raises(SystemExit, match='motifnet_ce_minivg.*settings.json'):
+        ablation('--grid', 'table2', '--methods', 'LinkNet+CCE', 'MotifNet',
+                 *epochs)
+    assert len(ablation(*METHODS)) == 2
+
+
+def test_rows_with_other_settings_are_left_out(ablation, tmp_path, capsys):
+    ablation('--grid', 'table2', '--methods', 'MotifNet')
+    ablation('--grid', 'table2', '--methods', 'LinkNet+CCE', '--cfg-options',
+             'train_cfg.max_epochs=1')
+    rows = read(tmp_path)
+    assert rows['MotifNet', 'PredCls mR@20']['seeds'] == '0'
+    assert rows['LinkNet+CCE', 'PredCls mR@20']['seeds'] == '1'
+    printed = ''.join(capsys.readouterr().out.split())
+    assert 'motifnet_ce_minivg/seed_42hasothersettings' in printed
+
+
+@pytest.mark.parametrize('content, mean', [
+    ('', ''), ('{"predcls/mR@20": 3}', '3.0')])
+def test_odd_results_leave_the_rest_of_the_table(ablation, tmp_path, content,
+                                                 mean):
+    ablation(*METHODS)
+    (tmp_path / 'work_dirs/ablation/motifnet_ce_minivg/seed_42/metrics.json'
+     ).write_text(content)
+    ablation(*METHODS)
+    rows = read(tmp_path)
+    assert rows['MotifNet', 'PredCls mR@20']['mean'] == mean
+    assert rows['MotifNet', 'SGGen mR@20']['mean'] == ''
+    assert float(rows['LinkNet+CCE', 'SGGen mR@20']['mean']) == 20
+
+
+def test_a_seed_counts_once(ablation, tmp_path):
+    assert len(ablation('--grid', 'table2', '--methods', 'MotifNet', '--seeds',
+                        1, 1)) == 2
+    assert read(tmp_path)['MotifNet', 'PredCls mR@20']['seeds'] == '1'
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (('--jobs', 0), 'at least 1, got 0'),
+    (('--cfg-options', 'nonsense'), "key=value, got 'nonsense'")])
+def test_arguments_that_make_no_sense(ablation, capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        ablation(*METHODS, *arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_without_a_detector_no_other_cell_is_tried(ablation, tmp_path):
+    (tmp_path / 'broken').touch()
+    with pytest.raises(SystemExit, match='1 of 2 cells failed'):
+        ablation('--grid', 'table2', '--methods', 'LinkNet+CCE', 'KERN')
+    assert (tmp_path / 'calls.txt').read_text().split('\n')[:-1] == [
+        'train linknet_cce_minivg seed_42']
+
+
+def test_a_detector_may_need_no_weights(ablation):
+    assert len(ablation(*METHODS, '--cfg-options',
+                        'model.detector.init_cfg=None')) == 4
+
+
 def test_an_interrupt_stops_all(ablation, tmp_path):
     (tmp_path / 'interrupt').touch()
     # processes in the background may start with the signal ignored

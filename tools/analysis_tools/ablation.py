@@ -4,7 +4,8 @@ A cell is a config and a seed: it is trained by tools/train.py and tested on all
 tasks by tools/test.py, into OUT_DIR/CONFIG/seed_N. What is there already is not
 done again, and a training that was cut off goes on. The detector is trained
 once and shared. Cells of cheap base models come first. The table has every row
-of the grid, those of --methods and those of earlier runs alike.
+of the grid, those of --methods and those of earlier runs with the same settings
+alike.
 """
 from __future__ import annotations
 
@@ -26,6 +27,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from rich.console import Console
 
+from mmsgp.utils.checkpoint import pretrained_cfgs
 from mmsgp.utils.files import replacing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,26 +101,42 @@ class Cell:
             parser.parse_args(['--options', *self.options]).options)
         return cfg
 
+    @property
+    def settings(self) -> Path:
+        return self.folder / 'settings.json'
+
+    @cached_property
+    def settings_text(self) -> str:
+        """What is kept beside the results to tell them from others."""
+        return json.dumps(
+            self.cfg.to_dict(), indent=1, sort_keys=True, default=str)
+
     def has_detector(self) -> bool:
         """Whether the weights exist that it starts from."""
-        path = self.cfg.model.detector.init_cfg.checkpoint
-        return '://' in path or Path(path).is_file()
+        paths = [init_cfg.checkpoint for init_cfg in pretrained_cfgs(
+            self.cfg.model.detector.get('init_cfg'))]
+        return all('://' in path or Path(path).is_file() for path in paths)
 
-    def check_settings(self) -> None:
-        """Keep the settings beside the results.
+    def has_other_settings(self) -> bool:
+        """Whether what is in the folder was made with other settings."""
+        return (self.settings.is_file() and
+                self.settings.read_text() != self.settings_text)
+
+    def read_metrics(self) -> dict[str, float]:
+        """Results; empty if there are none.
 
         Raises:
-            ValueError: If those in the folder are others.
+            ValueError: If they cannot be read, or have other settings.
         """
-        path = self.folder / 'settings.json'
-        settings = json.dumps(
-            self.cfg.to_dict(), indent=1, sort_keys=True, default=str)
-        if path.is_file() and path.read_text() != settings:
-            raise ValueError(
-                f'{path}: these results come from another config or other '
-                '--cfg-options. Delete the folder, or name another --out-dir')
-        with replacing(path) as draft:
-            draft.write_text(settings)
+        if not self.metrics.is_file():
+            return {}
+        if self.has_other_settings():
+            raise ValueError(f'{self.folder} has other settings')
+        try:
+            return dict(json.loads(self.metrics.read_text()))
+        except ValueError as error:
+            raise ValueError(f'{self.metrics} cannot be read ({error}): '
+                             'delete it to test again') from error
 
     def run(self, environment: dict[str, str]) -> str:
         """Train and test, as far as that is not done; say how long it took.
@@ -127,6 +145,8 @@ class Cell:
             RuntimeError: If a tool fails, with the end of its output.
         """
         start = time.monotonic()
+        with replacing(self.settings) as draft:
+            draft.write_text(self.settings_text)
         if self.metrics.is_file():
             return f'{self.config}, seed {self.seed}: done before'
         epochs = self.cfg.train_cfg.max_epochs
@@ -184,9 +204,12 @@ def run_cells(cells: Sequence[Cell], jobs: int,
             futures = []
             for cell in cells:
                 futures.append(pool.submit(cell.run, environment))
-                # It trains the detector, which the others would do, too.
-                if not (cell.metrics.is_file() or cell.has_detector()):
-                    futures[-1].exception()
+                # It trains the detector, which the others would do, too, or
+                # would fail alike.
+                if (not (cell.metrics.is_file() or cell.has_detector())
+                        and futures[-1].exception()
+                        and not cell.has_detector()):
+                    break
             for done, future in enumerate(futures, 1):
                 error = future.exception()
                 if error is not None:
@@ -210,18 +233,29 @@ def read_paper(path: Path) -> dict[str, dict[str, str]]:
         return {row.pop('method'): row for row in csv.DictReader(file)}
 
 
+def read_runs(cells: Sequence[Cell], console: Console) -> list[dict]:
+    """Metrics of the cells of a row; what is left out is said."""
+    runs = []
+    for cell in cells:
+        try:
+            runs.append(cell.read_metrics())
+        except ValueError as error:
+            console.print(f'left out: {error}', markup=False)
+    return runs
+
+
 def collect(rows: dict[str, str], args: argparse.Namespace,
-            paper: dict[str, dict[str, str]]) -> dict[str, list[dict]]:
+            paper: dict[str, dict[str, str]],
+            console: Console) -> dict[str, list[dict]]:
     """What is known of each row: a dict for each metric, task by task."""
     columns = [(task, k) for task in TASKS for k in TOPK[args.grid]]
     table = {}
     for method, config in rows.items():
-        paths = [args.out_dir / f'{config}_{args.data}' / f'seed_{seed}' /
-                 'metrics.json' for seed in args.seeds]
-        runs = [json.loads(p.read_text()) for p in paths if p.is_file()]
+        runs = read_runs(make_cells({method: config}, args), console)
         table[method] = []
         for task, k in columns:
-            values = [run[f'{task}/mR@{k}'] for run in runs]
+            values = [run[f'{task}/mR@{k}'] for run in runs
+                      if f'{task}/mR@{k}' in run]
             table[method].append(dict(
                 metric=f'{TITLES[task]} mR@{k}',
                 seeds=len(values),
@@ -287,7 +321,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', default=[],
         help='settings of every cell: key=value')
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.seeds = list(dict.fromkeys(args.seeds))  # a run counts once
+    if args.jobs < 1:
+        parser.error(f'--jobs is at least 1, got {args.jobs}')
+    for option in args.cfg_options:
+        if '=' not in option:
+            parser.error(f'--cfg-options takes key=value, got {option!r}')
+    return args
 
 
 def main() -> None:
@@ -299,14 +340,15 @@ def main() -> None:
     if unknown:
         sys.exit(f'{args.grid} has {list(rows)}, not {sorted(unknown)}')
     cells = make_cells({method: rows[method] for method in methods}, args)
-    try:
-        for cell in cells:
-            cell.check_settings()
-    except ValueError as error:
-        sys.exit(str(error))
+    for cell in cells:
+        if cell.has_other_settings():
+            sys.exit(
+                f'{cell.settings}: these results come from another config or '
+                'other --cfg-options. Delete the folder, or name another '
+                '--out-dir')
     failures = run_cells(cells, args.jobs, console)
     paper = read_paper(args.paper / f'{args.grid}.csv')
-    table = collect(rows, args, paper)
+    table = collect(rows, args, paper, console)
     text = markdown(table)
     console.print(text, markup=False, soft_wrap=True)
     stem = args.out_dir / f'{args.grid}_{args.data}'

@@ -26,7 +26,8 @@ class FeatureCacheHook(Hook):
     def before_train(self, runner) -> None:
         """Turn the cache on, once the detector has its weights."""
         model = unwrap_model(runner.model)
-        model.feature_cache = FeatureCache(self.root, model.detector)
+        model.feature_cache = FeatureCache(
+            self.root, model.detector, str(runner.cfg.model.detector))
 
     def after_train(self, runner) -> None:
         """Turn it off."""

@@ -1,8 +1,20 @@
 from __future__ import annotations
 
+from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 
 from mmsgp.registry import HOOKS
+from mmsgp.utils.files import replacing
+
+
+@register_backend('replacing')
+class ReplacingBackend(LocalBackend):
+    """Local files that are whole or not there, or as they were before."""
+
+    def put(self, obj: bytes, filepath: str) -> None:
+        """Write a file."""
+        with replacing(filepath) as draft:
+            super().put(obj, draft)
 
 
 @HOOKS.register_module()
@@ -11,8 +23,21 @@ class ValidatedCheckpointHook(CheckpointHook):
 
     MMEngine saves before validation: a run that is resumed from such a file
     knows neither the metric that a scheduler on a plateau has seen nor the
-    best score. Arguments are those of MMEngine's ``CheckpointHook``.
+    best score. A run that is killed while it saves leaves the file of before,
+    not half of a new one.
+
+    Args:
+        backend_args (dict, optional): Where to save. Defaults to None: to
+            local files.
+        *args: Arguments of MMEngine's ``CheckpointHook``, with the next.
+        **kwargs: See there.
     """
+
+    def __init__(self, *args, backend_args: dict | None = None,
+                 **kwargs) -> None:
+        super().__init__(
+            *args, backend_args=backend_args or dict(backend='replacing'),
+            **kwargs)
 
     def after_val_epoch(self, runner, metrics: dict) -> None:
         """Save the best checkpoint, then the epoch's with all that is known.

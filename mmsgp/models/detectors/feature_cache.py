@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from torch import Tensor
 from mmsgp.utils.files import replacing
 
 FeatureMaps = tuple[Tensor, ...]
-# What PyTorch raises at files that are cut off, garbage, or something else.
-UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, ValueError,
-              pickle.UnpicklingError)
+# What files raise that are cut off, garbage, or something else.
+UNREADABLE = (OSError, EOFError, RuntimeError, LookupError, ValueError,
+              TypeError, AttributeError, pickle.UnpicklingError,
+              zipfile.BadZipFile)
 
 
 def digest(*tensors: Tensor) -> str:
@@ -38,10 +40,10 @@ class FeatureCache:
     """Keeps the feature maps of images in half precision.
 
     A file holds the maps of one image and is named after the image's pixels
-    as the network gets them, in a folder named after the detector's weights:
-    flips, scales and detectors cannot be mixed up. Maps are rounded to half
-    precision when they are computed, too, so that a run does not depend on
-    what was cached before it.
+    as the network gets them, in a folder named after the detector's weights,
+    structure and settings: flips, scales and detectors cannot be mixed up.
+    Maps are rounded to half precision when they are computed, too, so that a
+    run does not depend on what was cached before it.
 
     An image of VGG16 at 592 x 592 pixels takes 1.4 MB, and as much again when
     it is flipped.
@@ -49,10 +51,19 @@ class FeatureCache:
     Args:
         root (str | Path): The folder; it may be deleted at any time.
         detector (nn.Module): The frozen detector.
+        settings (str): Its config as text, for what neither its weights nor
+            its layers show. Defaults to ''.
     """
 
-    def __init__(self, root: str | Path, detector: nn.Module) -> None:
-        self.folder = Path(root) / digest(*detector.state_dict().values())
+    def __init__(self,
+                 root: str | Path,
+                 detector: nn.Module,
+                 settings: str = '') -> None:
+        weights = detector.state_dict()
+        text = '\n'.join([repr(detector), *weights, settings])
+        self.folder = Path(root) / digest(
+            torch.tensor(list(text.encode()), dtype=torch.uint8),
+            *weights.values())
         self.writable = True
 
     def __call__(self, inputs: Tensor,
@@ -88,10 +99,16 @@ class FeatureCache:
 
     @staticmethod
     def _read(path: Path) -> FeatureMaps | None:
-        try:
-            return torch.load(path, weights_only=True)
-        except FileNotFoundError:
+        if not path.is_file():
             return None
+        try:
+            with zipfile.ZipFile(path) as file:  # PyTorch checks no checksum
+                if file.testzip() is not None:
+                    raise ValueError('wrong checksum')
+            maps = torch.load(path, weights_only=True)
+            if not maps or any(level.dtype != torch.half for level in maps):
+                raise ValueError('no feature maps')
+            return maps
         except UNREADABLE as error:
             _warn(f'computing {path} anew, it cannot be read: {error!r}')
             return None
