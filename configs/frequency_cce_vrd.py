@@ -1,4 +1,4 @@
-# The weight chosen for LinkNet on validation images; the authors' code has 100
+# As MotifNet's; the authors' code has 100.
 _base_ = './frequency_ce_vrd.py'
 
 model = dict(
