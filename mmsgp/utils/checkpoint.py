@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import struct
 from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,9 @@ from .files import replacing
 
 TRUST_VARIABLE = 'MMSGP_TRUST_CHECKPOINTS'
 HISTORY_METHODS = ('mean', 'max', 'min', 'current')
+# Bytes of other files, read as a pickle, fail in any way.
+LOADING_ERRORS = (pickle.UnpicklingError, EOFError, RuntimeError, LookupError,
+                  TypeError, AttributeError, ValueError, struct.error)
 
 
 def _history_method(owner: type, name: str) -> Callable:
@@ -84,7 +88,7 @@ def _load_file(path: Path, map_location) -> object:
         with torch.serialization.safe_globals(_safe_globals()):
             return torch.load(
                 path, map_location=map_location, weights_only=True)
-    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+    except LOADING_ERRORS as error:
         # PyTorch explains at length, and gives the cause at the end.
         reason = str(error.__cause__ or error.__context__ or repr(error))[:300]
         raise ValueError(

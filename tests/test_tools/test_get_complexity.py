@@ -8,6 +8,7 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'analysis_tools' / 'get_complexity.py'
+LINKNET = ROOT / 'configs' / 'linknet_cce_scorer_minivg.py'
 
 
 @pytest.fixture(scope='module')
@@ -16,7 +17,8 @@ def tool():
 
 
 def flops(tool, name, num_boxes):
-    model, side = tool['build'](str(ROOT / 'configs' / f'{name}_minivg.py'))
+    cfg = tool['read_config'](str(ROOT / 'configs' / f'{name}_minivg.py'))
+    model, side = tool['build'](cfg)
     return model, tool['count_flops'](model, side, num_boxes)
 
 
@@ -35,6 +37,11 @@ def test_the_scorer_costs_what_its_formula_does(tool, num_boxes):
     assert plain['detector'] == counted['detector'] > 0
 
 
+def run(tool, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['get_complexity', *map(str, arguments)])
+    tool['main']()
+
+
 def test_kern_is_counted_with_all_edges(tool):
     model, counted = flops(tool, 'kern_ce', 3)
     head, pairs, hidden, nodes = model.relation_head, 6, 64, 19
@@ -46,14 +53,45 @@ def test_kern_is_counted_with_all_edges(tool):
     assert counted['head'] > counter.get_total_flops()
 
 
-def test_table_and_what_has_no_relation_head(tool, monkeypatch, capsys):
-    run = ['get_complexity', '--boxes', '2']
-    config = str(ROOT / 'configs' / 'linknet_cce_scorer_minivg.py')
-    monkeypatch.setattr(sys, 'argv', [*run, config])
-    tool['main']()
+def test_table(tool, monkeypatch, capsys):
+    run(tool, monkeypatch, '--boxes', 2, LINKNET)
     out = capsys.readouterr().out
     assert 'linknet_cce_scorer_minivg' in out and '292 M' not in out
-    detector = str(ROOT / 'configs' / 'faster_rcnn_vgg16_minivg.py')
-    monkeypatch.setattr(sys, 'argv', [*run, detector])
-    with pytest.raises(SystemExit, match='no relation head'):
-        tool['main']()
+
+
+@pytest.mark.parametrize('content, told', [
+    (None, 'other.py'),
+    ('', 'other.py is no config of a parser: it has no model'),
+    ('model = (', 'other.py is no config: SyntaxError'),
+    ('model = dict()', 'other.py has no relation head'),
+])
+def test_what_is_no_config_is_told_before_counting(
+        tool, monkeypatch, tmp_path, content, told):
+    if content is not None:
+        (tmp_path / 'other.py').write_text(content)
+
+    def counting_flops():
+        pytest.fail('counted before all configs were read')
+
+    monkeypatch.setitem(tool['main'].__globals__, 'counting_flops',
+                        counting_flops)
+    with pytest.raises(SystemExit, match=told):
+        run(tool, monkeypatch, LINKNET, tmp_path / 'other.py')
+
+
+def test_finished_rows_are_told_whatever_fails_later(
+        tool, monkeypatch, tmp_path, capsys):
+    config = tmp_path / 'other.py'
+    config.write_text("model = dict(type='Unknown', relation_head=dict())")
+    with pytest.raises(KeyError, match='Unknown'):
+        run(tool, monkeypatch, '--boxes', 2, LINKNET, config)
+    assert 'linknet_cce_scorer_minivg' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('boxes', ['-2', 'two'])
+def test_boxes_are_counted_from_0(tool, monkeypatch, capsys, boxes):
+    with pytest.raises(SystemExit):
+        run(tool, monkeypatch, f'--boxes={boxes}', LINKNET)
+    assert 'is no number from 0 on' in capsys.readouterr().err
+    run(tool, monkeypatch, '--boxes', 0, LINKNET)
+    assert '0 boxes' in capsys.readouterr().out

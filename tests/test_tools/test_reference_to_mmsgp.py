@@ -73,6 +73,15 @@ def built_model(kind, **relation_head):
     return MODELS.build(cfg)
 
 
+def save_detector(path, **bbox_head):
+    """A detector's checkpoint, and the detector."""
+    cfg = reference_model_cfg('linknet').detector
+    cfg.roi_head.bbox_head.update(bbox_head)
+    detector = MODELS.build(cfg)
+    torch.save(dict(state_dict=detector.state_dict()), path)
+    return detector
+
+
 def start(model, dataset):
     """What happens to the model when training or a test starts."""
     runner = SimpleNamespace(
@@ -193,9 +202,8 @@ def test_published_sizes_fit_the_configs_of_vg150(monkeypatch, kind, hidden):
 
 
 def test_another_detector_may_stand_in(convert, tmp_path):
-    detector = MODELS.build(reference_model_cfg('linknet')).detector
     path = tmp_path / 'detector.pth'
-    torch.save(dict(state_dict=detector.state_dict()), path)
+    detector = save_detector(path)
     weights, output = convert(reference_state('linknet'), 'linknet',
                               '--detector', path)
     assert 'rpn_head.type' not in output
@@ -204,26 +212,95 @@ def test_another_detector_may_stand_in(convert, tmp_path):
     MODELS.build(reference_model_cfg('linknet')).load_state_dict(weights)
 
 
+@pytest.mark.parametrize('state', [
+    {},
+    reference_state('linknet'),
+    {'features.0.weight': torch.ones(1)},
+    {'backbone.features.0.weight': torch.ones(1), 'head.fc.weight':
+     torch.ones(1)},  # a classifier's
+    {'backbone.features.0.weight': torch.ones(1), 'roi_head.bbox_head.weight':
+     torch.ones(1), 'relation_head.fc_predicate.weight': torch.ones(1)},
+], ids=['nothing', 'reference', 'vgg', 'classifier', 'mixture'])
+def test_what_is_no_detector_is_refused(convert, tmp_path, state):
+    torch.save(dict(state_dict=state), tmp_path / 'other.pth')
+    with pytest.raises(SystemExit, match='other.pth is no detector of MMSGP'):
+        convert(reference_state('linknet'), 'linknet', '--detector',
+                tmp_path / 'other.pth')
+    assert not (tmp_path / 'linknet.pth').exists()
+
+
+def test_a_parser_is_no_detector(convert, tmp_path):
+    parser, path = built_model('linknet'), tmp_path / 'parser.pth'
+    torch.save(dict(state_dict=parser.state_dict()), path)
+    with pytest.raises(SystemExit, match='parser.pth .* those of detector'):
+        convert(reference_state('linknet'), 'linknet', '--detector', path)
+
+
+def test_a_detector_is_checked_against_the_config(convert, data, tmp_path):
+    config = write_config(tmp_path / 'linknet.py', 'linknet', data)
+    arguments = ('linknet', '--config', config, '--detector',
+                 tmp_path / 'detector.pth')
+    save_detector(tmp_path / 'detector.pth')
+    _, output = convert(reference_state('linknet'), *arguments)
+    assert f'it fits {config} with --cfg-options' in output
+
+    detector = save_detector(tmp_path / 'detector.pth', num_classes=7)
+    with pytest.raises(SystemExit, match=r'(?s)linknet.py does not fit: .*for '
+                       r'FasterRCNN:\n.*fc_cls.weight'):
+        convert(reference_state('linknet'), *arguments)
+
+    weights = detector.state_dict()
+    del weights['roi_head.bbox_head.fc_cls.weight']
+    del weights['roi_head.bbox_head.fc_cls.bias']
+    del weights['roi_head.bbox_head.fc_reg.weight']
+    del weights['roi_head.bbox_head.fc_reg.bias']
+    torch.save(weights, tmp_path / 'detector.pth')
+    with pytest.raises(SystemExit, match='of its FasterRCNN .* lacks 4 .*cls'):
+        convert(reference_state('linknet'), *arguments)
+
+
+def test_nothing_is_said_to_fit_unchecked(convert):
+    _, output = convert(reference_state('linknet'), 'linknet')
+    assert 'it fits' not in output
+    assert 'not checked against a config' in output
+
+
+def test_the_shared_gate_is_of_kern(convert, capsys):
+    weights, _ = convert(reference_state('kern'), 'kern', '--shared-gate')
+    reset, update = weights[
+        'relation_head.pair_graph.unit.fc_gates.weight'].chunk(2)
+    assert torch.equal(reset, update)
+    with pytest.raises(SystemExit):
+        convert(reference_state('linknet'), 'linknet', '--shared-gate')
+    assert "--shared-gate is KERN's" in capsys.readouterr().err
+
+
+def test_a_config_without_relation_head_is_refused(convert):
+    config = CONFIGS / 'faster_rcnn_vgg16_minivg.py'
+    with pytest.raises(SystemExit, match='minivg.py has no relation head'):
+        convert(reference_state('linknet'), 'linknet', '--config', config)
+
+
 def test_the_file_of_another_kind_is_named(convert):
-    with pytest.raises(ValueError,
+    with pytest.raises(SystemExit,
                        match=r'vgrel.tar: .* linknet .* lacks GCE.multi'):
         convert(reference_state('motifnet'), 'linknet')
 
 
 def test_a_file_of_something_else_is_named(convert):
-    with pytest.raises(ValueError, match=r'vgrel.tar: .* it has nothing'):
+    with pytest.raises(SystemExit, match=r'vgrel.tar: .* it has nothing'):
         convert({}, 'kern')
 
 
 @pytest.mark.parametrize('kind, relation_head, message', [
-    ('kern', dict(), r'for KERNHead:\n.*fc_predicate.weight'),
+    ('kern', dict(), 'it has a KERNHead, linknet becomes a LinkNetHead$'),
     ('linknet', dict(layout_dim=64), 'layout.layers.1.weight'),
     ('linknet', dict(frequency_prior=None), r"has besides \['frequency_prior"),
 ])
 def test_a_config_that_does_not_fit_is_refused(convert, data, tmp_path, kind,
                                                relation_head, message):
     config = write_config(tmp_path / 'config.py', kind, data, **relation_head)
-    with pytest.raises(ValueError,
+    with pytest.raises(SystemExit,
                        match=f'(?s)config.py does not fit: .*{message}'):
         convert(reference_state('linknet'), 'linknet', '--config', config)
 

@@ -96,12 +96,12 @@ def test_code_runs_only_for_those_who_ask_for_it(tmp_path, monkeypatch):
     assert trace.exists()
 
 
-@pytest.mark.parametrize('content', [b'', b'not a checkpoint',
-                                     pickle.dumps({})[:4]])
+@pytest.mark.parametrize('content', [
+    b'', b'not a checkpoint', b'hello', b'a, b', b'X', pickle.dumps({})[:4]])
 def test_a_damaged_file_is_named(tmp_path, content):
     path = tmp_path / 'damaged.pth'
     path.write_bytes(content)
-    with pytest.raises(ValueError, match='damaged.pth'):
+    with pytest.raises(ValueError, match='damaged.pth is damaged, or no'):
         load_checkpoint_file(str(path))
 
 

@@ -10,7 +10,6 @@ that a training set does not have it costs less.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
@@ -21,10 +20,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from mmsgp.evaluation.arguments import natural
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
 from mmsgp.structures import SceneGraphDataSample
+from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.flops import counting_flops
+from mmsgp.utils.mistakes import mistakes_in_a_line
 
 # What the paper and its authors' code say, in millions of parameters.
 VG150 = (150, 50)
@@ -38,21 +40,29 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('configs', nargs='+', metavar='CONFIG')
     parser.add_argument(
-        '--boxes', type=int, default=20, help='of the image (default: 20)')
+        '--boxes', type=natural, default=20,
+        help='of the image (default: 20)')
     return parser.parse_args()
 
 
-def build(path: str) -> tuple[SceneGraphParser, int]:
-    """The model of a config, without trained weights, and its input's side.
+def read_config(path: str) -> Config:
+    """The config of a relation model.
 
     Raises:
-        ValueError: If it is no relation model's.
+        ValueError: If it is none.
     """
-    cfg = Config.fromfile(path)
+    cfg = read_config_file(path)
+    if 'model' not in cfg:
+        raise ValueError(f'{path} is no config of a parser: it has no model')
     if 'relation_head' not in cfg.model:
         raise ValueError(f'{path} has no relation head: for detectors use '
                          "MMDetection's tools/analysis_tools/get_flops.py")
-    init_default_scope(cfg.default_scope)
+    return cfg
+
+
+def build(cfg: Config) -> tuple[SceneGraphParser, int]:
+    """The model of a config, without trained weights, and its input's side."""
+    init_default_scope(cfg.get('default_scope', 'mmsgp'))
     model = MODELS.build(cfg.model).eval()
     if hasattr(model.relation_head, 'predicate_cooccurrence'):
         model.relation_head.predicate_cooccurrence.fill_(1)
@@ -98,8 +108,30 @@ def count_flops(model: SceneGraphParser, side: int,
         scorer=scorer)
 
 
+def row(path: str, cfg: Config, num_boxes: int) -> list[str]:
+    """What the table tells of a config."""
+    model, side = build(cfg)
+    head = model.relation_head
+    flops = count_flops(model, side, num_boxes)
+    scorer = num_parameters(head.scorer)
+    kind = type(head).__name__
+    paper = '-'
+    if kind in PAPER and (head.num_classes, head.num_predicates) == VG150:
+        paper = f'{PAPER[kind]} M'
+        paper += f' + {PAPER_SCORER[kind]} M' if scorer else ''
+    return [
+        Path(path).stem, f'{num_parameters(model):,}',
+        f'{num_parameters(model, trainable=True):,}', f'{scorer:,}', paper,
+        *(f'{flops[part] / 1e9:,.2f}'
+          for part in ('detector', 'head', 'scorer')),
+        f'{100 * flops["scorer"] / sum(flops.values()):.2f} %'
+    ]
+
+
 def main() -> None:
     args = parse_args()
+    with mistakes_in_a_line():  # before minutes of counting
+        cfgs = [read_config(path) for path in args.configs]
     table = Table(
         title=f'{args.boxes} boxes, {args.boxes * (args.boxes - 1)} pairs',
         box=box.SIMPLE_HEAD)
@@ -108,26 +140,12 @@ def main() -> None:
                    'Scorer adds'):
         table.add_column(
             column, justify='left' if column == 'config' else 'right')
-    for path in args.configs:
-        try:
-            model, side = build(path)
-        except ValueError as error:
-            sys.exit(str(error))
-        head = model.relation_head
-        flops = count_flops(model, side, args.boxes)
-        scorer = num_parameters(head.scorer)
-        kind = type(head).__name__
-        paper = '-'
-        if kind in PAPER and (head.num_classes, head.num_predicates) == VG150:
-            paper = f'{PAPER[kind]} M'
-            paper += f' + {PAPER_SCORER[kind]} M' if scorer else ''
-        table.add_row(
-            Path(path).stem, f'{num_parameters(model):,}',
-            f'{num_parameters(model, trainable=True):,}', f'{scorer:,}', paper,
-            *(f'{flops[part] / 1e9:,.2f}'
-              for part in ('detector', 'head', 'scorer')),
-            f'{100 * flops["scorer"] / sum(flops.values()):.2f} %')
-    Console(width=160).print(table)
+    try:
+        for path, cfg in zip(args.configs, cfgs):
+            table.add_row(*row(path, cfg, args.boxes))
+    finally:  # what is counted is told, whatever the next one runs into
+        if table.rows:
+            Console(width=160).print(table)
 
 
 if __name__ == '__main__':

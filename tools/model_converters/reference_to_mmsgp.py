@@ -10,15 +10,23 @@ import argparse
 from pathlib import Path
 
 import torch
+import torch.nn as nn
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
+from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
 from mmsgp.registry import DATASETS, MODELS
-from mmsgp.utils.checkpoint import load_checkpoint_file
+from mmsgp.utils.checkpoint import holds_detector, load_checkpoint_file
+from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.files import replacing
+from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.utils.reference_weights import RULES, convert
+
+HEADS = dict(motifnet=MotifNetHead, linknet=LinkNetHead, kern=KERNHead)
+# Of detectors with two stages, and with one.
+DETECTOR_HEADS = ('roi_head', 'bbox_head')
 
 
 def config_options(weights: dict[str, Tensor], kind: str,
@@ -51,39 +59,96 @@ def config_options(weights: dict[str, Tensor], kind: str,
     return options
 
 
-def fill_statistics(weights: dict[str, Tensor], config: str,
+def read_detector(path: str) -> dict[str, Tensor]:
+    """Weights of a detector's checkpoint.
+
+    Raises:
+        ValueError: If it is another model's.
+    """
+    checkpoint = load_checkpoint_file(path, map_location='cpu')
+    weights = checkpoint.get('state_dict', checkpoint)
+    parts = {str(key).split('.')[0] for key in weights}
+    if 'relation_head' in parts or 'backbone' not in parts or \
+            parts.isdisjoint(DETECTOR_HEADS):
+        raise ValueError(
+            f'{path} is no detector of MMSGP: one has weights of a backbone '
+            f'and of {" or ".join(DETECTOR_HEADS)}, this file those of '
+            f'{", ".join(sorted(parts)[:5]) or "nothing"}')
+    return weights
+
+
+def read_parser_config(path: str, kind: str) -> Config:
+    """The config of a parser with the relation head of a kind.
+
+    Raises:
+        ValueError: If it is another model's.
+    """
+    cfg = read_config_file(path)
+    if 'relation_head' not in cfg.get('model', {}):
+        raise ValueError(f'{path} has no relation head: give the config of a '
+                         f'parser with a {HEADS[kind].__name__}')
+    init_default_scope(cfg.get('default_scope', 'mmsgp'))
+    found = cfg.model.relation_head.get('type')
+    head = MODELS.get(found) if isinstance(found, str) else found
+    if head is None or not issubclass(head, HEADS[kind]):
+        raise ValueError(f'{path} does not fit: it has a {found}, {kind} '
+                         f'becomes a {HEADS[kind].__name__}')
+    return cfg
+
+
+def check_fit(config: str, module: nn.Module, weights: dict[str, Tensor],
+              prefix: str, may_lack: str | tuple[str, ...] = ()) -> None:
+    """Refuse weights that are not those of a module.
+
+    Args:
+        config (str): The module's, to be named.
+        module (nn.Module): The weights are loaded into it.
+        weights (dict[str, Tensor]): Of the parser.
+        prefix (str): Of the module's among them.
+        may_lack (str | tuple[str]): How names begin that need not be there.
+
+    Raises:
+        ValueError: If names or shapes differ.
+    """
+    own = {key.removeprefix(prefix): value for key, value in weights.items()
+           if key.startswith(prefix)}
+    try:
+        missing, unexpected = module.load_state_dict(own, strict=False)
+    except RuntimeError as error:  # other shapes
+        raise ValueError(f'{config} does not fit: {error}') from error
+    missing = [key for key in missing if not key.startswith(may_lack)]
+    if missing or unexpected:
+        raise ValueError(
+            f'{config} does not fit: of its {type(module).__name__} the '
+            f'checkpoint lacks {len(missing)} weights {missing[:3]}, and has '
+            f'besides {unexpected[:3]}')
+
+
+def fill_statistics(weights: dict[str, Tensor], config: str, kind: str,
                     options: dict) -> None:
     """Add what a model takes from its training set and the weights lack.
 
     Args:
         weights (dict[str, Tensor]): The converted ones; changed in place.
         config (str): Config of the parser and its training set.
+        kind (str): See :func:`convert`.
         options (dict): Settings of it to change.
 
     Raises:
         ValueError: If the weights do not fit the config.
     """
-    cfg = Config.fromfile(config)
+    cfg = read_parser_config(config, kind)
     cfg.merge_from_dict(options)
-    init_default_scope(cfg.default_scope)
     dataset = innermost_dataset(DATASETS.build(cfg.train_dataloader.dataset))
     head = MODELS.build(cfg.model.relation_head)
     head.load_priors(dataset.statistics, dataset.metainfo['classes'])
     for name, value in head.named_buffers():
         weights.setdefault(f'relation_head.{name}', value)
-    own = {key.removeprefix('relation_head.'): value
-           for key, value in weights.items()
-           if key.startswith('relation_head.')}
-    try:
-        missing, unexpected = head.load_state_dict(own, strict=False)
-    except RuntimeError as error:  # other shapes
-        raise ValueError(f'{config} does not fit: {error}') from error
     # A Scorer is still to be trained.
-    missing = [key for key in missing if not key.startswith('scorer.')]
-    if missing or unexpected:
-        raise ValueError(
-            f'{config} does not fit: of its {type(head).__name__} the '
-            f'checkpoint lacks {missing}, and has besides {unexpected}')
+    check_fit(config, head, weights, 'relation_head.', may_lack='scorer.')
+    if holds_detector(weights):
+        check_fit(config, MODELS.build(cfg.model.detector), weights,
+                  'detector.')
     weights['has_priors'] = torch.tensor(1.0)
 
 
@@ -106,34 +171,46 @@ def parse_args() -> argparse.Namespace:
         '--shared-gate', action='store_true',
         help="KERN: both gates use the first one's state weights, as the "
         'reference code does')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.shared_gate and args.kind != 'kern':
+        parser.error(f"--shared-gate is KERN's: {args.kind} has no such gates")
+    return args
 
 
 def main() -> None:
     args = parse_args()
+    with mistakes_in_a_line():
+        run(args)
+
+
+def run(args: argparse.Namespace) -> None:
     state = load_checkpoint_file(args.checkpoint, map_location='cpu')
     try:
         weights, left = convert(state.get('state_dict', state), args.kind,
                                 args.shared_gate)
     except ValueError as error:
         raise ValueError(f'{args.checkpoint}: {error}') from error
-    has_detector = any(key.startswith('detector.') for key in weights)
+    has_detector = holds_detector(weights)
     if args.detector is not None:
-        detector = load_checkpoint_file(args.detector, map_location='cpu')
         weights = {key: value for key, value in weights.items()
                    if not key.startswith('detector.')}
         weights.update({f'detector.{key}': value for key, value in
-                        detector.get('state_dict', detector).items()})
+                        read_detector(args.detector).items()})
     options = config_options(weights, args.kind,
                              has_detector and args.detector is None)
     if args.config is not None:
-        fill_statistics(weights, args.config, options)
+        fill_statistics(weights, args.config, args.kind, options)
     with replacing(args.out_file) as draft:
         torch.save(dict(state_dict=weights), draft)
     print(f'{args.out_file}: {len(weights)} tensors')
     print(f'not mapped ({len(left)}): ' + (', '.join(left) or 'none'))
-    print('it fits a config with --cfg-options ' +
-          ' '.join(f'{key}={value}' for key, value in options.items()))
+    settings = '--cfg-options ' + ' '.join(
+        f'{key}={value}' for key, value in options.items())
+    if args.config is not None:
+        print(f'it fits {args.config} with {settings}')
+    else:
+        print('not checked against a config, for want of --config. A config '
+              f'needs {settings}')
     if args.kind == 'motifnet':
         print('objects are ordered by confidence here, whatever -order it was '
               'trained with')
