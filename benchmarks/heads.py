@@ -34,8 +34,9 @@ from mmsgp.structures import ObjectBatch
 from mmsgp.utils.flops import counting_flops
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
+HEADS = ('motifnet', 'linknet', 'kern')  # with features of pairs
 NUM_CLASSES, NUM_PREDICATES, CHANNELS = 150, 50, 4096
-LOOP_PAIRS = 20  # a loop is timed on so many pairs and scaled
+LOOP_PAIRS = 20  # a loop is timed on at most so many pairs and scaled
 # Predicates that a pair's classes have in the training set: 6.9 of 71 on
 # average over the pairs of VRD's test images.
 EDGES = {'all edges': 1.0, 'a tenth of the edges': 0.1}
@@ -106,7 +107,7 @@ def measure_layers(num_boxes: int) -> dict[str, dict]:
     torch.manual_seed(0)
     rate = matmul_rate()
     num_pairs = num_boxes * (num_boxes - 1)
-    scale = num_pairs / LOOP_PAIRS
+    scale = num_pairs / min(LOOP_PAIRS, num_pairs)
     pairs = all_pairs(torch.zeros(num_boxes, dtype=torch.long))
     first, second = random_bboxes(num_boxes)[pairs].unbind(1)
     few = first[:LOOP_PAIRS], second[:LOOP_PAIRS]
@@ -142,7 +143,7 @@ def measure_graph(num_pairs: int, share: float, rate: float) -> dict:
     return {
         's': own,
         '(a) floor': own * rate / counter.get_total_flops(),
-        '(b) loop': loop * num_pairs / LOOP_PAIRS / own,
+        '(b) loop': loop * num_pairs / len(few[0]) / own,
         '(c) straightforward': plain / own
     }
 
@@ -229,10 +230,11 @@ def measure_test(kind: str, num_images: int, num_boxes: int) -> dict:
     own = seconds(lambda: head(regions, objects), 2)
     images = seconds(lambda: by_image(head, regions, objects), 2)
     context = head.context(regions, objects)
-    few = [take_pairs(regions, [i]) for i in range(LOOP_PAIRS)]
+    few = [take_pairs(regions, [i])
+           for i in range(min(LOOP_PAIRS, len(regions.pairs)))]
     loop = seconds(lambda: [
         classify_pairs(head, context, one, objects) for one in few
-    ]) * len(regions.pairs) / LOOP_PAIRS
+    ]) * len(regions.pairs) / len(few)
     chunks = regions.split_pairs(head.pairs_per_chunk)
     pairs = seconds(lambda: [
         classify_pairs(head, context, some, objects) for some in chunks
@@ -289,9 +291,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--boxes', type=int, nargs='+', default=[20, 64])
     parser.add_argument('--images', type=int, default=8)
-    parser.add_argument(
-        '--heads', nargs='*', default=['motifnet', 'linknet', 'kern'])
+    parser.add_argument('--heads', nargs='*', choices=HEADS, default=HEADS)
     args = parser.parse_args()
+    if min(args.boxes) < 2:
+        parser.error(f'--boxes must be at least 2, for one has no pairs, got '
+                     f'{min(args.boxes)}')
     console = Console(width=130)
     console.print(f'{torch.get_num_threads()} threads, '
                   f'{matmul_rate() / 1e9:.0f} GFLOP/s in a matrix product')

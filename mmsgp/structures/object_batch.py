@@ -14,8 +14,9 @@ from torch import Tensor
 class ObjectBatch:
     """Objects of a batch of images, flat, image after image.
 
-    What is set is what a task gives: ``labels`` in PredCls, ``targets`` in
-    training, ``class_bboxes`` where boxes were detected (SGGen).
+    What is set is what a task gives: ``labels`` in PredCls, ``targets`` and
+    ``present`` in training, ``class_bboxes`` where boxes were detected
+    (SGGen).
 
     Attributes:
         bboxes: (N, 4), ``x1, y1, x2, y2`` in pixels of the network's input.
@@ -26,6 +27,8 @@ class ObjectBatch:
         targets: (N,), true classes to learn, background C where an object
             matches no annotation, or None.
         class_bboxes: (N, C, 4), the box regressed for each class, or None.
+        present: (B, C) bool, classes annotated in each image, found by the
+            detector or not; None if they are those of ``targets``.
     """
 
     bboxes: Tensor
@@ -35,6 +38,7 @@ class ObjectBatch:
     labels: Tensor | None = None
     targets: Tensor | None = None
     class_bboxes: Tensor | None = None
+    present: Tensor | None = None
 
     @classmethod
     def from_list(cls, bboxes: list[Tensor], logits: Tensor,

@@ -28,6 +28,8 @@ class SceneGraph(BaseDataElement):
     - ``distribution`` (Tensor): (M, R+1), optional, the predicate
       probabilities of each pair, unknown first.
     - ``significance`` (Tensor): (M,), optional, the Scorer's output.
+    - ``weights`` (Tensor): (M,), optional, what a pair's probabilities are
+      multiplied with to rank all predicates of all pairs.
 
     Example:
         >>> graph = SceneGraph(

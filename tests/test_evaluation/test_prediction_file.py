@@ -88,6 +88,27 @@ def test_kept_predictions_have_the_same_metrics(tmp_path):
     assert kept.meta == {key: list(value) for key, value in META.items()}
 
 
+def test_kept_predictions_are_ranked_by_their_weights(tmp_path):
+    samples = make_samples(20)
+    generator = torch.Generator().manual_seed(1)
+    significant, weighted = [], []
+    for sample in samples:
+        for graph in sample.pred_scene_graphs.values():
+            for field in ('significance', 'weights'):
+                graph.relations[field] = torch.rand(
+                    graph.num_relations, generator=generator)
+        weighted.append(sample.to_dict())
+        significant.append(sample.clone().to_dict())
+        for graph in significant[-1]['pred_scene_graphs'].values():
+            del graph['relations']['weights']
+    metrics = evaluate(write(tmp_path / 'p.h5', samples))
+    assert repr(metrics) == repr(evaluate(weighted))
+    others = evaluate(significant)
+    changed = {name for name in metrics if metrics[name] != others[name]}
+    assert 'sgcls/ng-R@20' in changed
+    assert all('/ng-' in name for name in changed)
+
+
 def test_the_number_of_unconstrained_predictions_is_kept(tmp_path):
     kept = write(tmp_path / 'p.h5', make_samples(3), ng_limit=7)
     assert kept.ng_limit == 7

@@ -50,7 +50,7 @@ def prediction():
     return pred
 
 
-def test_weights_are_significance_or_the_product_of_object_scores():
+def test_weights_are_given_or_significance_or_the_product_of_object_scores():
     pred = prediction()
     scores = pred.objects.scores[pred.relations.pairs].prod(dim=1)
     arrays = GraphArrays.from_graph(pred)
@@ -58,6 +58,10 @@ def test_weights_are_significance_or_the_product_of_object_scores():
     pred.relations.significance = torch.linspace(1, 0, 6)
     np.testing.assert_array_equal(
         pair_weights(arrays, pred.to_dict()), torch.linspace(1, 0, 6))
+    pred.relations.weights = torch.linspace(0, 1, 6)
+    np.testing.assert_array_equal(
+        pair_weights(arrays, pred.to_dict()), torch.linspace(0, 1, 6))
+    del pred.relations.weights
     del pred.relations.significance, pred.objects.scores
     np.testing.assert_array_equal(
         pair_weights(arrays, pred.to_dict()), np.ones(6))

@@ -512,7 +512,8 @@ def test_probabilities_that_are_not_finite_are_refused(value, column):
 
 
 @pytest.mark.parametrize('field', [
-    'objects.scores', 'relations.scores', 'relations.significance'])
+    'objects.scores', 'relations.scores', 'relations.significance',
+    'relations.weights'])
 @pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
 @pytest.mark.parametrize('place', [0, 2, -1])
 def test_scores_that_are_not_finite_are_refused(field, value, place):

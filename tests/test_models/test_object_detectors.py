@@ -18,7 +18,7 @@ from mmsgp.models import (
     logits_by_overlap,
 )
 from mmsgp.registry import MODELS, TASK_UTILS
-from mmsgp.structures import ObjectBatch
+from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
 from mmsgp.testing.models import (
     CONFIGS,
     HEADS,
@@ -368,6 +368,46 @@ def test_refinement_learns_from_the_pairs_it_is_assigned():
     labels = samples[0].gt_scene_graph.relations.labels.tolist()
     assert [pairs[0, 1], pairs[1, 2]] == labels[:2]
     assert sum(pairs.values()) == sum(labels[:2])
+
+
+class FirstAnnotatedObject(AnnotatedObjects):
+    """A detector that finds one object of each image."""
+
+    def detect_objects(self, feature_maps, data_samples, **kwargs):
+        return super().detect_objects(feature_maps, [
+            SceneGraphDataSample(
+                gt_scene_graph=SceneGraph(
+                    objects=sample.gt_scene_graph.objects[:1]))
+            for sample in data_samples
+        ], **kwargs)
+
+
+@pytest.mark.parametrize('task', ['sgcls', 'sggen'])
+def test_linknet_learns_all_annotated_classes_of_an_image(task):
+    torch.manual_seed(0)
+    model = MODELS.build({
+        **small_model_cfg(type='LinkNetHead'), 'task': task,
+        'object_detector': dict(type=FirstAnnotatedObject)
+    })
+    samples = random_samples([2, 3])
+    classes = [[3, 1], [0, 4, 4]]
+    for sample, labels in zip(samples, classes):
+        sample.gt_scene_graph.objects.labels = torch.tensor(labels)
+        # far apart: what is not found matches nothing
+        sample.gt_scene_graph.objects.bboxes = torch.tensor(
+            [[0., 0, 30, 30], [40, 0, 90, 30], [0, 40, 30, 90]])[:len(labels)]
+    images = torch.randn(2, 3, 96, 96)
+    head = model.relation_head
+    logits = []
+    head.image_classifier.register_forward_hook(
+        lambda module, inputs, output: logits.append(output.sigmoid()))
+    loss = model.loss(images, samples)['loss_image']
+    chances, = logits
+    expected = [
+        -(row[c] if c in labels else 1 - row[c]).log()
+        for row, labels in zip(chances, classes) for c in range(6)
+    ]
+    torch.testing.assert_close(loss, sum(expected) / len(expected))
 
 
 def test_a_compiled_backbone_computes_the_same(monkeypatch):

@@ -1,10 +1,12 @@
 """The parser and MotifNet's head as a whole."""
 import copy
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
+from mmsgp.evaluation.functional import GraphArrays, unconstrained_entries
 from mmsgp.models import select_objects
 from mmsgp.registry import MODELS
 from mmsgp.testing import make_vg_data
@@ -280,6 +282,14 @@ def test_relations_are_ranked_as_asked(parser, rank_by):
             both=probability * relations.significance)[rank_by]
         torch.testing.assert_close(relations.scores, expected)
         assert (relations.scores.diff() <= 0).all()
+        # A pair's best entry of all has the score that the pair has.
+        entries = unconstrained_entries(
+            GraphArrays.from_graph(graph), graph.to_dict())
+        best = np.zeros(len(relations), np.float32)
+        np.maximum.at(best, entries.rows, entries.scores)
+        if rank_by == 'significance':
+            expected = expected * relations.distribution[:, 1:].amax(1)
+        torch.testing.assert_close(torch.from_numpy(best), expected)
 
 
 def test_rankings_that_there_are_not_are_refused():

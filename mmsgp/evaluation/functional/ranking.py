@@ -114,11 +114,13 @@ def pair_weights(pred: GraphArrays, graph: dict) -> np.ndarray:
         graph (dict): The same, as ``SceneGraph.to_dict`` gives it.
 
     Returns:
-        ndarray: (M,) float32: the significance of the pairs or, without a
-        Scorer, the product of the scores of their objects.
+        ndarray: (M,) float32: the ``weights`` of the pairs; where there are
+        none their significance or, without a Scorer, the product of the
+        scores of their objects.
     """
-    if 'significance' in graph['relations']:
-        return to_numpy(graph['relations']['significance'], np.float32)
+    for field in ('weights', 'significance'):
+        if field in graph['relations']:
+            return to_numpy(graph['relations'][field], np.float32)
     scores = graph['objects'].get('scores')
     if scores is None:
         return np.ones(len(pred.pairs), np.float32)
@@ -139,8 +141,8 @@ def without_graph_constraint(distribution: np.ndarray,
     Args:
         distribution (ndarray): (M, R+1) float32, probabilities, unknown
             first.
-        weights (ndarray): (M,) float32, not negative: the product of the scores of
-            the two objects, or the pair's significance.
+        weights (ndarray): (M,) float32, not negative, see
+            :func:`pair_weights`.
         limit (int): Entries to keep. Defaults to 100.
 
     Returns:

@@ -50,7 +50,7 @@ class SceneGraphMetric(BaseMetric):
       predicates by training frequency, a third of them or as ``groups`` says.
     - ``ng-R``, ``ng-mR``: without the graph constraint, every pair may have
       all predicates; the best ``ng_limit`` of all are ranked, by probability
-      times the pair's weight (significance, or product of object scores).
+      times the pair's weight, see :func:`pair_weights`.
     - ``zR``, ``ng-zR``: ``R`` and ``ng-R`` over the relations whose triplet of
       classes and predicate never occurs in training.
     - ``PR``: the share of an image's annotated ordered pairs that its first K
@@ -305,7 +305,8 @@ def _check_prediction(pred: GraphArrays, graph: dict, name: str) -> None:
     """
     pred.check(name)
     for part, field in (('objects', 'scores'), ('relations', 'scores'),
-                        ('relations', 'significance')):
+                        ('relations', 'significance'),
+                        ('relations', 'weights')):
         if field in graph[part]:
             values = to_numpy(graph[part][field], np.float32)
             if not np.isfinite(values).all():

@@ -218,6 +218,12 @@ class SceneGraphParser(BaseDetector):
         """
         feature_maps = self.extract_feat(batch_inputs)
         graphs = [sample.gt_scene_graph for sample in batch_data_samples]
+        num_classes = self.relation_head.num_classes
+        # Of all annotated objects: a detector does not find each of them.
+        present = torch.stack([
+            batch_inputs.new_zeros(num_classes, dtype=torch.bool).index_fill(
+                0, graph.objects.labels, True) for graph in graphs
+        ])
         if self.task == 'sgcls':
             objects = self._given_objects(
                 feature_maps, [graph.objects.bboxes for graph in graphs],
@@ -225,13 +231,14 @@ class SceneGraphParser(BaseDetector):
         else:
             objects = self._detected_objects(feature_maps, batch_data_samples)
             graphs = [
-                assign_graph(bboxes, graph, self.relation_head.num_classes)
+                assign_graph(bboxes, graph, num_classes)
                 for bboxes, graph in zip(
                     objects.bboxes.split(objects.sizes), graphs)
             ]
         objects = replace(
             objects,
-            targets=torch.cat([graph.objects.labels for graph in graphs]))
+            targets=torch.cat([graph.objects.labels for graph in graphs]),
+            present=present)
         return self.relation_head.loss(feature_maps, objects,
                                        [graph.relations for graph in graphs])
 

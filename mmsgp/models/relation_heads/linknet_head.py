@@ -104,8 +104,11 @@ class LinkNetHead(RoleProductHead):
                    objects: ObjectBatch) -> dict[str, Tensor]:
         """Which classes are in an image: binary cross-entropy a class."""
         present = torch.zeros_like(context.image_logits)
-        known = objects.targets < self.num_classes
-        present[objects.image_ids[known], objects.targets[known]] = 1
+        if objects.present is not None:
+            present[:, :self.num_classes] = objects.present
+        else:
+            known = objects.targets < self.num_classes
+            present[objects.image_ids[known], objects.targets[known]] = 1
         loss = F.binary_cross_entropy_with_logits(context.image_logits,
                                                   present)
         return dict(loss_image=self.loss_image_weight * loss)

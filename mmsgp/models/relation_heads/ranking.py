@@ -52,7 +52,8 @@ def rank_relations(object_logits: Tensor,
     Returns:
         list[SceneGraph]: One graph an image; its relations hold ``pairs``,
         ``labels``, ``scores``, ``distribution`` and, with a Scorer,
-        ``significance``.
+        ``significance``; ``weights``, too, if it is not significance alone
+        that ranks them.
     """
     rows = torch.arange(len(labels), device=labels.device)
     bboxes = objects.bboxes
@@ -65,15 +66,19 @@ def rank_relations(object_logits: Tensor,
     distribution = relation_logits.softmax(dim=1)
     scores, predicates = distribution[:, 1:].max(dim=1)
     relations = dict(labels=predicates + 1, distribution=distribution)
-    scores = scores * object_scores[pairs].prod(dim=1)
+    weights = object_scores[pairs].prod(dim=1)
+    scores = scores * weights
     sort_key = scores
     if significance is not None:
         relations['significance'] = significance.sigmoid()
+        if rank_by != 'significance':
+            relations['weights'] = weights
     if rank_by == 'significance':
         scores = relations['significance']
         sort_key = significance  # the sigmoid saturates
     elif rank_by == 'both':
         sort_key = scores = scores * relations['significance']
+        relations['weights'] = weights * relations['significance']
     relations['scores'] = scores
 
     graphs, start = [], 0
