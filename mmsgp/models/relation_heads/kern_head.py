@@ -75,7 +75,7 @@ class KERNHead(VisualRelationHead):
 
         CCE with a margin of 0 scales with its logits. Where no frequency
         prior outweighs them, those of random weights are lowered the fastest
-        by shrinking the features, until their ReLUs are dead.
+        by shrinking the features, until those of all pairs are alike.
         """
         classifier = super().build_classifier(relation_channels)
         nn.init.xavier_normal_(classifier.weight, gain=0.01)
