@@ -2,11 +2,11 @@
 
 (a) FLOPs over the machine's measured rate of matrix products, (b) a loop over
 pairs, (c) a batched version that follows the formulas without sharing
-anything. Layers are timed on one image. Whole heads are timed on several
-images: forward over all pairs, as in a test, against (a), (b) for what is
-done a pair, and image after image; and a step of training, forward and
-backward over the pairs that are sampled. Results are compared before times
-are.
+anything. Layers are timed on one image, KERN's graphs in training, too. Whole
+heads are timed on several images: forward over all pairs, as in a test, against
+(a), (b) for what is done a pair, and image after image; and a step of training,
+forward and backward over the pairs that are sampled, against (a) and, likewise,
+(b). Results are compared before times are.
 
     python benchmarks/heads.py [--boxes 20 64] [--images 8]
 """
@@ -36,6 +36,7 @@ from mmsgp.utils.flops import counting_flops
 CONFIGS = Path(__file__).parents[1] / 'configs'
 HEADS = ('motifnet', 'linknet', 'kern')  # with features of pairs
 NUM_CLASSES, NUM_PREDICATES, CHANNELS = 150, 50, 4096
+SAMPLED_PAIRS = 256  # at most, of an image in training
 LOOP_PAIRS = 20  # a loop is timed on at most so many pairs and scaled
 # Predicates that a pair's classes have in the training set: 6.9 of 71 on
 # average over the pairs of VRD's test images.
@@ -120,6 +121,8 @@ def measure_layers(num_boxes: int) -> dict[str, dict]:
     for name, share in EDGES.items():
         rows[f'KERN pair graph, {name}'] = measure_graph(num_pairs, share,
                                                          rate)
+        rows[f'KERN pair graph, {name}, training'] = measure_graph_training(
+            min(num_pairs, SAMPLED_PAIRS), share)
     return rows
 
 
@@ -145,6 +148,35 @@ def measure_graph(num_pairs: int, share: float, rate: float) -> dict:
         '(a) floor': own * rate / counter.get_total_flops(),
         '(b) loop': loop * num_pairs / len(few[0]) / own,
         '(c) straightforward': plain / own
+    }
+
+
+def measure_graph_training(num_pairs: int, share: float) -> dict:
+    """The same, forward and backward over an image's sampled pairs."""
+    torch.manual_seed(0)
+    graph = PairGraph(512, 3)
+    weights = torch.rand(num_pairs, NUM_PREDICATES + 1) / 10
+    weights[torch.rand_like(weights) >= share] = 0
+    rows = [torch.randn(num_pairs, 512, requires_grad=True)
+            for _ in range(3)] + [weights]
+    few = [row[:LOOP_PAIRS].detach() for row in rows]
+
+    def step(version, *rows: Tensor) -> list[Tensor]:
+        graph.zero_grad()
+        version(*rows).square().mean().backward()
+        return [parameter.grad for parameter in graph.parameters()]
+
+    plainly = partial(straightforward_pairs, graph)
+    for one, other in zip(step(graph, *rows), step(plainly, *rows)):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-7)
+    own = seconds(lambda: step(graph, *rows), 2)
+    loop = seconds(lambda: [
+        step(plainly, *(row[i:i + 1] for row in few))
+        for i in range(len(few[0]))], 1)
+    return {
+        's': own,
+        '(b) loop': loop * num_pairs / len(few[0]) / own,
+        '(c) straightforward': seconds(lambda: step(plainly, *rows), 1) / own
     }
 
 
@@ -268,9 +300,21 @@ def measure_training(kind: str, num_images: int, num_boxes: int) -> dict:
     with counting_flops() as counter:
         step()
     own = seconds(step, 2)
+    with torch.no_grad():
+        context = head.eval().context(regions, objects)  # a pair has no batch
+
+    def classify(parts: list[RegionFeatures]) -> None:
+        for part in parts:
+            head.zero_grad()
+            classify_pairs(head, context, part, objects).mean().backward()
+
+    few = [take_pairs(regions, [i])
+           for i in range(min(LOOP_PAIRS, len(labels)))]
+    loop = seconds(lambda: classify(few), 1) * len(labels) / len(few)
     return {
         's': own,
         '(a) floor': own * rate / counter.get_total_flops(),
+        'pairs: (b) loop': loop / seconds(lambda: classify([regions]), 2),
         'peak GB': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     }
 
