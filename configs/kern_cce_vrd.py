@@ -1,4 +1,4 @@
-# Weight and rate were chosen on the validation images: without a frequency
+# Weight and rate were chosen on held-out training images: without a frequency
 # prior or a Scorer, a larger rate soon shrinks the features until all tie.
 _base_ = './kern_ce_vrd.py'
 

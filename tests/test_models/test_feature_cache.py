@@ -145,8 +145,7 @@ def test_hook_keeps_the_losses_and_spares_the_backbone(tmp_path, model):
 
     expected = losses()
     hook = FeatureCacheHook(tmp_path)
-    runner = SimpleNamespace(
-        model=model, cfg=SimpleNamespace(model=SimpleNamespace(detector={})))
+    runner = SimpleNamespace(model=model, cfg={})
     hook.before_train(runner)
     cold, warm = losses(), losses()
     assert len(passes) == 2

@@ -297,6 +297,10 @@ def test_rankings_that_there_are_not_are_refused():
         small_parser(rank_by='luck')
     with pytest.raises(ValueError, match='needs a scorer'):
         small_parser(rank_by='both')
+    model = small_parser()
+    model.relation_head.rank_by = 'both'  # it may change after training
+    with pytest.raises(ValueError, match='needs a scorer'):
+        model.predict(torch.randn(1, 3, 96, 96), random_samples([2]))
 
 
 def test_priors_of_another_data_set_do_not_fit_kern(tmp_path):

@@ -389,7 +389,9 @@ def test_a_scorer_may_start_anew_and_is_named(tmp_path, changed, options):
         checkpoint['state_dict'].pop(key)
         for key in list(checkpoint['state_dict']) if '.scorer.' in key])
     run('train', CONFIG, '--work-dir', tmp_path, *options,
-        f'load_from={path}', 'train_cfg.max_epochs=1')
+        f'load_from={path}', 'train_cfg.max_epochs=1',
+        # runs of one name and second share a logger, and its file
+        f'experiment_name={tmp_path.name}')
     log, = tmp_path.glob('*/*.log')
     assert 'has no Scorer, it starts from random weights' in log.read_text()
 

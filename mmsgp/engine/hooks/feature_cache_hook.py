@@ -26,8 +26,9 @@ class FeatureCacheHook(Hook):
     def before_train(self, runner) -> None:
         """Turn the cache on, once the detector has its weights."""
         model = unwrap_model(runner.model)
-        model.feature_cache = FeatureCache(
-            self.root, model.detector, str(runner.cfg.model.detector))
+        settings = runner.cfg.get('model', {}).get('detector', '')
+        model.feature_cache = FeatureCache(self.root, model.detector,
+                                           str(settings))
 
     def after_train(self, runner) -> None:
         """Turn it off."""

@@ -27,10 +27,10 @@ class ValidatedCheckpointHook(CheckpointHook):
     not half of a new one.
 
     Args:
-        backend_args (dict, optional): Where to save. Defaults to None: to
-            local files.
-        *args: Arguments of MMEngine's ``CheckpointHook``, with the next.
-        **kwargs: See there.
+        *args: Arguments of MMEngine's ``CheckpointHook``.
+        backend_args (dict, optional): Its backend. Defaults to None: local
+            files that are written whole.
+        **kwargs: Its other arguments.
     """
 
     def __init__(self, *args, backend_args: dict | None = None,

@@ -54,7 +54,11 @@ def rank_relations(object_logits: Tensor,
         ``labels``, ``scores``, ``distribution`` and, with a Scorer,
         ``significance``; ``weights``, too, if it is not significance alone
         that ranks them.
+
+    Raises:
+        ValueError: If the ranking needs a significance that is not there.
     """
+    check_ranking(rank_by, with_scorer=significance is not None)
     rows = torch.arange(len(labels), device=labels.device)
     bboxes = objects.bboxes
     object_scores = object_logits.softmax(dim=1)[rows, labels]
@@ -71,14 +75,14 @@ def rank_relations(object_logits: Tensor,
     sort_key = scores
     if significance is not None:
         relations['significance'] = significance.sigmoid()
-        if rank_by != 'significance':
-            relations['weights'] = weights
     if rank_by == 'significance':
         scores = relations['significance']
         sort_key = significance  # the sigmoid saturates
-    elif rank_by == 'both':
-        sort_key = scores = scores * relations['significance']
-        relations['weights'] = weights * relations['significance']
+    elif significance is not None:
+        if rank_by == 'both':
+            weights = weights * relations['significance']
+            sort_key = scores = scores * relations['significance']
+        relations['weights'] = weights
     relations['scores'] = scores
 
     graphs, start = [], 0
