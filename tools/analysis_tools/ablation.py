@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -191,6 +191,18 @@ def make_cells(rows: dict[str, str], args: argparse.Namespace) -> list[Cell]:
     ]
 
 
+def wait_for_detector(cell: Cell, future: Future) -> bool:
+    """Wait until a cell has trained the detector; False if it failed.
+
+    The others would train it, too, or would fail alike.
+    """
+    while not (cell.metrics.is_file() or cell.has_detector()):
+        if future.done():
+            return future.exception() is None
+        wait([future], timeout=1)
+    return True
+
+
 def run_cells(cells: Sequence[Cell], jobs: int,
               console: Console) -> list[str]:
     """Run what is not done; return what went wrong."""
@@ -204,11 +216,7 @@ def run_cells(cells: Sequence[Cell], jobs: int,
             futures = []
             for cell in cells:
                 futures.append(pool.submit(cell.run, environment))
-                # It trains the detector, which the others would do, too, or
-                # would fail alike.
-                if (not (cell.metrics.is_file() or cell.has_detector())
-                        and futures[-1].exception()
-                        and not cell.has_detector()):
+                if not wait_for_detector(cell, futures[-1]):
                     break
             for done, future in enumerate(futures, 1):
                 error = future.exception()
