@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmsgp.evaluation.functional import RelationRanks
+from mmsgp.evaluation.functional import RANKS_FILE, RelationRanks
 from mmsgp.registry import MODELS
 from mmsgp.testing import make_vg_data
 
@@ -176,6 +177,21 @@ def test_kept_predictions_are_scored_again(tmp_path, tested, capsys):
         'R', '--groups', '9,3', '--iou-thr', 0.7)
     with pytest.raises(ValueError, match='keeps 100 .*but is 300'):
         run('analysis_tools/eval_predictions', file, '--topk', 300)
+
+
+def test_names_of_compared_runs_tell_them_apart(
+        tmp_path, tested, capsys, monkeypatch):
+    """As folders of a grid do, which all end in the seed."""
+    monkeypatch.setenv('COLUMNS', '120')
+    long = f'kern_cce_scorer_{"x" * 60}'
+    folders = [tmp_path / name / 'seed_42' for name in ('kern_ce', long)]
+    for folder in folders:
+        shutil.copytree(tested, folder)
+    run('analysis_tools/compare', *folders, '--resamples', 100)
+    printed = capsys.readouterr().out
+    assert 'kern_ce/seed_42' in printed and str(tmp_path) not in printed
+    predicates = RelationRanks.load(tested / RANKS_FILE).names
+    assert all(f'  {name} ' in printed for name in predicates)
 
 
 def test_two_runs_are_compared(tmp_path, tested, capsys, monkeypatch):

@@ -31,6 +31,7 @@ from mmsgp.evaluation.functional import (
 )
 from mmsgp.evaluation.metrics.report import percent
 from mmsgp.utils.files import replacing
+from mmsgp.utils.path_names import distinct_tails
 
 MIN_IMAGES = 5
 PIPED_WIDTH = 120
@@ -193,9 +194,13 @@ def predicate_table(comparison: Comparison, run: RelationRanks,
 def comparison_table(title: str, names: list[str],
                      counts: Sequence[str] = ()) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD)
-    table.add_column('')
-    for name in (*counts, *names, 'difference', '95 % interval'):
-        table.add_column(escape(name), justify='right', no_wrap=True)
+    table.add_column('', no_wrap=True)
+    for name in counts:
+        table.add_column(name, justify='right', no_wrap=True)
+    for name in names:  # folders may have long names
+        table.add_column(escape(name), justify='right', overflow='fold')
+    for name in ('difference', '95 % interval'):
+        table.add_column(name, justify='right', no_wrap=True)
     return table
 
 
@@ -216,9 +221,7 @@ def write_csv(path: Path, comparisons: list[Comparison],
 def main() -> None:
     args = parse_args()
     folders = [args.first, args.second]
-    names = args.names or [folder.name for folder in folders]
-    if names[0] == names[1]:
-        names = [str(folder) for folder in folders]
+    names = args.names or distinct_tails(folders)
     runs = load_runs(folders)
     common = [task for task in runs[0].tasks if task in runs[1].tasks]
     tasks = args.tasks or common
