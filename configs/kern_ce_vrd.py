@@ -1,5 +1,5 @@
 # KERN with cross-entropy on VRD. It has no frequency prior to start from and
-# learns longer; with fewer unknown pairs CCE finds its way more easily.
+# learns longer; 32 pairs an image are quicker than all of them, and no worse.
 _base_ = './motifnet_ce_vrd.py'
 
 model = dict(
