@@ -10,11 +10,9 @@ alike.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -29,10 +27,9 @@ from rich.console import Console
 
 from mmsgp.utils.checkpoint import pretrained_cfgs
 from mmsgp.utils.files import replacing
+from mmsgp.utils.grid_table import markdown, read_paper, summarise, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKS = ('sggen', 'sgcls', 'predcls')
-TITLES = {'predcls': 'PredCls', 'sgcls': 'SGCls', 'sggen': 'SGGen'}
 COST = ('frequency', 'motifnet', 'linknet', 'kern')
 # The rows of a table: the paper's name and the config's.
 GRIDS = {
@@ -233,14 +230,6 @@ def run_cells(cells: Sequence[Cell], jobs: int,
     return failures
 
 
-def read_paper(path: Path) -> dict[str, dict[str, str]]:
-    """Published figures by method, empty if the file is not there."""
-    if not path.is_file():
-        return {}
-    with path.open(newline='') as file:
-        return {row.pop('method'): row for row in csv.DictReader(file)}
-
-
 def read_runs(cells: Sequence[Cell], console: Console) -> list[dict]:
     """Metrics of the cells of a row; what is left out is said."""
     runs = []
@@ -255,51 +244,13 @@ def read_runs(cells: Sequence[Cell], console: Console) -> list[dict]:
 def collect(rows: dict[str, str], args: argparse.Namespace,
             paper: dict[str, dict[str, str]],
             console: Console) -> dict[str, list[dict]]:
-    """What is known of each row: a dict for each metric, task by task."""
-    columns = [(task, k) for task in TASKS for k in TOPK[args.grid]]
-    table = {}
-    for method, config in rows.items():
-        runs = read_runs(make_cells({method: config}, args), console)
-        table[method] = []
-        for task, k in columns:
-            values = [run[f'{task}/mR@{k}'] for run in runs
-                      if f'{task}/mR@{k}' in run]
-            table[method].append(dict(
-                metric=f'{TITLES[task]} mR@{k}',
-                seeds=len(values),
-                mean=statistics.fmean(values) if values else None,
-                std=statistics.stdev(values) if len(values) > 1 else None,
-                paper=paper.get(method, {}).get(f'{task}_mR@{k}') or None))
-    return table
-
-
-def cell_text(cell: dict) -> str:
-    """Mean, standard deviation of several seeds, and the paper's in brackets."""
-    text = '-' if cell['mean'] is None else f"{cell['mean']:.2f}"
-    if cell['std'] is not None:
-        text += f" ± {cell['std']:.2f}"
-    return f"{text} ({cell['paper']})" if cell['paper'] else text
-
-
-def markdown(table: dict[str, list[dict]]) -> str:
-    """The table, a row a method and a column a metric."""
-    first = next(iter(table.values()))
-    lines = [['method', 'seeds', *(cell['metric'] for cell in first)],
-             ['---', *['--:'] * (1 + len(first))]]
-    lines += [[method, str(cells[0]['seeds']), *map(cell_text, cells)]
-              for method, cells in table.items()]
-    return ''.join('| ' + ' | '.join(line) + ' |\n' for line in lines)
-
-
-def write_csv(table: dict[str, list[dict]], path: Path) -> None:
-    """The same, a row a method and metric, in numbers."""
-    first = next(iter(table.values()))[0]
-    with replacing(path) as draft, draft.open('w', newline='') as file:
-        writer = csv.DictWriter(
-            file, ['method', *first], lineterminator='\n')
-        writer.writeheader()
-        for method, cells in table.items():
-            writer.writerows(dict(cell, method=method) for cell in cells)
+    """What is known of each row: its entries, task by task."""
+    return {
+        method: summarise(
+            read_runs(make_cells({method: config}, args), console),
+            TOPK[args.grid], paper.get(method, {}))
+        for method, config in rows.items()
+    }
 
 
 def parse_args() -> argparse.Namespace:
