@@ -18,11 +18,13 @@ with open('calls.txt', 'a') as file:
                f'{" cached" * cached}\\n')
 if NAME == 'train':
     detector = Path('work_dirs/faster_rcnn_vgg16_minivg/detector.pth')
-    if Path('together').exists() and not detector.exists():
+    together = Path('together').exists()
+    if (together or Path('alone').exists()) and not detector.exists():
         detector.parent.mkdir(parents=True)
         detector.touch()
         deadline = time.monotonic() + 20
-        while len(Path('calls.txt').read_text().splitlines()) < 2:
+        while together and len(
+                Path('calls.txt').read_text().splitlines()) < 2:
             if time.monotonic() > deadline:
                 sys.exit('the next cell waits for this one')
             time.sleep(0.02)
@@ -143,6 +145,29 @@ def test_other_settings_are_not_mixed_with_earlier_results(ablation):
     epochs = ('--cfg-options', 'train_cfg.max_epochs=1')
     assert len(ablation(*METHODS, *epochs)) == 4
     assert ablation(*METHODS, *epochs) == []
+    with pytest.raises(SystemExit, match='settings.json.*another --out-dir'):
+        ablation(*METHODS)
+
+
+def test_results_of_another_detector_are_not_mixed(ablation, tmp_path):
+    """With the first cell's, too, which started before there was one."""
+    weights = tmp_path / 'work_dirs/faster_rcnn_vgg16_minivg/detector.pth'
+    (tmp_path / 'alone').touch()
+    assert len(ablation(*METHODS)) == 4
+    weights.write_bytes(b'others')
+    with pytest.raises(SystemExit, match='settings.json.*detector'):
+        ablation(*METHODS)
+    weights.unlink()  # nobody asks for it where all is done
+    assert ablation(*METHODS) == []
+    weights.write_bytes(b'others')
+    with pytest.raises(SystemExit, match='settings.json.*detector'):
+        ablation(*METHODS)
+
+
+def test_settings_that_cannot_be_read_are_others(ablation, tmp_path):
+    ablation(*METHODS)
+    path, = tmp_path.glob('work_dirs/ablation/motifnet*/seed_42/settings.json')
+    path.write_text('{"config": ')
     with pytest.raises(SystemExit, match='settings.json.*another --out-dir'):
         ablation(*METHODS)
 

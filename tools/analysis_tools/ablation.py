@@ -25,6 +25,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from rich.console import Console
 
+from mmsgp.datasets.statistics_cache import content_key
 from mmsgp.utils.checkpoint import pretrained_cfgs
 from mmsgp.utils.files import replacing
 from mmsgp.utils.grid_table import markdown, read_paper, summarise, write_csv
@@ -102,22 +103,43 @@ class Cell:
     def settings(self) -> Path:
         return self.folder / 'settings.json'
 
-    @cached_property
-    def settings_text(self) -> str:
-        """What is kept beside the results to tell them from others."""
-        return json.dumps(
-            self.cfg.to_dict(), indent=1, sort_keys=True, default=str)
+    def current_settings(self) -> dict[str, dict]:
+        """What tells its results from others: config and detector weights.
+
+        Weights at a URL, or not trained yet, are not among them.
+        """
+        files = filter(os.path.isfile, self._detector_paths())
+        config = json.dumps(self.cfg.to_dict(), sort_keys=True, default=str)
+        return dict(
+            config=json.loads(config),
+            detector={path: content_key([path]) for path in files})
+
+    def keep_settings(self) -> None:
+        """Write them beside the results."""
+        with replacing(self.settings) as draft:
+            draft.write_text(json.dumps(self.current_settings(), indent=1))
+
+    def _detector_paths(self) -> list[str]:
+        return [init_cfg.checkpoint for init_cfg in pretrained_cfgs(
+            self.cfg.model.detector.get('init_cfg'))]
 
     def has_detector(self) -> bool:
         """Whether the weights exist that it starts from."""
-        paths = [init_cfg.checkpoint for init_cfg in pretrained_cfgs(
-            self.cfg.model.detector.get('init_cfg'))]
-        return all('://' in path or Path(path).is_file() for path in paths)
+        return all('://' in path or Path(path).is_file()
+                   for path in self._detector_paths())
 
     def has_other_settings(self) -> bool:
         """Whether what is in the folder was made with other settings."""
-        return (self.settings.is_file() and
-                self.settings.read_text() != self.settings_text)
+        if not self.settings.is_file():
+            return False
+        current = self.current_settings()
+        try:
+            kept = json.loads(self.settings.read_text())
+            return kept['config'] != current['config'] or any(
+                current['detector'].get(path, key) != key
+                for path, key in kept['detector'].items())
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return True  # nobody can tell
 
     def read_metrics(self) -> dict[str, float]:
         """Results; empty if there are none.
@@ -142,16 +164,16 @@ class Cell:
             RuntimeError: If a tool fails, with the end of its output.
         """
         start = time.monotonic()
-        with replacing(self.settings) as draft:
-            draft.write_text(self.settings_text)
         if self.metrics.is_file():
             return f'{self.config}, seed {self.seed}: done before'
+        self.keep_settings()
         epochs = self.cfg.train_cfg.max_epochs
         checkpoint = self.folder / f'epoch_{epochs}.pth'
         options = ['--cfg-options', f'randomness.seed={self.seed}',
                    *self.options, *self.cache]
         if not checkpoint.is_file():
             self._call('train', environment, '--resume', *options)
+            self.keep_settings()  # now there is a detector
         self._call('test', environment, *options, checkpoint=checkpoint)
         minutes = (time.monotonic() - start) / 60
         return f'{self.config}, seed {self.seed}: {minutes:.1f} min'
@@ -302,8 +324,8 @@ def main() -> None:
     for cell in cells:
         if cell.has_other_settings():
             sys.exit(
-                f'{cell.settings}: these results come from another config or '
-                'other --cfg-options. Delete the folder, or name another '
+                f'{cell.settings}: these results come from another config, '
+                'detector or --cfg-options. Delete the folder, or name another '
                 '--out-dir')
     failures = run_cells(cells, args.jobs, console)
     paper = read_paper(args.paper / f'{args.grid}.csv')

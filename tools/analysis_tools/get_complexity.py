@@ -61,9 +61,16 @@ def read_config(path: str) -> Config:
 
 
 def build(cfg: Config) -> tuple[SceneGraphParser, int]:
-    """The model of a config, without trained weights, and its input's side."""
+    """The model of a config, without trained weights, and its input's side.
+
+    Raises:
+        ValueError: If it names a component that nobody registered.
+    """
     init_default_scope(cfg.get('default_scope', 'mmsgp'))
-    model = MODELS.build(cfg.model).eval()
+    try:
+        model = MODELS.build(cfg.model).eval()
+    except KeyError as error:
+        raise ValueError(f'{cfg.filename}: {error.args[0]}') from error
     if hasattr(model.relation_head, 'predicate_cooccurrence'):
         model.relation_head.predicate_cooccurrence.fill_(1)
     return model, cfg.model.data_preprocessor.pad_size_divisor
@@ -141,8 +148,9 @@ def main() -> None:
         table.add_column(
             column, justify='left' if column == 'config' else 'right')
     try:
-        for path, cfg in zip(args.configs, cfgs):
-            table.add_row(*row(path, cfg, args.boxes))
+        with mistakes_in_a_line():
+            for path, cfg in zip(args.configs, cfgs):
+                table.add_row(*row(path, cfg, args.boxes))
     finally:  # what is counted is told, whatever the next one runs into
         if table.rows:
             Console(width=160).print(table)
