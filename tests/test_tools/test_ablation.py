@@ -157,18 +157,38 @@ def test_results_of_another_detector_are_not_mixed(ablation, tmp_path):
     weights.write_bytes(b'others')
     with pytest.raises(SystemExit, match='settings.json.*detector'):
         ablation(*METHODS)
-    weights.unlink()  # nobody asks for it where all is done
+
+
+def test_no_detector_is_trained_beside_results_of_a_lost_one(
+        ablation, tmp_path):
+    """All rows of the table count; where all is done nobody asks for it."""
+    weights = tmp_path / 'work_dirs/faster_rcnn_vgg16_minivg/detector.pth'
+    (tmp_path / 'alone').touch()
+    ablation(*METHODS)
+    weights.unlink()
+    with pytest.raises(SystemExit, match='settings.json.*detector.pth, is go'):
+        ablation('--grid', 'table2', '--methods', 'KERN+CCE')
+    assert not weights.exists()
     assert ablation(*METHODS) == []
+
+
+def test_the_detector_of_an_interrupted_cell_is_known(ablation, tmp_path):
+    weights = tmp_path / 'work_dirs/faster_rcnn_vgg16_minivg/detector.pth'
+    (tmp_path / 'alone').touch()
+    (tmp_path / 'broken').touch()
+    with pytest.raises(SystemExit, match='1 of 1 cells failed'):
+        ablation('--grid', 'table2', '--methods', 'LinkNet+CCE')
     weights.write_bytes(b'others')
+    (tmp_path / 'broken').unlink()
     with pytest.raises(SystemExit, match='settings.json.*detector'):
-        ablation(*METHODS)
+        ablation('--grid', 'table2', '--methods', 'LinkNet+CCE')
 
 
-def test_settings_that_cannot_be_read_are_others(ablation, tmp_path):
+def test_settings_that_cannot_be_read_are_told(ablation, tmp_path):
     ablation(*METHODS)
     path, = tmp_path.glob('work_dirs/ablation/motifnet*/seed_42/settings.json')
     path.write_text('{"config": ')
-    with pytest.raises(SystemExit, match='settings.json.*another --out-dir'):
+    with pytest.raises(SystemExit, match='settings.json cannot be read'):
         ablation(*METHODS)
 
 

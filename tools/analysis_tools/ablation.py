@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -29,6 +29,7 @@ from mmsgp.datasets.statistics_cache import content_key
 from mmsgp.utils.checkpoint import pretrained_cfgs
 from mmsgp.utils.files import replacing
 from mmsgp.utils.grid_table import markdown, read_paper, summarise, write_csv
+from mmsgp.utils.mistakes import mistakes_in_a_line
 
 ROOT = Path(__file__).resolve().parents[2]
 COST = ('frequency', 'motifnet', 'linknet', 'kern')
@@ -62,6 +63,12 @@ GRIDS = {
     }
 }
 TOPK = {'table1': ('20', '50', '100'), 'table2': ('20', '50', '100', 'all')}
+
+
+@cache
+def file_key(path: str, changed: int) -> str:
+    """A hash of a file as it was changed last, in nanoseconds."""
+    return content_key([path])
 
 
 @dataclass(frozen=True)
@@ -112,12 +119,31 @@ class Cell:
         config = json.dumps(self.cfg.to_dict(), sort_keys=True, default=str)
         return dict(
             config=json.loads(config),
-            detector={path: content_key([path]) for path in files})
+            detector={path: file_key(path, os.stat(path).st_mtime_ns)
+                      for path in files})
+
+    def kept_settings(self) -> dict[str, dict]:
+        """Those beside its results; empty if there are none.
+
+        Raises:
+            ValueError: If they cannot be read.
+        """
+        if not self.settings.is_file():
+            return {}
+        try:
+            kept = json.loads(self.settings.read_text())
+            config = kept.get('config', kept)
+            return dict(config=config, detector=dict(kept.get('detector', {})))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f'{self.settings} cannot be read: {error}') from error
 
     def keep_settings(self) -> None:
-        """Write them beside the results."""
+        """Write them beside the results; a detector once noted stays."""
+        settings = self.current_settings()
+        settings['detector'].update(self.kept_settings().get('detector', {}))
         with replacing(self.settings) as draft:
-            draft.write_text(json.dumps(self.current_settings(), indent=1))
+            draft.write_text(json.dumps(settings, indent=1))
 
     def _detector_paths(self) -> list[str]:
         return [init_cfg.checkpoint for init_cfg in pretrained_cfgs(
@@ -128,18 +154,17 @@ class Cell:
         return all('://' in path or Path(path).is_file()
                    for path in self._detector_paths())
 
+    def lost_detector(self) -> str | None:
+        """The weights that its results were made with and that are gone."""
+        return next((path for path in self.kept_settings().get('detector', {})
+                     if not Path(path).is_file()), None)
+
     def has_other_settings(self) -> bool:
         """Whether what is in the folder was made with other settings."""
-        if not self.settings.is_file():
-            return False
-        current = self.current_settings()
-        try:
-            kept = json.loads(self.settings.read_text())
-            return kept['config'] != current['config'] or any(
-                current['detector'].get(path, key) != key
-                for path, key in kept['detector'].items())
-        except (ValueError, LookupError, TypeError, AttributeError):
-            return True  # nobody can tell
+        kept, current = self.kept_settings(), self.current_settings()
+        return bool(kept) and (kept['config'] != current['config'] or any(
+            current['detector'].get(path, key) != key
+            for path, key in kept['detector'].items()))
 
     def read_metrics(self) -> dict[str, float]:
         """Results; empty if there are none.
@@ -173,7 +198,6 @@ class Cell:
                    *self.options, *self.cache]
         if not checkpoint.is_file():
             self._call('train', environment, '--resume', *options)
-            self.keep_settings()  # now there is a detector
         self._call('test', environment, *options, checkpoint=checkpoint)
         minutes = (time.monotonic() - start) / 60
         return f'{self.config}, seed {self.seed}: {minutes:.1f} min'
@@ -219,6 +243,8 @@ def wait_for_detector(cell: Cell, future: Future) -> bool:
         if future.done():
             return future.exception() is None
         wait([future], timeout=1)
+    if not cell.metrics.is_file():
+        cell.keep_settings()  # with this detector
     return True
 
 
@@ -258,7 +284,7 @@ def read_runs(cells: Sequence[Cell], console: Console) -> list[dict]:
     for cell in cells:
         try:
             runs.append(cell.read_metrics())
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             console.print(f'left out: {error}', markup=False)
     return runs
 
@@ -273,6 +299,34 @@ def collect(rows: dict[str, str], args: argparse.Namespace,
             TOPK[args.grid], paper.get(method, {}))
         for method, config in rows.items()
     }
+
+
+def check_folders(cells: Sequence[Cell], table: Sequence[Cell]) -> None:
+    """Before hours of training: do results agree with what is asked for?
+
+    Args:
+        cells: To be run.
+        table: All that the table is made of.
+
+    Raises:
+        ValueError: If a cell has other settings, or a detector would be
+            trained anew beside results of one that is gone.
+    """
+    for cell in cells:
+        if cell.has_other_settings():
+            raise ValueError(
+                f'{cell.settings}: these results come from another config, '
+                'detector or --cfg-options. Delete the folder, or name another '
+                '--out-dir')
+    if all(cell.metrics.is_file() for cell in cells):
+        return
+    for cell in table:
+        path = cell.lost_detector()
+        if path is not None:
+            raise ValueError(
+                f'{cell.settings}: the detector of these results, {path}, is '
+                'gone. Put it back, delete the folder, or name another '
+                '--out-dir')
 
 
 def parse_args() -> argparse.Namespace:
@@ -321,12 +375,8 @@ def main() -> None:
     if unknown:
         sys.exit(f'{args.grid} has {list(rows)}, not {sorted(unknown)}')
     cells = make_cells({method: rows[method] for method in methods}, args)
-    for cell in cells:
-        if cell.has_other_settings():
-            sys.exit(
-                f'{cell.settings}: these results come from another config, '
-                'detector or --cfg-options. Delete the folder, or name another '
-                '--out-dir')
+    with mistakes_in_a_line():
+        check_folders(cells, make_cells(rows, args))
     failures = run_cells(cells, args.jobs, console)
     paper = read_paper(args.paper / f'{args.grid}.csv')
     table = collect(rows, args, paper, console)

@@ -64,13 +64,13 @@ def build(cfg: Config) -> tuple[SceneGraphParser, int]:
     """The model of a config, without trained weights, and its input's side.
 
     Raises:
-        ValueError: If it names a component that nobody registered.
+        ValueError: If its components, or their arguments, do not exist.
     """
     init_default_scope(cfg.get('default_scope', 'mmsgp'))
     try:
         model = MODELS.build(cfg.model).eval()
-    except KeyError as error:
-        raise ValueError(f'{cfg.filename}: {error.args[0]}') from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f'{cfg.filename}: {error}') from error
     if hasattr(model.relation_head, 'predicate_cooccurrence'):
         model.relation_head.predicate_cooccurrence.fill_(1)
     return model, cfg.model.data_preprocessor.pad_size_divisor
@@ -117,7 +117,8 @@ def count_flops(model: SceneGraphParser, side: int,
 
 def row(path: str, cfg: Config, num_boxes: int) -> list[str]:
     """What the table tells of a config."""
-    model, side = build(cfg)
+    with mistakes_in_a_line():
+        model, side = build(cfg)
     head = model.relation_head
     flops = count_flops(model, side, num_boxes)
     scorer = num_parameters(head.scorer)
@@ -148,9 +149,8 @@ def main() -> None:
         table.add_column(
             column, justify='left' if column == 'config' else 'right')
     try:
-        with mistakes_in_a_line():
-            for path, cfg in zip(args.configs, cfgs):
-                table.add_row(*row(path, cfg, args.boxes))
+        for path, cfg in zip(args.configs, cfgs):
+            table.add_row(*row(path, cfg, args.boxes))
     finally:  # what is counted is told, whatever the next one runs into
         if table.rows:
             Console(width=160).print(table)
