@@ -1,4 +1,4 @@
-# The weight was chosen on held-out training images.
+# The weight was chosen on held-out training images, with a Scorer at 1e-4.
 _base_ = './kern_ce_vrd.py'
 
 model = dict(
