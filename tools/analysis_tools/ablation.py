@@ -19,17 +19,16 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
 from rich.console import Console
 
-from mmsgp.datasets.statistics_cache import content_key
-from mmsgp.utils.checkpoint import pretrained_cfgs
 from mmsgp.utils.files import replacing
 from mmsgp.utils.grid_table import markdown, read_paper, summarise, write_csv
 from mmsgp.utils.mistakes import mistakes_in_a_line
+from mmsgp.utils.run_settings import RunSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 COST = ('frequency', 'motifnet', 'linknet', 'kern')
@@ -63,12 +62,6 @@ GRIDS = {
     }
 }
 TOPK = {'table1': ('20', '50', '100'), 'table2': ('20', '50', '100', 'all')}
-
-
-@cache
-def file_key(path: str, changed: int) -> str:
-    """A hash of a file as it was changed last, in nanoseconds."""
-    return content_key([path])
 
 
 @dataclass(frozen=True)
@@ -106,65 +99,10 @@ class Cell:
             parser.parse_args(['--options', *self.options]).options)
         return cfg
 
-    @property
-    def settings(self) -> Path:
-        return self.folder / 'settings.json'
-
-    def current_settings(self) -> dict[str, dict]:
-        """What tells its results from others: config and detector weights.
-
-        Weights at a URL, or not trained yet, are not among them.
-        """
-        files = filter(os.path.isfile, self._detector_paths())
-        config = json.dumps(self.cfg.to_dict(), sort_keys=True, default=str)
-        return dict(
-            config=json.loads(config),
-            detector={path: file_key(path, os.stat(path).st_mtime_ns)
-                      for path in files})
-
-    def kept_settings(self) -> dict[str, dict]:
-        """Those beside its results; empty if there are none.
-
-        Raises:
-            ValueError: If they cannot be read.
-        """
-        if not self.settings.is_file():
-            return {}
-        try:
-            kept = json.loads(self.settings.read_text())
-            config = kept.get('config', kept)
-            return dict(config=config, detector=dict(kept.get('detector', {})))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f'{self.settings} cannot be read: {error}') from error
-
-    def keep_settings(self) -> None:
-        """Write them beside the results; a detector once noted stays."""
-        settings = self.current_settings()
-        settings['detector'].update(self.kept_settings().get('detector', {}))
-        with replacing(self.settings) as draft:
-            draft.write_text(json.dumps(settings, indent=1))
-
-    def _detector_paths(self) -> list[str]:
-        return [init_cfg.checkpoint for init_cfg in pretrained_cfgs(
-            self.cfg.model.detector.get('init_cfg'))]
-
-    def has_detector(self) -> bool:
-        """Whether the weights exist that it starts from."""
-        return all('://' in path or Path(path).is_file()
-                   for path in self._detector_paths())
-
-    def lost_detector(self) -> str | None:
-        """The weights that its results were made with and that are gone."""
-        return next((path for path in self.kept_settings().get('detector', {})
-                     if not Path(path).is_file()), None)
-
-    def has_other_settings(self) -> bool:
-        """Whether what is in the folder was made with other settings."""
-        kept, current = self.kept_settings(), self.current_settings()
-        return bool(kept) and (kept['config'] != current['config'] or any(
-            current['detector'].get(path, key) != key
-            for path, key in kept['detector'].items()))
+    @cached_property
+    def settings(self) -> RunSettings:
+        """What tells its results from others."""
+        return RunSettings(self.folder / 'settings.json', self.cfg)
 
     def read_metrics(self) -> dict[str, float]:
         """Results; empty if there are none.
@@ -174,7 +112,7 @@ class Cell:
         """
         if not self.metrics.is_file():
             return {}
-        if self.has_other_settings():
+        if self.settings.differ():
             raise ValueError(f'{self.folder} has other settings')
         try:
             return dict(json.loads(self.metrics.read_text()))
@@ -191,7 +129,7 @@ class Cell:
         start = time.monotonic()
         if self.metrics.is_file():
             return f'{self.config}, seed {self.seed}: done before'
-        self.keep_settings()
+        self.settings.keep()
         epochs = self.cfg.train_cfg.max_epochs
         checkpoint = self.folder / f'epoch_{epochs}.pth'
         options = ['--cfg-options', f'randomness.seed={self.seed}',
@@ -239,12 +177,13 @@ def wait_for_detector(cell: Cell, future: Future) -> bool:
 
     The others would train it, too, or would fail alike.
     """
-    while not (cell.metrics.is_file() or cell.has_detector()):
+    if cell.metrics.is_file() or cell.settings.has_detector():
+        return True
+    while not cell.settings.has_detector():
         if future.done():
             return future.exception() is None
         wait([future], timeout=1)
-    if not cell.metrics.is_file():
-        cell.keep_settings()  # with this detector
+    cell.settings.keep()  # with this detector
     return True
 
 
@@ -313,18 +252,18 @@ def check_folders(cells: Sequence[Cell], table: Sequence[Cell]) -> None:
             trained anew beside results of one that is gone.
     """
     for cell in cells:
-        if cell.has_other_settings():
+        if cell.settings.differ():
             raise ValueError(
-                f'{cell.settings}: these results come from another config, '
+                f'{cell.settings.path}: these results come from another config, '
                 'detector or --cfg-options. Delete the folder, or name another '
                 '--out-dir')
     if all(cell.metrics.is_file() for cell in cells):
         return
     for cell in table:
-        path = cell.lost_detector()
+        path = cell.settings.lost_detector()
         if path is not None:
             raise ValueError(
-                f'{cell.settings}: the detector of these results, {path}, is '
+                f'{cell.settings.path}: the detector of these results, {path}, is '
                 'gone. Put it back, delete the folder, or name another '
                 '--out-dir')
 
