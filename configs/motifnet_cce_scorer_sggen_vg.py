@@ -14,15 +14,10 @@ train_pipeline = [
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
-# 1e-4 an image of the batch
+# 1e-4 x batch size
 train_cfg = dict(max_epochs=10)
 optim_wrapper = dict(optimizer=dict(lr=6e-4))
 param_scheduler = [
-    dict(
-        type='ReduceOnPlateauLR',
-        monitor='sggen/mR@100',
-        rule='greater',
-        factor=0.1,
-        patience=3)
+    {**_base_.param_scheduler[0], 'monitor': 'sggen/mR@100'}
 ]
 default_hooks = dict(checkpoint=dict(save_best='sggen/mR@100'))

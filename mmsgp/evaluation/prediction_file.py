@@ -5,9 +5,10 @@ Shape shorthand: I images, N objects, M relations, E entries.
 An HDF5 file has a group for each kind of rows: ``images``,
 ``annotated/objects``, ``annotated/relations`` and, for each task,
 ``<task>/objects``, ``<task>/relations`` and ``<task>/unconstrained`` (the best
-entries of all predicates of all pairs, instead of whole distributions). The
-rows of all images follow each other, ``counts`` (I,) says how many belong to
-each.
+entries of all predicates of all pairs, instead of whole distributions). With a
+Scorer ``<task>/unconstrained_<order>`` has those of every other order that the
+relations can be listed in. The rows of all images follow each other,
+``counts`` (I,) says how many belong to each.
 """
 from __future__ import annotations
 
@@ -22,13 +23,19 @@ import numpy as np
 import torch
 
 from .functional import GraphArrays, to_numpy, unconstrained_entries
+from .reranking import rerank, with_other_weights
 
 FORMAT = 'MMSGP predictions 1'
 KEYS = ('img_id', 'img_path', 'sample_idx')
 _FIELDS = {
     'objects': dict(bboxes=np.float64, labels=np.int32, scores=np.float32),
     'relations': dict(
-        pairs=np.int32, labels=np.int32, scores=np.float32, unseen=bool)
+        pairs=np.int32,
+        labels=np.int32,
+        scores=np.float32,
+        predicate_scores=np.float32,
+        significance=np.float64,
+        unseen=bool)
 }
 _DAMAGE = (OSError, UnicodeDecodeError, RuntimeError, KeyError, IndexError,
            TypeError, ValueError)
@@ -84,16 +91,20 @@ class PredictionWriter:
         layout = {'tasks': tuple(sample['pred_scene_graphs'])}
         for task, graph in sample['pred_scene_graphs'].items():
             rows.update(_graph_rows(task, graph))
-            entries = unconstrained_entries(
-                GraphArrays.from_dict(graph), graph, self._ng_limit,
-                f'{task} prediction of image {sample.get("img_id")} '
-                f'({sample.get("img_path")})')
-            if len(graph['relations']['labels']):
-                layout[f'{task}/unconstrained'] = entries is not None
+            if not len(graph['relations']['labels']):
+                continue
+            name = (f'{task} prediction of image {sample.get("img_id")} '
+                    f'({sample.get("img_path")})')
+            arrays = GraphArrays.from_dict(graph)
+            for suffix, weighted in with_other_weights(graph).items():
+                group = f'{task}/unconstrained{suffix}'
+                entries = unconstrained_entries(arrays, weighted,
+                                                self._ng_limit, name)
+                layout[group] = entries is not None
                 if entries is not None:
-                    rows[f'{task}/unconstrained'] = entries._asdict()
+                    rows[group] = entries._asdict()
         layout.update({group: tuple(fields) for group, fields in rows.items()
-                       if not group.endswith('/unconstrained')})
+                       if '/unconstrained' not in group})
         for part, value in layout.items():
             if self._layout.setdefault(part, value) != value:
                 raise ValueError(
@@ -153,14 +164,19 @@ class PredictionFile:
 
     Args:
         path: The file.
+        rank_by: The order in which relations are given, one of
+            :data:`~mmsgp.structures.ranking.RANKINGS`. Defaults to None: as
+            they were predicted.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no such file.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is not a file of predictions or, while reading, if it
+            lacks what ``rank_by`` needs.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, rank_by: str | None = None) -> None:
         path = Path(path)
+        self._rank_by = rank_by
         if not path.is_file():
             raise FileNotFoundError(
                 f'{path} not found: write it with tools/test.py --out')
@@ -199,14 +215,26 @@ class PredictionFile:
 
     def __iter__(self) -> Iterator[dict]:
         for first in range(0, len(self), _IMAGES_PER_BLOCK):
-            yield from self._read(
-                first, min(first + _IMAGES_PER_BLOCK, len(self)))
+            last = min(first + _IMAGES_PER_BLOCK, len(self))
+            yield from map(self._in_order, self._read(first, last))
 
     def __getitem__(self, index: int) -> dict:
         if not 0 <= index < len(self):
             raise IndexError(f'{self._path} has {len(self)} images, image '
                              f'{index} was asked for')
         sample, = self._read(index, index + 1)
+        return self._in_order(sample)
+
+    def _in_order(self, sample: dict) -> dict:
+        """The sample with its predicted relations in the order asked for."""
+        if self._rank_by is not None:
+            try:
+                sample['pred_scene_graphs'] = {
+                    task: rerank(graph, self._rank_by)
+                    for task, graph in sample['pred_scene_graphs'].items()
+                }
+            except ValueError as error:
+                raise ValueError(f'{self._path}: {error}') from error
         return sample
 
     @cached_property
@@ -264,7 +292,7 @@ def _sample(rows: dict[str, dict[str, np.ndarray]]) -> dict:
     graphs = {}
     for group, fields in rows.items():
         name, part = group.split('/')
-        if part == 'unconstrained':  # matched as arrays
+        if part.startswith('unconstrained'):  # matched as arrays
             fields = {key: value.astype(np.int64) if value.dtype == np.int32
                       else value for key, value in fields.items()}
         else:

@@ -27,7 +27,10 @@ class SceneGraph(BaseDataElement):
     - ``scores`` (Tensor): (M,), predictions only, sorted best first.
     - ``distribution`` (Tensor): (M, R+1), optional, the predicate
       probabilities of each pair, unknown first.
-    - ``significance`` (Tensor): (M,), optional, the Scorer's output.
+    - ``predicate_scores`` (Tensor): (M,), optional, the probability of the
+      predicate in ``labels``.
+    - ``significance`` (Tensor): (M,) float64, optional, the Scorer's output
+      within [0, 1]; in single precision those close to 1 would tie.
     - ``weights`` (Tensor): (M,), optional, what a pair's probabilities are
       multiplied with to rank all predicates of all pairs.
 

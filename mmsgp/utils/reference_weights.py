@@ -107,8 +107,12 @@ def relational_embedding(target: str, source: str,
     }
 
 
-def gates(target: str, source: str, second: int) -> dict[str, Rule]:
-    """Rules of the state weights of KERN's gates; the second's equation."""
+def gates(target: str, source: str, second: int = 3) -> dict[str, Rule]:
+    """Rules of the state weights of KERN's two gates.
+
+    Both official repositories compute the second gate with the weights of the
+    first, equation 3; those of equation 4 were never trained.
+    """
     return layer(f'{target}.unit.fc_gates', f'{source}.fc_eq3_u',
                  f'{source}.fc_eq{second}_u', weight=stacked, bias=stacked)
 
@@ -118,7 +122,7 @@ def gated_graph(target: str, source: str) -> dict[str, Rule]:
         **layer(f'{target}.unit.fc_message', *(
             f'{source}.fc_eq{i}_w' for i in (3, 4, 5)),
             weight=stacked, bias=stacked),
-        **gates(target, source, second=4),
+        **gates(target, source),
         **layer(f'{target}.unit.fc_candidate', f'{source}.fc_eq5_u'),
         **layer(f'{target}.readout.fc', f'{source}.fc_output'),
     }
@@ -145,8 +149,8 @@ EMBEDDINGS = {
 }
 OBJECT_GRAPH = 'object_graph', 'ggnn_obj_reason.ggnn_obj'
 PAIR_GRAPH = 'pair_graph', 'ggnn_rel_reason.ggnn_rel'
-SHARED_GATES = {**gates(*OBJECT_GRAPH, second=3),
-                **gates(*PAIR_GRAPH, second=3)}
+SEPARATE_GATES = {**gates(*OBJECT_GRAPH, second=4),
+                  **gates(*PAIR_GRAPH, second=4)}
 RULES = {
     'motifnet': {
         **VISION, **EMBEDDINGS,
@@ -299,15 +303,16 @@ def apply_rules(rules: dict[str, Rule], state: dict[str, Tensor],
 
 
 def convert(state: dict[str, Tensor], kind: str,
-            shared_gate: bool = False) -> tuple[dict, list[str]]:
+            separate_gates: bool = False) -> tuple[dict, list[str]]:
     """Map a reference's state dict.
 
     Args:
         state (dict[str, Tensor]): Of the reference, with or without its
             detector.
         kind (str): ``'motifnet'``, ``'linknet'`` or ``'kern'``.
-        shared_gate (bool): The reference code of KERN computes both gates
-            with the weights of one: give the second gate the first one's.
+        separate_gates (bool): KERN only: give the second gate weights of its
+            own. The official code computes both with one matrix, so that in
+            its files the other one was never trained. Defaults to False.
 
     Returns:
         tuple[dict, list[str]]: Weights of the parser, and the keys that were
@@ -320,7 +325,7 @@ def convert(state: dict[str, Tensor], kind: str,
     # a model that was saved within its data-parallel wrapper
     state = {key.removeprefix('module.'): value
              for key, value in state.items()}
-    rules = {**RULES[kind], **(SHARED_GATES if shared_gate else {})}
+    rules = {**RULES[kind], **(SEPARATE_GATES if separate_gates else {})}
     head = apply_rules(rules, state, kind)
     if kind == 'motifnet':
         unpack_lstms(head)

@@ -6,16 +6,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.fileio import LocalBackend
 from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
+from mmengine.registry import PARAM_SCHEDULERS
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmsgp.engine import DatasetPriorsHook, EpochSeedHook, InvalidLossHook
+from mmsgp.engine import (
+    DatasetPriorsHook,
+    EpochSeedHook,
+    InvalidLossHook,
+    StopAtLowRateHook,
+)
 from mmsgp.testing import make_vg_data
-from mmsgp.testing.models import random_samples, small_parser
+from mmsgp.testing.models import CONFIGS, random_samples, small_parser
 
 
 def numbers():
@@ -157,3 +165,43 @@ def test_a_run_resumed_on_a_plateau_ends_where_the_uninterrupted_one_does(
     assert torch.equal(whole['state_dict']['weight'],
                        resumed['state_dict']['weight'])
     assert len(list((tmp_path / 'parts').glob('best_*.pth'))) == 1
+
+
+@pytest.mark.parametrize('gain, ends', [(0.0, True), (0.002, True), (0.02, False)])
+def test_the_schedule_of_visual_genome_is_that_of_the_references(gain, ends):
+    """Against PyTorch's scheduler with the references' arguments."""
+    cfg = Config.fromfile(CONFIGS / 'motifnet_ce_vg.py')
+    parameter = nn.Parameter(torch.zeros(1))
+    wrapper = OptimWrapper(torch.optim.SGD([parameter], lr=6e-3))
+    scheduler = PARAM_SCHEDULERS.build(
+        {**cfg.param_scheduler[0], 'monitor': 'mR'}, default_args=dict(
+            optimizer=wrapper))
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=6e-3)
+    expected = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, 'max', patience=3, factor=0.1, threshold=1e-4,
+        threshold_mode='abs', cooldown=1)
+    hook = StopAtLowRateHook(cfg.default_hooks.stop.get('fraction', 1 / 99))
+    runner = SimpleNamespace(optim_wrapper=wrapper, train_loop=SimpleNamespace(
+        stop_training=False))
+    for epoch in range(30):
+        value = 10 + gain * epoch  # percent; the references' is 0 to 1
+        wrapper.step()
+        scheduler.step(dict(mR=value))
+        expected.step(value / 100)
+        assert wrapper.param_groups[0]['lr'] == pytest.approx(
+            optimizer.param_groups[0]['lr'])
+        hook.after_val_epoch(runner)
+        assert runner.train_loop.stop_training == (
+            optimizer.param_groups[0]['lr'] <= 6e-3 / 99)
+        if runner.train_loop.stop_training:
+            break
+    assert runner.train_loop.stop_training == ends
+    with pytest.raises(ValueError, match='fraction.*1.5'):
+        StopAtLowRateHook(1.5)
+
+
+def test_kern_is_trained_as_the_reference_trains_it():
+    optimizer = Config.fromfile(CONFIGS / 'kern_ce_vg.py').optim_wrapper.optimizer
+    assert optimizer.lr == pytest.approx(1e-5 * 6)
+    assert (optimizer.type, optimizer.eps, optimizer.weight_decay) == (
+        'Adam', 1e-3, 0.0)

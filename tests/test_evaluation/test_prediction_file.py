@@ -1,4 +1,6 @@
 """Predictions on disk."""
+import copy
+
 import h5py
 import numpy as np
 import pytest
@@ -9,6 +11,11 @@ from mmsgp.evaluation import (
     PredictionFile,
     PredictionWriter,
     SceneGraphMetric,
+)
+from mmsgp.structures.ranking import (
+    RANKINGS,
+    pair_weights,
+    relation_scores,
 )
 from mmsgp.testing.graphs import (
     predicted_sample,
@@ -201,3 +208,63 @@ def test_there_are_no_other_images(tmp_path):
     for index in (-1, 3):
         with pytest.raises(IndexError, match='has 3 images'):
             kept[index]
+
+
+def scored_samples(num_images):
+    """Samples with the numbers that every order needs, in each order."""
+    samples = make_samples(num_images)
+    generator = torch.Generator().manual_seed(2)
+    for sample in samples:
+        for graph in sample.pred_scene_graphs.values():
+            # As a head predicts them: each pair once, pairs ascending.
+            relations = graph.relations
+            pairs = {tuple(pair): i
+                     for i, pair in enumerate(relations.pairs.tolist())}
+            relations = relations[torch.tensor(
+                [pairs[pair] for pair in sorted(pairs)], dtype=torch.long)]
+            relations.distribution = relations.distribution.softmax(dim=1)
+            relations.predicate_scores, best = \
+                relations.distribution[:, 1:].max(dim=1)
+            relations.labels = best + 1
+            relations.significance = torch.rand(
+                len(relations), generator=generator).double()
+            graph.relations = relations
+    orders = {}
+    for rank_by in RANKINGS:
+        orders[rank_by] = copy.deepcopy(samples)
+        for sample in orders[rank_by]:
+            for graph in sample.pred_scene_graphs.values():
+                relations = graph.relations
+                objects = graph.objects.scores.double()[relations.pairs].prod(1)
+                scores = relation_scores(
+                    rank_by, objects, relations.predicate_scores.double(),
+                    relations.significance)
+                relations.scores = scores.float()
+                relations.weights = pair_weights(
+                    rank_by, objects, relations.significance).float()
+                graph.relations = relations[scores.argsort(
+                    descending=True, stable=True)]
+    return orders
+
+
+@pytest.mark.parametrize('written', ['significance', 'both'])
+def test_every_order_is_evaluated_from_one_file(tmp_path, written):
+    orders = scored_samples(80)
+    write(tmp_path / 'p.h5', orders[written])
+    results = {}
+    for rank_by, samples in orders.items():
+        kept = PredictionFile(tmp_path / 'p.h5', rank_by)
+        results[rank_by] = evaluate(kept, kept.meta, topk=(3, 20))
+        expected = evaluate([sample.to_dict() for sample in samples],
+                            topk=(3, 20))
+        assert repr(results[rank_by]) == repr(expected)
+    for key in ('sgcls/R@3', 'sgcls/ng-R@3'):  # the orders do differ
+        assert len({metrics[key] for metrics in results.values()}) > 2
+
+
+def test_an_order_that_the_file_cannot_give_is_refused(tmp_path):
+    write(tmp_path / 'p.h5', make_samples(3))
+    with pytest.raises(ValueError, match=r"p\.h5.*'both'.*significance"):
+        list(PredictionFile(tmp_path / 'p.h5', 'both'))
+    with pytest.raises(ValueError, match="rank_by.*'luck'"):
+        PredictionFile(tmp_path / 'p.h5', 'luck')[2]

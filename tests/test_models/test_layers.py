@@ -1,6 +1,7 @@
 """Layouts, priors and embeddings."""
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmsgp.models.layers import (
     BatchNorm1d,
@@ -11,7 +12,8 @@ from mmsgp.models.layers import (
     PairFeatures,
     draw_pair_masks,
 )
-from mmsgp.testing.models import random_bboxes
+from mmsgp.registry import MODELS
+from mmsgp.testing.models import CONFIGS, random_bboxes
 
 
 def naive_mask(box, union, size):
@@ -135,3 +137,20 @@ def test_word_vectors_of_another_size_are_refused(tmp_path):
         ClassEmbedding(1, 2, word_vectors=str(path)).load_words(['dog'])
     with pytest.raises(FileNotFoundError, match='GloVe'):
         ClassEmbedding(1, 2, word_vectors='none.txt').load_words(['dog'])
+
+
+def test_batch_norms_take_the_momentum_of_the_reference():
+    """Masks 0.01, positions 0.001 (Neural Motifs), by configuration."""
+    encoding = BoxPositionEncoding(dim=6, momentum=0.001)
+    boxes = torch.rand(9, 4)
+    encoding.train()(boxes)
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    torch.testing.assert_close(encoding.layers[0].running_mean[:2],
+                               0.001 * centers.mean(dim=0))
+    head = Config.fromfile(CONFIGS / 'motifnet_ce_vg.py').model.relation_head
+    assert (head.norm_momentum, head.pair_features.norm_momentum) == (
+        0.001, 0.01)
+    with torch.device('meta'):
+        features = MODELS.build(head.pair_features)
+    assert [m.momentum for m in features.modules()
+            if isinstance(m, torch.nn.BatchNorm2d)] == [0.01, 0.01]

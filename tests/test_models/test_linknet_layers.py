@@ -1,10 +1,13 @@
 """LinkNet's layers against their formulas, image by image."""
 import math
+from types import SimpleNamespace
 
+import pytest
 import torch
 
 from mmsgp.models.layers import RelationalEmbedding, RelativeLayoutEncoding
 from mmsgp.structures import ObjectBatch
+from mmsgp.testing.models import small_parser
 
 SIZES = (3, 0, 1, 5)
 
@@ -96,3 +99,25 @@ def test_boxes_without_area_have_a_finite_layout():
     layer = RelativeLayoutEncoding(5).eval()
     line = torch.tensor([[5., 0., 5., 0.]])
     assert layer(line, torch.tensor([[0., 0., 9., 9.]])).isfinite().all()
+
+
+@pytest.mark.parametrize('activation', ['sigmoid', 'softmax'])
+def test_the_loss_of_the_classes_in_an_image_equals_its_formula(activation):
+    """The softmax is the reference's; its probabilities share a sum of 1."""
+    torch.manual_seed(0)
+    head = small_parser(type='LinkNetHead', image_activation=activation,
+                        loss_image_weight=2.0).relation_head
+    logits = torch.randn(2, 6, dtype=torch.float64)
+    present = torch.tensor([[1, 0, 0, 1, 0], [0, 0, 1, 0, 0]], dtype=torch.bool)
+    objects = SimpleNamespace(present=present)
+    loss = head.own_losses(SimpleNamespace(image_logits=logits),
+                           objects)['loss_image']
+    expected = []
+    for row, classes in zip(logits.tolist(), present.tolist()):
+        for x, there in zip(row, [*classes, False]):
+            p = 1 / (1 + math.exp(-x)) if activation == 'sigmoid' else \
+                math.exp(x) / sum(map(math.exp, row))
+            expected.append(-math.log(p if there else 1 - p))
+    assert loss.item() == pytest.approx(2 * sum(expected) / 12, rel=1e-9)
+    with pytest.raises(ValueError, match="image_activation .*'tanh'"):
+        small_parser(type='LinkNetHead', image_activation='tanh')

@@ -12,6 +12,7 @@ from mmsgp.models.losses import (
     SignificanceBCELoss,
     SignificanceHingeLoss,
     SignificanceMSELoss,
+    SignificanceRankingLoss,
     SoftmaxFocalLoss,
 )
 from mmsgp.registry import MODELS
@@ -135,6 +136,44 @@ def test_significance_losses_equal_their_formulas(kind):
                    for x, t in zip(logits.tolist(), targets.tolist())) / 8
     loss = kind(loss_weight=2.0)(logits, targets)
     assert loss.item() == pytest.approx(2 * expected, rel=1e-12)
+
+
+def test_mse_may_compare_raw_scores_as_the_authors_do():
+    logits = torch.linspace(-3, 3, 8, dtype=torch.double)
+    targets = torch.arange(8) % 2
+    expected = sum((x - t)**2 for x, t in zip(logits.tolist(),
+                                              targets.tolist())) / 8
+    loss = SignificanceMSELoss(raw=True)(logits, targets)
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+
+
+def naive_ranking(logits, targets, margin):
+    """Means of both kinds, each times its share of the relations."""
+    kinds = {t: [x for x, own in zip(logits.tolist(), targets.tolist())
+                 if own == t] for t in (0, 1)}
+    if not kinds[0] or not kinds[1]:
+        return 0.0
+    losses = {
+        1: [max(0, margin - (x - max(kinds[0]))) for x in kinds[1]],
+        0: [max(0, margin - (min(kinds[1]) - x)) for x in kinds[0]]
+    }
+    return sum(sum(losses[t]) / len(losses[t]) *
+               (len(losses[t]) / len(logits)) for t in (0, 1))
+
+
+@pytest.mark.parametrize('targets', [[0, 1, 0, 0, 1, 0, 0, 1], [0] * 8, [1] * 8])
+def test_ranking_loss_equals_its_formula_and_its_gradient(targets):
+    torch.manual_seed(0)
+    logits = torch.randn(8, dtype=torch.double, requires_grad=True)
+    targets = torch.tensor(targets)
+    loss = SignificanceRankingLoss(margin=0.6)(logits, targets)
+    loss.backward()
+    assert loss.item() == pytest.approx(
+        naive_ranking(logits, targets, 0.6), rel=1e-12)
+    torch.testing.assert_close(
+        logits.grad,
+        numeric_gradient(lambda x: naive_ranking(x, targets, 0.6),
+                         logits.detach().clone()), rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize(

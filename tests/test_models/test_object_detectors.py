@@ -100,6 +100,35 @@ def test_boxes_and_probabilities_are_those_of_mmdetection(built, name):
     assert all((scores.diff() <= 0).all() for scores in best)
 
 
+def test_a_relation_head_may_look_at_the_proposals(built):
+    """The output stays the regressed boxes (reference of Neural Motifs)."""
+    detector = built(TWO_STAGE[0])
+    images, samples = batch()
+    maps = detector.extract_feat(images)
+    thresholds = dict(score_thr=0.0, iou_thr=0.5, max_per_image=20)
+    usual = build_object_detector(detector).detect_objects(
+        maps, samples, **thresholds)
+    found = build_object_detector(
+        detector, dict(type='TwoStageObjects', regions='proposals')
+    ).detect_objects(maps, samples, **thresholds)
+    torch.testing.assert_close(found.class_bboxes, usual.class_bboxes)
+    torch.testing.assert_close(found.logits, usual.logits)
+    assert not torch.allclose(found.bboxes, usual.bboxes)
+    proposals = detector.rpn_head.predict(maps, samples, rescale=False)
+    for own, proposed in zip(found.bboxes.split(found.sizes), proposals):
+        difference = (own[:, None] - proposed.bboxes).abs().amax(dim=2)
+        assert (difference.amin(dim=1) < 1e-3).all()
+    # Their logits are those of the boxes that were pooled.
+    torch.testing.assert_close(
+        found.logits,
+        build_object_detector(detector).classify_boxes(
+            maps, list(found.bboxes.split(found.sizes)), samples),
+        rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="regions .*'roi'"):
+        build_object_detector(detector, dict(type='TwoStageObjects',
+                                             regions='roi'))
+
+
 @pytest.mark.parametrize('name', TWO_STAGE)
 def test_given_boxes_have_the_mean_logits_of_the_stages(built, name):
     detector = built(name)

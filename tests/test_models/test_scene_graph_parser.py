@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.structures import InstanceData
 
 from mmsgp.evaluation.functional import GraphArrays, unconstrained_entries
 from mmsgp.models import select_objects
 from mmsgp.registry import MODELS
+from mmsgp.structures.ranking import RANKINGS
 from mmsgp.testing import make_vg_data
 from mmsgp.testing.graphs import assert_same_graphs
 from mmsgp.testing.models import (
@@ -266,40 +268,121 @@ def test_selection_of_detections_equals_the_loop(seed):
     assert (kept.tolist(), labels.tolist()) == expected
 
 
-@pytest.mark.parametrize('rank_by', ['significance', 'probability', 'both'])
-def test_relations_are_ranked_as_asked(parser, rank_by):
+def naive_scores(graph):
+    """Scores in each order, and the weights of pairs, by loops in float64."""
+    scores, weights = {}, {}
+    for row, (i, j) in enumerate(graph.relations.pairs.tolist()):
+        objects = graph.objects.scores[i].item() * graph.objects.scores[j].item()
+        predicate = graph.relations.distribution[row, 1:].max().item()
+        significance = graph.relations.significance[row].item()
+        for order, factors in dict(
+                significance=(significance, 1),
+                expected_significance=(significance * objects, 1),
+                probability=(objects, predicate),
+                both=(significance * objects, predicate)).items():
+            weights.setdefault(order, []).append(factors[0])
+            scores.setdefault(order, []).append(factors[0] * factors[1])
+    return scores, weights
+
+
+@pytest.mark.parametrize('task', ['predcls', 'sgcls', 'sggen'])
+@pytest.mark.parametrize('rank_by', RANKINGS)
+def test_relations_are_ranked_as_asked(parser, rank_by, task):
     parser = copy.deepcopy(parser)
     parser.relation_head.rank_by = rank_by
+    parser.tasks = (task, )
     torch.manual_seed(0)
     for sample in parser.predict(torch.randn(2, 3, 96, 96),
                                  random_samples([4, 5])):
-        graph = sample.pred_scene_graphs['sgcls']
+        graph = sample.pred_scene_graphs[task]
         relations = graph.relations
-        probability = relations.distribution[:, 1:].amax(
-            1) * graph.objects.scores[relations.pairs].prod(1)
-        expected = dict(
-            probability=probability, significance=relations.significance,
-            both=probability * relations.significance)[rank_by]
-        torch.testing.assert_close(relations.scores, expected)
+        scores, weights = naive_scores(graph)
+        torch.testing.assert_close(
+            relations.scores, torch.tensor(scores[rank_by]).float())
         assert (relations.scores.diff() <= 0).all()
-        # A pair's best entry of all has the score that the pair has.
+        # The best entry of a pair: its weight times its best predicate.
         entries = unconstrained_entries(
-            GraphArrays.from_graph(graph), graph.to_dict())
+            GraphArrays.from_graph(graph), graph.to_dict(), limit=10_000)
         best = np.zeros(len(relations), np.float32)
         np.maximum.at(best, entries.rows, entries.scores)
-        if rank_by == 'significance':
-            expected = expected * relations.distribution[:, 1:].amax(1)
-        torch.testing.assert_close(torch.from_numpy(best), expected)
+        expected = torch.tensor(weights[rank_by]) * relations.predicate_scores
+        torch.testing.assert_close(torch.from_numpy(best), expected.float())
 
 
-def test_rankings_that_there_are_not_are_refused():
-    with pytest.raises(ValueError, match="rank_by is one of .*'luck'"):
+def test_a_scorer_ranks_by_significance_where_boxes_and_labels_are_given(parser):
+    """Else an object that is not certain counts by its probability."""
+    assert parser.relation_head.rank_by == 'expected_significance'
+    orders = {}
+    for rank_by in ('significance', 'expected_significance'):
+        parser = copy.deepcopy(parser)
+        parser.relation_head.rank_by = rank_by
+        parser.tasks = ('predcls', 'sggen')
+        torch.manual_seed(0)
+        sample, = parser.predict(torch.randn(1, 3, 96, 96), random_samples([6]))
+        orders[rank_by] = {
+            task: graph.relations.pairs.tolist()
+            for task, graph in sample.pred_scene_graphs.items()
+        }
+    one, other = orders.values()
+    assert one['predcls'] == other['predcls']
+    assert one['sggen'] != other['sggen']
+
+
+def test_significances_close_to_one_do_not_tie(parser, monkeypatch):
+    logits = torch.linspace(18, 30, 30)[torch.randperm(30)]
+    monkeypatch.setattr(parser.relation_head.scorer, 'score',
+                        lambda *args: logits)
+    monkeypatch.setattr(parser, 'tasks', ('predcls', ))
+    sample, = parser.predict(torch.randn(1, 3, 96, 96), random_samples([6]))
+    relations = sample.pred_scene_graphs['predcls'].relations
+    assert (relations.significance.float() == 1).all()
+    assert (relations.significance.diff() < 0).all()
+
+
+def test_relations_of_an_object_with_itself_are_trained_on_if_asked():
+    """As the reference of Neural Motifs does; by default they are left out."""
+    objects = random_objects([3, 2])
+    relations = [
+        InstanceData(pairs=torch.tensor([[0, 0], [0, 2]]),
+                     labels=torch.tensor([4, 2])),
+        InstanceData(pairs=torch.tensor([[1, 1]]), labels=torch.tensor([3]))]
+    for flag, expected in ((False, {(0, 2): 2}),
+                           (True, {(0, 2): 2, (0, 0): 4, (4, 4): 3})):
+        head = small_parser(self_relations=flag).relation_head
+        pairs, labels = head.sample_pairs(objects, relations)
+        annotated = {tuple(pair): label for pair, label in zip(
+            pairs.tolist(), labels.tolist()) if label}
+        assert annotated == expected
+
+
+def test_the_decoder_may_start_from_word_vectors(tmp_path):
+    path = tmp_path / 'glove.txt'
+    rows = torch.arange(200.).view(2, 100).tolist()
+    path.write_text(''.join(
+        f'{word} {" ".join(map(str, row))}\n'
+        for word, row in zip(('class1', 'yak'), rows)))
+    dataset = make_vg_data(tmp_path / 'data', with_images=False,
+                           num_classes=5).dataset()
+    head = small_parser(decoder_word_vectors=str(path),
+                        num_predicates=len(dataset.metainfo['predicates'])
+                        ).relation_head
+    before = head.decoder.label_embedding.weight.detach().clone()
+    classes = [f'class{i}' for i in range(5)]
+    head.load_priors(dataset.statistics, classes)
+    after = head.decoder.label_embedding.weight
+    assert after[1].tolist() == rows[0]
+    changed = (after != before).any(dim=1).nonzero().flatten().tolist()
+    assert changed == [1]
+
+
+def test_unknown_rankings_are_refused():
+    with pytest.raises(ValueError, match="rank_by .*'luck'"):
         small_parser(rank_by='luck')
-    with pytest.raises(ValueError, match='needs a scorer'):
+    with pytest.raises(ValueError, match="rank_by='both' .*scorer"):
         small_parser(rank_by='both')
     model = small_parser()
     model.relation_head.rank_by = 'both'  # it may change after training
-    with pytest.raises(ValueError, match='needs a scorer'):
+    with pytest.raises(ValueError, match="rank_by='both' .*scorer"):
         model.predict(torch.randn(1, 3, 96, 96), random_samples([2]))
 
 

@@ -46,6 +46,26 @@ def test_sampler_keeps_its_quotas_in_each_image(seed):
                                           int((~available).sum()))
 
 
+@pytest.mark.parametrize('seed', range(5))
+def test_a_quota_of_the_batch_lets_a_crowded_image_have_more(seed):
+    """As the reference of Neural Motifs draws, from all images at once."""
+    torch.manual_seed(seed)
+    image_ids = torch.tensor([0] * 90 + [1] * 6 + [2] * 30)
+    labels = torch.zeros(126, dtype=torch.long)
+    labels[:40], labels[92:94] = 3, 1  # 40 + 2 + 0 are annotated
+    sampled = PairSampler(num=20, positive_fraction=.25, quota='batch')(
+        image_ids, labels, 3)
+    assert len(sampled) == len(sampled.unique()) == 20 * 3
+    positive = sampled[labels[sampled] > 0]
+    assert len(positive) == 5 * 3
+    assert (image_ids[positive] == 0).sum() > 5
+
+
+def test_the_quota_is_of_the_image_or_of_the_batch():
+    with pytest.raises(ValueError, match="quota .*'pair'"):
+        PairSampler(quota='pair')
+
+
 def test_sampler_draws_all_pairs_equally_often():
     torch.manual_seed(0)
     image_ids, labels = torch.zeros(20).long(), torch.zeros(20).long()

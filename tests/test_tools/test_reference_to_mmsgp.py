@@ -155,7 +155,7 @@ def test_the_options_make_a_config_fit(convert, data, tmp_path):
                           hidden_size=8)
     state = reference_state('motifnet', lstm_layers=(2, 4))
     weights, output = convert(state, 'motifnet', '--config', config)
-    assert 'ordered by confidence' in output
+    assert 'model.relation_head.order=leftright' in output
     options = options_of(output)
     head = 'model.relation_head'
     assert options == {
@@ -265,14 +265,18 @@ def test_nothing_is_said_to_fit_unchecked(convert):
     assert 'not checked against a config' in output
 
 
-def test_the_shared_gate_is_of_kern(convert, capsys):
-    weights, _ = convert(reference_state('kern'), 'kern', '--shared-gate')
-    reset, update = weights[
-        'relation_head.pair_graph.unit.fc_gates.weight'].chunk(2)
+def test_the_gates_of_kern_share_a_matrix_unless_asked(convert, capsys):
+    name = 'relation_head.pair_graph.unit.fc_gates.weight'
+    weights, output = convert(reference_state('kern'), 'kern')
+    reset, update = weights[name].chunk(2)
     assert torch.equal(reset, update)
+    assert '--separate-gates' in output
+    weights, _ = convert(reference_state('kern'), 'kern', '--separate-gates')
+    reset, update = weights[name].chunk(2)
+    assert not torch.equal(reset, update)
     with pytest.raises(SystemExit):
-        convert(reference_state('linknet'), 'linknet', '--shared-gate')
-    assert "--shared-gate is KERN's" in capsys.readouterr().err
+        convert(reference_state('linknet'), 'linknet', '--separate-gates')
+    assert 'linknet' in capsys.readouterr().err
 
 
 def test_a_config_without_relation_head_is_refused(convert):

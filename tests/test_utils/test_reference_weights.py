@@ -27,9 +27,9 @@ SIDE = 96
 KINDS = ('motifnet', 'linknet', 'kern')
 
 
-def converted_parser(state, kind, shared_gate=False, **relation_head):
+def converted_parser(state, kind, separate_gates=False, **relation_head):
     """A parser in float64 with the mapped weights, all of them."""
-    weights, left = convert(state, kind, shared_gate)
+    weights, left = convert(state, kind, separate_gates)
     cfg = reference_model_cfg(kind, **relation_head)
     cfg.detector.rpn_head.type = 'mmsgp.ReLU6RPNHead'
     cfg.detector.rpn_head.anchor_generator.center_offset = 0.5
@@ -190,8 +190,17 @@ def best_class(logits):
     return int(logits[1:].argmax()) + 1
 
 
-def motifnet(reference, image, boxes):
-    state = reference.state
+# Which objects the reference's LSTMs see first, by its option -order; the
+# scores are sorted from high to low.
+ORDERS = {
+    'confidence': lambda box, confidence: confidence,
+    'size': lambda box, _: (box[2] - box[0]) * (box[3] - box[1]),
+    'leftright': lambda box, _: (box[0] + box[2]) / 2,
+}
+
+
+def motifnet(reference, image, boxes, order='confidence'):
+    state, score = reference.state, ORDERS[order]
     logits, objects, pairs, unions, _ = visual_features(
         reference, image, boxes)
     probabilities = logits.softmax(dim=1)
@@ -204,8 +213,8 @@ def motifnet(reference, image, boxes):
     inputs = torch.cat([
         objects, probabilities @ state['context.obj_embed.weight'], places
     ], dim=1)
-    order = sorted(range(len(boxes)),
-                   key=lambda i: -probabilities[i, 1:].max())
+    order = sorted(range(len(boxes)), key=lambda i: -score(
+        boxes[i], probabilities[i, 1:].max()))
     encoded = dict(zip(order, packed_lstm(
         state['context.obj_ctx_rnn.weight'], state['context.obj_ctx_rnn.bias'],
         [inputs[i] for i in order])))
@@ -223,8 +232,8 @@ def motifnet(reference, image, boxes):
         labels[i] = best_class(object_logits[i])
         previous = state[f'{name}.obj_embed.weight'][labels[i] + 1]
 
-    order = sorted(order,
-                   key=lambda i: -object_logits[i].softmax(0)[labels[i]])
+    order = sorted(order, key=lambda i: -score(
+        boxes[i], object_logits[i].softmax(0)[labels[i]]))
     edges = [torch.cat([state['context.obj_embed2.weight'][labels[i]],
                         encoded[i]]) for i in order]
     edges = dict(zip(order, packed_lstm(
@@ -358,6 +367,15 @@ def test_motifnet_computes_the_same(image, samples, layers):
                        motifnet(Reference(state), image, boxes))
 
 
+@pytest.mark.parametrize('order', ORDERS)
+def test_motifnet_in_each_order_of_the_objects(image, samples, order):
+    state = reference_state('motifnet')
+    model, _ = converted_parser(state, 'motifnet', order=order)
+    boxes = samples[0].gt_scene_graph.objects.bboxes
+    assert_same_output(model, image, samples,
+                       motifnet(Reference(state), image, boxes, order))
+
+
 def test_linknet_computes_the_same(image, samples):
     state = reference_state('linknet')
     model, left = converted_parser(state, 'linknet')
@@ -367,18 +385,18 @@ def test_linknet_computes_the_same(image, samples):
                        linknet(Reference(state), image, boxes))
 
 
-@pytest.mark.parametrize('shared_gate', [False, True])
-def test_kern_computes_the_same(image, samples, shared_gate):
+@pytest.mark.parametrize('separate_gates', [False, True])
+def test_kern_computes_the_same(image, samples, separate_gates):
     state = reference_state('kern')
-    model, left = converted_parser(state, 'kern', shared_gate)
+    model, left = converted_parser(state, 'kern', separate_gates)
     idle = [f'{graph}.fc_eq4_u.{part}' for graph in (
         'ggnn_obj_reason.ggnn_obj', 'ggnn_rel_reason.ggnn_rel')
         for part in ('bias', 'weight')]
-    assert left == ['detector.rpn_head.anchors', *(idle * shared_gate)]
+    assert left == ['detector.rpn_head.anchors', *(idle * (not separate_gates))]
     boxes = samples[0].gt_scene_graph.objects.bboxes
     assert_same_output(
         model, image, samples,
-        kern(Reference(state), image, boxes, second=3 if shared_gate else 4))
+        kern(Reference(state), image, boxes, second=4 if separate_gates else 3))
 
 
 def regressed(boxes, deltas):
@@ -498,7 +516,7 @@ def test_a_checkpoint_of_another_kind_is_refused(kind, other):
         return
     telling = dict(motifnet='context.pos_embed.1.weight',
                    linknet='context.RE4.fc1.bias',
-                   kern='ggnn_rel_reason.ggnn_rel.fc_eq4_u.weight')
+                   kern='ggnn_rel_reason.ggnn_rel.fc_eq3_u.weight')
     with pytest.raises(ValueError, match=f'{kind}.* lacks .*{telling[kind]}'):
         convert(reference_state(other), kind)
 
@@ -509,7 +527,8 @@ def test_every_name_is_needed(kind):
     optional = {'detector.rpn_head.anchors', 'ggnn_obj_reason.ggnn_obj.matrix'}
     for name in state.keys() - optional:
         with pytest.raises(ValueError, match=f' lacks {name};'):
-            convert({k: v for k, v in state.items() if k != name}, kind)
+            convert({k: v for k, v in state.items() if k != name}, kind,
+                    separate_gates='fc_eq4_u' in name)
 
 
 def test_packed_weights_that_do_not_fit_are_refused():

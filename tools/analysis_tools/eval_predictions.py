@@ -8,6 +8,7 @@ from rich.progress import track
 
 from mmsgp.evaluation import PredictionFile, SceneGraphMetric
 from mmsgp.evaluation.arguments import add_recall_arguments
+from mmsgp.structures.ranking import RANKINGS
 
 
 def parse_args() -> argparse.Namespace:
@@ -18,6 +19,10 @@ def parse_args() -> argparse.Namespace:
         help='folder for metrics.json, the tables and ranks.npz (default: none '
         'are written)')
     parser.add_argument('--iou-thr', type=float, default=0.5)
+    parser.add_argument(
+        '--rank-by',
+        choices=RANKINGS,
+        help='list the relations in this order (default: as the model did)')
     add_recall_arguments(parser)
     parser.add_argument(
         '--no-classwise',
@@ -28,7 +33,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    predictions = PredictionFile(args.predictions)
+    predictions = PredictionFile(args.predictions, args.rank_by)
     metric = SceneGraphMetric(
         iou_thr=args.iou_thr,
         topk=args.topk,

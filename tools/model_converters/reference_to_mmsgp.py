@@ -168,12 +168,14 @@ def parse_args() -> argparse.Namespace:
         help="checkpoint of a detector in MMSGP, to stand in the reference's "
         'place')
     parser.add_argument(
-        '--shared-gate', action='store_true',
-        help="KERN: both gates use the first one's state weights, as the "
-        'reference code does')
+        '--separate-gates', action='store_true',
+        help='KERN: the second gate has weights of its own, for files of '
+        'corrected code (default: both gates use one matrix, as in the official '
+        'code)')
     args = parser.parse_args()
-    if args.shared_gate and args.kind != 'kern':
-        parser.error(f"--shared-gate is KERN's: {args.kind} has no such gates")
+    if args.separate_gates and args.kind != 'kern':
+        parser.error(
+            f"--separate-gates is KERN's: {args.kind} has no such gates")
     return args
 
 
@@ -187,7 +189,7 @@ def run(args: argparse.Namespace) -> None:
     state = load_checkpoint_file(args.checkpoint, map_location='cpu')
     try:
         weights, left = convert(state.get('state_dict', state), args.kind,
-                                args.shared_gate)
+                                args.separate_gates)
     except ValueError as error:
         raise ValueError(f'{args.checkpoint}: {error}') from error
     has_detector = holds_detector(weights)
@@ -212,8 +214,11 @@ def run(args: argparse.Namespace) -> None:
         print('not checked against a config, for want of --config. A config '
               f'needs {settings}')
     if args.kind == 'motifnet':
-        print('objects are ordered by confidence here, whatever -order it was '
-              'trained with')
+        print("trained with -order leftright, as the authors' scripts do? Then "
+              'a config needs model.relation_head.order=leftright')
+    if args.kind == 'kern' and not args.separate_gates:
+        print('both gates use one matrix, as in the official code; '
+              '--separate-gates is for files of corrected code')
     if 'has_priors' not in weights:
         print('it lacks statistics of the training set: give --config to test '
               'it; else training takes them from its own')

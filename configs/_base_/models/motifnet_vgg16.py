@@ -17,11 +17,13 @@ model = dict(
         num_classes=150,
         num_predicates=50,
         hidden_size=256,
+        norm_momentum=0.001,
         roi_extractor=roi_extractor,
         fc_head=dict(type='VGGHead', in_channels=512, out_channels=4096),
         pair_features=dict(
             type='PairFeatures',
             roi_extractor=roi_extractor,
+            norm_momentum=0.01,  # the reference's; it takes many steps
             fc_head=dict(
                 type='VGGHead',
                 in_channels=512,

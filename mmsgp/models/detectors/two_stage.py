@@ -11,6 +11,7 @@ from functools import partial
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from mmdet.models.detectors import BaseDetector
 from mmdet.structures.bbox import bbox2roi
 from torch import Tensor
 
@@ -28,7 +29,25 @@ class TwoStageObjects(ObjectDetector):
     Faster R-CNN has one stage, Cascade R-CNN several: logits are their mean,
     boxes those of the last. Boxes are decoded and suppressed in full
     precision, whatever the network runs in.
+
+    Args:
+        detector (BaseDetector): The detector.
+        regions (str): The boxes of detected objects (SGGen) that a relation
+            head pools and pairs. ``'boxes'``: the regressed ones, which are the
+            output. ``'proposals'``: those that the last stage pooled, as in the
+            reference implementation of Neural Motifs; published checkpoints
+            were trained with these. Defaults to ``'boxes'``.
+
+    Raises:
+        ValueError: If ``regions`` is neither.
     """
+
+    def __init__(self, detector: BaseDetector, regions: str = 'boxes') -> None:
+        super().__init__(detector)
+        if regions not in ('boxes', 'proposals'):
+            raise ValueError("object_detector.regions must be 'boxes' or "
+                             f"'proposals', got {regions!r}")
+        self.regions = regions
 
     @property
     def num_classes(self) -> int:
@@ -68,7 +87,9 @@ class TwoStageObjects(ObjectDetector):
             kept, label = select_objects(
                 F.softmax(score, dim=1)[:, :-1], decoded, score_thr, iou_thr,
                 max_per_image)
-            chosen.append((decoded[kept, label], score[kept], decoded[kept]))
+            region = roi[kept] if self.regions == 'proposals' else \
+                decoded[kept, label]
+            chosen.append((region, score[kept], decoded[kept]))
         bboxes, kept_logits, class_bboxes = zip(*chosen)
         return ObjectBatch.from_list(
             bboxes,

@@ -9,6 +9,7 @@ import torch.nn as nn
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
+from .class_embedding import ClassEmbedding
 from .highway_lstm import highway_lstm_cell, init_highway_weights
 
 
@@ -24,6 +25,8 @@ class LabelDecoder(nn.Module):
         hidden_size (int): Defaults to 256.
         embedding_dim (int): Size of a label's embedding. Defaults to 100.
         dropout (float): Recurrent dropout. Defaults to 0.1.
+        word_vectors (str, optional): GloVe text file that the embedding of
+            labels starts from, see :class:`ClassEmbedding`. Defaults to None.
     """
 
     def __init__(self,
@@ -31,11 +34,13 @@ class LabelDecoder(nn.Module):
                  input_size: int,
                  hidden_size: int = 256,
                  embedding_dim: int = 100,
-                 dropout: float = 0.1) -> None:
+                 dropout: float = 0.1,
+                 word_vectors: str | None = None) -> None:
         super().__init__()
         self.num_classes = num_classes
         # Classes, background and, in the last row, the start of a sequence.
-        self.label_embedding = nn.Embedding(num_classes + 2, embedding_dim)
+        self.label_embedding = ClassEmbedding(num_classes + 2, embedding_dim,
+                                              word_vectors)
         self.input_projection = nn.Linear(input_size + embedding_dim,
                                           6 * hidden_size)
         self.state_projection = nn.Linear(hidden_size, 5 * hidden_size)

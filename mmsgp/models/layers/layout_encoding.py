@@ -14,11 +14,12 @@ from .normalization import BatchNorm1d
 class _FourNumbers(nn.Module):
     """``dropout(ReLU(FC(BN(.))))`` of four numbers."""
 
-    def __init__(self, dim: int = 128, dropout: float = 0.1) -> None:
+    def __init__(self, dim: int = 128, dropout: float = 0.1,
+                 momentum: float = 0.1) -> None:
         super().__init__()
         self.dim = dim
         self.layers = nn.Sequential(
-            BatchNorm1d(4), nn.Linear(4, dim), nn.ReLU(inplace=True),
+            BatchNorm1d(4, momentum=momentum), nn.Linear(4, dim), nn.ReLU(inplace=True),
             nn.Dropout(dropout))
 
 
@@ -28,6 +29,7 @@ class BoxPositionEncoding(_FourNumbers):
     Args:
         dim (int): Size of the encoding. Defaults to 128.
         dropout (float): Defaults to 0.1.
+        momentum (float): Of the batch normalisation. Defaults to 0.1.
     """
 
     def forward(self, bboxes: Tensor) -> Tensor:
@@ -47,6 +49,7 @@ class RelativeLayoutEncoding(_FourNumbers):
     Args:
         dim (int): Size of the encoding. Defaults to 128.
         dropout (float): Defaults to 0.1.
+        momentum (float): Of the batch normalisation. Defaults to 0.1.
     """
 
     def forward(self, subjects: Tensor, objects: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ class PairFeatures(BaseModule):
         roi_extractor (dict): Config of the RoI extractor of union boxes.
         fc_head (dict): Config of the head that embeds the sum.
         roi_size (int): Side S of the pooled map. Defaults to 7.
+        norm_momentum (float): Of the batch normalisation of masks; 0.01 in the
+            reference implementation. Defaults to 0.1.
         init_cfg (dict, optional): Defaults to None.
     """
 
@@ -34,6 +36,7 @@ class PairFeatures(BaseModule):
                  roi_extractor: dict,
                  fc_head: dict,
                  roi_size: int = 7,
+                 norm_momentum: float = 0.1,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.roi_extractor = MODELS.build(roi_extractor)
@@ -45,11 +48,11 @@ class PairFeatures(BaseModule):
         self.mask_encoder = nn.Sequential(
             nn.Conv2d(2, channels // 2, 7, stride=2, padding=3),
             nn.ReLU(inplace=True),
-            BatchNorm2d(channels // 2),
+            BatchNorm2d(channels // 2, momentum=norm_momentum),
             nn.MaxPool2d(3, stride=2, padding=1),
             nn.Conv2d(channels // 2, channels, 3, padding=1),
             nn.ReLU(inplace=True),
-            BatchNorm2d(channels),
+            BatchNorm2d(channels, momentum=norm_momentum),
         )
 
     def forward(self, feature_maps: tuple[Tensor], bboxes: Tensor,

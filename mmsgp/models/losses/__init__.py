@@ -4,11 +4,13 @@ from .significance_loss import (
     SignificanceBCELoss,
     SignificanceHingeLoss,
     SignificanceMSELoss,
+    SignificanceRankingLoss,
 )
 from .softmax_focal_loss import SoftmaxFocalLoss, softmax_focal_loss
 
 __all__ = [
     'CCELoss', 'LogitAdjustedLoss', 'ReweightedCrossEntropyLoss',
     'SignificanceBCELoss', 'SignificanceHingeLoss', 'SignificanceMSELoss',
-    'SoftmaxFocalLoss', 'cce_loss', 'softmax_focal_loss'
+    'SignificanceRankingLoss', 'SoftmaxFocalLoss', 'cce_loss',
+    'softmax_focal_loss'
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
@@ -46,10 +47,20 @@ class SignificanceBCELoss(_SignificanceLoss):
 
 @MODELS.register_module()
 class SignificanceMSELoss(_SignificanceLoss):
-    """Squared error of the sigmoid."""
+    """Squared error of the sigmoid, or of the raw score.
+
+    Args:
+        loss_weight (float): Defaults to 1.0.
+        raw (bool): Compare the score before the sigmoid with 0 or 1, as the
+            authors' code does. Defaults to False.
+    """
+
+    def __init__(self, loss_weight: float = 1.0, raw: bool = False) -> None:
+        super().__init__(loss_weight)
+        self.raw = raw
 
     def compare(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return F.mse_loss(logits.sigmoid(), targets)
+        return F.mse_loss(logits if self.raw else logits.sigmoid(), targets)
 
 
 @MODELS.register_module()
@@ -58,3 +69,32 @@ class SignificanceHingeLoss(_SignificanceLoss):
 
     def compare(self, logits: Tensor, targets: Tensor) -> Tensor:
         return F.relu(1 - (2 * targets - 1) * logits).mean()
+
+
+@MODELS.register_module()
+class SignificanceRankingLoss(_SignificanceLoss):
+    """Hinge on the order within the batch, as the authors' code describes it.
+
+    An annotated relation should score higher than the best unannotated one, an
+    unannotated one lower than the worst annotated one, each by a margin:
+    ``max(0, m - (s_i - max s_neg))`` and ``max(0, m - (min s_pos - s_j))`` of
+    the scores before the sigmoid. The means of the two kinds count by their
+    shares of the relations. 0 if the batch has one kind only.
+
+    Args:
+        loss_weight (float): Defaults to 1.0.
+        margin (float): m. The authors' is not published. Defaults to 1.0.
+    """
+
+    def __init__(self, loss_weight: float = 1.0, margin: float = 1.0) -> None:
+        super().__init__(loss_weight)
+        self.margin = margin
+
+    def compare(self, logits: Tensor, targets: Tensor) -> Tensor:
+        annotated = targets > 0
+        best_other = logits.masked_fill(annotated, -torch.inf).max()
+        worst_annotated = logits.masked_fill(~annotated, torch.inf).min()
+        lead = torch.where(annotated, logits - best_other,
+                           worst_annotated - logits)
+        # One kind only: the lead over nothing is infinite, the hinge is 0.
+        return F.relu(self.margin - lead).mean()

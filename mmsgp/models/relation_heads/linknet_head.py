@@ -33,8 +33,15 @@ class LinkNetHead(RoleProductHead):
         embedding_dim (int): Size of a class embedding. Defaults to 200.
         layout_dim (int): Size of the relative layout. Defaults to 128.
         dropout (float): Of the layout. Defaults to 0.1.
+        norm_momentum (float): Of the batch normalisation of layouts; 0.001 in
+            the reference implementation, which takes thousands of steps.
+            Defaults to 0.1.
         loss_image_weight (float): Weight of the classes in the image.
             Defaults to 1.0.
+        image_activation (str): What makes probabilities of the classes in the
+            image, ``'sigmoid'`` or, as in the reference implementation,
+            ``'softmax'`` (whose probabilities share a sum of 1, though an
+            image shows several classes). Defaults to ``'sigmoid'``.
         fc_head (dict): Head of the objects; its ``out_channels`` is the size
             of a pair's feature, too.
         **kwargs: Arguments of :class:`RoleProductHead`.
@@ -48,8 +55,13 @@ class LinkNetHead(RoleProductHead):
                  embedding_dim: int = 200,
                  layout_dim: int = 128,
                  dropout: float = 0.1,
+                 norm_momentum: float = 0.1,
                  loss_image_weight: float = 1.0,
+                 image_activation: str = 'sigmoid',
                  **kwargs) -> None:
+        if image_activation not in ('sigmoid', 'softmax'):
+            raise ValueError("relation_head.image_activation must be 'sigmoid' "
+                             f"or 'softmax', got {image_activation!r}")
         channels = fc_head['out_channels']
         super().__init__(
             num_classes=num_classes,
@@ -59,6 +71,7 @@ class LinkNetHead(RoleProductHead):
             **kwargs)
         image_channels = self.roi_extractor.out_channels
         self.loss_image_weight = loss_image_weight
+        self.image_activation = image_activation
         self.object_context = RelationalEmbedding(
             channels + embedding_dim + image_channels, hidden_size)
         self.object_classifier = RelationalEmbedding(hidden_size,
@@ -67,7 +80,8 @@ class LinkNetHead(RoleProductHead):
                                                 hidden_size)
         self.edge_roles = RelationalEmbedding(hidden_size, 2 * channels)
         self.image_classifier = nn.Linear(image_channels, num_classes + 1)
-        self.layout = RelativeLayoutEncoding(layout_dim, dropout)
+        self.layout = RelativeLayoutEncoding(layout_dim, dropout,
+                                             norm_momentum)
 
     def context(self, regions: RegionFeatures,
                 objects: ObjectBatch) -> ObjectContext:
@@ -109,6 +123,9 @@ class LinkNetHead(RoleProductHead):
         else:
             known = objects.targets < self.num_classes
             present[objects.image_ids[known], objects.targets[known]] = 1
-        loss = F.binary_cross_entropy_with_logits(context.image_logits,
-                                                  present)
+        logits = context.image_logits
+        if self.image_activation == 'softmax':
+            loss = F.binary_cross_entropy(logits.softmax(dim=1), present)
+        else:
+            loss = F.binary_cross_entropy_with_logits(logits, present)
         return dict(loss_image=self.loss_image_weight * loss)

@@ -10,21 +10,11 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmsgp.structures import ObjectBatch, SceneGraph
-
-RANKINGS = ('significance', 'probability', 'both')
-
-
-def check_ranking(rank_by: str, with_scorer: bool) -> None:
-    """Refuse a ranking that there is not.
-
-    Raises:
-        ValueError: If it is unknown, or needs a Scorer where there is none.
-    """
-    if rank_by not in RANKINGS:
-        raise ValueError(f'rank_by is one of {RANKINGS}, got {rank_by!r}')
-    if rank_by != 'probability' and not with_scorer:
-        raise ValueError(f'rank_by={rank_by!r} needs a scorer')
-
+from mmsgp.structures.ranking import (
+    check_ranking,
+    pair_weights,
+    relation_scores,
+)
 
 def rank_relations(object_logits: Tensor,
                    labels: Tensor,
@@ -36,9 +26,8 @@ def rank_relations(object_logits: Tensor,
     """Turn the outputs of a head into graphs.
 
     *Unknown* is never predicted: a pair has its best predicate of 1 .. R.
-    Relations are ranked by ``'significance'`` alone, by the ``'probability'``
-    of subject, predicate and object (their product), or by the product of
-    ``'both'``.
+    Scores are products in double precision: a significance close to 1 would
+    tie with its neighbours in single precision.
 
     Args:
         object_logits (Tensor): (N, C+1).
@@ -47,13 +36,12 @@ def rank_relations(object_logits: Tensor,
         significance (Tensor, optional): (P,), before the sigmoid.
         objects (ObjectBatch): The objects of B images.
         pairs (Tensor): (P, 2), image after image.
-        rank_by (str): One of :data:`RANKINGS`.
+        rank_by (str): One of :data:`~mmsgp.structures.ranking.RANKINGS`.
 
     Returns:
-        list[SceneGraph]: One graph an image; its relations hold ``pairs``,
-        ``labels``, ``scores``, ``distribution`` and, with a Scorer,
-        ``significance``; ``weights``, too, if it is not significance alone
-        that ranks them.
+        list[SceneGraph]: One graph per image; its relations hold ``pairs``,
+        ``labels``, ``scores``, ``predicate_scores``, ``distribution``,
+        ``weights`` and, with a Scorer, ``significance``.
 
     Raises:
         ValueError: If the ranking needs a significance that is not there.
@@ -68,29 +56,24 @@ def rank_relations(object_logits: Tensor,
         bboxes = objects.class_bboxes[rows, labels]
 
     distribution = relation_logits.softmax(dim=1)
-    scores, predicates = distribution[:, 1:].max(dim=1)
-    relations = dict(labels=predicates + 1, distribution=distribution)
-    weights = object_scores[pairs].prod(dim=1)
-    scores = scores * weights
-    sort_key = scores
+    probabilities, predicates = distribution[:, 1:].max(dim=1)
+    relations = dict(labels=predicates + 1, predicate_scores=probabilities,
+                     distribution=distribution)
     if significance is not None:
-        relations['significance'] = significance.sigmoid()
-    if rank_by == 'significance':
-        scores = relations['significance']
-        sort_key = significance  # the sigmoid saturates
-    elif significance is not None:
-        if rank_by == 'both':
-            weights = weights * relations['significance']
-            sort_key = scores = scores * relations['significance']
-        relations['weights'] = weights
-    relations['scores'] = scores
+        significance = relations['significance'] = significance.double().sigmoid()
+    pair_scores = object_scores.double()[pairs].prod(dim=1)
+    scores = relation_scores(rank_by, pair_scores, probabilities.double(),
+                             significance)
+    weights = pair_weights(rank_by, pair_scores, significance)
+    relations['scores'] = scores.to(probabilities)
+    relations['weights'] = weights.to(probabilities)
 
     graphs, start = [], 0
     image_of_pair = objects.image_ids[pairs[:, 0]]
     counts = image_of_pair.bincount(minlength=objects.num_images).tolist()
     chunks = torch.arange(len(pairs), device=pairs.device).split(counts)
     for size, chunk in zip(objects.sizes, chunks):
-        order = chunk[sort_key[chunk].argsort(descending=True, stable=True)]
+        order = chunk[scores[chunk].argsort(descending=True, stable=True)]
         image = slice(start, start + size)
         graphs.append(
             SceneGraph(

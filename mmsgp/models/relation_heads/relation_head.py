@@ -17,11 +17,12 @@ from torch import Tensor
 
 from mmsgp.registry import MODELS, TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraph
+from mmsgp.structures.ranking import check_ranking, default_ranking
 
 from ..layers import ObjectSequences, joint_nms
 from ..task_modules import all_pairs, label_pairs, overlapping
 from .outputs import ObjectContext, RegionFeatures, RelationOutput
-from .ranking import check_ranking, rank_relations
+from .ranking import rank_relations
 
 
 class RelationHead(BaseModule, metaclass=ABCMeta):
@@ -42,11 +43,15 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             the predicate logits. Defaults to ``FrequencyPrior``.
         scorer (dict, optional): Config of the Scorer. Defaults to None.
         rank_by (str, optional): What orders the relations of an image, see
-            :func:`rank_relations`; it may change after training. Defaults to
-            None: ``'significance'`` with a Scorer, else ``'probability'``.
+            :mod:`mmsgp.structures.ranking`; it may change after training.
+            Defaults to None: ``'expected_significance'`` with a Scorer, else
+            ``'probability'``.
         nms_iou_thr (float): IoU of the joint suppression over classes that
             labels detected objects. Defaults to 0.3.
         pair_sampler (dict): Config of the sampler of training pairs.
+        self_relations (bool): Whether annotated relations of an object with
+            itself are trained on, as in the reference implementation. Tests
+            never predict one. Defaults to False.
         loss_object (dict): Loss of object logits (N, C+1) and labels.
         loss_relation (dict): Loss of predicate logits (P, R+1) and labels.
         init_cfg (dict, optional): Defaults to None.
@@ -72,6 +77,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             rank_by: str | None = None,
             nms_iou_thr: float = 0.3,
             pair_sampler: dict = dict(type='PairSampler'),
+            self_relations: bool = False,
             loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
             loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
             init_cfg: dict | None = None) -> None:
@@ -79,8 +85,8 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         self.num_classes = num_classes
         self.num_predicates = num_predicates
         self.nms_iou_thr = nms_iou_thr
-        self.rank_by = rank_by or (
-            'probability' if scorer is None else 'significance')
+        self.self_relations = self_relations
+        self.rank_by = rank_by or default_ranking(with_scorer=scorer is not None)
         check_ranking(self.rank_by, with_scorer=scorer is not None)
         for name, extractor in extractors.items():
             setattr(self, name, MODELS.build(extractor))
@@ -279,8 +285,12 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         for relation, size in zip(relations, objects.sizes):
             annotated.append(relation.pairs + start)
             start += size
+        annotated = torch.cat(annotated)
         pairs = self.candidate_pairs(objects)
-        labels = label_pairs(pairs, torch.cat(annotated),
+        if self.self_relations:
+            own = annotated[:, 0] == annotated[:, 1]
+            pairs = torch.cat([pairs, annotated[own]])
+        labels = label_pairs(pairs, annotated,
                              torch.cat([r.labels for r in relations]), start)
         sampled = self.pair_sampler(objects.image_ids[pairs[:, 0]], labels,
                                     objects.num_images)

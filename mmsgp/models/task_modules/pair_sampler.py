@@ -12,21 +12,33 @@ from mmsgp.registry import TASK_UTILS
 
 @TASK_UTILS.register_module()
 class PairSampler:
-    """Draws annotated and unknown pairs of each image at random.
+    """Draws annotated and unknown pairs at random.
 
-    At most ``num * positive_fraction`` pairs of an image are annotated; the
-    rest, up to ``num``, is unknown (Neural Motifs, reference implementation).
+    At most ``num * positive_fraction`` pairs per image are annotated; the
+    rest, up to ``num``, is unknown.
 
     Args:
-        num (int): Pairs an image. Defaults to 256.
+        num (int): Pairs per image. Defaults to 256.
         positive_fraction (float): Defaults to 0.25.
+        quota (str): ``'image'``: both limits hold in each image.
+            ``'batch'``: they hold for the sum over the images of a batch, so
+            that a crowded image may have more (Neural Motifs, reference
+            implementation). Defaults to ``'image'``.
+
+    Raises:
+        ValueError: If ``quota`` is neither.
     """
 
     def __init__(self,
                  num: int = 256,
-                 positive_fraction: float = 0.25) -> None:
+                 positive_fraction: float = 0.25,
+                 quota: str = 'image') -> None:
+        if quota not in ('image', 'batch'):
+            raise ValueError("pair_sampler.quota must be 'image' or 'batch', "
+                             f'got {quota!r}')
         self.num = num
         self.max_positive = int(num * positive_fraction)
+        self.quota = quota
 
     def __call__(self, image_ids: Tensor, labels: Tensor,
                  num_images: int) -> Tensor:
@@ -40,11 +52,16 @@ class PairSampler:
         Returns:
             Tensor: (S,), indices of the sampled pairs, ascending.
         """
+        limits = self.num, self.max_positive
+        if self.quota == 'batch':  # as one image
+            limits = [limit * num_images for limit in limits]
+            image_ids, num_images = torch.zeros_like(image_ids), 1
+        num, max_positive = limits
         positive = labels > 0
         rank = self._rank_in_group(image_ids * 2 + positive)
         num_positive = image_ids[positive].bincount(minlength=num_images)
-        room = self.num - num_positive.clamp(max=self.max_positive)
-        quota = torch.where(positive, self.max_positive, room[image_ids])
+        room = num - num_positive.clamp(max=max_positive)
+        quota = torch.where(positive, max_positive, room[image_ids])
         return (rank < quota).nonzero().squeeze(1)
 
     @staticmethod

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+
+from mmsgp.registry import HOOKS
+
+
+@HOOKS.register_module()
+class StopAtLowRateHook(Hook):
+    """Stops training once a schedule has lowered the learning rate enough.
+
+    After each validation: training ends when the rate of every group of
+    parameters is at most ``fraction`` of its first one. With a schedule that
+    divides the rate by 10 on each plateau this is the second plateau, where
+    the reference implementation of Neural Motifs stops, too.
+
+    Args:
+        fraction (float): Defaults to 1 / 99, the reference's.
+
+    Raises:
+        ValueError: If ``fraction`` is not between 0 and 1.
+    """
+
+    # After the schedulers, whose steps on a plateau follow a validation.
+    priority = 'VERY_LOW'
+
+    def __init__(self, fraction: float = 1 / 99) -> None:
+        if not 0 < fraction < 1:
+            raise ValueError('StopAtLowRateHook: fraction must be between 0 and '
+                             f'1, got {fraction!r}')
+        self.fraction = fraction
+
+    def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
+        """Compare the rates with the first ones."""
+        groups = runner.optim_wrapper.param_groups
+        if all(group['lr'] <= self.fraction * group['initial_lr']
+               for group in groups):
+            print_log(
+                f'The learning rate is at most {self.fraction:.4g} of the first '
+                'one: training ends (StopAtLowRateHook)', logger='current')
+            runner.train_loop.stop_training = True
