@@ -16,6 +16,7 @@ from mmsgp.structures.ranking import (
     relation_scores,
 )
 
+
 def rank_relations(object_logits: Tensor,
                    labels: Tensor,
                    relation_logits: Tensor,
