@@ -355,6 +355,22 @@ def test_relations_of_an_object_with_itself_are_trained_on_if_asked():
         assert annotated == expected
 
 
+@pytest.mark.parametrize('eps', [1e-3, 0.1])
+def test_the_prior_has_the_floor_that_is_asked_for(tmp_path, eps):
+    dataset = make_vg_data(tmp_path, with_images=False, num_classes=5).dataset()
+    head = small_parser(
+        num_predicates=len(dataset.metainfo['predicates']),
+        frequency_prior=dict(type='FrequencyPrior', eps=eps)).relation_head
+    head.load_priors(dataset.statistics, dataset.metainfo['classes'])
+    counts = dataset.statistics.predicate_cooccurrence
+    assert (counts == 0).any()
+    torch.testing.assert_close(
+        head.frequency_prior.table.detach().double(),
+        (torch.as_tensor(counts).double() + eps).log(), rtol=1e-6, atol=1e-6)
+    with pytest.raises(ValueError, match=r'eps.*-1'):
+        small_parser(frequency_prior=dict(type='FrequencyPrior', eps=-1))
+
+
 def test_the_decoder_may_start_from_word_vectors(tmp_path):
     path = tmp_path / 'glove.txt'
     rows = torch.arange(200.).view(2, 100).tolist()

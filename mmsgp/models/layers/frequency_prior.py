@@ -12,7 +12,7 @@ from mmsgp.registry import MODELS
 class FrequencyPrior(nn.Module):
     """A trainable table of predicate logits for each pair of classes.
 
-    ``table[s, o] = log(count(s, o, p) / sum_p count(s, o, p) + 1e-3)``, with
+    ``table[s, o] = log(count(s, o, p) / sum_p count(s, o, p) + eps)``, with
     the counts of the training set. It is zero until
     :meth:`fill` is called when training starts; afterwards it travels in the
     checkpoint.
@@ -20,10 +20,22 @@ class FrequencyPrior(nn.Module):
     Args:
         num_classes (int): Object classes C, without background.
         num_predicates (int): Predicates R, without unknown.
+        eps (float): Added to each frequency, so that a triplet that training
+            does not have is not impossible: the larger, the less the features
+            of a pair have to say to predict one. Defaults to 1e-3, as in the
+            reference implementation of Neural Motifs.
+
+    Raises:
+        ValueError: If ``eps`` is not positive.
     """
 
-    def __init__(self, num_classes: int, num_predicates: int) -> None:
+    def __init__(self, num_classes: int, num_predicates: int,
+                 eps: float = 1e-3) -> None:
         super().__init__()
+        if eps <= 0:
+            raise ValueError(
+                f'frequency_prior.eps must be positive, got {eps!r}')
+        self.eps = eps
         rows = num_classes + 1
         self.table = nn.Parameter(torch.zeros(rows, rows, num_predicates + 1))
 

@@ -148,7 +148,8 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             classes (Sequence[str]): The C class names.
         """
         if self.frequency_prior is not None:
-            self.frequency_prior.fill(statistics.frequency_prior())
+            self.frequency_prior.fill(
+                statistics.frequency_prior(self.frequency_prior.eps))
 
     def copy_fc_heads(self, source: nn.Module) -> None:
         """Start heads of VGG's fc layers as a copy of the detector's.
