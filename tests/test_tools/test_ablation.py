@@ -28,6 +28,11 @@ if NAME == 'train':
             if time.monotonic() > deadline:
                 sys.exit('the next cell waits for this one')
             time.sleep(0.02)
+    start = [a for a in sys.argv if a.startswith('load_from=')]
+    if start:
+        start = Path(start[0].removeprefix('load_from='))
+        assert start.is_file() and start.parent.name == folder.name, start
+        time.sleep(0.2)
     if 'linknet_cce_minivg' in str(folder) and Path('broken').exists():
         sys.exit('no luck')
     if Path('interrupt').exists():
@@ -119,6 +124,23 @@ def test_what_failed_is_done_again_and_nothing_else(ablation, tmp_path):
     (tmp_path / 'broken').unlink()
     assert ablation(*METHODS) == ['train linknet_cce_minivg seed_42',
                                   'test linknet_cce_minivg seed_42']
+
+
+@pytest.mark.parametrize('jobs', [1, 3])
+def test_a_model_starts_from_the_one_of_its_seed(ablation, tmp_path, jobs):
+    """Which is trained first, once, and not tested where nobody asks."""
+    (tmp_path / 'alone').touch()
+    calls = ablation('--grid', 'from_ce', '--seeds', 1, 2, '--jobs', jobs,
+                     '--methods', 'MotifNet+CCE+Scorer from CE')
+    runs = [f'{tool} motifnet_{config}_minivg seed_{seed}' for seed in (1, 2)
+            for tool, config in (('train', 'ce'), ('train', 'cce_scorer_from_ce'),
+                                 ('test', 'cce_scorer_from_ce'))]
+    assert sorted(calls) == sorted(runs)
+    # The row of cross-entropy finds its training done.
+    calls = ablation('--grid', 'from_ce', '--seeds', 1, 2, '--jobs', jobs,
+                     '--methods', 'MotifNet')
+    assert sorted(calls) == [f'test motifnet_ce_minivg seed_{seed}'
+                             for seed in (1, 2)]
 
 
 def test_unknown_rows_are_refused(ablation):

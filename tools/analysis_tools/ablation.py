@@ -16,52 +16,26 @@ import os
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 from mmengine.config import Config, DictAction
 from rich.console import Console
 
+from mmsgp.reporting.grids import COST, GRIDS, TOPK
 from mmsgp.utils.files import replacing
 from mmsgp.utils.grid_table import markdown, read_paper, summarise, write_csv
 from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.utils.run_settings import RunSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-COST = ('frequency', 'motifnet', 'linknet', 'kern')
-# The rows of a table: the paper's name and the config's.
-GRIDS = {
-    'table1': {
-        'MotifNet': 'motifnet_ce',
-        'LinkNet': 'linknet_ce',
-        'MotifNet+Focal': 'motifnet_focal',
-        'LinkNet+Focal': 'linknet_focal',
-        'KERN (no fine-tuning)': 'kern_ce',
-        'KERN+CCE+Scorer': 'kern_cce_scorer',
-        'MotifNet+CCE+Scorer': 'motifnet_cce_scorer',
-        'LinkNet+CCE+Scorer': 'linknet_cce_scorer'
-    },
-    'table2': {
-        'MotifNet': 'motifnet_ce',
-        'MotifNet+CCE': 'motifnet_cce',
-        'MotifNet+Scorer': 'motifnet_scorer',
-        'MotifNet+CCE+Scorer': 'motifnet_cce_scorer',
-        'MotifNet+CCE+Scorer w/o SA': 'motifnet_cce_scorer_wo_sa',
-        'LinkNet': 'linknet_ce',
-        'LinkNet+CCE': 'linknet_cce',
-        'LinkNet+Scorer': 'linknet_scorer',
-        'LinkNet+CCE+Scorer': 'linknet_cce_scorer',
-        'LinkNet+CCE+Scorer w/o SA': 'linknet_cce_scorer_wo_sa',
-        'KERN': 'kern_ce',
-        'KERN+CCE': 'kern_cce',
-        'KERN+CCE+Scorer': 'kern_cce_scorer',
-        'KERN+CCE+Scorer w/o SA': 'kern_cce_scorer_wo_sa'
-    }
-}
-TOPK = {'table1': ('20', '50', '100'), 'table2': ('20', '50', '100', 'all')}
+# A folder's training is one cell's at a time.
+_TRAINING: defaultdict[Path, Lock] = defaultdict(Lock)
 
 
 @dataclass(frozen=True)
@@ -84,6 +58,24 @@ class Cell:
     @property
     def metrics(self) -> Path:
         return self.folder / 'metrics.json'
+
+    @property
+    def checkpoint(self) -> Path:
+        """That of the last epoch."""
+        return self.folder / f'epoch_{self.cfg.train_cfg.max_epochs}.pth'
+
+    @cached_property
+    def start(self) -> Cell | None:
+        """The cell of the same seed whose model this one goes on with.
+
+        A config that starts from another one's checkpoint names its file,
+        ``load_from='work_dirs/CONFIG/epoch_N.pth'``.
+        """
+        if not self.cfg.get('load_from'):
+            return None
+        name = Path(self.cfg.load_from).parent.name
+        folder = self.folder.parents[1] / name / self.folder.name
+        return Cell(name, self.seed, folder, self.options, self.cache)
 
     @property
     def path(self) -> str:
@@ -129,16 +121,31 @@ class Cell:
         start = time.monotonic()
         if self.metrics.is_file():
             return f'{self.config}, seed {self.seed}: done before'
-        self.settings.keep()
-        epochs = self.cfg.train_cfg.max_epochs
-        checkpoint = self.folder / f'epoch_{epochs}.pth'
-        options = ['--cfg-options', f'randomness.seed={self.seed}',
-                   *self.options, *self.cache]
-        if not checkpoint.is_file():
-            self._call('train', environment, '--resume', *options)
-        self._call('test', environment, *options, checkpoint=checkpoint)
+        self.train(environment)
+        self._call('test', environment, *self._options,
+                   checkpoint=self.checkpoint)
         minutes = (time.monotonic() - start) / 60
         return f'{self.config}, seed {self.seed}: {minutes:.1f} min'
+
+    def train(self, environment: dict[str, str]) -> None:
+        """Train as far as that is not done, and first what it starts from.
+
+        Raises:
+            RuntimeError: If the tool fails, with the end of its output.
+        """
+        options = self._options
+        if self.start is not None:
+            self.start.train(environment)
+            options = [*options, f'load_from={self.start.checkpoint}']
+        with _TRAINING[self.folder]:  # several cells may start from this one
+            self.settings.keep()
+            if not self.checkpoint.is_file():
+                self._call('train', environment, '--resume', *options)
+
+    @property
+    def _options(self) -> list[str]:
+        return ['--cfg-options', f'randomness.seed={self.seed}',
+                *self.options, *self.cache]
 
     def _call(self, tool: str, environment: dict[str, str],
               *arguments: str, checkpoint: Path | None = None) -> None:
