@@ -1,0 +1,4 @@
+# CCE and Scorer for a model that cross-entropy has trained.
+_base_ = './kern_cce_scorer_vrd.py'
+
+load_from = 'work_dirs/kern_ce_vrd/epoch_5.pth'

@@ -1,0 +1,4 @@
+# CCE and Scorer for a model that cross-entropy has trained.
+_base_ = './linknet_cce_scorer_minivg.py'
+
+load_from = 'work_dirs/linknet_ce_minivg/epoch_4.pth'
