@@ -79,7 +79,9 @@ def load_config(args: argparse.Namespace) -> Config:
                            'auto_scale_lr.base_batch_size')
         cfg.auto_scale_lr.enable = True
     if args.resume == 'auto':
-        cfg.resume, cfg.load_from = True, None
+        # Where there is nothing to resume, a run begins as its config says.
+        cfg.resume = any(Path(cfg.work_dir).glob('*_[0-9]*.pth'))
+        cfg.load_from = None if cfg.resume else cfg.get('load_from')
     elif args.resume is not None:
         cfg.resume, cfg.load_from = True, args.resume
     return cfg

@@ -352,6 +352,18 @@ def test_a_trained_model_is_refined_on_detected_boxes(
     assert list(tmp_path.glob('best_sggen_mR@100_epoch_1.pth'))
 
 
+def test_where_there_is_nothing_to_resume_a_run_starts_from_load_from(
+        tmp_path, trained, options):
+    run('train', CONFIG, '--resume', '--work-dir', tmp_path, *options,
+        f'load_from={trained / "epoch_2.pth"}', 'train_cfg.max_epochs=1',
+        'optim_wrapper.optimizer.lr=0')
+    before, after = map(weights, (trained / 'epoch_2.pth',
+                                  tmp_path / 'epoch_1.pth'))
+    for name in ('decoder.fc_label.weight', 'fc_predicate.weight'):
+        name = f'relation_head.{name}'
+        assert torch.equal(after[name], before[name])
+
+
 def test_refinement_needs_no_other_file_of_the_detector(
         tmp_path, trained, options):
     run('train', CONFIG, '--work-dir', tmp_path, *options,
