@@ -187,9 +187,8 @@ def convert_images(train: Source, test: Source | None, num_test: int,
         max_size (int): Longest side of a rendered image in pixels.
 
     Raises:
-        KeyError: If something is missing.
-        ValueError: If a number is out of its range, or an image is in both
-            files.
+        ValueError: If something is missing, a number is out of its range, or an
+            image is in both files.
     """
     if max_size < 1:
         raise ValueError(f'--max-size must be positive, got {max_size}')
