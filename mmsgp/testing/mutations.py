@@ -4,6 +4,8 @@ from __future__ import annotations
 import copy
 import json
 import os
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ _WHOLE = (0, -1, 1, 2, 3, 7, 255, 2**31 - 1, -2**31, 2**40, 2**62, -2**63)
 _REAL = (np.nan, np.inf, -np.inf, 1e300, -1e30, 0.5, -1, 0, 1024, 1025.5, 2.**40)
 _JSON = (None, True, False, [], {}, '', 'x', '12', '\ud800', 'a\nb', 0, -1, 1, 1.5,
          10**19, 10**30, -2**63, 1e300, [[]], [1, 2], {'a': 1}, 'ä' * 300)
+# Width and height that an image may claim.
+SIZES = ((30000, 30000), (65535, 65535), (1, 60000), (60000, 1), (8001, 8001),
+         (3000, 3000), (16, 2**31 - 1), (0, 5), (60, 47), (2**31 - 1, 2**31 - 1))
 
 
 def damage(content: bytes, rng: np.random.Generator) -> bytes:
@@ -149,7 +154,8 @@ def _other_text(text: str, rng: np.random.Generator) -> bytes:
         return b'{"a":' * 100_000
     if kind == 3:
         digits = text.translate(str.maketrans('12', '99'))
-        return digits.replace('9', '9' * int(rng.choice([1, 30, 400, 5000])), 1).encode()
+        length = int(rng.choice([1, 30, 400, 5000]))
+        return digits.replace('9', '9' * length, 1).encode()
     if kind == 4:
         return text.replace(':', ': NaN, "x":', 1).encode()
     if kind == 5:
@@ -182,6 +188,29 @@ def _change_value(content: Any, rng: np.random.Generator) -> None:
         content[key] = inner + int(rng.choice([-1, 1, 1000, 2**31, 2**63]))
     else:
         content[key] = _JSON[rng.integers(len(_JSON))]
+
+
+def mutate_image(content: bytes, size: tuple[int, int],
+                 rng: np.random.Generator) -> bytes:
+    """An image file of a known size with damaged bytes, or that claims another."""
+    if rng.random() < 0.7:
+        return damage(content, rng)
+    return claim_size(content, size, SIZES[rng.integers(len(SIZES))])
+
+
+def claim_size(content: bytes, size: tuple[int, int],
+               claimed: tuple[int, int]) -> bytes:
+    """An image file whose header claims another size than it has."""
+    data = content.replace(b'%d %d' % size, b'%d %d' % claimed, 1)  # PPM
+    for form in ('<HH', '>HH', '<II', '>II'):
+        most = 2**16 - 1 if 'H' in form else 2**31 - 1
+        values = [min(value, most) for value in claimed]
+        for step in (1, -1):  # width and height, or height and width
+            data = data.replace(struct.pack(form, *size[::step]),
+                                struct.pack(form, *values[::step]), 1)
+    if data.startswith(b'\x89PNG'):
+        data = data[:29] + struct.pack('>I', zlib.crc32(data[12:29])) + data[33:]
+    return data
 
 
 def special_paths(folder: Path) -> list[Path]:

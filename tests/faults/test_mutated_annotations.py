@@ -65,7 +65,7 @@ def assert_possible(names, annotations):
     classes, predicates = names
     for item in annotations:
         side = max(item['width'], item['height'])
-        assert 0 < item['width'] and 0 < item['height'] and item['img_id'] >= 0
+        assert item['width'] > 0 and item['height'] > 0 and item['img_id'] >= 0
         for instance in item['instances']:
             x1, y1, x2, y2 = instance['bbox']
             margin = 1 + side / 512
