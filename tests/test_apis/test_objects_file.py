@@ -56,7 +56,7 @@ def test_anything_else_is_refused_by_name_in_a_line(tmp_path, content):
     '[1, 2, 3, [4]]', '[1, 2, 3, 1e400]', f'[1, 2, 3, 1{"0" * 400}]'])
 def test_a_box_that_is_none_is_named_with_its_place(tmp_path, bbox):
     good = '{"objects": [{"bbox": [1, 2, 3, 4]}]}'
-    bad = good.replace('}]', '}, {"bbox": %s}]' % bbox)
+    bad = good.replace('}]', f'}}, {{"bbox": {bbox}}}]')
     with pytest.raises(ValueError, match=r'objects.json: objects\[1\].bbox is '):
         read_objects(write(tmp_path, bad))
     with pytest.raises(ValueError, match=r'objects.json: \[1\].objects\[1\].bbox is '):
