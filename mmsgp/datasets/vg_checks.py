@@ -11,11 +11,14 @@ from mmengine.logging import print_log
 
 from .vg_format import SPLIT_CODES
 
-# Half a unit for a centre that was rounded and a quarter for half a size.
+# Units by which a box may leave its image: half a unit for a rounded centre, and
+# a quarter for half of a rounded size.
 _ROUNDING = 0.76
-# Of two sizes that were rounded up, and of boxes kept two or three units large.
+# Units by which boxes of two scales may differ. The published ones are rounded at
+# each scale, and made two units large.
 _SCALE_TOLERANCE = 6
 _FLOAT_TOLERANCE = 0.01
+# The share of boxes that may leave the shorter side of their image.
 _MOST_OUTSIDE = 0.1
 
 
