@@ -16,8 +16,7 @@ import numpy as np
 from mmengine import fileio
 from PIL import Image
 
-# A picture of 8,000 x 8,000: more than cameras of phones take in one shot, and
-# 192 MB once it is decoded.
+# 8,000 x 8,000, more than most cameras take in one shot: 192 MB once decoded.
 MAX_PIXELS = 64_000_000
 # Of these OpenCV decodes what Pillow reads the size of.
 _KINDS = ('JPEG', 'PNG', 'BMP', 'PPM', 'TIFF', 'WEBP', 'GIF', 'AVIF', 'JPEG2000',
