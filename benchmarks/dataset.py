@@ -55,7 +55,8 @@ def write_data(root: Path, num_images: int) -> None:
                 split='train' if rng.random() < 0.7 else 'test'))
         corner = rng.uniform(0, 500, size=(n, 2))
         size = rng.gamma(1.5, 60, size=(n, 2)) + 4
-        boxes.append(np.concatenate([corner, corner + size], axis=1))
+        boxes.append(np.concatenate(
+            [corner, np.minimum(corner + size, (800, 600))], axis=1))
         labels.append(rng.integers(len(VG150_CLASSES), size=n))
         subjects = rng.integers(n, size=m)
         relations.append(

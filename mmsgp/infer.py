@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -10,7 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from mmsgp.apis import SceneGraphInferencer, tabulate_relations
+from mmsgp.apis.given_objects import MAX_OBJECTS, WrongNumber
 from mmsgp.apis.graph_export import WRITERS
+from mmsgp.apis.objects_file import read_objects
+from mmsgp.utils.image_files import MAX_PIXELS
 
 # As many as a picture shows, so that both number their objects alike.
 _SHOWN = 20
@@ -44,37 +46,16 @@ def parse_args() -> argparse.Namespace:
         '--formats', nargs='+', choices=WRITERS, default=['json'],
         help='how to write the graphs (default: json)')
     parser.add_argument(
+        '--max-pixels', type=int, default=MAX_PIXELS,
+        help='images of more are not decoded (default: %(default)s)')
+    parser.add_argument(
+        '--max-objects', type=int, default=MAX_OBJECTS,
+        help='images with more given objects are not parsed (default: %(default)s)')
+    parser.add_argument(
         '--no-pictures', action='store_true', help='write graphs only')
     parser.add_argument(
         '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
     return parser.parse_args()
-
-
-def read_objects(path: Path) -> dict:
-    """Boxes, and classes if they are named, from a JSON file.
-
-    Returns:
-        dict: The arguments ``bboxes`` and ``labels`` of the inferencer.
-
-    Raises:
-        ValueError: If the file is not as it should be.
-    """
-    try:
-        data = json.loads(path.read_text(encoding='utf-8'))
-        is_single = isinstance(data, dict)
-        images = [graph['objects'] for graph in ([data] if is_single else data)]
-        bboxes = [[item['bbox'] for item in objects] for objects in images]
-        labels = [[item.get('name') for item in objects] for objects in images]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f'{path}: expected {{"objects": [{{"bbox": [x1, y1, x2, y2], "name": '
-            f'...}}, ...]}} or a list of these ({error!r})') from error
-    named = [name is not None for names in labels for name in names]
-    if any(named) and not all(named):
-        raise ValueError(
-            f'{path}: {sum(named)} of {len(named)} objects have a name: give all of '
-            'them names (PredCls) or none (SGCls)')
-    return dict(bboxes=bboxes, labels=labels if any(named) else None)
 
 
 def print_relations(console: Console, graph: dict) -> None:
@@ -103,7 +84,9 @@ def main() -> None:
 
     try:
         given = read_objects(args.objects) if args.objects else {}
-        inferencer = SceneGraphInferencer(args.config, args.checkpoint, args.device)
+        inferencer = SceneGraphInferencer(
+            args.config, args.checkpoint, args.device, max_pixels=args.max_pixels,
+            max_objects=args.max_objects)
         number, graph = 0, None
         for result in inferencer.stream(
                 args.inputs, batch_size=args.batch_size, topk=args.topk,
@@ -111,6 +94,8 @@ def main() -> None:
                 no_save_vis=args.no_pictures, formats=args.formats,
                 on_error=report, **given):
             number, graph = number + 1, result['predictions']
+    except WrongNumber as error:
+        sys.exit(f'mmsgp-infer: {args.objects}: {error}')
     except (OSError, ValueError) as error:
         sys.exit(f'mmsgp-infer: {error}')
     if number == 1:

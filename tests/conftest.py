@@ -1,8 +1,15 @@
 """Fixtures for tests of every kind."""
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mmsgp.testing.browser import headless_chromium
 from mmsgp.testing.models import write_random_checkpoint
+
+# Machines differ in speed, and examples may share a folder.
+settings.register_profile(
+    'mmsgp', deadline=None, max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+settings.load_profile('mmsgp')
 
 
 @pytest.fixture(scope='session')

@@ -85,12 +85,50 @@ def test_a_parsed_graph_is_a_file_of_objects(infer, folder, tmp_path):
         item['label'] for item in expected]
 
 
-@pytest.mark.parametrize('text', ['{', '[]]', '{"objects": [{}]}', '[3]'])
+@pytest.mark.parametrize('text', ['{', '{"objects": [{}]}'])
 def test_a_wrong_file_of_objects_is_named(infer, folder, tmp_path, text):
     file = tmp_path / 'objects.json'
     file.write_text(text)
-    with pytest.raises(SystemExit, match='objects.json: expected {"objects"'):
+    with pytest.raises(SystemExit, match='mmsgp-infer: .*objects.json'):
         infer(folder / 'a.png', '--objects', file)
+
+
+def test_a_file_of_objects_of_other_images_is_named(infer, folder, tmp_path):
+    file = tmp_path / 'objects.json'
+    file.write_text(json.dumps([dict(objects=[])]))
+    with pytest.raises(SystemExit, match='objects.json: .* of 1 images .* for 3'):
+        infer(folder, '--objects', file)
+
+
+def test_limits_are_set_by_options(infer, folder, tmp_path, capsys):
+    file = tmp_path / 'objects.json'
+    file.write_text(json.dumps(dict(objects=[dict(bbox=[1, 2, 30, 40])] * 3)))
+    for options, told in ((('--max-pixels', 3000), '64 x 48 pixels'),
+                          (('--objects', file, '--max-objects', 2), 'max_objects')):
+        with pytest.raises(SystemExit, match='1 of 1 images could not be parsed'):
+            infer(folder / 'a.png', '--no-pictures', *options)
+        assert told in capsys.readouterr().err
+
+
+def test_a_long_file_name_does_not_end_a_folder(infer, folder, tmp_path):
+    for letter in 'äb':
+        (folder / 'a.png').with_stem(letter * (125 if letter == 'ä' else 251)
+                                     ).write_bytes((folder / 'a.png').read_bytes())
+    infer(folder, '--formats', 'json', 'graphml')
+    graphs = [json.loads(path.read_text())['image']
+              for path in (tmp_path / 'out' / 'preds').glob('*.json')]
+    assert sorted(graphs) == sorted(map(str, folder.iterdir()))
+    assert len(names(tmp_path / 'out' / 'vis')) == 5
+
+
+def test_a_link_among_the_pictures_is_replaced_not_followed(infer, folder, tmp_path):
+    (tmp_path / 'target').write_text('mine')
+    (tmp_path / 'out' / 'vis').mkdir(parents=True)
+    (tmp_path / 'out' / 'vis' / 'a.png').symlink_to(tmp_path / 'target')
+    infer(folder / 'a.png')
+    assert (tmp_path / 'target').read_text() == 'mine'
+    assert not (tmp_path / 'out' / 'vis' / 'a.png').is_symlink()
+    Image.open(tmp_path / 'out' / 'vis' / 'a.png').load()
 
 
 def test_a_file_of_objects_names_all_or_none(infer, folder, tmp_path):

@@ -17,6 +17,8 @@ from mmsgp.structures import SceneGraph
 
 from .image_inputs import ImageSource
 
+MAX_OBJECTS = 200
+
 
 def given_task(bboxes: Sequence | None, labels: Sequence | None) -> str:
     """The task that what is given leaves to do."""
@@ -27,7 +29,8 @@ def given_task(bboxes: Sequence | None, labels: Sequence | None) -> str:
 
 def with_objects(source: ImageSource, bboxes: Sequence,
                  labels: Sequence | None,
-                 classes: Sequence[str]) -> Iterator[dict]:
+                 classes: Sequence[str],
+                 max_objects: int = MAX_OBJECTS) -> Iterator[dict]:
     """The images of a source with the objects given for them as ``given``.
 
     Args:
@@ -35,6 +38,7 @@ def with_objects(source: ImageSource, bboxes: Sequence,
         bboxes (Sequence): Boxes of each, or of its single one.
         labels (Sequence, optional): Classes of each, likewise.
         classes (Sequence[str]): C names.
+        max_objects (int): Most objects of an image. Defaults to 200.
 
     Raises:
         WrongNumber: If there are more or fewer images.
@@ -55,7 +59,7 @@ def with_objects(source: ImageSource, bboxes: Sequence,
 
     def attach(boxes: Sequence, names: Sequence | None, image: dict) -> dict:
         image['given'] = given_graph(boxes, names, classes, image['ori_shape'],
-                                     image['img_path'] or image['name'])
+                                     image['img_path'] or image['name'], max_objects)
         return image
 
     # The images last: one that cannot be read uses its objects up.
@@ -104,7 +108,8 @@ def given_graph(bboxes: np.ndarray | Tensor | Sequence,
                 labels: Sequence[int | str] | np.ndarray | Tensor | None,
                 classes: Sequence[str],
                 image_size: tuple[int, int],
-                image: str) -> SceneGraph:
+                image: str,
+                max_objects: int = MAX_OBJECTS) -> SceneGraph:
     """A graph of given objects, without relations.
 
     Args:
@@ -114,22 +119,24 @@ def given_graph(bboxes: np.ndarray | Tensor | Sequence,
         classes (Sequence[str]): C names.
         image_size (tuple[int, int]): Height and width of the image.
         image (str): What the image is called in errors.
+        max_objects (int): Most objects. Defaults to 200.
 
     Returns:
         SceneGraph: What PredCls and SGCls take as given.
 
     Raises:
         ValueError: If a box is none or leaves the image, a class is unknown,
-            or there are not as many classes as boxes.
+            there are not as many classes as boxes, or too many.
     """
-    try:
-        boxes = torch.as_tensor(np.array(bboxes, dtype=np.float32))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f'{image}: expected boxes as numbers of shape (N, 4): '
-                         f'{error}') from error
-    if not boxes.numel():
+    boxes = _as_numbers(bboxes, image)
+    if boxes.shape == (0, ):
         boxes = boxes.reshape(0, 4)
     _check_boxes(boxes, image_size, image)
+    if len(boxes) > max_objects:
+        # Memory grows with the number of pairs.
+        raise ValueError(
+            f'{image}: {len(boxes)} objects are given, more than the {max_objects} '
+            'that are taken (max_objects): give fewer, or raise the limit')
     numbers = [0] * len(boxes) if labels is None else \
         _class_numbers(labels, classes, image)
     if len(numbers) != len(boxes):
@@ -140,6 +147,19 @@ def given_graph(bboxes: np.ndarray | Tensor | Sequence,
         relations=InstanceData(
             pairs=torch.empty((0, 2), dtype=torch.long),
             labels=torch.empty(0, dtype=torch.long)))
+
+
+def _as_numbers(bboxes: np.ndarray | Tensor | Sequence, image: str) -> Tensor:
+    """Boxes as float32; neither truth values nor texts are numbers."""
+    try:
+        array = np.array(bboxes)
+        if array.size and array.dtype.kind not in 'iuf':
+            raise ValueError(f'these are {array.dtype}')
+        with np.errstate(over='ignore'):
+            return torch.as_tensor(array.astype(np.float32))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f'{image}: expected boxes as numbers of shape (N, 4): '
+                         f'{error}') from error
 
 
 def _check_boxes(boxes: Tensor, image_size: tuple[int, int], image: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import networkx as nx
+import torch
 from mmengine.structures import InstanceData
 
 from mmsgp.structures import SceneGraph
@@ -35,7 +36,12 @@ def describe_graph(graph: SceneGraph,
         (``[x1, y1, x2, y2]`` in pixels) and, predicted, ``score``; and
         ``relations``, dicts of ``subject`` and ``object`` (ids), ``label``,
         ``predicate`` and, predicted, ``score``.
+
+    Raises:
+        ValueError: If a box or a score is NaN or infinite, as those of a model
+            with damaged weights are.
     """
+    _check_finite(graph)
     graph = graph.top(len(graph.relations) if topk is None else topk).cpu()
     objects = [
         dict(id=index, label=label, name=classes[label],
@@ -55,6 +61,20 @@ def describe_graph(graph: SceneGraph,
         objects=objects,
         relations=[relation for relation in relations
                    if relation.get('score', score_thr) >= score_thr])
+
+
+def _check_finite(graph: SceneGraph) -> None:
+    for name, data, field in (('object', graph.objects, 'bboxes'),
+                              ('object', graph.objects, 'scores'),
+                              ('relation', graph.relations, 'scores')):
+        finite = data.get(field, torch.empty(0)).isfinite()
+        if not finite.all():
+            index = finite.reshape(len(finite), -1).all(dim=1).logical_not().nonzero()
+            row = int(index[0])
+            raise ValueError(
+                f'{field} of {name} {row} are {data[field][row].tolist()}, no finite '
+                'numbers: the weights of the model are damaged or its training '
+                'diverged')
 
 
 def _add_scores(items: list[dict], data: InstanceData) -> None:
@@ -109,7 +129,8 @@ def _score(item: dict) -> dict:
 
 
 def _write_json(graph: dict, path: Path) -> None:
-    path.write_text(json.dumps(graph, indent=1) + '\n', encoding='utf-8')
+    path.write_text(json.dumps(graph, indent=1, allow_nan=False) + '\n',
+                    encoding='utf-8')
 
 
 def _write_graphml(graph: dict, path: Path) -> None:
@@ -137,12 +158,16 @@ def save_graph(graph: dict, path: str | Path) -> None:
         path (str or Path): Ends in ``.json``, ``.graphml`` or ``.dot``.
 
     Raises:
-        ValueError: If it ends in anything else.
+        ValueError: If it ends in anything else, or the graph cannot be written,
+            such as numbers that are not finite as JSON.
     """
     path = Path(path)
     write = WRITERS.get(path.suffix[1:].lower())
     if write is None:
         raise ValueError(f'{path}: a graph is written as '
                          f'{", ".join("." + name for name in WRITERS)}')
-    with replacing(path) as draft:
-        write(graph, draft)
+    try:
+        with replacing(path) as draft:
+            write(graph, draft)
+    except ValueError as error:
+        raise ValueError(f'{path} cannot be written: {error}') from error

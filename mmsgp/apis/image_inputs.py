@@ -1,8 +1,10 @@
 """Images from files, folders, videos and arrays, read one at a time."""
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 from mmdet.datasets.transforms import LoadImageFromNDArray
 
 from mmsgp.datasets.transforms import LoadImage
+from mmsgp.utils.image_files import MAX_PIXELS, check_size
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
                   '.tiff', '.webp')
@@ -19,8 +22,9 @@ VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 ImageInput = str | Path | np.ndarray
 ImageInputs = ImageInput | Iterable[ImageInput]
 
-# People look at upright images, whatever way round the camera was held.
-_load_file = LoadImage(color_type='color')
+# Bytes of a name, to which endings are added: file systems take 255.
+_LONGEST_NAME = 190
+
 _load_array = LoadImageFromNDArray()
 
 
@@ -32,13 +36,16 @@ class ImageSource:
 
     An item is a dict as MMDetection's pipelines start from: ``img`` (H, W, 3)
     uint8 BGR, ``img_path`` (None for an array), ``img_shape``, ``ori_shape``,
-    and ``name``, unlike those of the other items, for the files written of it.
+    and ``name``, unlike those of the other items, for the files written of it;
+    a long one is cut.
 
     Args:
         inputs: An image: a path or an array, (H, W, 3) uint8 BGR as
             :func:`mmcv.imread` reads it. A folder, whose images are taken in
             the order of their names; a video, whose frames are; or any iterable
             of these.
+        max_pixels (int): An image or video of more is not decoded. Defaults to
+            64 million.
 
     Attributes:
         is_single (bool): Whether the input is one image.
@@ -51,12 +58,13 @@ class ImageSource:
         TypeError: If an input is nothing of this.
     """
 
-    def __init__(self, inputs: ImageInputs) -> None:
+    def __init__(self, inputs: ImageInputs, max_pixels: int = MAX_PIXELS) -> None:
+        self._read = partial(_read, max_pixels=max_pixels)
         self.is_single = isinstance(inputs, np.ndarray)
         self.total = None
         if isinstance(inputs, (str, Path)):
             path = Path(inputs).expanduser()
-            self.is_single = not path.is_dir() and not _is_video(path)
+            self.is_single = not os.path.isdir(path) and not _is_video(path)
         if isinstance(inputs, (str, Path, np.ndarray)):
             inputs = [inputs]
         if isinstance(inputs, (list, tuple)):
@@ -75,7 +83,7 @@ class ImageSource:
 
         def named(image: dict) -> dict:
             """Images of one name, as a.jpg and a.png are, are told apart."""
-            stem, name = image['name'], image['name']
+            stem = name = _cut(image['name'])
             while name in used:
                 used[stem] += 1
                 name = f'{stem}_{used[stem]}'
@@ -84,7 +92,7 @@ class ImageSource:
             return image
 
         # Without a variable here that would keep an image.
-        return map(named, _Chained(map(_read, self._items)))
+        return map(named, _Chained(map(self._read, self._items)))
 
 
 class _Chained:
@@ -124,15 +132,22 @@ def _expand(value: ImageInput) -> list[ImageInput | Exception]:
         return [error]
 
 
+def _cut(name: str) -> str:
+    """A name short enough for the files that are written of an image."""
+    while len(os.fsencode(name)) > _LONGEST_NAME:
+        name = name[:-1]
+    return name
+
+
 def _list(path: Path) -> list[Path]:
-    if path.is_dir():
+    if os.path.isdir(path):
         images = sorted(file for file in path.iterdir()
                         if file.suffix.lower() in IMAGE_SUFFIXES)
         if not images:
             raise ValueError(f'the folder {path} has no image; images end in '
                              f'{", ".join(IMAGE_SUFFIXES)}')
         return images
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(f'{path}: no such image, video or folder')
     return [path]
 
@@ -158,21 +173,24 @@ def _open_video(path: Path) -> mmcv.VideoReader:
     return video
 
 
-def _read(item: ImageInput | Exception) -> Iterator[dict]:
+def _read(item: ImageInput | Exception, max_pixels: int) -> Iterator[dict]:
     """The image, or the frames of a video, read when they are asked for."""
     if isinstance(item, Exception):
         raise item
     if isinstance(item, np.ndarray):
         return map(_from_array, [item], ['image'])
     if _is_video(item):
+        video = _open_video(item)
+        check_size(video.width, video.height, item, max_pixels)
         names = map(f'{item.stem}_{{:06d}}'.format, count())
-        return map(_from_array, iter(_open_video(item)), names)
-    return map(_from_file, [item])
+        return map(_from_array, iter(video), names)
+    return map(_from_file, [item], [max_pixels])
 
 
-def _from_file(path: Path) -> dict:
-    loaded = _load_file(dict(img_path=str(path)))
-    return dict(loaded, name=path.stem)
+def _from_file(path: Path, max_pixels: int) -> dict:
+    # People look at upright images, whatever way round the camera was held.
+    load = LoadImage(color_type='color', max_pixels=max_pixels)
+    return dict(load(dict(img_path=str(path))), name=path.stem)
 
 
 def _from_array(image: np.ndarray, name: str) -> dict:

@@ -19,9 +19,10 @@ from rich.progress import Progress
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
 from mmsgp.utils.config_file import read_config_file
+from mmsgp.utils.image_files import MAX_PIXELS
 from mmsgp.visualization import SceneGraphVisualizer
 
-from .given_objects import WrongNumber, given_task, with_objects
+from .given_objects import MAX_OBJECTS, WrongNumber, given_task, with_objects
 from .graph_export import WRITERS, describe_graph, save_graph
 from .image_inputs import ImageInputs, ImageSource
 from .trained_parser import load_trained_parser
@@ -45,6 +46,9 @@ class SceneGraphInferencer(BaseInferencer):
             is one.
         device (str, optional): Defaults to None: an accelerator if there is one.
         show_progress (bool): Whether to show a bar. Defaults to True.
+        max_pixels (int): Larger images are not decoded. Defaults to 64 million.
+        max_objects (int): Objects that may be given with an image; memory grows
+            with the number of their pairs. Defaults to 200.
 
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.
@@ -67,7 +71,12 @@ class SceneGraphInferencer(BaseInferencer):
                  model: str | Path | Config | ConfigDict | None = None,
                  weights: str | Path | None = None,
                  device: str | None = None,
-                 show_progress: bool = True) -> None:
+                 show_progress: bool = True,
+                 max_pixels: int = MAX_PIXELS,
+                 max_objects: int = MAX_OBJECTS) -> None:
+        _check_positive(max_pixels=max_pixels, max_objects=max_objects)
+        self.max_pixels = max_pixels
+        self.max_objects = max_objects
         init_default_scope('mmsgp')
         refuse_unsafe_checkpoints()
         if isinstance(model, (str, Path)):
@@ -158,7 +167,7 @@ class SceneGraphInferencer(BaseInferencer):
             ValueError: If a file is no image, a folder has none, or boxes or
                 labels do not fit.
         """
-        source = ImageSource(inputs)
+        source = ImageSource(inputs, self.max_pixels)
         given, _, visualize, postprocess = self._dispatch_kwargs(
             bboxes=bboxes, labels=labels, on_error=on_error, **kwargs)
         shared = dict(topk=topk, pred_score_thr=pred_score_thr, out_dir=out_dir)
@@ -168,10 +177,7 @@ class SceneGraphInferencer(BaseInferencer):
         if unknown:
             raise ValueError(f'formats must be some of {tuple(WRITERS)}, got '
                              f'{sorted(unknown)}')
-        for name, value in (('batch_size', batch_size), ('topk', topk)):
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f'{name} must be a whole number of at least 1, got '
-                                 f'{value}')
+        _check_positive(batch_size=batch_size, topk=topk)
         task = given_task(bboxes, labels)
         with Progress(disable=not self.show_progress) as progress:
             bar = progress.add_task('Inference', total=source.total)
@@ -200,7 +206,8 @@ class SceneGraphInferencer(BaseInferencer):
         images = iter(inputs)
         if bboxes is not None:
             images = with_objects(inputs, bboxes, labels,
-                                  self.model.dataset_meta['classes'])
+                                  self.model.dataset_meta['classes'],
+                                  self.max_objects)
         prepared = map(self._prepare, images)
         if on_error is not None:
             prepared = _without_errors(prepared, on_error)
@@ -277,10 +284,14 @@ class SceneGraphInferencer(BaseInferencer):
         (task, graph), = sample.pred_scene_graphs.items()
         height, width = image['ori_shape']
         meta = self.model.dataset_meta
-        return dict(
-            image=image['img_path'], width=width, height=height, task=task,
-            **describe_graph(graph, meta['classes'], meta['predicates'], topk,
-                             score_thr))
+        try:
+            described = describe_graph(
+                graph, meta['classes'], meta['predicates'], topk, score_thr)
+        except ValueError as error:
+            name = image['img_path'] or image['name']
+            raise ValueError(f'{name}: {error}') from error
+        return dict(image=image['img_path'], width=width, height=height, task=task,
+                    **described)
 
     def _collate(self, prepared: list[tuple[dict, dict]]) -> tuple[list[dict], dict]:
         images, packed = map(list, zip(*prepared))
@@ -318,6 +329,13 @@ class SceneGraphInferencer(BaseInferencer):
         visualizer = SceneGraphVisualizer(**settings)
         visualizer.dataset_meta = self.model.dataset_meta
         return visualizer
+
+
+def _check_positive(**values: int) -> None:
+    for name, value in values.items():
+        if not isinstance(value, Integral) or value < 1:
+            raise ValueError(f'{name} must be a whole number of at least 1, got '
+                             f'{value}')
 
 
 def _without_errors(items: Iterator, on_error: Callable[[Exception], None]) -> Iterator:

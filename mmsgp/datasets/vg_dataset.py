@@ -123,7 +123,7 @@ class VGDataset(BaseDetDataset):
         filter_relations = self.filter_cfg['filter_empty_relations']
         if self.split == 'train':
             check_num_val_images(annotations, self.num_val_images,
-                                 filter_relations)
+                                 filter_relations, self.ann_file)
         training = self._training_images(annotations)
         self._metainfo['predicate_train_counts'] = np.bincount(
             training.relations[:, 2] - 1,

@@ -19,6 +19,7 @@ DICT_FILE = 'VG-SGG-dicts.json'
 IMAGE_FILE = 'image_data.json'
 BOX_SCALES = (1024, 512)
 SPLIT_CODES = {'train': 0, 'test': 2}
+_ROWS_PER_CHUNK = 16_384
 
 
 def write_vg_sgg(
@@ -50,8 +51,8 @@ def write_vg_sgg(
             ``predicates[p - 1]``.
 
     Raises:
-        ValueError: If the lists are of unlike length or a number is out of
-            its range.
+        ValueError: If the lists are of unlike length, a number is out of its
+            range or a box leaves its image.
     """
     _check_lengths(images, boxes, labels, relations)
     num_boxes = np.array([len(b) for b in boxes], dtype=np.int64)
@@ -62,6 +63,7 @@ def write_vg_sgg(
     flat_relations = _flatten(relations, (0, 3), np.int64)
     _check_range('labels', flat_labels, 0, len(classes) - 1)
     _check_range('predicates', flat_relations[:, 2], 1, len(predicates))
+    _check_boxes(flat_boxes, images, num_boxes)
     image_of_relation = np.repeat(np.arange(len(images)), num_relations)
     _check_pairs(flat_relations[:, :2], num_boxes[image_of_relation],
                  [image['image_id'] for image in images], image_of_relation)
@@ -95,8 +97,12 @@ def write_vg_sgg(
     with replacing(out_dir / ANN_FILE) as draft, \
             h5py.File(draft, 'w') as file:
         for key, array in arrays.items():
-            # Time stamps would make the bytes differ from run to run.
-            file.create_dataset(key, data=array, track_times=False)
+            # Time stamps would make the bytes differ from run to run. With its
+            # checksums HDF5 notices a damaged number when it is read.
+            chunks = (min(len(array), _ROWS_PER_CHUNK), *array.shape[1:])
+            file.create_dataset(
+                key, data=array, track_times=False,
+                **(dict(fletcher32=True, chunks=chunks) if len(array) else {}))
 
 
 def _flatten(arrays: Sequence, empty_shape: tuple, dtype: type) -> np.ndarray:
@@ -175,6 +181,21 @@ def _check_range(what: str, values: np.ndarray, low: int, high: int) -> None:
     wrong = values[(values < low) | (values > high)]
     if len(wrong):
         raise ValueError(f'{what} must be in {low}..{high}, got {wrong[0]}')
+
+
+def _check_boxes(boxes: np.ndarray, images: Sequence[dict],
+                 num_boxes: np.ndarray) -> None:
+    sizes = np.array([(image['width'], image['height']) for image in images],
+                     dtype=np.float64).reshape(-1, 2)
+    limits = np.repeat(sizes, num_boxes, axis=0)
+    inside = (boxes[:, :2] >= 0) & (boxes[:, 2:] >= boxes[:, :2]) & \
+        (boxes[:, 2:] <= limits * (1 + 1e-6))
+    if not inside.all():
+        row = inside.all(axis=1).argmin()
+        image = images[np.repeat(np.arange(len(images)), num_boxes)[row]]
+        raise ValueError(
+            f"image {image['image_id']} of {image['width']} x {image['height']} "
+            f'pixels has the box {boxes[row].tolist()}, which leaves it')
 
 
 def _check_pairs(pairs: np.ndarray, num_boxes: np.ndarray, image_ids: list,

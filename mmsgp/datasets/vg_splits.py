@@ -39,12 +39,12 @@ def split_indices(annotations: VGAnnotations,
 
 
 def check_num_val_images(annotations: VGAnnotations, num_val_images: int,
-                         filter_empty_relations: bool) -> None:
+                         filter_empty_relations: bool, ann_file: str) -> None:
     """Raise a ValueError if validation takes all the training images."""
     _, counts = _training(annotations, filter_empty_relations)
     if 0 < counts.sum() <= num_val_images:
         raise ValueError(
-            f'num_val_images={num_val_images} leaves nothing to train on: '
+            f'{ann_file}: num_val_images={num_val_images} leaves nothing to train on: '
             f'only {counts.sum()} training images have boxes'
             f'{" and relations" if filter_empty_relations else ""}')
 

@@ -105,3 +105,10 @@ def test_an_unknown_suffix_is_refused(tmp_path, graph):
     told = describe_graph(graph, CLASSES, PREDICATES)
     with pytest.raises(ValueError, match=r'a.txt: .*\.json, \.graphml, \.dot'):
         save_graph(told, tmp_path / 'a.txt')
+
+
+def test_what_is_no_number_is_not_written_as_json(tmp_path):
+    graph = dict(objects=[dict(id=0, score=float('nan'))], relations=[])
+    with pytest.raises(ValueError, match='graph.json'):
+        save_graph(graph, tmp_path / 'graph.json')
+    assert not list(tmp_path.iterdir())

@@ -153,3 +153,22 @@ def test_an_iterable_may_fail_for_one_of_its_items(folder):
     with pytest.raises(OSError, match='gone'):
         next(images)
     assert next(images)['name'] == 'b'
+
+
+def test_an_image_or_video_of_too_many_pixels_is_not_read(folder):
+    write_video(folder / 'clip.mp4', 2)
+    images = iter(ImageSource([folder / 'clip.mp4', folder / 'a.jpg'], max_pixels=48))
+    with pytest.raises(ValueError, match='clip.mp4 has 64 x 48 pixels'):
+        next(images)
+    assert next(images)['name'] == 'a'
+    with pytest.raises(ValueError, match='a.jpg has 8 x 6 pixels'):
+        list(ImageSource(folder / 'a.jpg', max_pixels=47))
+
+
+@pytest.mark.parametrize('path', ['/' + 5000 * 'a', 'a\0.jpg', '/proc/self/mem'])
+def test_an_impossible_path_is_an_error_of_its_image(folder, path):
+    images = iter(ImageSource([path, folder / 'a.jpg']))
+    with pytest.raises((OSError, ValueError)) as caught:
+        next(images)
+    assert path in str(caught.value)
+    assert next(images)['name'] == 'a'

@@ -178,7 +178,11 @@ def test_images_without_objects_give_empty_graphs(inferencer, image):
     (dict(bboxes=[[0, 0, 9, 9]], labels=[None]), 'image: label None is neither'),
     (dict(bboxes=[[0, 0, 9, 9]], labels=1), 'image: expected a list of labels.*1'),
     (dict(bboxes=[[0, 0, 9, 9], [0, 0]]), r'image: expected boxes as numbers'),
-    (dict(bboxes=[[0, 0, 9, 'x']]), "image: expected boxes as numbers.*'x'"),
+    (dict(bboxes=[[0, 0, 9, '9']]), 'image: expected boxes as numbers'),
+    (dict(bboxes=[[0, 0, 9, 10**400]]), 'image: expected boxes as numbers'),
+    (dict(bboxes=[[False, False, True, True]]), 'image: expected boxes as numbers'),
+    (dict(bboxes=[[]]), r'expected boxes of shape \(N, 4\), got \(1, 0\)'),
+    (dict(bboxes=[[0, 0, 9, 9]] * 201), r'201 objects .* 200 .*max_objects'),
     (dict(bboxes=[[0, 0, 9, {}]]), 'image: expected boxes as numbers'),
     (dict(bboxes=[[0, 0, float('nan'), 9]]), 'box 0 is'),
     (dict(bboxes=[[0, 0, 9]]), r'expected boxes of shape \(N, 4\), got \(1, 3\)'),
@@ -280,3 +284,19 @@ def test_a_config_in_a_checkpoint_is_not_run(checkpoint, tmp_path):
     with pytest.raises(ValueError, match='not run; give the config file'):
         SceneGraphInferencer(weights=tmp_path / 'evil.pth')
     assert not (tmp_path / 'trace').exists()
+
+
+def test_scores_that_are_no_numbers_are_an_error(checkpoint, image, tmp_path):
+    inferencer = SceneGraphInferencer(
+        weights=checkpoint, device='cpu', show_progress=False)
+    for weights in inferencer.model.relation_head.parameters():
+        weights.data.fill_(float('nan'))
+    with pytest.raises(ValueError, match='image: scores of .* nan.*weights'):
+        inferencer(image, bboxes=[[0, 0, 9, 9], [0, 0, 20, 20]], labels=[0, 1],
+                   out_dir=tmp_path, no_save_vis=True)
+    assert not list(tmp_path.rglob('*.json'))
+
+
+def test_limits_must_be_positive(checkpoint):
+    with pytest.raises(ValueError, match='max_pixels must be .* at least 1, got 0'):
+        SceneGraphInferencer(weights=checkpoint, max_pixels=0)

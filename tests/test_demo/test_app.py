@@ -235,12 +235,14 @@ def test_a_large_file_is_refused(opened, folder):
     assert not opened.query_selector('#picture img')
 
 
-def test_an_image_of_too_many_pixels_is_refused(app, folder, monkeypatch):
+def test_an_image_of_too_many_pixels_is_refused(app, checkpoints, folder):
     Image.new('L', (300, 200)).save(folder / 'vast.png')
-    app.check_image(str(folder / 'vast.png'))
-    monkeypatch.setattr(app, 'MAX_PIXELS', 50_000)
-    with pytest.raises(ValueError, match='vast.png has 300 x 200 pixels'):
-        app.check_image(str(folder / 'vast.png'))
+    page = app.make_page(app.name_models(checkpoints), 'cpu', max_pixels=50_000)
+    on_image = next(event.fn for event in page.fns.values()
+                    if event.fn.__name__ == 'on_image')
+    model = next(iter(app.name_models(checkpoints)))
+    parsed, status, *_ = on_image(str(folder / 'vast.png'), model, 12, 0)
+    assert parsed is None and status.startswith('**vast.png has 300 x 200 pixels')
 
 
 def test_nothing_but_this_machine_is_reached(app, checkpoints, monkeypatch):

@@ -182,11 +182,11 @@ SIZES = {'a.jpg': {'width': 160, 'height': 100}}
     (relation(predicate=2), SIZES, ValueError, ['predicate 2', '0..1']),
     (relation(subject=3), SIZES, ValueError, ['category 3', '0..2']),
     (relation(subject_box=(1, 2, 3)), SIZES, ValueError, ['[1, 2, 3]', 'ymin']),
-    ({'predicate': 0}, SIZES, KeyError, ["no key 'subject'"]),
-    (relation(), {}, KeyError, ['image_metadata.json', 'no entry']),
+    ({'predicate': 0}, SIZES, ValueError, ["no key 'subject'"]),
+    (relation(), {}, ValueError, ['image_metadata.json', 'no entry']),
     (relation(), {'a.jpg': {'width': 160, 'height': 0}}, ValueError,
      ['height 0']),
-    (relation(), {'a.jpg': {'width': 160}}, KeyError, ["no key 'height'"]),
+    (relation(), {'a.jpg': {'width': 160}}, ValueError, ["no key 'height'"]),
 ])
 def test_wrong_annotations_are_named(run, source, tmp_path, annotation,
                                      metadata, error, words):

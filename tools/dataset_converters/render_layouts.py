@@ -5,8 +5,8 @@ import argparse
 from pathlib import Path
 
 from mmsgp.datasets.synthetic import Layout, LayoutRenderer, render_images
-from mmsgp.datasets.vg_files import load_json, require_key
 from mmsgp.datasets.vg_format import ANN_FILE, DICT_FILE, IMAGE_FILE
+from mmsgp.datasets.vg_names import read_vg_names
 from mmsgp.datasets.vg_reader import read_vg_annotations
 
 
@@ -27,17 +27,12 @@ def read_layouts(data_root: Path) -> tuple[list[Layout], int]:
 
     Raises:
         FileNotFoundError: If a file is missing.
-        KeyError: If a file lacks a key.
-        ValueError: If the files contradict each other.
+        ValueError: If a file lacks a key, or the files contradict each other.
     """
-    dict_file = str(data_root / DICT_FILE)
-    dicts = load_json(dict_file)
-    for key in ('label_to_idx', 'predicate_to_idx'):
-        require_key(dicts, key, dict_file)
-    num_classes = len(dicts['label_to_idx'])
+    classes, predicates = read_vg_names(str(data_root / DICT_FILE))
     annotations = read_vg_annotations(
-        str(data_root / ANN_FILE), str(data_root / IMAGE_FILE), num_classes,
-        len(dicts['predicate_to_idx']))
+        str(data_root / ANN_FILE), str(data_root / IMAGE_FILE), len(classes),
+        len(predicates))
     layouts = []
     for index, image_id in enumerate(annotations.image_ids):
         first, last = annotations.box_offsets[index:index + 2]
@@ -46,7 +41,7 @@ def read_layouts(data_root: Path) -> tuple[list[Layout], int]:
             Layout(
                 int(image_id), int(width), int(height),
                 annotations.boxes[first:last], annotations.labels[first:last]))
-    return layouts, num_classes
+    return layouts, len(classes)
 
 
 def main() -> None:

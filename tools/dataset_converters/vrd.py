@@ -76,11 +76,11 @@ class Source:
         """Width and height of an image in pixels.
 
         Raises:
-            KeyError: If the metadata lacks the image or its size.
-            ValueError: If the size is not positive.
+            ValueError: If the metadata lacks the image or its size, or the size
+                is not positive.
         """
         if name not in self.metadata:
-            raise KeyError(
+            raise ValueError(
                 f'{self.metadata_path} has no entry for the image {name} of '
                 f'{self.path}: add its width and height')
         where = f'{self.metadata_path}, image {name},'
@@ -100,8 +100,8 @@ class Source:
         """Convert one image.
 
         Raises:
-            KeyError: If a relation or the metadata lacks something.
-            ValueError: If a number is out of its range.
+            ValueError: If a relation or the metadata lacks something, or a number
+                is out of its range.
         """
         width, height = self.size(name)
         objects: dict[tuple, int] = {}
@@ -187,9 +187,8 @@ def convert_images(train: Source, test: Source | None, num_test: int,
         max_size (int): Longest side of a rendered image in pixels.
 
     Raises:
-        KeyError: If something is missing.
-        ValueError: If a number is out of its range, or an image is in both
-            files.
+        ValueError: If something is missing, a number is out of its range, or an
+            image is in both files.
     """
     if max_size < 1:
         raise ValueError(f'--max-size must be positive, got {max_size}')

@@ -1,19 +1,18 @@
 """Load an image and the relations between its objects."""
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
-from PIL import UnidentifiedImageError
 
 from mmsgp.registry import TRANSFORMS
+from mmsgp.utils.image_files import MAX_PIXELS, read_image
 
 from ..boxes import boxes_overlap
 
 
 @TRANSFORMS.register_module()
 class LoadImage(LoadImageFromFile):
-    """Load an image, or say which one is missing, broken or of another size.
+    """Load an image, or say which one is missing, broken or of a wrong size.
 
     Required Keys:
 
@@ -29,39 +28,46 @@ class LoadImage(LoadImageFromFile):
 
     Args:
         color_type: As in :class:`mmcv.transforms.LoadImageFromFile`. Defaults
-            to ``'color_ignore_orientation'``, for boxes and sizes are annotated
-            on the pixels as they lie in the file. Grey images get three
-            channels.
-        **kwargs: Its other arguments.
+            to ``'color_ignore_orientation'``, because boxes and sizes are
+            annotated on the pixels as they lie in the file. Grey images get
+            three channels.
+        max_pixels: An image of more is not decoded. Defaults to 64 million.
+        **kwargs: Arguments of :class:`mmcv.transforms.LoadImageFromFile`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no image, or of another size than annotated.
+        ValueError: If the file is no image, too large, or of another size than
+            annotated.
     """
 
     def __init__(self,
                  color_type: str = 'color_ignore_orientation',
+                 max_pixels: int = MAX_PIXELS,
                  **kwargs) -> None:
         super().__init__(color_type=color_type, **kwargs)
+        self.max_pixels = max_pixels
 
     def transform(self, results: dict) -> dict | None:
         """Load the image of ``results['img_path']``."""
         path = results['img_path']
         try:
-            loaded = super().transform(results)
-        except FileNotFoundError as error:
+            image = read_image(
+                path, self.color_type, self.max_pixels, self.imdecode_backend,
+                self.backend_args or self.file_client_args)
+        except (OSError, ValueError) as error:
+            if self.ignore_empty:
+                return None
+            if not isinstance(error, FileNotFoundError):
+                raise
             folders = ', '.join(results.get('img_folders', ()))
             raise FileNotFoundError(
                 f"image {results.get('img_id')} is missing: no such file "
                 f'{path}{" (looked in: " + folders + ")" if folders else ""}'
             ) from error
-        # OpenCV rejects an empty file, MMCV asserts that there is an image, and
-        # Pillow, another of MMCV's backends, does not name the file.
-        except (cv2.error, AssertionError, UnidentifiedImageError) as error:
-            raise ValueError(f'{path} is empty, damaged or no image') from error
-        if loaded is not None:
-            self._check_size(loaded)
-        return loaded
+        results['img'] = image.astype(np.float32) if self.to_float32 else image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        self._check_size(results)
+        return results
 
     @staticmethod
     def _check_size(results: dict) -> None:

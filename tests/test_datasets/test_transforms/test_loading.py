@@ -66,6 +66,21 @@ def test_half_an_image_is_not_taken_for_one(image_file):
         load(image_file)
 
 
+def test_image_of_too_many_pixels_is_named_and_not_decoded(image_file, monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    with pytest.raises(ValueError, match=r'5\.jpg has 30 x 20 pixels.*max_pixels'):
+        LoadImage(max_pixels=599)(dict(img_path=str(image_file)))
+
+
+def test_images_that_cannot_be_loaded_may_be_left_out(image_file):
+    load_or_skip = LoadImage(ignore_empty=True, to_float32=True, max_pixels=600)
+    assert load_or_skip(dict(img_path=str(image_file)))['img'].dtype == np.float32
+    image_file.write_bytes(b'no image')
+    assert load_or_skip(dict(img_path=str(image_file))) is None
+    image_file.unlink()
+    assert load_or_skip(dict(img_path=str(image_file))) is None
+
+
 def test_image_of_another_size_is_named_with_both_sizes(image_file):
     with pytest.raises(
             ValueError, match=r'5\.jpg is 30 x 20 pixels, but .* 60 x 40'):

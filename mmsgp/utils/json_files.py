@@ -1,0 +1,74 @@
+"""JSON files that users give, read strictly."""
+from __future__ import annotations
+
+import json
+import os
+from reprlib import Repr
+from typing import Any
+
+MAX_BYTES = 2**30
+
+_repr = Repr()
+_repr.maxlevel, _repr.maxlist, _repr.maxdict = 3, 20, 8
+_repr.maxstring = _repr.maxother = _repr.maxlong = 60
+
+
+def in_brief(value: object) -> str:
+    """A value as text for a message of one line.
+
+    Example:
+        >>> in_brief({'name': 'dog', 'boxes': list(range(100))})
+        "{'boxes': [0, 1, 2, ...], 'name': 'dog'}"
+    """
+    return _repr.repr(value)
+
+
+def read_json(path: str | os.PathLike, max_bytes: int = MAX_BYTES) -> Any:
+    """Read a JSON file as RFC 8259 has it.
+
+    Python's own reader also takes ``NaN`` and ``Infinity``, and silently keeps the
+    last of two values of one key.
+
+    Args:
+        path (str | PathLike): The file, in UTF-8.
+        max_bytes (int): A larger file is not read. Defaults to 1 GiB.
+
+    Returns:
+        Any: Its content.
+
+    Raises:
+        OSError: If there is no such file, or it cannot be read.
+        ValueError: If it is no JSON, gives a key twice, nests too deeply or is too
+            large.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'{path} does not exist, or is not a file')
+    try:
+        with open(path, 'rb') as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise OSError(f'{path} cannot be read: {error.strerror}') from error
+    if len(content) > max_bytes:
+        raise ValueError(f'{path} is larger than {max_bytes / 2**20:.0f} MiB, the '
+                         'largest JSON file that is read')
+    try:
+        return json.loads(content.decode('utf-8'), object_pairs_hook=_distinct,
+                          parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError(f'{path} is not valid JSON: its brackets nest too '
+                         'deeply') from error
+    except ValueError as error:
+        raise ValueError(f'{path} is not valid JSON: {error}') from error
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f'the key {twice!r} is given twice in one object')
+    return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f'{name} is no number')
