@@ -23,8 +23,11 @@ from .vg_format import BOX_SCALES
 from .vg_images import read_vg_images
 
 
-def read_vg_annotations(ann_file: str, image_file: str, num_classes: int,
-                        num_predicates: int) -> VGAnnotations:
+def read_vg_annotations(ann_file: str,
+                        image_file: str,
+                        num_classes: int,
+                        num_predicates: int,
+                        integer_corners: bool = False) -> VGAnnotations:
     """Read the boxes and relations of all images of all splits.
 
     Centre boxes on a resized image become corners in the original image's
@@ -36,6 +39,7 @@ def read_vg_annotations(ann_file: str, image_file: str, num_classes: int,
         image_file: Path of ``image_data.json``.
         num_classes: C, the names there are for classes.
         num_predicates: R, the names there are for predicates.
+        integer_corners: See :class:`VGDataset`.
 
     Raises:
         OSError: If a file is missing or cannot be read.
@@ -65,6 +69,8 @@ def read_vg_annotations(ann_file: str, image_file: str, num_classes: int,
     boxes = boxes[rows].astype(np.float64)
     box_sizes = np.repeat(sizes, num_boxes, axis=0)
     check_boxes(boxes, scale, box_sizes, rows, box_key, ann_file)
+    if integer_corners:
+        boxes = _with_integer_corners(boxes, box_key, ann_file)
     return VGAnnotations(
         image_ids=image_ids,
         sizes=sizes,
@@ -106,6 +112,27 @@ def _read_ranges(file: H5File, name: str, num_images: int,
         file.read_whole(f'img_to_{end}_{name}', rows_of=('split', num_images))[:, 0]
         for end in ('first', 'last'))
     return check_ranges(first, last, name, num_rows, file.path)
+
+
+def _with_integer_corners(boxes: np.ndarray, key: str,
+                          path: str) -> np.ndarray:
+    """Centre boxes (B, 4) whose upper left corner is a whole pixel.
+
+    The reference implementation of Neural Motifs computes corners in the
+    file's type, whole numbers: of an odd side half a pixel is dropped.
+
+    Raises:
+        ValueError: If a number is not whole: then the reference drops nothing.
+    """
+    if (boxes % 1).any():
+        row = int((boxes % 1).any(axis=1).argmax())
+        raise ValueError(
+            f'{path}: row {row} of {key} is {boxes[row].tolist()}, not whole '
+            'numbers: integer_corners=True has no effect on this file. Leave it '
+            'out')
+    centers, sizes = boxes[:, :2], boxes[:, 2:]
+    return np.concatenate([np.trunc(centers - sizes / 2) + sizes / 2, sizes],
+                          axis=1)
 
 
 def _to_corners(boxes: np.ndarray, scales: np.ndarray,

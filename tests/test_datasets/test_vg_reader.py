@@ -49,6 +49,43 @@ def test_integer_boxes_as_published_are_read_within_a_pixel(data, key):
         boxes, np.concatenate(data.boxes[-2:]), atol=1)
 
 
+def test_corners_may_be_cut_to_whole_pixels_as_the_reference_does(data):
+    """Its arithmetic, on arrays of whole numbers."""
+    with h5py.File(data.root / 'VG-SGG.h5', 'a') as file:
+        boxes = np.round(file['boxes_1024'][:]).astype(np.int32)
+        boxes[:, 2:] = np.maximum(boxes[:, 2:], 1)
+        low = boxes[:, :2] - boxes[:, 2:] // 2
+        boxes[:, :2] += np.maximum(0, -low)  # stays within the image
+        for key in ('boxes_1024', 'boxes_512'):
+            del file[key]
+        file['boxes_1024'] = boxes
+    expected = boxes.copy()
+    expected[:, :2] = expected[:, :2] - expected[:, 2:] / 2
+    expected[:, 2:] = expected[:, :2] + expected[:, 2:]
+    assert (boxes[:, 2:] % 2).any()
+    own = data.dataset(split='test', integer_corners=True)
+    others = data.dataset(split='test')
+    sizes = [len(b) for b in data.boxes]
+    start = sum(sizes[:-len(own)])
+    differ = False
+    for item, other in zip(own, others):
+        scale = max(item['height'], item['width']) / 1024
+        rows = expected[start:start + len(item['instances'])]
+        start += len(rows)
+        got = np.array([i['bbox'] for i in item['instances']])
+        np.testing.assert_allclose(got, rows * scale, atol=1e-3)
+        usual = np.array([i['bbox'] for i in other['instances']])
+        assert np.abs(got - usual).max() <= scale / 2 + 1e-3
+        differ |= not np.allclose(got, usual, atol=1e-3)
+    assert differ
+
+
+def test_cutting_corners_that_are_no_whole_pixels_is_refused(data):
+    with pytest.raises(ValueError, match='VG-SGG.h5: row .* of boxes_1024 is '
+                       '.*integer_corners'):
+        data.dataset(integer_corners=True)
+
+
 def test_whole_pixels_stay_whole(data):
     data.boxes = [np.round(boxes) for boxes in data.boxes]
     boxes = data.write().dataset(split='test').data_list.boxes
