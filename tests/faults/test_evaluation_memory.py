@@ -54,6 +54,7 @@ def test_memory_stands_while_a_data_set_is_evaluated_kept_and_drawn(tmp_path):
             visualizer.add_datasample(
                 'image', image, sample, topk=1, out_file=str(tmp_path / 'image.png'))
     print(json.dumps(readings))
+    print(json.dumps(readings))
     metrics = evaluator.evaluate(IMAGES)
     assert 0 < metrics['sggen/mR@20'] < 100
     assert len(PredictionFile(file)) == readings[-1][0] == IMAGES
