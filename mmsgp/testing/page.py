@@ -15,11 +15,11 @@ from PIL import Image, ImageDraw
 DEMO = Path(__file__).resolve().parents[2] / 'demo'
 
 
-def import_app() -> ModuleType:
-    """The page's module, as ``python demo/app.py`` finds what it imports."""
+def import_demo(name: str) -> ModuleType:
+    """A module beside demo/app.py, as that finds what it imports."""
     if str(DEMO) not in sys.path:
         sys.path.insert(0, str(DEMO))
-    return importlib.import_module('app')
+    return importlib.import_module(name)
 
 
 def scene(shift: int = 0, size: tuple[int, int] = (160, 120)) -> bytes:
