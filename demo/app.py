@@ -18,7 +18,7 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
-from guard import Guard, own_folder
+from guard import Guard, give_memory_back, own_folder
 from parsing import check_model, parse
 from PIL import Image, UnidentifiedImageError
 from rich.console import Console
@@ -287,6 +287,7 @@ def main() -> None:
     if missing:
         sys.exit(f'demo/app.py: no such checkpoint: {", ".join(missing)}')
     models = name_models(checkpoints)
+    give_memory_back()
     # The end of the command ends the worker and removes the folder.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with own_folder(), Worker(args.time_limit) as worker:

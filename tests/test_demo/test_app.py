@@ -12,19 +12,11 @@ from PIL import Image
 
 from mmsgp.apis import SceneGraphInferencer
 from mmsgp.testing.models import write_random_checkpoint
-from mmsgp.testing.page import import_demo, scene
-from mmsgp.utils.worker import Worker
+from mmsgp.testing.page import scene
 from mmsgp.visualization import draw_scene_graph
 
-pytest.importorskip('gradio', reason='Gradio is not installed: '
-                    'pip install -r requirements/demo.txt')
 TIMEOUT = 60_000  # ms
 ROWS = '#table .virtual-row'
-
-
-@pytest.fixture(scope='module')
-def app():
-    return import_demo('app')
 
 
 @pytest.fixture(scope='module')
@@ -41,15 +33,11 @@ def checkpoints(folder):
 
 
 @pytest.fixture(scope='module')
-def worker():
-    with Worker(time_limit=300) as worker:
-        yield worker
-
-
-@pytest.fixture(scope='module')
 def address(app, checkpoints, worker):
     """Of the page, served by this process."""
     page = app.make_page(app.name_models(checkpoints), worker, 'cpu')
+    for checkpoint in checkpoints:  # so that no test waits for it
+        worker(app.check_model, checkpoint, 'cpu')
     with app.own_folder():
         yield app.launch(page, 2**20, app.LOOPBACK)
         page.close()

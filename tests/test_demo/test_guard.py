@@ -13,22 +13,8 @@ import numpy as np
 import pytest
 
 from mmsgp.testing.page import PageClient, import_demo, scene
-from mmsgp.utils.worker import Worker
 
-pytest.importorskip('gradio', reason='Gradio is not installed: '
-                    'pip install -r requirements/demo.txt')
 MAX_SIZE = 2**18
-
-
-@pytest.fixture(scope='module')
-def app():
-    return import_demo('app')
-
-
-@pytest.fixture(scope='module')
-def worker():
-    with Worker(time_limit=300) as worker:
-        yield worker
 
 
 @pytest.fixture(scope='module')
@@ -83,12 +69,17 @@ def test_the_failure_of_one_is_not_that_of_another(client, address):
     assert all('objects' in answer for answer in answers[::2])
 
 
-def test_a_request_that_takes_too_long_is_given_up_and_the_next_one_answered(
-        client, worker, monkeypatch):
-    monkeypatch.setattr(worker, 'time_limit', 1e-6)
-    assert 'street.png: given up' in status_of(client.parse('street.png', scene()))
-    monkeypatch.setattr(worker, 'time_limit', 300)
-    assert 'objects' in status_of(client.parse('street.png', scene()))
+def test_a_request_that_takes_too_long_is_told(app, tmp_path):
+    def give_up(*_):
+        raise TimeoutError('given up after 60 s')
+
+    page = app.make_page(dict(model=Path('none.pth')), give_up, 'cpu')
+    on_image = next(event.fn for event in page.fns.values()
+                    if event.fn.__name__ == 'on_image')
+    (tmp_path / 'street.png').write_bytes(scene())
+    parsed, status, *_ = on_image(str(tmp_path / 'street.png'), 'model', 12, 0)
+    assert parsed is None
+    assert 'street.png' in status and '60 s' in status
 
 
 def test_a_large_image_is_kept_no_larger_than_it_is_shown(app, worker, checkpoint,
