@@ -287,7 +287,6 @@ def main() -> None:
     if missing:
         sys.exit(f'demo/app.py: no such checkpoint: {", ".join(missing)}')
     models = name_models(checkpoints)
-    give_memory_back()
     # The end of the command ends the worker and removes the folder.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with own_folder(), Worker(args.time_limit) as worker:
@@ -297,6 +296,7 @@ def main() -> None:
             sys.exit(f'demo/app.py: {error}')
         page = make_page(models, worker, args.device)
         hosts = args.hosts or (LOOPBACK if args.host in LOOPBACK else ['*'])
+        give_memory_back()
         address = launch(page, args.max_size, list(hosts), server_name=args.host,
                          server_port=args.port)
         Console().print(f'The page is at {address}', soft_wrap=True)
