@@ -33,7 +33,7 @@ def check_launcher(launcher: str) -> None:
     if missing:
         tools = 'slurm' if launcher == 'slurm' else 'dist'
         raise ValueError(
-            f'--launcher {launcher}, but {", ".join(missing)} not set in the '
+            f'--launcher {launcher}, but {", ".join(missing)} are not set in the '
             f'environment: start with tools/{tools}_train.sh or '
             f'tools/{tools}_test.sh, or drop --launcher')
     # torchrun itself keeps the port that it gives to its processes.
