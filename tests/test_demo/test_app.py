@@ -35,10 +35,10 @@ def checkpoints(folder):
 @pytest.fixture(scope='module')
 def address(app, checkpoints, worker):
     """Of the page, served by this process."""
-    page = app.make_page(app.name_models(checkpoints), worker, 'cpu')
     for checkpoint in checkpoints:  # so that no test waits for it
         worker(app.check_model, checkpoint, 'cpu')
     with app.own_folder():
+        page = app.make_page(app.name_models(checkpoints), worker, 'cpu')
         yield app.launch(page, 2**20, app.LOOPBACK)
         page.close()
 
