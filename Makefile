@@ -10,6 +10,11 @@ DEFAULT_TORCH := torch==2.13.0
 # must not install the default over it.
 TORCH ?= $(or $(shell cat $(VENV)/torch-choice 2>/dev/null),$(DEFAULT_TORCH))
 
+# Exact versions where requirements/lock.txt has them for the Python in use;
+# `make LOCK=` installs the newest that the other files allow.
+LOCK ?= requirements/lock.txt
+CONSTRAINTS := $(if $(LOCK),-c $(LOCK))
+
 # A step leaves an empty file named after what it depends on, by content: a
 # second run does nothing, and a changed requirement runs what comes after it.
 STEPS := $(VENV)/steps
@@ -17,15 +22,16 @@ key = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 torch_key := $(shell echo '$(TORCH)' | cksum | cut -d ' ' -f 1)
 VENV_STEP := $(STEPS)/venv
 TORCH_STEP := $(STEPS)/torch-$(torch_key)
-RUNTIME_STEP := $(STEPS)/runtime-$(call key,requirements/build.txt requirements/runtime.txt)
+RUNTIME_STEP := $(STEPS)/runtime-$(call key,requirements/build.txt requirements/runtime.txt $(LOCK))
 OPENMMLAB_STEP := $(STEPS)/openmmlab-$(torch_key)-$(call key,requirements/mminstall.txt)
 PROJECT_STEP := $(STEPS)/project-$(call key,setup.py pyproject.toml mmsgp/version.py)
-TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt requirements/demo.txt requirements/peers.txt)
+TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt requirements/demo.txt requirements/peers.txt $(LOCK))
+AUDIT_STEP := $(STEPS)/audit-$(call key,requirements/audit.txt)
 
 quietly = $(BIN)/python tools/misc/run_with_progress.py
 check_ops = $(BIN)/python -c 'from mmsgp.utils import check_mmcv_ops; check_mmcv_ops()'
 
-.PHONY: help install demo test lint rebuild-mmcv clean distclean
+.PHONY: help install demo test lint lock audit sbom rebuild-mmcv clean distclean
 .DELETE_ON_ERROR:
 # Steps share one environment, in which one pip at a time may work.
 .NOTPARALLEL:
@@ -50,6 +56,20 @@ test: install $(TESTS_STEP) lint  ## Install, then check the style and run the t
 lint: $(TESTS_STEP)  ## Check the style with ruff.
 	$(BIN)/ruff check .
 
+# After `make distclean` and `make LOCK= test`, so that versions are the newest.
+lock: install $(TESTS_STEP)  ## Write what is installed to requirements/lock.txt.
+	$(BIN)/python tools/misc/lock_requirements.py >requirements/lock.txt.new
+	mv requirements/lock.txt.new requirements/lock.txt
+
+audit: install $(TESTS_STEP) $(AUDIT_STEP)  ## Look up what is installed in a list of known vulnerabilities.
+	$(VENV)/audit/bin/pip-audit --path $$($(BIN)/python -c \
+	    'import sysconfig; print(sysconfig.get_path("purelib"))')
+
+sbom: install $(AUDIT_STEP)  ## Build the wheel, and the bill of its materials (CycloneDX).
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	$(VENV)/audit/bin/cyclonedx-py environment --output-reproducible \
+	    --output-format JSON --output-file dist/mmsgp.cdx.json $(BIN)/python
+
 $(VENV_STEP):
 	@command -v $(PYTHON) >/dev/null || { echo "MISSING: $(PYTHON) is not found." \
 	    "MEND: install Python 3.10 or newer, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -60,13 +80,14 @@ $(VENV_STEP):
 # PyTorch comes alone and first: what depends on it would bring another build.
 $(TORCH_STEP): | $(VENV_STEP)
 	@$(quietly) 'installing PyTorch ($(TORCH))' $(VENV)/logs/torch.log \
-	    $(PIP) install $(foreach argument,$(TORCH),'$(argument)')
+	    $(PIP) install $(if $(filter-out $(DEFAULT_TORCH),$(TORCH)),,$(CONSTRAINTS)) \
+	    $(foreach argument,$(TORCH),'$(argument)')
 	@$(if $(filter-out $(DEFAULT_TORCH),$(TORCH)),echo '$(TORCH)' >,rm -f) $(VENV)/torch-choice
 	@rm -f $(STEPS)/torch-* && touch $@
 
 $(RUNTIME_STEP): | $(TORCH_STEP)
 	@$(quietly) 'installing the libraries' $(VENV)/logs/runtime.log \
-	    $(PIP) install -r requirements/build.txt -r requirements/runtime.txt
+	    $(PIP) install $(CONSTRAINTS) -r requirements/build.txt -r requirements/runtime.txt
 	@rm -f $(STEPS)/runtime-* && touch $@
 
 # pip keeps the compiled mmcv, so only the first installation on a machine takes
@@ -80,7 +101,7 @@ define install_openmmlab
 MMCV_WITH_OPS=1 MAX_JOBS=$${MAX_JOBS:-$$(getconf _NPROCESSORS_ONLN)} \
 	$(quietly) 'installing mmcv (compiling: ten minutes on two cores)' \
 	$(VENV)/logs/openmmlab.log \
-	$(PIP) install -v --no-deps --no-build-isolation -r requirements/mminstall.txt
+	$(PIP) install -v $(CONSTRAINTS) --no-deps --no-build-isolation -r requirements/mminstall.txt
 endef
 
 rebuild-mmcv: $(RUNTIME_STEP)  ## Compile mmcv again, for the PyTorch that is installed.
@@ -97,10 +118,16 @@ $(PROJECT_STEP): | $(RUNTIME_STEP)
 
 $(TESTS_STEP): | $(VENV_STEP)
 	@$(quietly) 'installing the test tools' $(VENV)/logs/tests.log \
-	    $(PIP) install -r requirements/tests.txt -r requirements/demo.txt
+	    $(PIP) install $(CONSTRAINTS) -r requirements/tests.txt -r requirements/demo.txt
 	@$(quietly) 'installing libraries to compare with' $(VENV)/logs/peers.log \
-	    $(PIP) install --no-deps -r requirements/peers.txt
+	    $(PIP) install $(CONSTRAINTS) --no-deps -r requirements/peers.txt
 	@rm -f $(STEPS)/tests-* && touch $@
+
+$(AUDIT_STEP): | $(VENV_STEP)
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(quietly) 'installing the tools of audits' $(VENV)/logs/audit.log \
+	    $(VENV)/audit/bin/python -m pip install -r requirements/audit.txt
+	@rm -f $(STEPS)/audit-* && touch $@
 
 clean:  ## Remove caches and build leftovers; keep .venv, data and results.
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

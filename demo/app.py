@@ -4,38 +4,42 @@
     python demo/app.py CHECKPOINT ...  # any others that training wrote
 
 It answers to this machine alone unless --host says otherwise, and sends nothing out.
+Models run in a process of their own, where a request may fail or take too long.
 """
 from __future__ import annotations
 
 import argparse
+import re
+import signal
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
-import mmcv
 import numpy as np
+from guard import Guard, give_memory_back, own_folder
+from parsing import check_model, parse
 from rich.console import Console
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from mmsgp.apis import (
-    SceneGraphInferencer,
-    describe_graph,
-    save_graph,
-    tabulate_relations,
-)
+from mmsgp.apis import describe_graph, save_graph, tabulate_relations
 from mmsgp.structures import SceneGraph
+from mmsgp.utils import image_files
 from mmsgp.utils.path_names import distinct_tails
+from mmsgp.utils.worker import Worker
 from mmsgp.visualization import draw_scene_graph
 
 WORK_DIRS = Path(__file__).resolve().parents[1] / 'work_dirs'
 DEMO_MODELS = ('motifnet_cce_scorer_minivg', 'motifnet_ce_minivg')
-MAX_RELATIONS = 100
 MAX_DRAWN = 30
 # More than most cameras take; a visitor waits for larger ones and fills the memory.
 MAX_PIXELS = 16_000_000
+MAX_WAITING = 32
+MAX_SESSIONS = 50  # whose images are kept
+KEEP_SECONDS = 3600
+LOOPBACK = ('127.0.0.1', 'localhost')
 COLUMNS = ['rank', 'subject', 'predicate', 'object', 'score']
 WELCOME = 'Drop an image: its boxes and relations appear here.'
 
@@ -45,19 +49,22 @@ class Parsed:
     """An image and its graph, kept for the visitor who looks at it.
 
     Attributes:
-        image: (H, W, 3) uint8, RGB.
-        graph: Its best relations.
+        image: (H, W, 3) uint8, RGB, no larger than it is shown.
+        graph: Its best relations; boxes are in the pixels of the file.
+        drawn: The same; boxes are in the pixels of ``image``.
         meta: ``classes``, ``predicates`` and perhaps ``palette``.
         told: What the model said, for JSON.
-        folder: Where the file to download is written; gone with this object.
         seconds: How long parsing took.
+        folder: Where the file to download is written; gone with this object.
     """
     image: np.ndarray
     graph: SceneGraph
+    drawn: SceneGraph
     meta: dict
     told: dict
-    folder: tempfile.TemporaryDirectory
     seconds: float
+    folder: tempfile.TemporaryDirectory = field(
+        default_factory=tempfile.TemporaryDirectory)
 
 
 def find_demo_models() -> list[Path]:
@@ -77,36 +84,14 @@ def name_models(checkpoints: list[Path]) -> dict[str, Path]:
     return dict(zip(names, checkpoints))
 
 
-@lru_cache(maxsize=4)
-def load_model(checkpoint: Path, device: str | None,
-               max_pixels: int) -> SceneGraphInferencer:
-    return SceneGraphInferencer(weights=checkpoint, device=device, show_progress=False,
-                                max_pixels=max_pixels)
-
-
-def parse(path: str, inferencer: SceneGraphInferencer) -> Parsed:
-    """Parse the image of a file.
+def check_image(path: str, max_pixels: int) -> None:
+    """Look at the beginning of a visitor's file, which is named as they named it.
 
     Raises:
-        ValueError: If it is no image, too large, or too thin to be parsed.
+        ValueError: If it is no image, or one of more pixels.
     """
-    start = time.perf_counter()
-    try:
-        result = inferencer(path, return_datasamples=True, return_vis=False)
-    except ValueError as error:
-        # Where the server keeps the file is not the visitor's business.
-        raise ValueError(str(error).replace(path, Path(path).name)) from error
-    seconds = time.perf_counter() - start
-    sample, = result['predictions']
-    graph = sample.pred_scene_graphs['sggen'].top(MAX_RELATIONS).cpu()
-    height, width = sample.ori_shape
-    return Parsed(
-        image=mmcv.imread(path, flag='color', channel_order='rgb'),
-        graph=graph,
-        meta=inferencer.model.dataset_meta,
-        told=dict(image=Path(path).name, width=width, height=height, task='sggen'),
-        folder=tempfile.TemporaryDirectory(),
-        seconds=seconds)
+    with open(path, 'rb') as file:
+        image_files.check_image(file, Path(path).name, max_pixels)
 
 
 def tell(parsed: Parsed, topk: int, score_thr: float) -> dict:
@@ -118,7 +103,7 @@ def tell(parsed: Parsed, topk: int, score_thr: float) -> dict:
 def draw(parsed: Parsed, topk: int, score_thr: float,
          highlight: int | None = None) -> np.ndarray:
     return draw_scene_graph(
-        parsed.image, parsed.graph, parsed.meta['classes'],
+        parsed.image, parsed.drawn, parsed.meta['classes'],
         parsed.meta['predicates'], palette=parsed.meta.get('palette'), topk=topk,
         score_thr=score_thr, highlight=highlight)
 
@@ -143,12 +128,25 @@ def show(parsed: Parsed | None, topk: int, score_thr: float) -> tuple:
             gr.DownloadButton(value=str(file), interactive=True))
 
 
-def make_page(models: dict[str, Path], device: str | None = None,
+def refuse_addresses(component: gr.File) -> None:
+    """Let a component take uploads alone: Gradio would fetch a URL in their place."""
+    take = component.async_move_resource_to_block_cache
+
+    async def take_upload(path: str | Path | None) -> str | None:
+        if '://' in str(path):
+            raise gr.Error('upload the image itself', print_exception=False)
+        return await take(path)
+
+    component.async_move_resource_to_block_cache = take_upload
+
+
+def make_page(models: dict[str, Path], worker: Worker, device: str | None = None,
               max_pixels: int = MAX_PIXELS) -> gr.Blocks:
     """The page.
 
     Args:
         models (dict[str, Path]): Checkpoints by the names on the page.
+        worker (Worker): Runs them.
         device (str, optional): Where they run. Defaults to None: a GPU if there
             is one.
         max_pixels (int): Images of more are refused. Defaults to 16 million.
@@ -158,12 +156,16 @@ def make_page(models: dict[str, Path], device: str | None = None,
         if path is None:
             return None, *show(None, topk, score_thr)
         try:
-            parsed = parse(path, load_model(models[model], device, max_pixels))
+            check_image(path, max_pixels)
+            parsed = Parsed(**worker(parse, path, models[model], device))
+        except TimeoutError as error:
+            told = f'{Path(path).name}: {error}; try a smaller image'
         except (OSError, ValueError) as error:
             # Where the server keeps the model is not the visitor's business.
             told = str(error).replace(str(models[model]), model)
-            return None, f'**{told}**', *show(None, topk, score_thr)[1:]
-        return parsed, *show(parsed, topk, score_thr)
+        else:
+            return parsed, *show(parsed, topk, score_thr)
+        return None, f'**{told}**', *show(None, topk, score_thr)[1:]
 
     def on_row(parsed: Parsed, topk: int, score_thr: float,
                event: gr.SelectData) -> np.ndarray:
@@ -171,13 +173,14 @@ def make_page(models: dict[str, Path], device: str | None = None,
         return draw(parsed, topk, score_thr, highlight=int(event.row_value[0]) - 1)
 
     with gr.Blocks(title='MMSGP', analytics_enabled=False, fill_width=True,
-                   delete_cache=(600, 3600)) as page:
+                   delete_cache=(600, KEEP_SECONDS)) as page:
         gr.Markdown('# MMSGP: images to scene graphs')
-        parsed = gr.State()
+        parsed = gr.State(time_to_live=KEEP_SECONDS)
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
                 image = gr.File(label='Image', file_types=['image'], height=140,
                                 elem_id='image')
+                refuse_addresses(image)
                 model = gr.Dropdown(list(models), value=next(iter(models)),
                                     label='Model', elem_id='model')
                 topk = gr.Slider(1, MAX_DRAWN, value=12, step=1, label='Relations (K)',
@@ -204,22 +207,43 @@ def make_page(models: dict[str, Path], device: str | None = None,
         for slider in settings:
             slider.change(show, [parsed, *settings], shown, trigger_mode='always_last')
         table.select(on_row, [parsed, *settings], picture)
-    return page
+    return page.queue(max_size=MAX_WAITING)
 
 
-def launch(page: gr.Blocks, **kwargs) -> str:
+def launch(page: gr.Blocks, max_size: int, hosts: list[str], **kwargs) -> str:
     """Serve the page from threads of this process, and from nowhere else.
 
     Args:
         page (gr.Blocks): The page.
+        max_size (int): Largest file in bytes.
+        hosts (list[str]): Names that it may be asked by; ``'*'`` is any. A name
+            that leads here without being one of them may be an attack by way of
+            a visitor's browser (DNS rebinding).
         **kwargs: Arguments of Gradio's ``launch``.
 
     Returns:
         str: Its address.
     """
-    return page.launch(share=False, ssr_mode=False, enable_monitoring=False,
-                       footer_links=[], quiet=True, prevent_thread_lock=True,
-                       **kwargs)[1]
+    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts,
+                             www_redirect=False),
+                  Middleware(Guard, max_size=max_size)]
+    return page.launch(
+        share=False, ssr_mode=False, enable_monitoring=False, footer_links=[],
+        quiet=True, prevent_thread_lock=True, max_file_size=max_size,
+        state_session_capacity=MAX_SESSIONS, app_kwargs=dict(middleware=middleware),
+        **kwargs)[1]
+
+
+def size_in_bytes(text: str) -> int:
+    """A size such as ``10mb`` or ``800kb``.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is none.
+    """
+    match = re.fullmatch(r'(\d+) ?(kb|mb|gb)', text.lower())
+    if match is None:
+        raise argparse.ArgumentTypeError(f'{text} is no size such as 10mb')
+    return int(match[1]) * dict(kb=2**10, mb=2**20, gb=2**30)[match[2]]
 
 
 def parse_args() -> argparse.Namespace:
@@ -234,7 +258,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--port', type=int, help='(default: the first free one from 7860)')
     parser.add_argument(
-        '--max-size', default='10mb', help='largest file (default: 10mb)')
+        '--hosts', nargs='+', metavar='NAME',
+        help='names that the page may be asked by, behind a proxy or with --host '
+        "(default: this machine's own at 127.0.0.1, any with another --host)")
+    parser.add_argument(
+        '--max-size', type=size_in_bytes, default='10mb',
+        help='largest file (default: 10mb)')
+    parser.add_argument(
+        '--time-limit', type=float, default=60,
+        help='seconds that an image may take (default: 60)')
     parser.add_argument(
         '--max-pixels', type=int, default=MAX_PIXELS,
         help='images of more are refused (default: %(default)s)')
@@ -253,15 +285,20 @@ def main() -> None:
     if missing:
         sys.exit(f'demo/app.py: no such checkpoint: {", ".join(missing)}')
     models = name_models(checkpoints)
-    try:
-        load_model(next(iter(models.values())), args.device, args.max_pixels)
-    except (OSError, ValueError) as error:
-        sys.exit(f'demo/app.py: {error}')
-    page = make_page(models, args.device, args.max_pixels)
-    address = launch(page, server_name=args.host, server_port=args.port,
-                     max_file_size=args.max_size)
-    Console().print(f'The page is at {address}', soft_wrap=True)
-    page.block_thread()
+    # The end of the command ends the worker and removes the folder.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    with own_folder(), Worker(args.time_limit) as worker:
+        try:
+            worker(check_model, next(iter(models.values())), args.device)
+        except (OSError, ValueError) as error:
+            sys.exit(f'demo/app.py: {error}')
+        page = make_page(models, worker, args.device, args.max_pixels)
+        hosts = args.hosts or (LOOPBACK if args.host in LOOPBACK else ['*'])
+        give_memory_back()
+        address = launch(page, args.max_size, list(hosts), server_name=args.host,
+                         server_port=args.port)
+        Console().print(f'The page is at {address}', soft_wrap=True)
+        page.block_thread()
 
 
 if __name__ == '__main__':

@@ -13,8 +13,9 @@ from mmsgp.utils.checkpoint import (
     load_trained_model,
     refuse_unsafe_checkpoints,
 )
-from mmsgp.utils.distributed import setup_launcher, tear_down
+from mmsgp.utils.distributed import check_launcher, setup_launcher, tear_down
 from mmsgp.utils.environment import check_mmcv_ops
+from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.utils.mixed_precision import predict_in_mixed_precision
 
 TASKS = ('predcls', 'sgcls', 'sggen')
@@ -117,6 +118,8 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
+    with mistakes_in_a_line():
+        check_launcher(args.launcher)
     refuse_unsafe_checkpoints()
     cfg = load_config(args)
     setup_launcher(cfg, args.launcher)

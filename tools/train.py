@@ -21,8 +21,14 @@ from mmsgp.utils.checkpoint import (
     read_weights,
     refuse_unsafe_checkpoints,
 )
-from mmsgp.utils.distributed import setup_launcher, tear_down, unwrap_model
+from mmsgp.utils.distributed import (
+    check_launcher,
+    setup_launcher,
+    tear_down,
+    unwrap_model,
+)
 from mmsgp.utils.environment import check_mmcv_ops
+from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.utils.mixed_precision import train_in_mixed_precision
 
 
@@ -156,6 +162,8 @@ def train_detector(config: str, target: Path) -> None:
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
+    with mistakes_in_a_line():
+        check_launcher(args.launcher)
     refuse_unsafe_checkpoints()
     cfg = load_config(args)
     goes_on = cfg.get('load_from') and 'relation_head' in cfg.model

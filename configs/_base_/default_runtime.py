@@ -18,6 +18,7 @@ custom_hooks = [
     dict(type='DatasetPriorsHook'),
     dict(type='EpochSeedHook'),
     dict(type='InvalidLossHook'),
+    dict(type='RankWatchHook'),
     # batch normalisation: the mean over processes is tested and saved
     dict(type='SyncBuffersHook')
 ]
@@ -25,7 +26,8 @@ custom_hooks = [
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    # seconds that a process waits for another one
+    dist_cfg=dict(backend='nccl', timeout=1800))
 randomness = dict(seed=42, deterministic=False)
 
 vis_backends = [dict(type='LocalVisBackend')]

@@ -8,5 +8,6 @@ custom_hooks = [
     dict(type='mmdet.NumClassCheckHook'),
     dict(type='EpochSeedHook'),
     dict(type='InvalidLossHook'),
+    dict(type='RankWatchHook'),
     dict(type='SyncBuffersHook')
 ]

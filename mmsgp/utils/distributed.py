@@ -2,11 +2,73 @@
 from __future__ import annotations
 
 import os
+import socket
+from datetime import timedelta
 
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.model import is_model_wrapper
+
+NEEDED = dict(
+    none=(),
+    pytorch=('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'),
+    slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
+    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK',
+         'OMPI_COMM_WORLD_SIZE', 'MASTER_ADDR'))
+DEFAULT_TIMEOUT = 1800
+
+
+def check_launcher(launcher: str) -> None:
+    """Make sure that the processes can meet, before any work is done.
+
+    Args:
+        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+
+    Raises:
+        ValueError: If the launcher did not start this process.
+        OSError: If the port at which the processes meet is taken.
+    """
+    missing = [name for name in NEEDED[launcher] if name not in os.environ]
+    if missing:
+        tools = 'slurm' if launcher == 'slurm' else 'dist'
+        raise ValueError(
+            f'--launcher {launcher}, but {", ".join(missing)} are not set in the '
+            f'environment: start with tools/{tools}_train.sh or '
+            f'tools/{tools}_test.sh, or drop --launcher')
+    # torchrun itself keeps the port that it gives to its processes.
+    if launcher == 'pytorch' and os.environ['RANK'] == '0' and \
+            os.environ.get('TORCHELASTIC_USE_AGENT_STORE') != 'True':
+        check_port(int(os.environ['MASTER_PORT']))
+
+
+def check_port(port: int) -> None:
+    """Make sure that nothing listens at a port of this machine.
+
+    Raises:
+        OSError: If it is taken or not allowed.
+    """
+    try:
+        with socket.create_server(('', port)):
+            pass
+    except OSError as error:
+        raise OSError(
+            f'port {port}, at which the processes are to meet, cannot be used: '
+            f'{error.strerror}. Choose another one: PORT=... tools/dist_train.sh, '
+            'torchrun --master-port ..., or MASTER_PORT') from error
+
+
+def dist_timeout(cfg: Config) -> float:
+    """Seconds that a process waits for another one, of a config.
+
+    Raises:
+        ValueError: If ``env_cfg.dist_cfg.timeout`` is no positive number.
+    """
+    value = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout', DEFAULT_TIMEOUT)
+    if not isinstance(value, (int, float)) or not value > 0:
+        raise ValueError('env_cfg.dist_cfg.timeout of the config must be a number of '
+                         f'seconds, got {value!r}')
+    return value
 
 
 def setup_launcher(cfg: Config, launcher: str) -> None:
@@ -38,7 +100,8 @@ def setup_launcher(cfg: Config, launcher: str) -> None:
     if launcher != 'pytorch':
         raise ValueError(f'--launcher {launcher} needs an accelerator in every '
                          'process and found none: use tools/dist_train.sh')
-    torch.distributed.init_process_group('gloo')
+    torch.distributed.init_process_group(
+        'gloo', timeout=timedelta(seconds=dist_timeout(cfg)))
 
 
 def tear_down() -> None:

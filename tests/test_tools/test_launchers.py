@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -59,8 +60,17 @@ def test_one_machine_takes_a_free_port_and_several_the_common_one(launch):
         return next(word for word in words if word.startswith('--master-port'))
 
     assert 1024 <= int(port().split('=')[1]) < 65536
-    assert port(NNODES='2') == '--master-port=29500'
+    assert port(NNODES='2', NODE_RANK='1') == '--master-port=29500'
     assert port(PORT='1234') == '--master-port=1234'
+
+
+def test_a_taken_port_is_told_in_a_line(launch):
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            launch('dist_train.sh', 'a.py', '2', PORT=str(port))
+    line, = caught.value.stderr.splitlines()
+    assert f'port {port}' in line and 'in use' in line and 'PORT=' in line
 
 
 @pytest.mark.parametrize('script, program, last', [

@@ -19,5 +19,13 @@ if [ -z "${PORT:-}" ] && [ "$NNODES" -eq 1 ]; then
 with socket.socket() as server:
     server.bind(("127.0.0.1", 0))
     print(server.getsockname()[1])')
+elif [ "$NODE_RANK" -eq 0 ]; then
+    PORT=${PORT:-29500}
+    "$PYTHON" -c 'import socket, sys
+try:
+    socket.create_server(("", int(sys.argv[1]))).close()
+except (OSError, OverflowError, ValueError) as error:
+    sys.exit(f"port {sys.argv[1]}, at which the processes are to meet, cannot be used: "
+             f"{error}. Choose another one: PORT=...")' "$PORT"
 fi
 PORT=${PORT:-29500}

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from mmengine.dist import get_rank, get_world_size
+from mmengine.hooks import Hook
+from torch.distributed import PrefixStore
+from torch.distributed.distributed_c10d import _get_default_store
+
+from mmsgp.registry import HOOKS
+from mmsgp.utils.distributed import dist_timeout
+from mmsgp.utils.rank_watch import RankWatch
+
+
+@HOOKS.register_module()
+class RankWatchHook(Hook):
+    """Names the process that the others wait for in vain.
+
+    In a run of several processes, before they give up after
+    ``env_cfg.dist_cfg.timeout`` seconds; see
+    :class:`~mmsgp.utils.rank_watch.RankWatch`.
+    """
+
+    def __init__(self) -> None:
+        self._watch = None
+
+    def before_run(self, runner) -> None:
+        """Begin to watch."""
+        if get_world_size() > 1:
+            # A store of its own: one that is waited on answers no one else.
+            store = PrefixStore('rank watch', _get_default_store().clone())
+            self._watch = RankWatch(store, get_rank(), get_world_size(),
+                                    dist_timeout(runner.cfg))
+            self._watch.start()
+
+    def _after_iter(self, runner, batch_idx, data_batch=None, outputs=None,
+                    mode='train') -> None:
+        """Count a batch of training, validation or testing."""
+        if self._watch is not None:
+            self._watch.step()
+
+    def after_run(self, runner) -> None:
+        """End to watch."""
+        if self._watch is not None:
+            self._watch.stop()
