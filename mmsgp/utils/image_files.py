@@ -28,7 +28,7 @@ _TIFF_SIZE_TAGS = (256, 257)
 # What Pillow and OpenCV raise for damaged content.
 _DAMAGE = (OSError, SyntaxError, ValueError, LookupError, TypeError,
            ArithmeticError, RuntimeError, AssertionError, EOFError, MemoryError,
-           struct.error, zlib.error, cv2.error)
+           struct.error, zlib.error, cv2.error, Image.DecompressionBombError)
 
 
 def read_image(path: str | Path,
@@ -121,7 +121,8 @@ def _damage_named(path: str | Path) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         # Of libraries' other errors the texts say less.
-        reason = f' ({error})' if isinstance(error, ValueError) else ''
+        telling = (ValueError, Image.DecompressionBombError)
+        reason = f' ({error})' if isinstance(error, telling) else ''
         raise ValueError(f'{path} is empty, damaged or no image{reason}') from error
 
 
