@@ -1,7 +1,6 @@
 """The config inside a checkpoint, as far as it is safe to build."""
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from inspect import Parameter, signature
 from reprlib import Repr
@@ -51,10 +50,11 @@ def embedded_config(text: str, source: str) -> Config:
     checker = _Checker(source)
     dataset = checker.inner(values, 'test_dataloader', 'dataset')
     steps = checker.steps(dataset.get('pipeline'), 'test_dataloader.dataset.pipeline')
+    model = checker.inner(values, 'model')
     visualizer = checker.inner(values, 'visualizer')
     drawn = {key: visualizer[key] for key in VISUALIZER.keys if key in visualizer}
     return Config(dict(
-        model=checker.check(values.get('model'), Part('parser'), 'model'),
+        model=checker.check(model, Part('parser'), 'model'),
         test_dataloader=dict(dataset=dict(pipeline=steps)),
         visualizer=checker.check(drawn, VISUALIZER, 'visualizer')))
 
@@ -152,8 +152,7 @@ class _Checker:
 
 
 def _is_number(value: object, limit: float) -> bool:
-    return value is None or isinstance(value, (int, float)) and \
-        math.isfinite(value) and abs(value) <= limit
+    return value is None or isinstance(value, (int, float)) and abs(value) <= limit
 
 
 def _known_arguments(name: str, types: Types) -> tuple[str, ...]:

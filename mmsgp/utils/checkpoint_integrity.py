@@ -18,13 +18,13 @@ from .checkpoint_file import read_checkpoint
 
 KEY = 'checksums'
 # A pickle of a few bytes can hold the same list a billion times.
-MAX_VALUES = 1_000_000
+MAX_VALUES = 100_000
 
 
 def add_checksum(checkpoint: dict) -> None:
     """Add a checksum of each tensor and one of all else, before it is saved.
 
-    A checkpoint of more than a million values that are no tensors gets none.
+    A checkpoint of more than 100,000 values gets none.
 
     Args:
         checkpoint (dict): Complete but for them; changed in place.

@@ -41,7 +41,7 @@ def parse_config_text(text: str, source: str) -> dict:
         reason = ' '.join(str(error).split())[:200]
         raise ValueError(
             f'the config in {source} is more than names and values ({reason}) and is '
-            'not run: give the config file (--config)') from error
+            'not run; give the config file (--config)') from error
     return values
 
 
@@ -64,4 +64,7 @@ def _evaluate(node: ast.expr):
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         container = {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)]
         return container(map(_evaluate, node.elts))
-    return ast.literal_eval(node)
+    value = ast.literal_eval(node)
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise ValueError(f'a number of {value.bit_length()} bits')
+    return value

@@ -22,7 +22,8 @@ def test_values_of_every_kind_are_read():
 @pytest.mark.parametrize('text', [
     'import os', "a = open('x')", "a = dict(b=__import__('os'))", 'a = [b for b in c]',
     'a = dict([(1, 2)])', 'a = (', 'a.b = 1', 'a = b = 1', 'a = dict(**{})',
-    'a = {[]: 1}', 'a = ' + '[' * 5000, 'a = ' + '-' * 100_000 + '1', 'a = \0'])
+    'a = {[]: 1}', 'a = \0', 'a = 0x' + 'f' * 9000, 'a = ' + '[' * 5000,
+    'a = ' + '-' * 100_000 + '1'])
 def test_what_would_have_to_be_run_is_refused(text):
     with pytest.raises(ValueError, match='config in epoch.pth is more than') as error:
         parse_config_text(text, 'epoch.pth')
