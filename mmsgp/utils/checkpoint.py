@@ -213,7 +213,6 @@ def check_start(filename: str, model: nn.Module, metainfo: dict) -> None:
             names: it is another model's or another data set's. If they hold NaN.
     """
     weights, names = read_weights(filename)
-    check_finite(weights, filename)
     may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.']
     if not holds_detector(weights):
         may_lack.append('detector.')
@@ -253,9 +252,13 @@ def read_weights(filename: str,
     Returns:
         tuple[dict, dict]: Weights by key, and ``classes`` and ``predicates``
         as far as they are known.
+
+    Raises:
+        ValueError: If a weight holds NaN or infinity.
     """
     checkpoint = _load_checkpoint(filename, map_location='cpu')
     weights = weights_of(checkpoint, filename)
+    check_finite(weights, filename)
     if not prefix:
         weights = {key.removeprefix('module.'): value
                    for key, value in weights.items()}

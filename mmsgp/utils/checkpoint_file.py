@@ -93,18 +93,18 @@ def _check_archive(path: Path) -> None:
 
 
 def _load_file(path: Path, map_location) -> object:
-    if os.environ.get(TRUST_VARIABLE) == '1':
+    trusted = os.environ.get(TRUST_VARIABLE) == '1'
+    if trusted:
         print_log(f'{TRUST_VARIABLE}=1: code inside {path} is executed',
                   logger='current')
-        return torch.load(path, map_location=map_location, weights_only=False)
     try:
         with torch.serialization.safe_globals(_safe_globals()):
             return torch.load(
-                path, map_location=map_location, weights_only=True)
+                path, map_location=map_location, weights_only=not trusted)
     # Bytes of other files, read as a pickle, fail in any way.
     except Exception as error:
         reason = _reason(error)
-        if not _ASKS_FOR_CODE.search(reason) or _has_damage(path):
+        if trusted or not _ASKS_FOR_CODE.search(reason) or _has_damage(path):
             raise _damaged(path, error) from error
         raise ValueError(
             f'{path} asks for code when it is loaded, which is not run: {reason}. '
