@@ -4,7 +4,7 @@
 
 ``FOLDER`` holds ``sound.pth``, ``configs.json`` with texts of configs, and
 canaries: files that leave ``FOLDER/executed`` when they are run. The results are
-written to ``FOLDER/results.json``, one for each text.
+written to ``FOLDER/results.jsonl``, that of ``sound.pth`` and one for each text.
 """
 from __future__ import annotations
 
@@ -130,13 +130,13 @@ def main() -> None:
         attempt(auditor, sound, text)
     auditor.learning = False
     expected = attempt(auditor, sound, text)
-    results = []
-    for hostile in json.loads((FOLDER / 'configs.json').read_text()):
-        result = attempt(auditor, sound, hostile)
-        result['equal'] = result.pop('graph', None) == expected['graph']
-        results.append(result)
-    (FOLDER / 'results.json').write_text(json.dumps(
-        dict(sound=expected, results=results)))
+    with open(FOLDER / 'results.jsonl', 'w') as file:
+        file.write(json.dumps(expected) + '\n')
+        for hostile in json.loads((FOLDER / 'configs.json').read_text()):
+            result = attempt(auditor, sound, hostile)
+            result['equal'] = result.pop('graph', None) == expected['graph']
+            file.write(json.dumps(result) + '\n')
+            file.flush()
 
 
 if __name__ == '__main__':
