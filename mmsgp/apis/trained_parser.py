@@ -12,6 +12,7 @@ from torch import Tensor
 from mmsgp.registry import MODELS
 from mmsgp.utils.checkpoint import meta_of, weights_of
 from mmsgp.utils.checkpoint_integrity import check_finite
+from mmsgp.utils.mistakes import in_a_line
 
 from .embedded_config import embedded_config
 
@@ -56,10 +57,10 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
         _check_size(cfg.model, tensors, weights)
     model = MODELS.build(cfg.model)
     try:
-        _load_checkpoint_to_model(model, dict(state_dict=tensors), strict=True)
+        _load_checkpoint_to_model(model, checkpoint, strict=True)
     except RuntimeError as error:
         raise ValueError(f'{weights} does not fit the model: give the config it was '
-                         f'trained with. {error}') from error
+                         f'trained with. {in_a_line(error)}') from error
     model.dataset_meta = _names(meta, model, weights)
     try:
         model.to(device)
@@ -82,9 +83,9 @@ def _check_size(cfg: ConfigDict, tensors: dict[str, Tensor], weights: str) -> No
             model = MODELS.build(cfg)
     # Allowed parts may not fit together, which shows in any way.
     except Exception as error:
-        reason = ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
-        raise ValueError(f'{weights}: its config cannot be built ({reason}): give the '
-                         'config file (--config)') from error
+        raise ValueError(
+            f'{weights}: its config cannot be built ({type(error).__name__}: '
+            f'{in_a_line(error)}): give the config file (--config)') from error
     for name, own in model.state_dict().items():
         found = tensors.get(name)
         if found is None or found.shape != own.shape:

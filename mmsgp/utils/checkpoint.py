@@ -20,6 +20,7 @@ from .checkpoint_file import read_checkpoint
 from .checkpoint_integrity import add_checksum, check_checksum, check_finite
 from .checkpoint_integrity import check_sound as check_sound
 from .files import replacing
+from .mistakes import in_a_line
 
 
 def load_checkpoint_file(filename: str | Path, map_location=None) -> dict:
@@ -125,7 +126,7 @@ def publish_weights(checkpoint: str | Path, target: str | Path) -> None:
             'give a checkpoint of a training run. Plain weights load as they '
             'are')
     published = dict(
-        state_dict=weights_of(full, checkpoint),
+        state_dict=full['state_dict'],
         meta=dict(dataset_meta=meta_of(full, checkpoint).get('dataset_meta')))
     add_checksum(published)
     with replacing(target) as draft:
@@ -149,7 +150,7 @@ def load_trained_model(runner: Runner, checkpoint: str) -> None:
     except RuntimeError as error:
         raise ValueError(
             f'{checkpoint} does not fit the model: test it with the config it '
-            f'was trained with. {error}') from error
+            f'was trained with. {in_a_line(error)}') from error
     check_finite(weights_of(loaded, checkpoint), checkpoint)
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer, print_log
 
+from .mistakes import in_a_line
+
 TRUST_VARIABLE = 'MMSGP_TRUST_CHECKPOINTS'
 HISTORY_METHODS = ('mean', 'max', 'min', 'current')
 # How PyTorch words that a pickle names a function or class it does not know.
@@ -115,7 +117,8 @@ def _load_file(path: Path, map_location) -> object:
 def _reason(error: Exception) -> str:
     """PyTorch explains at length, and gives the cause at the end."""
     cause = error.__cause__ or error.__context__ or error
-    return ' '.join(f'{type(cause).__name__}: {cause}'.split())[:200]
+    said = in_a_line(cause, 200).split(' Please use ')[0]
+    return f'{type(cause).__name__}: {said}'
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:

@@ -58,7 +58,8 @@ def check_checksum(checkpoint: dict, path: str | Path) -> None:
                    if found.get(name) != expected.get(name))
     raise ValueError(
         f'{path} is damaged: {damaged!r} has another checksum than when it was '
-        'saved. Take another copy or another checkpoint')
+        'saved. Take another copy or another checkpoint; if you changed it yourself, '
+        f'remove its {KEY!r}')
 
 
 def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:

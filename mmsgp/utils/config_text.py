@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import ast
 
+from .mistakes import in_a_line
+
 # Those of MMSGP have some twenty thousand.
 MAX_LETTERS = 500_000
 
@@ -38,10 +40,10 @@ def parse_config_text(text: str, source: str) -> dict:
             values[target.id] = _evaluate(statement.value)
     # The parser runs out of stack in either of the last two ways.
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
-        reason = ' '.join(str(error).split())[:200]
         raise ValueError(
-            f'the config in {source} is more than names and values ({reason}) and is '
-            'not run; give the config file (--config)') from error
+            f'the config in {source} is more than names and values '
+            f'({in_a_line(error, 200)}) and is not run; give the config file '
+            '(--config)') from error
     return values
 
 
