@@ -31,7 +31,7 @@ AUDIT_STEP := $(STEPS)/audit-$(call key,requirements/audit.txt)
 quietly = $(BIN)/python tools/misc/run_with_progress.py
 check_ops = $(BIN)/python -c 'from mmsgp.utils import check_mmcv_ops; check_mmcv_ops()'
 
-.PHONY: help install demo test lint lock audit sbom rebuild-mmcv clean distclean
+.PHONY: help install demo test test-faults lint lock audit sbom rebuild-mmcv clean distclean
 .DELETE_ON_ERROR:
 # Steps share one environment, in which one pip at a time may work.
 .NOTPARALLEL:
@@ -52,6 +52,9 @@ demo: install  ## Install, then make a small data set, train, test and draw.
 test: install $(TESTS_STEP) lint  ## Install, then check the style and run the tests.
 	@bash tools/misc/install_chromium.sh $(VENV)/logs/chromium.log || true
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-faults: install $(TESTS_STEP)  ## The long runs of what may go wrong: hours.
+	$(BIN)/python -m pytest -m faults tests/faults $(PYTEST_ARGS)
 
 lint: $(TESTS_STEP)  ## Check the style with ruff.
 	$(BIN)/ruff check .

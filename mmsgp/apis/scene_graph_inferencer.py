@@ -22,13 +22,11 @@ from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.image_files import MAX_PIXELS
 from mmsgp.visualization import SceneGraphVisualizer
 
+from .embedded_types import LOADERS
 from .given_objects import MAX_OBJECTS, WrongNumber, given_task, with_objects
 from .graph_export import WRITERS, describe_graph, save_graph
 from .image_inputs import ImageInputs, ImageSource
 from .trained_parser import load_trained_parser
-
-# Steps of a test pipeline that load what an inferencer has or does without.
-_LOADERS = ('LoadImage', 'LoadImageFromFile', 'LoadAnnotations', 'LoadRelations')
 
 
 class SceneGraphInferencer(BaseInferencer):
@@ -312,7 +310,7 @@ class SceneGraphInferencer(BaseInferencer):
                 step['meta_keys'] = [
                     key for key in step['meta_keys'] if key != 'img_id']
         return Compose(
-            [step for step in steps if step['type'].split('.')[-1] not in _LOADERS])
+            [step for step in steps if step['type'].split('.')[-1] not in LOADERS])
 
     def _init_collate(self, cfg: Config) -> Callable:
         """Images of one batch are padded by the model, not stacked here."""

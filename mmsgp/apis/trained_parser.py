@@ -1,12 +1,20 @@
 """A trained model from its config and its checkpoint, and from nothing else."""
 from __future__ import annotations
 
+from numbers import Integral
+
+import torch
 import torch.nn as nn
 from mmengine.config import Config, ConfigDict
 from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_model
+from torch import Tensor
 
 from mmsgp.registry import MODELS
-from mmsgp.utils.config_text import parse_config_text
+from mmsgp.utils.checkpoint import meta_of, weights_of
+from mmsgp.utils.checkpoint_integrity import check_finite
+from mmsgp.utils.mistakes import in_a_line
+
+from .embedded_config import embedded_config
 
 
 def load_trained_parser(cfg: Config | ConfigDict, weights: str,
@@ -30,24 +38,29 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
             cannot be used.
     """
     checkpoint = _load_checkpoint(weights, map_location='cpu')
-    meta = checkpoint.get('meta', {})
-    if not cfg:
+    meta = meta_of(checkpoint, weights)
+    tensors = weights_of(checkpoint, weights)
+    check_finite(tensors, weights)
+    is_embedded = not cfg
+    if is_embedded:
         if 'cfg' not in meta:
             raise ValueError(f'{weights} does not hold its config, as it does '
                              'when training wrote it: give the config file')
-        cfg.update(parse_config_text(meta['cfg'], weights)._cfg_dict)
-    type_ = cfg.get('model', {}).get('type')
+        cfg.update(embedded_config(meta['cfg'], weights)._cfg_dict)
+    type_ = (cfg.get('model') or {}).get('type')
     if str(type_).split('.')[-1] != 'SceneGraphParser':
         raise ValueError(f'the model of the config is a {type_}; scene graphs need a '
                          'SceneGraphParser' if type_ else
                          'the config has no model with a type: give that of a '
                          'SceneGraphParser')
+    if is_embedded:
+        _check_size(cfg.model, tensors, weights)
     model = MODELS.build(cfg.model)
     try:
         _load_checkpoint_to_model(model, checkpoint, strict=True)
     except RuntimeError as error:
         raise ValueError(f'{weights} does not fit the model: give the config it was '
-                         f'trained with. {error}') from error
+                         f'trained with. {in_a_line(error)}') from error
     model.dataset_meta = _names(meta, model, weights)
     try:
         model.to(device)
@@ -59,16 +72,60 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
     return model.eval()
 
 
+def _check_size(cfg: ConfigDict, tensors: dict[str, Tensor], weights: str) -> None:
+    """Build a model that takes no memory, as large as the config says it is.
+
+    Raises:
+        ValueError: If it cannot be built, or is not that of the checkpoint.
+    """
+    try:
+        with torch.device('meta'):
+            model = MODELS.build(cfg)
+    # Allowed parts may not fit together, which shows in any way.
+    except Exception as error:
+        raise ValueError(
+            f'{weights}: its config cannot be built ({type(error).__name__}: '
+            f'{in_a_line(error)}): give the config file (--config)') from error
+    for name, own in model.state_dict().items():
+        found = tensors.get(name)
+        if found is None or found.shape != own.shape:
+            shape = 'is missing' if found is None else f'is {tuple(found.shape)}'
+            raise ValueError(
+                f'{weights} does not fit the model of its config: {name!r} {shape}, '
+                f'the model has {tuple(own.shape)}. Give the config it was trained '
+                'with (--config)')
+
+
 def _names(meta: dict, model: nn.Module, weights: str) -> dict:
-    """The names in a checkpoint, one for each class and predicate of a model."""
-    names = meta.get('dataset_meta') or {}
-    head = model.relation_head
+    """The names in a checkpoint, one for each class and predicate of a model.
+
+    Returns:
+        dict: ``classes``, ``predicates`` and, if it is in order, ``palette``.
+    """
+    meta = meta.get('dataset_meta') or {}
+    head, names = model.relation_head, {}
     for key, number in (('classes', head.num_classes),
                         ('predicates', head.num_predicates)):
-        found = len(names.get(key, ()))
-        if found != number:
+        found = meta.get(key) or ()
+        if not isinstance(found, (list, tuple)) or \
+                not all(isinstance(name, str) for name in found):
+            raise ValueError(f"{weights}: meta['dataset_meta'][{key!r}] is no list of "
+                             f'names but {repr(found)[:60]!r}')
+        if len(found) != number:
             raise ValueError(
-                f"{weights}: meta['dataset_meta'][{key!r}] holds {found} names, the "
-                f'model has {number} {key}. Checkpoints that training wrote hold '
+                f"{weights}: meta['dataset_meta'][{key!r}] holds {len(found)} names, "
+                f'the model has {number} {key}. Checkpoints that training wrote hold '
                 'them, and so do those of publish_model.py')
+        names[key] = found
+    palette = meta.get('palette')
+    if _is_palette(palette) and len(palette) == head.num_classes:
+        names['palette'] = palette
     return names
+
+
+def _is_palette(palette: object) -> bool:
+    """Whether it is a list of colours, three numbers each."""
+    return isinstance(palette, (list, tuple)) and all(
+        isinstance(color, (list, tuple)) and len(color) == 3 and
+        all(isinstance(level, Integral) and 0 <= level <= 255 for level in color)
+        for color in palette)

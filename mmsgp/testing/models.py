@@ -11,6 +11,7 @@ from mmengine.structures import InstanceData
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
+from mmsgp.utils.checkpoint_integrity import add_checksum
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
@@ -75,9 +76,10 @@ def write_random_checkpoint(path: str | Path,
         classes=tuple(f'class {c}' for c in range(head.num_classes)),
         predicates=tuple(
             f'predicate {p}' for p in range(1, head.num_predicates + 1)))
-    torch.save(
-        dict(state_dict=model.state_dict(),
-             meta=dict(cfg=cfg.pretty_text, dataset_meta=names)), path)
+    checkpoint = dict(state_dict=model.state_dict(),
+                      meta=dict(cfg=cfg.pretty_text, dataset_meta=names))
+    add_checksum(checkpoint)
+    torch.save(checkpoint, path)
     return Path(path)
 
 

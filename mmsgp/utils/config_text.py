@@ -2,31 +2,33 @@
 from __future__ import annotations
 
 import ast
-import re
 
-from mmengine.config import Config
+from .mistakes import in_a_line
 
-# Another name would let MMEngine import what it says.
-_TYPE = re.compile(r'((mmsgp|mmdet)\.)?\w+')
+# Those of MMSGP have some twenty thousand.
+MAX_LETTERS = 500_000
 
 
-def parse_config_text(text: str, source: str) -> Config:
+def parse_config_text(text: str, source: str) -> dict:
     """Read the text that MMEngine writes of a config.
 
     MMEngine itself reads it by running it, so that a checkpoint could bring
-    any code along. Here names, numbers, texts and containers are allowed, and
-    components of MMSGP and of the OpenMMLab packages by their registered names.
+    any code along. Here names, numbers, texts and containers are allowed.
 
     Args:
         text (str): As in the ``meta`` of a checkpoint.
         source (str): Where it comes from, for errors.
 
     Returns:
-        Config: The config.
+        dict: Its values by name.
 
     Raises:
         ValueError: If the text holds anything else.
     """
+    if not isinstance(text, str) or len(text) > MAX_LETTERS:
+        raise ValueError(
+            f"{source}: meta['cfg'] is no text of at most {MAX_LETTERS:,} letters, as "
+            'a config is: give the config file (--config)')
     values = {}
     try:
         for statement in ast.parse(text).body:
@@ -36,11 +38,13 @@ def parse_config_text(text: str, source: str) -> Config:
             if not isinstance(target, ast.Name):
                 raise ValueError(ast.unparse(statement))
             values[target.id] = _evaluate(statement.value)
-    except (SyntaxError, ValueError, RecursionError) as error:
+    # The parser runs out of stack in either of the last two ways.
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         raise ValueError(
             f'the config in {source} is more than names and values '
-            f'({str(error)[:200]}) and is not run; give the config file') from error
-    return Config(values)
+            f'({in_a_line(error, 200)}) and is not run; give the config file '
+            '(--config)') from error
+    return values
 
 
 def _evaluate(node: ast.expr):
@@ -55,18 +59,14 @@ def _evaluate(node: ast.expr):
                 or None in keys or not all(isinstance(a, ast.Dict) for a in node.args):
             raise ValueError(ast.unparse(node))
         values = [_evaluate(word.value) for word in node.keywords]
-        return _checked(dict(*map(_evaluate, node.args), **dict(zip(keys, values))))
+        return dict(*map(_evaluate, node.args), **dict(zip(keys, values)))
     if isinstance(node, ast.Dict):
-        return _checked({_evaluate(key): _evaluate(value)
-                         for key, value in zip(node.keys, node.values)})
+        return {_evaluate(key): _evaluate(value)
+                for key, value in zip(node.keys, node.values)}
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         container = {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)]
         return container(map(_evaluate, node.elts))
-    return ast.literal_eval(node)
-
-
-def _checked(values: dict) -> dict:
-    type_ = values.get('type')
-    if isinstance(type_, str) and not _TYPE.fullmatch(type_):
-        raise ValueError(f'type={type_!r}')
-    return values
+    value = ast.literal_eval(node)
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise ValueError(f'a number of {value.bit_length()} bits')
+    return value

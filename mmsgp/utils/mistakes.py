@@ -18,3 +18,8 @@ def mistakes_in_a_line() -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         sys.exit(str(error))
+
+
+def in_a_line(error: Exception, limit: int = 300) -> str:
+    """What an error says, on one line and of at most so many letters."""
+    return ' '.join(str(error).split())[:limit]

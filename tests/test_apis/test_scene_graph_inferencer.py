@@ -277,8 +277,30 @@ def test_missing_files_and_names_are_told(checkpoint, tmp_path):
         SceneGraphInferencer(CONFIG, nameless)
 
 
+def test_weights_that_are_no_numbers_are_refused_by_name(checkpoint, tmp_path):
+    saved = torch.load(checkpoint)
+    saved['state_dict']['relation_head.fc_roles.bias'][0] = float('nan')
+    del saved['checksums']
+    torch.save(saved, tmp_path / 'nan.pth')
+    with pytest.raises(ValueError, match="nan.pth: 'relation_head.fc_roles.bias'"):
+        SceneGraphInferencer(weights=tmp_path / 'nan.pth')
+
+
+def test_a_config_of_a_larger_model_than_the_weights_takes_no_memory(
+        checkpoint, tmp_path):
+    saved = torch.load(checkpoint)
+    cfg = Config.fromstring(saved['meta']['cfg'], '.py')
+    cfg.model.relation_head.hidden_size = 10**6  # four terabytes of LSTM
+    del saved['checksums']
+    saved['meta']['cfg'] = cfg.pretty_text
+    torch.save(saved, tmp_path / 'large.pth')
+    with pytest.raises(ValueError, match='large.pth does not fit the model of its'):
+        SceneGraphInferencer(weights=tmp_path / 'large.pth')
+
+
 def test_a_config_in_a_checkpoint_is_not_run(checkpoint, tmp_path):
     saved = torch.load(checkpoint)
+    del saved['checksums']
     saved['meta']['cfg'] += f'\nopen({str(tmp_path / "trace")!r}, "w")'
     torch.save(saved, tmp_path / 'evil.pth')
     with pytest.raises(ValueError, match='not run; give the config file'):

@@ -382,6 +382,7 @@ def changed(tmp_path, trained):
     def write(change):
         checkpoint = torch.load(trained / 'epoch_2.pth', weights_only=False)
         change(checkpoint)
+        del checkpoint['checksums']
         torch.save(checkpoint, tmp_path / 'changed.pth')
         return tmp_path / 'changed.pth'
 
@@ -429,6 +430,7 @@ def test_a_scorer_may_start_anew_and_is_named(tmp_path, changed, options):
 def test_a_detector_of_permuted_classes_is_refused(
         tmp_path, detector, data, options):
     checkpoint = torch.load(detector)
+    checkpoint.pop('checksums', None)
     checkpoint['meta'] = dict(dataset_meta=dict(classes=data.classes[::-1]))
     torch.save(checkpoint, tmp_path / 'permuted.pth')
     with pytest.raises(ValueError, match="permuted.pth.*number 0 is 'class 23'"):

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
-from mmengine.model import PretrainedInit
+from mmengine.model import BaseModel, PretrainedInit
+from mmengine.runner import Runner
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint
+from torch.utils.data import DataLoader
 
 from mmsgp.utils.checkpoint import (
     check_names,
@@ -36,9 +39,13 @@ class Payload:
 @pytest.fixture
 def mmengine_loaders():
     schemes = dict(CheckpointLoader._schemes)
+    loaders = {name: getattr(mmengine_checkpoint, name, None)
+               for name in ('load_from_http', '_safe_torch_load')}
     refuse_unsafe_checkpoints()
     yield
     CheckpointLoader._schemes = schemes
+    for name, loader in loaders.items():
+        setattr(mmengine_checkpoint, name, loader)
 
 
 def training_checkpoint():
@@ -96,13 +103,59 @@ def test_code_runs_only_for_those_who_ask_for_it(tmp_path, monkeypatch):
     assert trace.exists()
 
 
+class Line(BaseModel):
+
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(1, 1)
+
+    def forward(self, inputs, mode):
+        return dict(loss=self.fc(inputs).sum())
+
+
+def line_runner(work_dir, **kwargs):
+    return Runner(
+        Line(), str(work_dir),
+        train_dataloader=DataLoader([dict(inputs=torch.ones(1))]),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        experiment_name=work_dir.name, **kwargs)
+
+
+def test_a_resumed_training_runs_nothing_of_its_checkpoint(
+        tmp_path, mmengine_loaders):
+    line_runner(tmp_path / 'first').train()
+    saved = torch.load(tmp_path / 'first' / 'epoch_1.pth', weights_only=False)
+    trace = tmp_path / 'trace'
+    saved['meta']['config'] = f"open({str(trace)!r}, 'w')"
+    torch.save(saved, tmp_path / 'evil.pth')
+    line_runner(tmp_path / 'second').resume(str(tmp_path / 'evil.pth'))
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize('scheme', ['torchvision', 'openmmlab', 'mmcls'])
+def test_loaders_of_model_zoos_run_nothing_either(
+        tmp_path, monkeypatch, server, mmengine_loaders, scheme):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
+    trace = tmp_path / 'trace'
+    torch.save(dict(state_dict={}, extra=Payload(trace)), tmp_path / 'z.pth')
+    for zoo in ('torchvision', 'external', 'mmcls'):
+        monkeypatch.setattr(mmengine_checkpoint, f'get_{zoo}_models',
+                            lambda: dict(model=f'{server}/z.pth'))
+    with pytest.raises(ValueError, match='z.pth asks for code'):
+        CheckpointLoader.load_checkpoint(f'{scheme}://model')
+    assert not trace.exists()
+
+
 @pytest.mark.parametrize('content', [
     b'', b'not a checkpoint', b'hello', b'a, b', b'X', pickle.dumps({})[:4]])
 def test_a_damaged_file_is_named(tmp_path, content):
     path = tmp_path / 'damaged.pth'
     path.write_bytes(content)
-    with pytest.raises(ValueError, match='damaged.pth is damaged, or no'):
+    with pytest.raises(ValueError, match='damaged.pth is') as error:
         load_checkpoint_file(str(path))
+    assert '\n' not in str(error.value)
+    assert 'MMSGP_TRUST_CHECKPOINTS' not in str(error.value)
 
 
 def test_a_missing_file_is_named():
@@ -197,7 +250,7 @@ def test_published_weights_hold_no_training_state(tmp_path):
     published = torch.load(tmp_path / 'published.pth', weights_only=True)
     assert published['meta']['dataset_meta']['classes'] == ('cat', 'dog')
     assert torch.equal(published['state_dict']['weight'], torch.arange(4.))
-    assert set(published) == {'state_dict', 'meta'}
+    assert set(published) == {'state_dict', 'meta', 'checksums'}
 
 
 def test_weights_without_meta_or_by_themselves(tmp_path):

@@ -13,7 +13,8 @@ from mmengine.utils import track_iter_progress
 from torch.utils.data import default_collate
 
 from mmsgp.registry import DATASETS, MODELS
-from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
+from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints, weights_of
+from mmsgp.utils.checkpoint_integrity import check_finite
 from mmsgp.utils.image_files import read_unturned
 from mmsgp.visualization import TASK_TITLES, draw_comparison
 
@@ -46,8 +47,9 @@ def main() -> None:
     init_default_scope(cfg.default_scope)
     cfg.model.tasks = (args.task, )
     model = MODELS.build(cfg.model)
-    load_checkpoint(
+    loaded = load_checkpoint(
         model, args.checkpoint, map_location='cpu', strict=True)
+    check_finite(weights_of(loaded, args.checkpoint), args.checkpoint)
     model.to(args.device).eval()
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     if unknown := [i for i in args.images if not 0 <= i < len(dataset)]:

@@ -18,7 +18,12 @@ from torch import Tensor
 from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
 from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
 from mmsgp.registry import DATASETS, MODELS
-from mmsgp.utils.checkpoint import holds_detector, load_checkpoint_file
+from mmsgp.utils.checkpoint import (
+    holds_detector,
+    load_checkpoint_file,
+    weights_of,
+)
+from mmsgp.utils.checkpoint_integrity import add_checksum
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.files import replacing
 from mmsgp.utils.mistakes import mistakes_in_a_line
@@ -65,8 +70,7 @@ def read_detector(path: str) -> dict[str, Tensor]:
     Raises:
         ValueError: If it is another model's.
     """
-    checkpoint = load_checkpoint_file(path, map_location='cpu')
-    weights = checkpoint.get('state_dict', checkpoint)
+    weights = weights_of(load_checkpoint_file(path, map_location='cpu'), path)
     parts = {str(key).split('.')[0] for key in weights}
     if 'relation_head' in parts or 'backbone' not in parts or \
             parts.isdisjoint(DETECTOR_HEADS):
@@ -186,10 +190,10 @@ def main() -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    state = load_checkpoint_file(args.checkpoint, map_location='cpu')
+    state = weights_of(load_checkpoint_file(args.checkpoint, map_location='cpu'),
+                       args.checkpoint)
     try:
-        weights, left = convert(state.get('state_dict', state), args.kind,
-                                args.separate_gates)
+        weights, left = convert(state, args.kind, args.separate_gates)
     except ValueError as error:
         raise ValueError(f'{args.checkpoint}: {error}') from error
     has_detector = holds_detector(weights)
@@ -202,8 +206,10 @@ def run(args: argparse.Namespace) -> None:
                              has_detector and args.detector is None)
     if args.config is not None:
         fill_statistics(weights, args.config, args.kind, options)
+    converted = dict(state_dict=weights)
+    add_checksum(converted)
     with replacing(args.out_file) as draft:
-        torch.save(dict(state_dict=weights), draft)
+        torch.save(converted, draft)
     print(f'{args.out_file}: {len(weights)} tensors')
     print(f'not mapped ({len(left)}): ' + (', '.join(left) or 'none'))
     settings = '--cfg-options ' + ' '.join(

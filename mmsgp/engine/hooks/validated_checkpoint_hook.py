@@ -4,6 +4,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 
 from mmsgp.registry import HOOKS
+from mmsgp.utils.checkpoint_integrity import add_checksum
 from mmsgp.utils.files import replacing
 
 
@@ -38,6 +39,10 @@ class ValidatedCheckpointHook(CheckpointHook):
         super().__init__(
             *args, backend_args=backend_args or dict(backend='replacing'),
             **kwargs)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Add the checksum by which a damaged file is noticed."""
+        add_checksum(checkpoint)
 
     def after_val_epoch(self, runner, metrics: dict) -> None:
         """Save the best checkpoint, then the epoch's with all that is known.

@@ -1,0 +1,226 @@
+"""The parts that a config inside a checkpoint may name, and their arguments.
+
+Whoever wrote a checkpoint wrote the config inside it. Registered classes are
+no safe choice: some run a text or a file that they are given. So what may be
+built is listed: the parts of MMSGP's own configs, and for each argument its
+kind of value. What is not listed is refused.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mmsgp.models.relation_heads.motifnet_head import ORDERS
+from mmsgp.registry import MODELS, TASK_UTILS, TRANSFORMS
+from mmsgp.structures.ranking import RANKINGS
+
+# Arguments that prediction does without. They become None, whatever they hold.
+DROPPED = ('train_cfg', 'init_cfg', 'word_vectors', 'decoder_word_vectors',
+           'compile_backbone')
+
+# Steps of a test pipeline that load what an inferencer has or does without.
+LOADERS = ('LoadImage', 'LoadImageFromFile', 'LoadAnnotations', 'LoadRelations')
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers, booleans and None, alone or in sequences."""
+    limit: float = 1e6
+
+
+@dataclass(frozen=True)
+class Words:
+    """One of some words or some of them; booleans and None where they may be."""
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of Python variables, which are looked up in a dict."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A dict without type, whose keys are arguments of this list."""
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A dict with one of some types, or a list of such dicts."""
+    kind: str
+
+
+@dataclass(frozen=True)
+class Types:
+    """Types of one kind of part.
+
+    Attributes:
+        names: Registered names, with their scope if they are classes of MMSGP
+            or MMDetection.
+        registry: Where a class is found; what its ``__init__`` takes is known.
+        arguments: What is known besides, or instead of a class.
+    """
+    names: tuple[str, ...]
+    registry: object = MODELS
+    arguments: tuple[str, ...] = field(default=())
+
+
+PARTS = {
+    'parser': Types(('mmsgp.SceneGraphParser', )),
+    'detector': Types(('mmdet.FasterRCNN', 'mmdet.CascadeRCNN', 'mmdet.RTMDet',
+                       'mmdet.DETR')),
+    'data_preprocessor': Types(('mmdet.DetDataPreprocessor', )),
+    'backbone': Types(('mmsgp.VGG', 'mmdet.ResNet', 'mmdet.CSPNeXt')),
+    'neck': Types(('mmdet.FPN', 'mmdet.ChannelMapper', 'mmdet.CSPNeXtPAFPN')),
+    'rpn_head': Types(('mmdet.RPNHead', 'mmsgp.ReLU6RPNHead')),
+    'roi_head': Types(('mmdet.StandardRoIHead', 'mmdet.CascadeRoIHead')),
+    'bbox_head': Types(('mmdet.Shared2FCBBoxHead', 'mmsgp.VGGBBoxHead',
+                        'mmdet.RTMDetSepBNHead', 'mmdet.DETRHead')),
+    'roi_extractor': Types(('mmdet.SingleRoIExtractor', )),
+    'roi_layer': Types(('RoIAlign', ), arguments=(
+        'output_size', 'sampling_ratio', 'pool_mode', 'aligned')),
+    'prior_generator': Types(
+        ('mmdet.AnchorGenerator', 'mmdet.MlvlPointGenerator'), TASK_UTILS),
+    'bbox_coder': Types(
+        ('mmdet.DeltaXYWHBBoxCoder', 'mmdet.DistancePointBBoxCoder'), TASK_UTILS),
+    # A class is made with its losses, also where nothing is trained.
+    'loss': Types((
+        'mmdet.CrossEntropyLoss', 'mmdet.SmoothL1Loss', 'mmdet.L1Loss',
+        'mmdet.GIoULoss', 'mmdet.QualityFocalLoss', 'mmsgp.CCELoss',
+        'mmsgp.SoftmaxFocalLoss', 'mmsgp.ReweightedCrossEntropyLoss',
+        'mmsgp.LogitAdjustedLoss', 'mmsgp.SignificanceBCELoss',
+        'mmsgp.SignificanceMSELoss', 'mmsgp.SignificanceHingeLoss',
+        'mmsgp.SignificanceRankingLoss'),
+        arguments=('bg_cls_weight', )),  # which DETRHead takes of it
+    'relation_head': Types(('mmsgp.MotifNetHead', 'mmsgp.LinkNetHead',
+                            'mmsgp.KERNHead', 'mmsgp.FrequencyHead')),
+    'fc_head': Types(('mmsgp.VGGHead', )),
+    'pair_features': Types(('mmsgp.PairFeatures', )),
+    'frequency_prior': Types(('mmsgp.FrequencyPrior', )),
+    'scorer': Types(('mmsgp.Scorer', )),
+    'pair_sampler': Types(('mmsgp.PairSampler', ), TASK_UTILS),
+    'object_detector': Types(
+        ('mmsgp.TwoStageObjects', 'mmsgp.BoxesAndLabels'), TASK_UTILS),
+    'transform': Types(
+        ('mmsgp.Resize', 'mmsgp.PackSceneGraphInputs'), TRANSFORMS),
+    # Layers of MMCV, which has its own ways to find them.
+    'norm': Types(('BN', 'SyncBN', 'GN', 'LN'), arguments=(
+        'eps', 'momentum', 'affine', 'num_groups', 'requires_grad')),
+    'activation': Types(
+        ('ReLU', 'LeakyReLU', 'ReLU6', 'SiLU', 'Swish', 'GELU', 'HSwish', 'Sigmoid'),
+        arguments=('inplace', 'negative_slope')),
+    'convolution': Types(('Conv2d', 'Conv')),
+    'predictor': Types(('Linear', )),
+    'nms': Types(('nms', 'soft_nms'), arguments=(
+        'iou_threshold', 'class_agnostic', 'split_thr', 'max_num', 'min_score',
+        'score_threshold', 'sigma')),
+}
+
+_RCNN = Settings(('nms_pre', 'nms', 'score_thr', 'max_per_img', 'min_bbox_size'))
+_ATTENTION = Settings(('embed_dims', 'num_heads', 'dropout', 'attn_drop',
+                       'proj_drop', 'batch_first'))
+_LAYERS = Settings(('num_layers', 'layer_cfg', 'post_norm_cfg',
+                    'return_intermediate'))
+
+ARGUMENTS = {
+    # what is made as often, or grows as much, as they say
+    **dict.fromkeys(
+        ('depth', 'num_stages', 'num_outs', 'num_csp_blocks', 'stacked_convs',
+         'num_convs', 'num_layers', 'num_fcs', 'num_heads', 'num_object_layers',
+         'num_edge_layers', 'num_shared_convs', 'num_shared_fcs', 'num_cls_convs',
+         'num_cls_fcs', 'num_reg_convs', 'num_reg_fcs', 'num_steps', 'output_size',
+         'scale_factor'),
+        Numbers(limit=200)),
+    # sides of images in pixels
+    **dict.fromkeys(('scale', 'pad_size_divisor'), Numbers(limit=4096)),
+    **dict.fromkeys(
+        # data preprocessor, transforms, visualizer
+        ('mean', 'std', 'pad_value', 'bgr_to_rgb', 'rgb_to_bgr',
+         'keep_ratio', 'clip_object_border', 'topk', 'iou_thr',
+         # backbones and necks
+         'in_channels', 'out_channels', 'base_channels', 'stem_channels', 'strides',
+         'dilations', 'out_indices', 'frozen_stages', 'norm_eval', 'deep_stem',
+         'avg_down', 'with_cp', 'zero_init_residual', 'deepen_factor',
+         'widen_factor', 'use_depthwise', 'expand_ratio', 'spp_kernel_sizes',
+         'channel_attention', 'start_level', 'end_level', 'relu_before_extra_convs',
+         'no_norm_on_lateral', 'kernel_size',
+         # layers
+         'eps', 'momentum', 'affine', 'num_groups', 'requires_grad', 'inplace',
+         'negative_slope', 'sampling_ratio', 'aligned',
+         # transformers
+         'num_queries', 'embed_dims', 'dropout', 'attn_drop', 'proj_drop',
+         'batch_first', 'feedforward_channels', 'ffn_drop', 'return_intermediate',
+         'num_feats', 'temperature', 'normalize', 'offset',
+         # heads, anchors, boxes
+         'num_classes', 'feat_channels', 'scales', 'ratios', 'base_sizes',
+         'center_offset', 'scale_major', 'octave_base_scale', 'scales_per_octave',
+         'centers', 'target_means', 'target_stds', 'clip_border', 'add_ctr_clamp',
+         'ctr_clamp', 'featmap_strides', 'finest_scale', 'stage_loss_weights',
+         'roi_feat_size', 'fc_out_channels', 'conv_out_channels', 'with_avg_pool',
+         'with_cls', 'with_reg', 'reg_class_agnostic', 'reg_decoded_bbox',
+         'share_conv', 'pred_kernel_size', 'exp_on_reg', 'with_objectness',
+         'use_syncbn', 'sync_cls_avg_factor',
+         # what is done with boxes
+         'nms_pre', 'score_thr', 'max_per_img', 'max_per_image', 'min_bbox_size',
+         'iou_threshold', 'class_agnostic', 'split_thr', 'max_num', 'min_score',
+         'score_threshold', 'sigma',
+         # losses
+         'loss_weight', 'use_sigmoid', 'class_weight', 'bg_cls_weight', 'beta',
+         'ignore_index', 'avg_non_ignore', 'activated', 'margin', 'gamma', 'tau',
+         # relation heads and the Scorer
+         'num_predicates', 'hidden_size', 'embedding_dim', 'position_dim',
+         'layout_dim', 'loss_image_weight', 'image_channels', 'nms_iou_thr', 'num',
+         'positive_fraction', 'hidden_channels', 'attention_channels', 'roi_size',
+         'final_activation', 'norm_momentum', 'self_relations', 'raw'), Numbers()),
+    'arch': Words(('P5', 'P6')),
+    'style': Words(('pytorch', 'caffe')),
+    'bias': Words(('auto', )),
+    'add_extra_convs': Words(('on_input', 'on_lateral', 'on_output')),
+    'mode': Words(('nearest', 'bilinear')),
+    'pool_mode': Words(('avg', 'max')),
+    'predict_box_type': Words(('hbox', )),
+    'reduction': Words(('none', 'mean', 'sum')),
+    'scheme': Words(('inverse_frequency', 'class_balanced')),
+    'context': Words(('RelationSelfAttention', 'RelationFC')),
+    'rank_by': Words(tuple(RANKINGS)),
+    'order': Words(ORDERS),
+    'quota': Words(('image', 'batch')),
+    'image_activation': Words(('sigmoid', 'softmax')),
+    'regions': Words(('boxes', 'proposals')),
+    'task': Words(('predcls', 'sgcls', 'sggen', 'phrdet')),
+    'tasks': Words(('predcls', 'sgcls', 'sggen')),
+    'backend': Words(('cv2', 'pillow')),
+    'interpolation': Words(('nearest', 'bilinear', 'bicubic', 'area', 'lanczos')),
+    'meta_keys': Names(),
+    'upsample_cfg': Settings(('mode', 'scale_factor')),
+    'detection': Settings(('score_thr', 'iou_thr', 'max_per_image')),
+    'test_cfg': Settings((*_RCNN.keys, 'rpn', 'rcnn')),
+    'rpn': _RCNN,
+    'rcnn': _RCNN,
+    'encoder': _LAYERS,
+    'decoder': _LAYERS,
+    'layer_cfg': Settings(('self_attn_cfg', 'cross_attn_cfg', 'ffn_cfg',
+                           'norm_cfg')),
+    'self_attn_cfg': _ATTENTION,
+    'cross_attn_cfg': _ATTENTION,
+    'ffn_cfg': Settings(('embed_dims', 'feedforward_channels', 'num_fcs', 'ffn_drop',
+                         'act_cfg')),
+    'positional_encoding': Settings(('num_feats', 'temperature', 'normalize',
+                                     'scale', 'eps', 'offset')),
+    **{kind: Part(kind) for kind in (
+        'detector', 'data_preprocessor', 'backbone', 'neck', 'rpn_head', 'roi_head',
+        'bbox_head', 'roi_extractor', 'roi_layer', 'bbox_coder', 'relation_head',
+        'fc_head', 'pair_features', 'frequency_prior', 'scorer', 'pair_sampler',
+        'object_detector', 'nms', 'loss')},
+    **dict.fromkeys(
+        ('loss_cls', 'loss_bbox', 'loss_iou', 'loss_object', 'loss_relation'),
+        Part('loss')),
+    'bbox_roi_extractor': Part('roi_extractor'),
+    'anchor_generator': Part('prior_generator'),
+    'norm_cfg': Part('norm'),
+    'post_norm_cfg': Part('norm'),
+    'act_cfg': Part('activation'),
+    'conv_cfg': Part('convolution'),
+    'reg_predictor_cfg': Part('predictor'),
+    'cls_predictor_cfg': Part('predictor'),
+}
