@@ -14,7 +14,7 @@ _MORE_MEMORY = 4 * 2**30
 
 @dataclass
 class Outcome:
-    """What became of a case.
+    """The outcome of a case.
 
     Attributes:
         case: Its number.
