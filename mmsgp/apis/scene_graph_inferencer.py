@@ -45,8 +45,7 @@ class SceneGraphInferencer(BaseInferencer):
         device (str, optional): Defaults to None: an accelerator if there is one.
         show_progress (bool): Whether to show a bar. Defaults to True.
         max_pixels (int): Larger images are not decoded. Defaults to 64 million.
-        max_objects (int): Objects that may be given with an image; memory grows
-            with the number of their pairs. Defaults to 200.
+        max_objects (int): Most objects to give with an image. Defaults to 200.
 
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.

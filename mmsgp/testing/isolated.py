@@ -1,7 +1,6 @@
 """Run cases that may crash, hang or fill the memory, each within limits."""
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import resource
 from collections.abc import Callable
@@ -15,7 +14,7 @@ _MORE_MEMORY = 4 * 2**30
 
 @dataclass
 class Outcome:
-    """What became of a case.
+    """The outcome of a case.
 
     Attributes:
         case: Its number.
@@ -70,7 +69,6 @@ def _work(function: Callable[[int], str], first: int, num_cases: int,
     used = int(Path('/proc/self/statm').read_text().split()[0]) * \
         resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + _MORE_MEMORY, ) * 2)
-    logging.disable(logging.DEBUG)
     for case in range(first, num_cases):
         try:
             outcome = Outcome(case, function(case))

@@ -61,7 +61,7 @@ def are_equal(one, other):
 
 
 def assert_possible(names, annotations):
-    """What was read could have been annotated, by a check as naive as can be."""
+    """Check, as naively as can be, that this could have been annotated."""
     classes, predicates = names
     for item in annotations:
         side = max(item['width'], item['height'])

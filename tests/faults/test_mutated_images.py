@@ -15,7 +15,8 @@ from mmsgp.testing.mutations import mutate_image
 SIZE = (61, 47)
 SUFFIXES = ('png', 'jpg', 'bmp', 'gif', 'tif', 'webp', 'ppm')
 MAX_PIXELS = 16_000_000
-PARSED = 25  # every so manieth is parsed by a model too
+# Of every so many images one is parsed by a model too.
+PARSED = 25
 
 
 @functools.cache

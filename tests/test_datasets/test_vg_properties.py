@@ -1,4 +1,4 @@
-"""What holds for any annotations, by hypothesis."""
+"""Properties of any annotations."""
 import json
 from pathlib import Path
 
