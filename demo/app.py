@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -161,8 +162,10 @@ def make_page(models: dict[str, Path], worker: Worker, device: str | None = None
         except TimeoutError as error:
             told = f'{Path(path).name}: {error}; try a smaller image'
         except (OSError, ValueError) as error:
-            # Where the server keeps the model is not the visitor's business.
-            told = str(error).replace(str(models[model]), model)
+            # Where the server keeps its models is not the visitor's business.
+            told = str(error)
+            for name, checkpoint in models.items():
+                told = told.replace(str(checkpoint), name)
         else:
             return parsed, *show(parsed, topk, score_thr)
         return None, f'**{told}**', *show(None, topk, score_thr)[1:]
@@ -287,9 +290,10 @@ def main() -> None:
     models = name_models(checkpoints)
     # The end of the command ends the worker and removes the folder.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    with own_folder(), Worker(args.time_limit) as worker:
+    first = partial(check_model, next(iter(models.values())), args.device)
+    with own_folder(), Worker(args.time_limit, prepare=first) as worker:
         try:
-            worker(check_model, next(iter(models.values())), args.device)
+            worker.start()
         except (OSError, ValueError) as error:
             sys.exit(f'demo/app.py: {error}')
         page = make_page(models, worker, args.device, args.max_pixels)

@@ -56,5 +56,5 @@ def parse(path: str, checkpoint: Path, device: str | None) -> dict:
 
 
 def check_model(checkpoint: Path, device: str | None) -> None:
-    """Load a model in the worker, which keeps it."""
+    """Load a model in the worker, which keeps it; called when it starts."""
     load_model(checkpoint, device)

@@ -20,16 +20,20 @@ class Worker:
     Args:
         time_limit (float): Seconds that a call may take, without its wait for
             calls before it.
+        prepare (Callable, optional): Called without arguments by each new process,
+            for as long as it takes. Defaults to None.
 
     Example:
         >>> with Worker(time_limit=60) as worker:
         ...     graph = worker(parse, 'street.jpg')
     """
 
-    def __init__(self, time_limit: float) -> None:
+    def __init__(self, time_limit: float,
+                 prepare: Callable[[], Any] | None = None) -> None:
         if not time_limit > 0:
             raise ValueError(f'time_limit must be positive, got {time_limit}')
         self.time_limit = time_limit
+        self._prepare = prepare or _nothing
         self._lock = threading.Lock()
         self._process = self._pipe = None
 
@@ -50,6 +54,8 @@ class Worker:
         """
         with self._lock:
             try:
+                if self._process is None or not self._process.is_alive():
+                    self._start()
                 succeeded, result = self._ask(pickle.dumps((function, args)))
             except (EOFError, ConnectionError) as error:
                 code = self._end()
@@ -64,21 +70,32 @@ class Worker:
         return result
 
     def _ask(self, call: bytes) -> tuple[bool, Any]:
-        if self._process is None or not self._process.is_alive():
-            self._start()
         self._pipe.send_bytes(call)
         if not self._pipe.poll(self.time_limit):
             raise TimeoutError(f'given up after {self.time_limit:g} s')
         return pickle.loads(self._pipe.recv_bytes())
 
+    def start(self) -> None:
+        """Start the process now, instead of at the first call.
+
+        Raises:
+            ChildProcessError: If it ends at once.
+            Exception: What ``prepare`` raises.
+        """
+        self(_nothing)
+
     def _start(self) -> None:
         self._end()
         context = multiprocessing.get_context('spawn')
         self._pipe, other_end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other_end,), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(other_end, self._prepare), daemon=True)
         self._process.start()
         other_end.close()  # so that the end of the process is noticed
-        self._pipe.recv_bytes()  # it is ready; the limit is for calls
+        succeeded, result = pickle.loads(self._pipe.recv_bytes())
+        if not succeeded:
+            self._end()
+            raise result
 
     def _end(self, grace: float = 1.0) -> int | None:
         """Give the process some seconds to end, then kill it; its exit code."""
@@ -105,10 +122,14 @@ class Worker:
         self.close()
 
 
-def _serve(pipe: Connection) -> None:
+def _nothing() -> None:
+    pass
+
+
+def _serve(pipe: Connection, prepare: Callable) -> None:
     """Answer calls until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process
-    pipe.send_bytes(b'ready')
+    pipe.send_bytes(_answer(prepare, ()))
     while True:
         try:
             function, args = pickle.loads(pipe.recv_bytes())

@@ -15,7 +15,7 @@ from mmsgp.testing.models import write_random_checkpoint
 from mmsgp.testing.page import scene
 from mmsgp.visualization import draw_scene_graph
 
-TIMEOUT = 300_000  # ms
+TIMEOUT = 60_000  # ms
 ROWS = '#table .virtual-row'
 
 

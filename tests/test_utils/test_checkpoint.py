@@ -119,7 +119,7 @@ def line_runner(work_dir, **kwargs):
         train_dataloader=DataLoader([dict(inputs=torch.ones(1))]),
         train_cfg=dict(by_epoch=True, max_epochs=1),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        experiment_name=work_dir.name, **kwargs)
+        default_scope='mmsgp', experiment_name=work_dir.name, **kwargs)
 
 
 def test_a_resumed_training_runs_nothing_of_its_checkpoint(

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -75,6 +76,22 @@ def test_closing_ends_the_call_that_runs(worker):
     worker.close()
     thread.join(10)
     assert caught and not thread.is_alive()
+
+
+def test_a_process_is_prepared_without_a_limit_and_again_after_its_end():
+    with Worker(time_limit=30, prepare=partial(os.putenv, 'PREPARED', 'yes')) as worker:
+        for _ in range(2):
+            assert worker(os.system, 'test "$PREPARED" = yes') == 0
+            with pytest.raises(ChildProcessError):
+                worker(signal.raise_signal, signal.SIGKILL)
+    with Worker(time_limit=2, prepare=partial(time.sleep, 3)) as worker:
+        worker.start()
+
+
+def test_what_cannot_be_prepared_is_told_at_the_start():
+    with Worker(30, prepare=partial(os.path.getsize, 'none.txt')) as worker, \
+            pytest.raises(FileNotFoundError, match='none.txt'):
+        worker.start()
 
 
 def test_a_limit_is_a_time():
