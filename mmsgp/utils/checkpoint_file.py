@@ -80,10 +80,10 @@ def read_checkpoint(path: str | Path, map_location=None) -> dict:
 
 def _check_archive(path: Path) -> None:
     """Refuse an archive that becomes larger when it is unpacked."""
-    if not zipfile.is_zipfile(path):
-        return
     size = path.stat().st_size
     try:
+        if not zipfile.is_zipfile(path):
+            return
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except Exception as error:
@@ -128,9 +128,9 @@ def _damaged(path: Path, error: Exception) -> ValueError:
 
 def _has_damage(path: Path) -> bool:
     """Whether an archive differs from its own checksums."""
-    if not zipfile.is_zipfile(path):
-        return False
     try:
+        if not zipfile.is_zipfile(path):
+            return False
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is not None
     except (zipfile.BadZipFile, OSError, RuntimeError, ValueError,
