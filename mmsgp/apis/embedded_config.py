@@ -29,7 +29,7 @@ _SHORT.maxstring = _SHORT.maxother = 80
 
 
 def embedded_config(text: str, source: str) -> Config:
-    """What prediction needs of the config in a checkpoint.
+    """Read what prediction needs of the config in a checkpoint.
 
     That is the model, the test pipeline and how graphs are drawn, without what
     only training needs. The rest of the config is not looked at.

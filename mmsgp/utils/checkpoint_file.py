@@ -79,7 +79,7 @@ def read_checkpoint(path: str | Path, map_location=None) -> dict:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse an archive that becomes larger when it is unpacked."""
+    """Check that an archive does not grow when it is unpacked."""
     size = path.stat().st_size
     try:
         if not zipfile.is_zipfile(path):
