@@ -34,7 +34,7 @@ def _history_method(owner: type, name: str) -> Callable:
 
 
 def _safe_globals() -> list:
-    """What the checkpoints of MMEngine's Runner hold besides tensors."""
+    """Types that checkpoints of MMEngine's Runner hold besides tensors."""
     multiarray = np._core.multiarray if hasattr(np, '_core') else \
         np.core.multiarray
     dtypes = {type(np.dtype(name)) for name in ('f4', 'f8', 'i4', 'i8', 'u4')}
