@@ -29,7 +29,7 @@ _SHORT.maxstring = _SHORT.maxother = 80
 
 
 def embedded_config(text: str, source: str) -> Config:
-    """What prediction needs of the config in a checkpoint.
+    """Read what prediction needs of the config in a checkpoint.
 
     That is the model, the test pipeline and how graphs are drawn, without what
     only training needs. The rest of the config is not looked at.
@@ -48,13 +48,13 @@ def embedded_config(text: str, source: str) -> Config:
     """
     values = parse_config_text(text, source)
     checker = _Checker(source)
+    model = checker.check(checker.inner(values, 'model'), Part('parser'), 'model')
     dataset = checker.inner(values, 'test_dataloader', 'dataset')
     steps = checker.steps(dataset.get('pipeline'), 'test_dataloader.dataset.pipeline')
-    model = checker.inner(values, 'model')
     visualizer = checker.inner(values, 'visualizer')
     drawn = {key: visualizer[key] for key in VISUALIZER.keys if key in visualizer}
     return Config(dict(
-        model=checker.check(model, Part('parser'), 'model'),
+        model=model,
         test_dataloader=dict(dataset=dict(pipeline=steps)),
         visualizer=checker.check(drawn, VISUALIZER, 'visualizer')))
 

@@ -47,7 +47,7 @@ def load_checkpoint_file(filename: str | Path, map_location=None) -> dict:
 
 
 def meta_of(checkpoint: dict, filename: str | Path) -> dict:
-    """What a checkpoint tells of itself, nothing if it has no ``meta``.
+    """The ``meta`` of a checkpoint, empty if it has none.
 
     Raises:
         ValueError: If that, or its ``dataset_meta``, is no dict.

@@ -34,7 +34,7 @@ def _history_method(owner: type, name: str) -> Callable:
 
 
 def _safe_globals() -> list:
-    """What the checkpoints of MMEngine's Runner hold besides tensors."""
+    """Types that checkpoints of MMEngine's Runner hold besides tensors."""
     multiarray = np._core.multiarray if hasattr(np, '_core') else \
         np.core.multiarray
     dtypes = {type(np.dtype(name)) for name in ('f4', 'f8', 'i4', 'i8', 'u4')}
@@ -79,11 +79,11 @@ def read_checkpoint(path: str | Path, map_location=None) -> dict:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse an archive that becomes larger when it is unpacked."""
-    if not zipfile.is_zipfile(path):
-        return
+    """Check that an archive does not grow when it is unpacked."""
     size = path.stat().st_size
     try:
+        if not zipfile.is_zipfile(path):
+            return
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except Exception as error:
@@ -128,9 +128,9 @@ def _damaged(path: Path, error: Exception) -> ValueError:
 
 def _has_damage(path: Path) -> bool:
     """Whether an archive differs from its own checksums."""
-    if not zipfile.is_zipfile(path):
-        return False
     try:
+        if not zipfile.is_zipfile(path):
+            return False
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is not None
     except (zipfile.BadZipFile, OSError, RuntimeError, ValueError,

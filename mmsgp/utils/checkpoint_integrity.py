@@ -1,7 +1,7 @@
 """Checksums of checkpoints: damaged files are noticed, and named.
 
 PyTorch reads a file whose bits have flipped without a word. A checksum finds
-accidents; it is no signature, for who forges a file can write another one.
+accidents. It is no signature: whoever forges a file also writes its checksum.
 """
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def check_checksum(checkpoint: dict, path: str | Path) -> None:
 
 
 def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
-    """Refuse weights that are no numbers: nothing can be predicted with them.
+    """Check that weights are numbers: nothing can be predicted without.
 
     Args:
         weights (Mapping[str, Tensor]): By name.

@@ -21,5 +21,5 @@ def mistakes_in_a_line() -> Iterator[None]:
 
 
 def in_a_line(error: Exception, limit: int = 300) -> str:
-    """What an error says, on one line and of at most so many letters."""
+    """The text of an error on one line, cut to so many letters."""
     return ' '.join(str(error).split())[:limit]

@@ -93,7 +93,7 @@ def graph_of(inferencer: SceneGraphInferencer) -> dict:
 
 
 def attempt(auditor: Auditor, checkpoint: dict, text: str) -> dict:
-    """What happens to one config."""
+    """Load one config, predict with it, and tell what happened."""
     result = dict(outcome='accepted', message='')
     torch.save({**checkpoint, 'meta': {**checkpoint['meta'], 'cfg': text}}, CHECKPOINT)
     auditor.found, start = [], time.process_time()

@@ -116,7 +116,7 @@ def with_hostile_texts(name: str, part: object, payload: str) -> dict:
 
 
 def known_holes(cfg: dict) -> list[dict]:
-    """What was run by MMSGP before it knew what it builds."""
+    """Configs that were run when any registered class was built."""
     detector = cfg['model']['detector']
     return [
         replaced(cfg, ('model', 'detector', 'train_cfg', 'rpn', 'assigner'), dict(
@@ -177,7 +177,7 @@ def text_of(cfg: dict) -> str:
 
 
 def load_all(folder: Path, cfgs: list[dict]) -> list[dict]:
-    """What a process that audits itself says of each."""
+    """Have a process that audits itself load each."""
     (folder / 'configs.json').write_text(json.dumps(list(map(text_of, cfgs))))
     root = Path(mmsgp.__file__).parents[1]
     subprocess.run(

@@ -1,4 +1,4 @@
-"""What is built of a config inside a checkpoint, and what is refused."""
+"""Parts of a config inside a checkpoint that are built, and those refused."""
 import pytest
 import torch
 from mmengine.config import Config

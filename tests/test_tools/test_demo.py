@@ -95,7 +95,7 @@ def test_a_checkpoint_is_published_by_the_command(
     monkeypatch.setattr(sys, 'argv', ['publish', str(source), str(target)])
     load('model_converters/publish_model').main()
     assert str(target) in capsys.readouterr().out
-    assert set(torch.load(target)) == {'state_dict', 'meta'}
+    assert set(torch.load(target)) == {'state_dict', 'meta', 'checksums'}
 
 
 def test_another_minivg_is_not_the_demos(demo, make_stage, tmp_path):
