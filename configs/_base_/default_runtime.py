@@ -16,7 +16,7 @@ default_hooks = dict(
 
 custom_hooks = [
     dict(type='DatasetPriorsHook'),
-    dict(type='EpochSeedHook'),
+    dict(type='SeedHook'),
     dict(type='InvalidLossHook'),
     # batch normalisation: the mean over processes is tested and saved
     dict(type='SyncBuffersHook')

@@ -2,54 +2,23 @@
 from __future__ import annotations
 
 import logging
-import os
-import pickle
-import struct
-from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
-import numpy as np
 import torch
 import torch.nn as nn
 from mmengine.dist import barrier, get_rank
-from mmengine.logging import HistoryBuffer, print_log
+from mmengine.logging import print_log
 from mmengine.model import PretrainedInit
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint
 from torch import Tensor
 
+from .checkpoint_file import read_checkpoint
+from .checkpoint_integrity import add_checksum, check_checksum
+from .checkpoint_integrity import check_sound as check_sound
 from .files import replacing
-
-TRUST_VARIABLE = 'MMSGP_TRUST_CHECKPOINTS'
-HISTORY_METHODS = ('mean', 'max', 'min', 'current')
-# Bytes of other files, read as a pickle, fail in any way.
-LOADING_ERRORS = (pickle.UnpicklingError, EOFError, RuntimeError, LookupError,
-                  TypeError, AttributeError, ValueError, struct.error)
-
-
-def _history_method(owner: type, name: str) -> Callable:
-    """Stands in for ``getattr``, which finds a way to any function.
-
-    MMEngine's histories refer by it to their own statistics, and to nothing
-    else.
-    """
-    if owner is not HistoryBuffer or name not in HISTORY_METHODS:
-        raise pickle.UnpicklingError(f'getattr of {name!r} is not allowed')
-    return getattr(HistoryBuffer, name)
-
-
-def _safe_globals() -> list:
-    """What the checkpoints of MMEngine's Runner hold besides tensors."""
-    multiarray = np._core.multiarray if hasattr(np, '_core') else \
-        np.core.multiarray
-    dtypes = {type(np.dtype(name)) for name in ('f4', 'f8', 'i4', 'i8', 'u4')}
-    return [
-        HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct,
-        multiarray.scalar, slice, (_history_method, 'builtins.getattr'),
-        *dtypes
-    ]
 
 
 def load_checkpoint_file(filename: str, map_location=None) -> dict:
@@ -69,33 +38,9 @@ def load_checkpoint_file(filename: str, map_location=None) -> dict:
         FileNotFoundError: If there is no such file.
         ValueError: If the file holds other objects or is not a checkpoint.
     """
-    path = Path(filename).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f'checkpoint {path} not found')
-    checkpoint = _load_file(path, map_location)
-    if not isinstance(checkpoint, dict):
-        raise ValueError(f'{path} holds a {type(checkpoint).__name__}: a '
-                         'checkpoint is a dict of weights by name')
+    checkpoint = read_checkpoint(filename, map_location)
+    check_checksum(checkpoint, filename)
     return checkpoint
-
-
-def _load_file(path: Path, map_location) -> object:
-    if os.environ.get(TRUST_VARIABLE) == '1':
-        print_log(f'{TRUST_VARIABLE}=1: code inside {path} is executed',
-                  logger='current')
-        return torch.load(path, map_location=map_location, weights_only=False)
-    try:
-        with torch.serialization.safe_globals(_safe_globals()):
-            return torch.load(
-                path, map_location=map_location, weights_only=True)
-    except LOADING_ERRORS as error:
-        # PyTorch explains at length, and gives the cause at the end.
-        reason = str(error.__cause__ or error.__context__ or repr(error))[:300]
-        raise ValueError(
-            f'{path} is damaged, or no checkpoint of tensors, numbers and '
-            f'text: {reason}. If it is complete and comes from a source that '
-            f'you trust, set {TRUST_VARIABLE}=1: the code inside it is then '
-            'executed') from error
 
 
 def download_checkpoint(url: str, map_location=None) -> dict:
@@ -135,8 +80,10 @@ def publish_weights(checkpoint: str | Path, target: str | Path) -> None:
             'are')
     meta = full.get('meta') or {}
     meta = dict(dataset_meta=meta.get('dataset_meta'))
+    published = dict(state_dict=full['state_dict'], meta=meta)
+    add_checksum(published)
     with replacing(target) as draft:
-        torch.save(dict(state_dict=full['state_dict'], meta=meta), draft)
+        torch.save(published, draft)
 
 
 def load_trained_model(runner: Runner, checkpoint: str) -> None:

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmsgp.engine import DatasetPriorsHook, EpochSeedHook, InvalidLossHook
+from mmsgp.engine import DatasetPriorsHook, InvalidLossHook, SeedHook
 from mmsgp.testing import make_vg_data
 from mmsgp.testing.models import random_samples, small_parser
 
@@ -23,7 +23,7 @@ def numbers():
 
 
 def test_numbers_of_an_epoch_follow_from_seed_and_epoch():
-    hook, drawn = EpochSeedHook(), {}
+    hook, drawn = SeedHook(), {}
     for seed, epoch in [(42, 0), (42, 1), (43, 0), (42, 0)]:
         hook.before_train_epoch(SimpleNamespace(seed=seed, epoch=epoch))
         drawn.setdefault((seed, epoch), []).append(numbers())

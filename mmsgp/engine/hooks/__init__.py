@@ -1,12 +1,11 @@
 from .dataset_priors_hook import DatasetPriorsHook
-from .epoch_seed_hook import EpochSeedHook, seed_worker
 from .feature_cache_hook import FeatureCacheHook
 from .invalid_loss_hook import InvalidLossHook
+from .seed_hook import SeedHook
 from .validated_checkpoint_hook import ValidatedCheckpointHook
 from .visualization_hook import VisualizationHook
 
 __all__ = [
-    'DatasetPriorsHook', 'EpochSeedHook', 'FeatureCacheHook',
-    'InvalidLossHook', 'ValidatedCheckpointHook', 'VisualizationHook',
-    'seed_worker'
+    'DatasetPriorsHook', 'FeatureCacheHook', 'InvalidLossHook', 'SeedHook',
+    'ValidatedCheckpointHook', 'VisualizationHook'
 ]

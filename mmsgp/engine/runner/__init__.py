@@ -1,0 +1,3 @@
+from .loops import ResumableEpochLoop, ResumableIterLoop
+
+__all__ = ['ResumableEpochLoop', 'ResumableIterLoop']

@@ -1,0 +1,103 @@
+"""Checksums of checkpoints: damaged files are noticed, and named.
+
+PyTorch reads a file whose bits have flipped without a word. A checksum finds
+accidents; it is no signature, for who forges a file can write another one.
+"""
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from torch import Tensor
+
+from .checkpoint_file import read_checkpoint
+
+KEY = 'checksums'
+
+
+def add_checksum(checkpoint: dict) -> None:
+    """Add a checksum of each tensor and one of all else, before it is saved.
+
+    Args:
+        checkpoint (dict): Complete but for them; changed in place.
+    """
+    checkpoint.pop(KEY, None)
+    checkpoint[KEY] = _checksums(checkpoint)
+
+
+def check_checksum(checkpoint: dict, path: str | Path) -> None:
+    """Compare a checkpoint with its checksums, if it has any.
+
+    Args:
+        checkpoint (dict): As it was loaded.
+        path: Its file, to be named.
+
+    Raises:
+        ValueError: If it differs, in one line that names the first tensor.
+    """
+    if KEY not in checkpoint:
+        return
+    expected = checkpoint[KEY]
+    found = _checksums({key: value for key, value in checkpoint.items()
+                        if key != KEY})
+    if expected == found:
+        return
+    if not isinstance(expected, dict):
+        expected = {}
+    damaged = next((name for name in (*found, *expected)
+                    if found.get(name) != expected.get(name)), KEY)
+    raise ValueError(
+        f'{path} is damaged: {damaged!r} has another checksum than when it was '
+        'saved. Take another copy or another checkpoint')
+
+
+def check_sound(path: str | Path) -> None:
+    """Check that a checkpoint file is complete and as it was saved.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged, cut or no checkpoint, in one line.
+    """
+    check_checksum(read_checkpoint(path, 'cpu'), path)
+
+
+def _checksums(checkpoint: dict) -> dict[str, int]:
+    """CRC-32 of each tensor by its place, and of everything else."""
+    sums, rest = {}, 0
+    for name, value in _leaves(checkpoint):
+        if isinstance(value, Tensor):
+            described = f'{value.dtype} {tuple(value.shape)}'
+            sums[name] = zlib.crc32(_bytes(value), zlib.crc32(described.encode()))
+        else:
+            rest = zlib.crc32(f'{name}={value!r}\n'.encode(), rest)
+    return {**sums, 'values that are no tensors': rest}
+
+
+def _leaves(value: object, name: str = '') -> Iterator[tuple[str, object]]:
+    """Tensors, numbers and texts by their place, whatever holds them."""
+    if isinstance(value, HistoryBuffer):
+        value = dict(data=value.data, max_length=value.max_length)
+    if isinstance(value, (np.generic, np.ndarray)):
+        yield name, (str(value.dtype), value.tolist())
+    elif isinstance(value, (Mapping, list, tuple)):
+        yield name, (type(value).__name__, len(value))
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in items:
+            yield from _leaves(item, f'{name}.{key}' if name else str(key))
+    elif value is None or isinstance(value, (Tensor, bool, int, float, str, bytes)):
+        yield name, value
+    else:  # such as a set, which has no order
+        yield name, type(value).__name__
+
+
+def _bytes(tensor: Tensor) -> np.ndarray | bytes:
+    if tensor.layout != torch.strided or tensor.is_quantized:
+        return b''
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
