@@ -2,7 +2,7 @@ default_scope = 'mmsgp'
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=50),
+    logger=dict(type='SteadyLoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
         type='ValidatedCheckpointHook',
@@ -28,7 +28,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'))
 randomness = dict(seed=42, deterministic=False)
 
-vis_backends = [dict(type='LocalVisBackend')]
+vis_backends = [dict(type='SteadyVisBackend')]
 visualizer = dict(type='SceneGraphVisualizer', vis_backends=vis_backends)
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 

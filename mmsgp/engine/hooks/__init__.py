@@ -1,11 +1,12 @@
 from .dataset_priors_hook import DatasetPriorsHook
 from .feature_cache_hook import FeatureCacheHook
 from .invalid_loss_hook import InvalidLossHook
+from .log_hook import SteadyLoggerHook
 from .seed_hook import SeedHook
 from .validated_checkpoint_hook import ValidatedCheckpointHook
 from .visualization_hook import VisualizationHook
 
 __all__ = [
     'DatasetPriorsHook', 'FeatureCacheHook', 'InvalidLossHook', 'SeedHook',
-    'ValidatedCheckpointHook', 'VisualizationHook'
+    'SteadyLoggerHook', 'ValidatedCheckpointHook', 'VisualizationHook'
 ]
