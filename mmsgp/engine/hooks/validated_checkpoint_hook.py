@@ -64,8 +64,9 @@ class ValidatedCheckpointHook(CheckpointHook):
         for path in info.get(REPLACED_BEST, ()):
             self._remove(self._here(path))
         self._forget_lost_best(runner)
-        if _misses_validation(runner):
+        if runner.iter:  # the checkpoint that is resumed
             self.last_ckpt = self._path(self._step(runner))
+        if _misses_validation(runner):
             runner.logger.info(
                 f'{self.last_ckpt} was saved before its validation, which is '
                 'made up for now')
