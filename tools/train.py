@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import subprocess
 import sys
@@ -31,6 +32,8 @@ from mmsgp.utils.folder_lock import locked
 from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.utils.mixed_precision import train_in_mixed_precision
 from mmsgp.utils.unwritten import collecting_unwritten
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def parse_args() -> argparse.Namespace:
@@ -194,7 +197,13 @@ def train(cfg: Config, launcher: str) -> None:
         dataset = innermost_dataset(runner.train_dataloader.dataset)
         check_start(cfg.load_from, unwrap_model(runner.model),
                     dataset.metainfo)
-    runner.train()
+    try:
+        runner.train()
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        sys.exit(f'{error.filename}: {error.strerror}. Make room and go on from '
+                 'the last checkpoint with --resume')
     tear_down()
 
 

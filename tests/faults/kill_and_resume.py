@@ -1,11 +1,12 @@
-"""Kill trainings at random, or cut their power, and see whether they go on.
+"""Kill trainings at random, cut their power or fill their disk, and resume them.
 
-    python tests/faults/kill_and_resume.py FOLDER --kills 100 --cuts 50
+    python tests/faults/kill_and_resume.py FOLDER --kills 100 --cuts 50 --full 20
 
 A killed training is resumed, and may be killed again. It must end as the
 uninterrupted one: equal weights, state of the optimizer and schedulers, best
 checkpoint and log of validations, and no unfinished file. A cut leaves what had
-been synced, and of the names of files a part of what was done since.
+been synced, and of the names of files a part of what was done since. A full disk takes
+nothing more; when there is room again, the training is resumed.
 """
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ import argparse
 import os
 import pickle
 import random
+import resource
 import shutil
 import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -38,16 +41,26 @@ from mmsgp.testing import make_vg_data
 MOMENTS = ('step', 'validation', 'file', 'half a file', 'time')
 
 
-class Suicide:
-    """Ends its process by SIGKILL at the n-th of some moments."""
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
-    def __init__(self, moment: str, number: int) -> None:
-        self.moment, self.left = moment, number
+
+def fill_disk() -> None:
+    """Let nothing more be written to any file."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+class Accident:
+    """Lets something happen at the n-th of some moments of a process."""
+
+    def __init__(self, moment: str, number: int,
+                 happen: Callable[[], None] = kill) -> None:
+        self.moment, self.left, self.happen = moment, number, happen
 
     def tick(self) -> None:
         self.left -= 1
         if not self.left:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.happen()
 
     def before(self, owner: type, name: str) -> None:
         """Count the calls of a method."""
@@ -102,7 +115,7 @@ def kill_trial(rng: random.Random, config: Path, work_dir: Path,
         number = rng.randint(1, dict(
             step=20, validation=14, file=150).get(moment, 9))
         pid = start(config, work_dir, *arguments,
-                    prepare=Suicide(moment, number))
+                    prepare=Accident(moment, number))
         if moment == 'time':
             time.sleep(rng.uniform(0, seconds))
             os.kill(pid, signal.SIGKILL)
@@ -117,6 +130,22 @@ def kill_trial(rng: random.Random, config: Path, work_dir: Path,
     if code:
         raise RuntimeError(f'{moments}: not resumed, exit code {code}')
     return ', '.join(moments)
+
+
+def full_trial(rng: random.Random, config: Path, work_dir: Path) -> str:
+    """Fill the disk while a training runs; make room and resume it.
+
+    Returns:
+        str: When it was.
+    """
+    moment, number = rng.choice([('step', 20), ('file', 150), ('validation', 14)])
+    number = rng.randint(1, number)
+    wait(start(config, work_dir, prepare=Accident(moment, number, fill_disk)))
+    code = wait(start(config, work_dir, '--resume'))
+    if code:
+        raise RuntimeError(f'full at {moment} {number}: not resumed, exit code '
+                           f'{code}')
+    return f'{moment} {number}'
 
 
 class Recorder:
@@ -243,6 +272,7 @@ def main() -> int:
     parser.add_argument('folder', type=Path)
     parser.add_argument('--kills', type=int, default=100)
     parser.add_argument('--cuts', type=int, default=50)
+    parser.add_argument('--full', type=int, default=20)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--variants', type=int, default=9,
                         help='kinds of training (default: all 9)')
@@ -255,7 +285,8 @@ def main() -> int:
     variants = [prepare(folder, kind, keep, workers=0)
                 for kind, keep in variants[:args.variants]]
     passed, failed = Counter(), []
-    trials = ['kills'] * args.kills + ['cuts'] * args.cuts
+    trials = ['kills'] * args.kills + ['cuts'] * args.cuts + [
+        'full'] * args.full
     for number, trial in enumerate(trials):
         variant = variants[number % len(variants)]
         work_dir = folder / f'{trial}_{number}'
@@ -264,6 +295,10 @@ def main() -> int:
                 kill_trial(rng, variant['config'], work_dir, variant['seconds'])
                 check(work_dir, variant['expected'], (
                     'last', 'best', 'checkpoints', 'validations', 'drafts'))
+            elif trial == 'full':
+                full_trial(rng, variant['config'], work_dir)
+                check(work_dir, variant['expected'], (
+                    'last', 'best', 'checkpoints', 'drafts'))
             else:
                 cut_trial(rng, variant['journal'], variant['config'], work_dir)
                 check(work_dir, variant['expected'], ('last', 'best', 'drafts'))
@@ -272,8 +307,10 @@ def main() -> int:
         except (RuntimeError, OSError, ValueError) as error:
             failed.append(f'{work_dir.name}, {variant["name"]}: {error}')
             print(failed[-1], flush=True)
-    print(f'killed: {passed["kills"]} of {args.kills} ended as the uninterrupted '
-          f'run; power cut: {passed["cuts"]} of {args.cuts}')
+    print('ended as the uninterrupted run: '
+          f'{passed["kills"]} of {args.kills} killed, '
+          f'{passed["cuts"]} of {args.cuts} whose power was cut, '
+          f'{passed["full"]} of {args.full} whose disk was full')
     return len(failed)
 
 
