@@ -6,7 +6,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _DRAFT = re.compile(r'\..+\.(\d+)-[0-9a-f]{8}\.part')
@@ -59,11 +59,17 @@ def replacing(path: str | os.PathLike,
             if durable:
                 _sync(path.parent)
         finally:
-            draft.unlink(missing_ok=True)
+            discard(draft)
     except OSError as error:
         if error.filename not in (None, str(draft), draft):
             raise
         raise name_file(error, path) from error
+
+
+def discard(draft: Path) -> None:
+    """Remove a draft if it is there."""
+    with suppress(OSError):  # the error that led here is told
+        draft.unlink()
 
 
 def name_file(error: OSError, path: str | os.PathLike) -> OSError:

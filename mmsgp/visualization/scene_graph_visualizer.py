@@ -1,6 +1,9 @@
 """Scene graphs in MMEngine's visualisation."""
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import mmcv
 import numpy as np
 from mmengine.dist import master_only
@@ -8,6 +11,7 @@ from mmengine.visualization import Visualizer
 
 from mmsgp.registry import VISUALIZERS
 from mmsgp.structures import SceneGraph, SceneGraphDataSample
+from mmsgp.utils.files import replacing
 
 from .figures import draw_comparison, draw_scene_graph
 
@@ -114,7 +118,7 @@ class SceneGraphVisualizer(Visualizer):
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
         if out_file is not None:
-            mmcv.imwrite(drawn[..., ::-1], out_file)
+            _write_image(drawn, Path(out_file))
         else:
             self.add_image(name, drawn, step)
 
@@ -144,6 +148,13 @@ class SceneGraphVisualizer(Visualizer):
             'predicates': meta['predicates'],
             'palette': meta.get('palette')
         }
+
+
+def _write_image(image: np.ndarray, path: Path) -> None:
+    """Write an RGB image; a link of this name is replaced, not followed."""
+    _, content = cv2.imencode(path.suffix, mmcv.rgb2bgr(image))
+    with replacing(path) as draft:
+        draft.write_bytes(content)
 
 
 def _prediction(data_sample: SceneGraphDataSample,

@@ -111,13 +111,25 @@ def test_a_resumed_run_ends_where_the_uninterrupted_one_does(
         weights(tmp_path / 'epoch_2.pth'), weights(trained / 'epoch_2.pth'))
 
 
-def test_the_same_seed_gives_the_same_run_with_workers_too(
-        tmp_path, options):
-    runs = [tmp_path / name for name in ('first', 'second')]
-    for work_dir in runs:
-        run('train', CONFIG, '--work-dir', work_dir, *options,
-            'train_dataloader.num_workers=1', 'train_cfg.max_epochs=1')
-    assert_same_weights(*(weights(w / 'epoch_1.pth') for w in runs))
+@pytest.mark.parametrize('workers', [1, 2])
+def test_a_run_does_not_depend_on_the_number_of_workers(
+        tmp_path, trained, options, workers):
+    run('train', CONFIG, '--work-dir', tmp_path, *options,
+        f'train_dataloader.num_workers={workers}', 'train_cfg.max_epochs=1')
+    assert_same_weights(
+        weights(tmp_path / 'epoch_1.pth'), weights(trained / 'epoch_1.pth'))
+
+
+def test_a_work_directory_may_be_moved(tmp_path, trained, options):
+    """Its checkpoints are found, and the best one is replaced, where it is."""
+    moved = shutil.copytree(trained, tmp_path / 'moved')
+    (moved / 'epoch_2.pth').unlink()  # what is left is said and taken
+    run('train', CONFIG, '--work-dir', moved, '--resume', *options)
+    assert Path((moved / 'last_checkpoint').read_text()) == moved / 'epoch_2.pth'
+    assert_same_weights(
+        weights(moved / 'epoch_2.pth'), weights(trained / 'epoch_2.pth'))
+    best, = moved.glob('best_*')
+    assert [best.name] == [path.name for path in trained.glob('best_*')]
 
 
 @pytest.fixture(scope='module')

@@ -1,8 +1,7 @@
 """Keep predictions, to score them again without the model."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmsgp.registry import METRICS
-from mmsgp.utils.files import draft_of, replacing
+from mmsgp.utils.files import discard, draft_of, replacing
 from mmsgp.utils.unwritten import may_be_unwritten
 
 from ..prediction_file import PredictionFile, PredictionWriter
@@ -49,9 +48,8 @@ class DumpPredictions(BaseMetric):
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Write samples as ``SceneGraphDataSample.to_dict`` gives them."""
-        with self._writing() as writer:
-            for sample in data_samples if writer else ():
-                writer.write(sample)
+        for sample in data_samples:
+            self._write(PredictionWriter.write, sample)
 
     def evaluate(self, size: int) -> dict:
         """Finish the file.
@@ -59,9 +57,7 @@ class DumpPredictions(BaseMetric):
         Args:
             size (int): Not used: every image is kept once.
         """
-        with self._writing() as writer:  # of no image, in some processes
-            if writer:
-                writer.close()
+        self._write(PredictionWriter.close)
         parts = all_gather_object(None if self._failed else self._part)
         if is_main_process():
             with may_be_unwritten(self.out_file):
@@ -70,26 +66,24 @@ class DumpPredictions(BaseMetric):
                 self._merge(parts)
                 print_log(f'Predictions: {self.out_file}', logger='current')
         barrier()
-        self._part.unlink(missing_ok=True)
+        discard(self._part)
         self._restart()
         return {}
 
-    @contextmanager
-    def _writing(self) -> Iterator[PredictionWriter | None]:
-        """The writer of this process; None after it has failed."""
+    def _write(self, method: Callable, *args) -> None:
+        """Call a method of this process' writer, unless one has failed."""
         if self._failed:
-            yield None
             return
         with may_be_unwritten(self.out_file):
             try:
                 if self._writer is None:
                     self._writer = self._open(self._part)
-                yield self._writer
+                method(self._writer, *args)
             except OSError:
                 self._failed = True
                 if self._writer is not None:
                     self._writer.discard()
-                self._part.unlink(missing_ok=True)
+                discard(self._part)
                 raise
 
     def compute_metrics(self, results: list) -> dict:
