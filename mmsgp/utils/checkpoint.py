@@ -12,35 +12,81 @@ from mmengine.dist import barrier, get_rank
 from mmengine.logging import print_log
 from mmengine.model import PretrainedInit
 from mmengine.runner import Runner
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint
 from torch import Tensor
 
 from .checkpoint_file import read_checkpoint
-from .checkpoint_integrity import add_checksum, check_checksum
+from .checkpoint_integrity import add_checksum, check_checksum, check_finite
 from .checkpoint_integrity import check_sound as check_sound
 from .files import replacing
 
 
-def load_checkpoint_file(filename: str, map_location=None) -> dict:
-    """Load tensors, numbers and text from a checkpoint, but no code.
-
-    A pickle can run anything when it is loaded. MMEngine falls back to doing
-    so; here it needs the environment variable ``MMSGP_TRUST_CHECKPOINTS=1``.
+def load_checkpoint_file(filename: str | Path, map_location=None) -> dict:
+    """Load a checkpoint that is as it was saved, and run nothing of it.
 
     Args:
-        filename (str): Path of a checkpoint.
+        filename: Path of a checkpoint.
         map_location: As in :func:`torch.load`.
 
     Returns:
-        dict: The checkpoint.
+        dict: The checkpoint, without ``meta['config']``: MMEngine runs that
+        text when a training is resumed.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file holds other objects or is not a checkpoint.
+        ValueError: If it is damaged, differs from its checksum, holds code, or
+            is no checkpoint.
     """
     checkpoint = read_checkpoint(filename, map_location)
     check_checksum(checkpoint, filename)
+    weights_of(checkpoint, filename)
+    meta_of(checkpoint, filename).pop('config', None)
     return checkpoint
+
+
+def meta_of(checkpoint: dict, filename: str | Path) -> dict:
+    """What a checkpoint tells of itself, nothing if it has no ``meta``.
+
+    Raises:
+        ValueError: If that, or its ``dataset_meta``, is no dict.
+    """
+    meta = checkpoint.get('meta') or {}
+    if not isinstance(meta, dict):
+        raise _wrong_entry(filename, 'meta', meta)
+    if not isinstance(meta.get('dataset_meta') or {}, dict):
+        raise _wrong_entry(filename, "meta['dataset_meta']", meta['dataset_meta'])
+    return meta
+
+
+def weights_of(checkpoint: dict, filename: str | Path) -> dict[str, Tensor]:
+    """The tensors of ``state_dict``, or of a file that is one, by name.
+
+    Raises:
+        ValueError: If ``state_dict`` is no dict of weights by name, or a tensor
+            claims more memory than the file holds.
+    """
+    weights = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(weights, dict):
+        raise _wrong_entry(filename, 'state_dict', weights)
+    tensors = {key: value for key, value in weights.items()
+               if isinstance(value, Tensor)}
+    for key, value in tensors.items():
+        if not isinstance(key, str):
+            raise _wrong_entry(filename, 'a name in state_dict', key)
+        # A view may repeat one number a billion times.
+        if value.layout == torch.strided and \
+                value.nbytes > value.untyped_storage().nbytes():
+            raise ValueError(
+                f'{filename}: {key!r} is damaged: {tuple(value.shape)} numbers are '
+                'more than the file holds. Take another copy or another checkpoint')
+    return tensors
+
+
+def _wrong_entry(filename: str | Path, key: str, value: object) -> ValueError:
+    return ValueError(
+        f'{filename}: {key} is {repr(value)[:60]!r}, a {type(value).__name__}, as in '
+        'no checkpoint. Take another copy or another checkpoint')
 
 
 def download_checkpoint(url: str, map_location=None) -> dict:
@@ -75,12 +121,12 @@ def publish_weights(checkpoint: str | Path, target: str | Path) -> None:
     full = load_checkpoint_file(str(checkpoint), map_location='cpu')
     if 'state_dict' not in full:
         raise ValueError(
-            f'{checkpoint} has no state_dict but {", ".join(list(full)[:3])}: '
+            f'{checkpoint} has no state_dict but {", ".join(map(str, full))[:60]}: '
             'give a checkpoint of a training run. Plain weights load as they '
             'are')
-    meta = full.get('meta') or {}
-    meta = dict(dataset_meta=meta.get('dataset_meta'))
-    published = dict(state_dict=full['state_dict'], meta=meta)
+    published = dict(
+        state_dict=weights_of(full, checkpoint),
+        meta=dict(dataset_meta=meta_of(full, checkpoint).get('dataset_meta')))
     add_checksum(published)
     with replacing(target) as draft:
         torch.save(published, draft)
@@ -95,14 +141,16 @@ def load_trained_model(runner: Runner, checkpoint: str) -> None:
 
     Raises:
         ValueError: If the checkpoint lacks weights of the model, has others
-            or of other shapes: it is another config's.
+            or of other shapes: it is another config's. If they hold NaN.
     """
     try:
-        runner.load_checkpoint(checkpoint, map_location='cpu', strict=True)
+        loaded = runner.load_checkpoint(
+            checkpoint, map_location='cpu', strict=True)
     except RuntimeError as error:
         raise ValueError(
             f'{checkpoint} does not fit the model: test it with the config it '
             f'was trained with. {error}') from error
+    check_finite(weights_of(loaded, checkpoint), checkpoint)
 
 
 def pretrained_cfgs(init_cfg: dict | list[dict] | None) -> list[dict]:
@@ -162,7 +210,7 @@ def check_start(filename: str, model: nn.Module, metainfo: dict) -> None:
 
     Raises:
         ValueError: If it lacks other weights, or has others of other shapes or
-            names: it is another model's or another data set's.
+            names: it is another model's or another data set's. If they hold NaN.
     """
     weights, names = read_weights(filename)
     may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.']
@@ -204,14 +252,18 @@ def read_weights(filename: str,
     Returns:
         tuple[dict, dict]: Weights by key, and ``classes`` and ``predicates``
         as far as they are known.
+
+    Raises:
+        ValueError: If a weight holds NaN or infinity.
     """
     checkpoint = _load_checkpoint(filename, map_location='cpu')
-    weights = checkpoint.get('state_dict', checkpoint)
+    weights = weights_of(checkpoint, filename)
+    check_finite(weights, filename)
     if not prefix:
         weights = {key.removeprefix('module.'): value
                    for key, value in weights.items()}
     # MMDetection 2 wrote meta['CLASSES'], and 3 may still do so a level below.
-    meta = checkpoint.get('meta') or {}
+    meta = meta_of(checkpoint, filename)
     names = {**meta, **(meta.get('dataset_meta') or {})}
     return weights, {
         str(key).lower(): value for key, value in names.items()}
@@ -264,16 +316,28 @@ def _missing_weights(filename: str, weights: dict[str, Tensor],
 
 
 def refuse_unsafe_checkpoints() -> None:
-    """Make MMEngine load checkpoints by the functions of this module."""
+    """Make MMEngine load checkpoints by the functions of this module.
+
+    MMEngine's own run a pickle that is more than data, whatever way it came.
+    """
 
     # MMEngine logs the loader's name without its first ten letters.
     def load_from_local(filename: str, map_location=None) -> dict:
         return load_checkpoint_file(filename, map_location)
 
-    def load_from_http(filename: str, map_location=None) -> dict:
+    def load_from_http(filename: str, map_location=None, **kwargs) -> dict:
         return download_checkpoint(filename, map_location)
+
+    def load_downloaded(file, map_location=None, **kwargs) -> dict:
+        if not isinstance(file, (str, Path)):
+            raise ValueError('checkpoints load from files and from http(s) addresses '
+                             'alone: download it, and give its path')
+        return load_checkpoint_file(file, map_location)
 
     CheckpointLoader.register_scheme('', load_from_local, force=True)
     CheckpointLoader.register_scheme(('http://', 'https://'),
                                      load_from_http,
                                      force=True)
+    # The loaders of torchvision://, s3:// and others end in one of these two.
+    mmengine_checkpoint.load_from_http = load_from_http
+    mmengine_checkpoint._safe_torch_load = load_downloaded

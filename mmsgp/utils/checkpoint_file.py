@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import os
 import pickle
-import struct
+import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from mmengine.logging import HistoryBuffer, print_log
 
 TRUST_VARIABLE = 'MMSGP_TRUST_CHECKPOINTS'
 HISTORY_METHODS = ('mean', 'max', 'min', 'current')
-# Bytes of other files, read as a pickle, fail in any way.
-LOADING_ERRORS = (pickle.UnpicklingError, EOFError, RuntimeError, LookupError,
-                  TypeError, AttributeError, ValueError, struct.error)
+# How PyTorch words that a pickle names a function or class it does not know.
+_ASKS_FOR_CODE = re.compile(
+    r'global|not allowed|unrecognized function|instantiate|build Tensor|'
+    r'create new object|TorchScript', re.IGNORECASE)
 
 
 def _history_method(owner: type, name: str) -> Callable:
@@ -56,11 +58,17 @@ def read_checkpoint(path: str | Path, map_location=None) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file holds other objects or is not a checkpoint.
+        ValueError: If it is no file, is damaged, would fill the memory, or
+            holds code or something else than a dict; in one line.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f'checkpoint {path} not found')
+    # A pipe would be waited for; files of the system say that they are empty.
+    if not path.is_file() or path.stat().st_size == 0:
+        kind = 'empty' if path.is_file() else 'no regular file'
+        raise ValueError(f'{path} is {kind}: give the file of a checkpoint')
+    _check_archive(path)
     checkpoint = _load_file(path, map_location)
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}: a '
@@ -68,20 +76,60 @@ def read_checkpoint(path: str | Path, map_location=None) -> dict:
     return checkpoint
 
 
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that becomes larger when it is unpacked."""
+    if not zipfile.is_zipfile(path):
+        return
+    size = path.stat().st_size
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except Exception as error:
+        raise _damaged(path, error) from error
+    if unpacked > size:
+        raise ValueError(
+            f'{path} has {size:,} bytes and unpacks to {unpacked:,}: PyTorch does not '
+            'compress checkpoints. Take another copy or another checkpoint')
+
+
 def _load_file(path: Path, map_location) -> object:
-    if os.environ.get(TRUST_VARIABLE) == '1':
+    trusted = os.environ.get(TRUST_VARIABLE) == '1'
+    if trusted:
         print_log(f'{TRUST_VARIABLE}=1: code inside {path} is executed',
                   logger='current')
-        return torch.load(path, map_location=map_location, weights_only=False)
     try:
         with torch.serialization.safe_globals(_safe_globals()):
             return torch.load(
-                path, map_location=map_location, weights_only=True)
-    except LOADING_ERRORS as error:
-        # PyTorch explains at length, and gives the cause at the end.
-        reason = str(error.__cause__ or error.__context__ or repr(error))[:300]
+                path, map_location=map_location, weights_only=not trusted)
+    # Bytes of other files, read as a pickle, fail in any way.
+    except Exception as error:
+        reason = _reason(error)
+        if trusted or not _ASKS_FOR_CODE.search(reason) or _has_damage(path):
+            raise _damaged(path, error) from error
         raise ValueError(
-            f'{path} is damaged, or no checkpoint of tensors, numbers and '
-            f'text: {reason}. If it is complete and comes from a source that '
-            f'you trust, set {TRUST_VARIABLE}=1: the code inside it is then '
-            'executed') from error
+            f'{path} asks for code when it is loaded, which is not run: {reason}. '
+            'If it comes from a source that you trust, set '
+            f'{TRUST_VARIABLE}=1: the code inside it is then executed') from error
+
+
+def _reason(error: Exception) -> str:
+    """PyTorch explains at length, and gives the cause at the end."""
+    cause = error.__cause__ or error.__context__ or error
+    return ' '.join(f'{type(cause).__name__}: {cause}'.split())[:200]
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(f'{path} is cut, damaged or no checkpoint ({_reason(error)}). '
+                      'Take another copy or another checkpoint')
+
+
+def _has_damage(path: Path) -> bool:
+    """Whether an archive differs from its own checksums."""
+    if not zipfile.is_zipfile(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is not None
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError,
+            NotImplementedError):
+        return True

@@ -17,16 +17,22 @@ from torch import Tensor
 from .checkpoint_file import read_checkpoint
 
 KEY = 'checksums'
+# A pickle of a few bytes can hold the same list a billion times.
+MAX_VALUES = 100_000
 
 
 def add_checksum(checkpoint: dict) -> None:
     """Add a checksum of each tensor and one of all else, before it is saved.
 
+    A checkpoint of more than 100,000 values gets none.
+
     Args:
         checkpoint (dict): Complete but for them; changed in place.
     """
     checkpoint.pop(KEY, None)
-    checkpoint[KEY] = _checksums(checkpoint)
+    sums = _checksums(checkpoint)
+    if sums is not None:
+        checkpoint[KEY] = sums
 
 
 def check_checksum(checkpoint: dict, path: str | Path) -> None:
@@ -46,13 +52,32 @@ def check_checksum(checkpoint: dict, path: str | Path) -> None:
                         if key != KEY})
     if expected == found:
         return
-    if not isinstance(expected, dict):
-        expected = {}
-    damaged = next((name for name in (*found, *expected)
-                    if found.get(name) != expected.get(name)), KEY)
+    if not isinstance(expected, dict) or found is None:
+        expected, found = {}, {KEY: 0}
+    damaged = next(name for name in (*found, *expected)
+                   if found.get(name) != expected.get(name))
     raise ValueError(
         f'{path} is damaged: {damaged!r} has another checksum than when it was '
         'saved. Take another copy or another checkpoint')
+
+
+def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
+    """Refuse weights that are no numbers: nothing can be predicted with them.
+
+    Args:
+        weights (Mapping[str, Tensor]): By name.
+        path: Their file, to be named.
+
+    Raises:
+        ValueError: If one holds NaN or infinity, with its name.
+    """
+    for name, tensor in weights.items():
+        # A sum is fast, and may overflow where all numbers are finite.
+        if tensor.is_floating_point() and not tensor.sum().isfinite() and \
+                not tensor.isfinite().all():
+            raise ValueError(
+                f'{path}: {name!r} holds NaN or infinite values, with which nothing '
+                'can be predicted. Take another checkpoint')
 
 
 def check_sound(path: str | Path) -> None:
@@ -68,16 +93,25 @@ def check_sound(path: str | Path) -> None:
     check_checksum(read_checkpoint(path, 'cpu'), path)
 
 
-def _checksums(checkpoint: dict) -> dict[str, int]:
-    """CRC-32 of each tensor by its place, and of everything else."""
+def _checksums(checkpoint: dict) -> dict[str, int] | None:
+    """CRC-32 of each tensor by its place, and of everything else.
+
+    Returns:
+        dict: None if there are too many values, or a list that holds itself.
+    """
     sums, rest = {}, 0
-    for name, value in _leaves(checkpoint):
-        if isinstance(value, Tensor):
-            described = f'{value.dtype} {tuple(value.shape)}'
-            sums[name] = zlib.crc32(_bytes(value), zlib.crc32(described.encode()))
-        else:
-            rest = zlib.crc32(f'{name}={value!r}\n'.encode(), rest)
-    return {**sums, 'values that are no tensors': rest}
+    try:
+        for number, (name, value) in enumerate(_leaves(checkpoint)):
+            if number > MAX_VALUES:
+                return None
+            if isinstance(value, Tensor):
+                described = f'{value.dtype} {tuple(value.shape)}'.encode()
+                sums[name] = zlib.crc32(_bytes(value), zlib.crc32(described))
+            else:
+                rest = zlib.crc32(f'{name}={value!r}\n'.encode(), rest)
+    except RecursionError:
+        return None
+    return {**sums, 'what is no tensor': rest}
 
 
 def _leaves(value: object, name: str = '') -> Iterator[tuple[str, object]]:

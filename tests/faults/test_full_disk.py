@@ -40,7 +40,7 @@ class Writes:
         if self.folder is None:
             return
         path = str(args[1] if event == 'os.rename' else args[0]) if args else ''
-        writes = event in ('os.rename', 'os.mkdir') or (
+        writes = event == 'os.rename' or (
             event == 'open' and set(str(args[1])) & set('wax+'))
         if writes and path.startswith(self.folder):
             self.count += 1
@@ -82,10 +82,7 @@ def printed():
 
 
 def run(tool, *arguments):
-    """Run a tool in this process, and return its exit status.
-
-    Tests of one second would share a log.
-    """
+    """Run a tool in this process, and return its exit status."""
     path, argv = str(ROOT / tool), sys.argv
     sys.argv = [path, *map(str, arguments)]
     try:
@@ -110,6 +107,7 @@ def run_test(tmp_path_factory, checkpoint):
                     'test_dataloader.dataset.num_val_images=1',
                     'test_dataloader.num_workers=0',
                     'model.detection.max_per_image=4',
+                    # runs of one name and second share a log
                     f'experiment_name=run_{next(runs)}']
         return run('tools/test.py', CONFIG, checkpoint, '--work-dir', work_dir,
                    '--out', Path(work_dir) / 'predictions.h5', '--tasks', 'predcls',

@@ -1,11 +1,14 @@
 """The grid of models, its tools replaced by ones that take no time."""
 import csv
 import importlib.util
+import os
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+
+from mmsgp.utils.folder_lock import locked
 
 ROOT = Path(__file__).parents[2]
 TOOL = """
@@ -119,6 +122,24 @@ def test_what_failed_is_done_again_and_nothing_else(ablation, tmp_path):
     (tmp_path / 'broken').unlink()
     assert ablation(*METHODS) == ['train linknet_cce_minivg seed_42',
                                   'test linknet_cce_minivg seed_42']
+
+
+def test_a_grid_in_a_folder_in_use_is_refused(ablation, tmp_path):
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        with locked(tmp_path / 'work_dirs' / 'ablation'):
+            os.write(writing, b'.')
+            signal.pause()
+        os._exit(0)
+    os.read(reading, 1)
+    try:
+        with pytest.raises(SystemExit, match=f'ablation.*process {pid} '):
+            ablation(*METHODS)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert not (tmp_path / 'calls.txt').exists()
 
 
 def test_unknown_rows_are_refused(ablation):

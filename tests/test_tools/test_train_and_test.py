@@ -123,7 +123,8 @@ def test_a_run_does_not_depend_on_the_number_of_workers(
 def test_a_work_directory_may_be_moved(tmp_path, trained, options):
     """Its checkpoints are found, and the best one is replaced, where it is."""
     moved = shutil.copytree(trained, tmp_path / 'moved')
-    (moved / 'epoch_2.pth').unlink()  # what is left is said and taken
+    (moved / 'last_checkpoint').write_text('/before/epoch_2.pth')
+    (moved / 'epoch_2.pth').write_bytes(b'')  # the one before is taken
     run('train', CONFIG, '--work-dir', moved, '--resume', *options)
     assert Path((moved / 'last_checkpoint').read_text()) == moved / 'epoch_2.pth'
     assert_same_weights(
@@ -283,6 +284,29 @@ def test_two_processes_train_and_test_like_one(tmp_path, trained, options):
                  'per_class_recall_sgcls.csv', 'per_class_recall_sggen.csv',
                  'metrics_phrdet.csv', RANKS_FILE):
         assert (two / name).read_bytes() == (one / name).read_bytes()
+
+
+@pytest.mark.faults
+def test_three_processes_test_like_one(tmp_path, trained, options):
+    for processes in (1, 3):
+        launch('dist_test.sh', trained / 'epoch_2.pth', processes, '--work-dir',
+               tmp_path / str(processes), *options, 'test_dataloader.batch_size=1')
+    for name in ('metrics.json', 'per_class_recall_sggen.csv', RANKS_FILE):
+        assert (tmp_path / '3' / name).read_bytes() == (
+            tmp_path / '1' / name).read_bytes()
+
+
+def test_a_second_run_in_a_work_directory_is_refused(tmp_path, options):
+    script = ('import sys; from mmsgp.utils.folder_lock import locked\n'
+              'with locked(sys.argv[1]): print(flush=True); sys.stdin.read()')
+    with subprocess.Popen([sys.executable, '-c', script, str(tmp_path)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env={**os.environ, 'PYTHONPATH': str(ROOT)}) as other:
+        other.stdout.readline()
+        with pytest.raises(SystemExit, match=f'{tmp_path}.*process {other.pid} '):
+            run('train', CONFIG, '--work-dir', tmp_path, *options)
+        other.stdin.close()
+    assert [path.name for path in tmp_path.iterdir()] == ['.lock']
 
 
 def test_a_loss_that_is_not_a_number_stops_and_names_the_images(
