@@ -13,6 +13,7 @@ from mmsgp.apis.given_objects import MAX_OBJECTS, WrongNumber
 from mmsgp.apis.graph_export import WRITERS
 from mmsgp.apis.objects_file import read_objects
 from mmsgp.utils.image_files import MAX_PIXELS
+from mmsgp.utils.unwritten import collecting_unwritten
 
 # As many as a picture shows, so that both number their objects alike.
 _SHOWN = 20
@@ -88,16 +89,21 @@ def main() -> None:
             args.config, args.checkpoint, args.device, max_pixels=args.max_pixels,
             max_objects=args.max_objects)
         number, graph = 0, None
-        for result in inferencer.stream(
-                args.inputs, batch_size=args.batch_size, topk=args.topk,
-                pred_score_thr=args.score_thr, out_dir=args.out,
-                no_save_vis=args.no_pictures, formats=args.formats,
-                on_error=report, **given):
-            number, graph = number + 1, result['predictions']
+        with collecting_unwritten() as unwritten:
+            for result in inferencer.stream(
+                    args.inputs, batch_size=args.batch_size, topk=args.topk,
+                    pred_score_thr=args.score_thr, out_dir=args.out,
+                    no_save_vis=args.no_pictures, formats=args.formats,
+                    on_error=report, **given):
+                number, graph = number + 1, result['predictions']
+                if unwritten:  # what is not kept is printed
+                    print_relations(console, graph)
     except WrongNumber as error:
         sys.exit(f'mmsgp-infer: {args.objects}: {error}')
     except (OSError, ValueError) as error:
         sys.exit(f'mmsgp-infer: {error}')
+    if unwritten:
+        sys.exit(f'mmsgp-infer: could not be written: {", ".join(unwritten)}')
     if number == 1:
         print_relations(console, graph)
     pictures = '' if args.no_pictures else f', pictures into {args.out / "vis"}'

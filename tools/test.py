@@ -3,11 +3,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+import tempfile
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
+from mmengine.logging import print_log
 
+from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.evaluation.metrics.scene_graph_metric import effective_ng_limit
 from mmsgp.utils.checkpoint import (
     load_trained_model,
@@ -15,8 +18,10 @@ from mmsgp.utils.checkpoint import (
 )
 from mmsgp.utils.distributed import check_launcher, setup_launcher, tear_down
 from mmsgp.utils.environment import check_mmcv_ops
+from mmsgp.utils.files import replacing
 from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.utils.mixed_precision import predict_in_mixed_precision
+from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
 
 TASKS = ('predcls', 'sgcls', 'sggen')
 
@@ -115,6 +120,26 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
     return evaluators
 
 
+def choose_log_folder(work_dir: str) -> str:
+    """The work directory, or a temporary one if it cannot be written to.
+
+    Within :func:`collecting_unwritten`, to which the work directory is named.
+    """
+    probe = Path(work_dir, f'.probe.{os.getpid()}')
+    with may_be_unwritten(work_dir):
+        with replacing(probe) as draft:
+            # about what configs and logs take
+            draft.write_bytes(bytes(1 << 17))
+        probe.unlink()
+        return work_dir
+    try:
+        folder = tempfile.mkdtemp(prefix='mmsgp_test_')
+    except OSError:  # then there is no log
+        return work_dir
+    print_log(f'the log of this test is in {folder}', logger='current')
+    return folder
+
+
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
@@ -122,11 +147,16 @@ def main() -> None:
         check_launcher(args.launcher)
     refuse_unsafe_checkpoints()
     cfg = load_config(args)
-    setup_launcher(cfg, args.launcher)
-    runner = Runner.from_cfg(cfg)
-    load_trained_model(runner, args.checkpoint)
-    runner.test()
-    tear_down()
+    with collecting_unwritten() as unwritten:
+        cfg.work_dir = choose_log_folder(cfg.work_dir)
+        setup_launcher(cfg, args.launcher)
+        runner = SceneGraphRunner.from_cfg(cfg)
+        load_trained_model(runner, args.checkpoint)
+        runner.test()
+        tear_down()
+    if unwritten:
+        sys.exit('the test is done, but these files could not be written: ' +
+                 ', '.join(unwritten))
 
 
 if __name__ == '__main__':

@@ -2,17 +2,21 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
-from mmengine.runner import Runner
 
 from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
+from mmsgp.engine.last_checkpoint import find_last_checkpoint, mend_pointer
+from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.utils.checkpoint import (
     check_start,
     holds_detector,
@@ -28,8 +32,13 @@ from mmsgp.utils.distributed import (
     unwrap_model,
 )
 from mmsgp.utils.environment import check_mmcv_ops
+from mmsgp.utils.files import clear_drafts
+from mmsgp.utils.folder_lock import locked
 from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.utils.mixed_precision import train_in_mixed_precision
+from mmsgp.utils.unwritten import collecting_unwritten
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def parse_args() -> argparse.Namespace:
@@ -121,11 +130,16 @@ def ensure_detector(cfg: Config) -> None:
     if 'detector_config' not in cfg or not files:
         return
     target = Path(files[-1])
-    if int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) != 0:
+    if not is_first_process():
         while not target.is_file():
             time.sleep(1)
     elif not target.is_file():
         train_detector(cfg.detector_config, target)
+
+
+def is_first_process() -> bool:
+    """Whether this is the process of a launch that writes files."""
+    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) == 0
 
 
 def train_detector(config: str, target: Path) -> None:
@@ -155,8 +169,49 @@ def train_detector(config: str, target: Path) -> None:
               'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
     subprocess.run(command, check=True, env=environment)
-    publish_weights((target.parent / 'last_checkpoint').read_text().strip(),
-                    target)
+    publish_weights(find_last_checkpoint(target.parent), target)
+
+
+@contextmanager
+def kept_work_dir(cfg: Config) -> Iterator[None]:
+    """Keep the work directory for this run, and tidy it up.
+
+    The other processes of a launch wait until the first one joins their group.
+
+    Raises:
+        SystemExit: If another run works in it, if it cannot be written to, or
+            if no checkpoint in it is sound; with the reason.
+    """
+    with ExitStack() as stack:
+        if is_first_process():
+            with mistakes_in_a_line():
+                stack.enter_context(locked(cfg.work_dir))
+                clear_drafts(cfg.work_dir)
+                if cfg.get('resume') and not cfg.get('load_from'):
+                    mend_pointer(cfg.work_dir)
+        yield
+
+
+def train(cfg: Config, launcher: str) -> None:
+    """Train from a config, and a missing detector before."""
+    goes_on = cfg.get('load_from') and 'relation_head' in cfg.model
+    if goes_on:
+        take_detector_of_start(cfg)
+    ensure_detector(cfg)
+    setup_launcher(cfg, launcher)
+    runner = SceneGraphRunner.from_cfg(cfg)
+    if goes_on:
+        dataset = innermost_dataset(runner.train_dataloader.dataset)
+        check_start(cfg.load_from, unwrap_model(runner.model),
+                    dataset.metainfo)
+    try:
+        runner.train()
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        sys.exit(f'{error.filename}: {error.strerror}. Make room and go on from '
+                 'the last checkpoint with --resume')
+    tear_down()
 
 
 def main() -> None:
@@ -166,18 +221,11 @@ def main() -> None:
         check_launcher(args.launcher)
     refuse_unsafe_checkpoints()
     cfg = load_config(args)
-    goes_on = cfg.get('load_from') and 'relation_head' in cfg.model
-    if goes_on:
-        take_detector_of_start(cfg)
-    ensure_detector(cfg)
-    setup_launcher(cfg, args.launcher)
-    runner = Runner.from_cfg(cfg)
-    if goes_on:
-        dataset = innermost_dataset(runner.train_dataloader.dataset)
-        check_start(cfg.load_from, unwrap_model(runner.model),
-                    dataset.metainfo)
-    runner.train()
-    tear_down()
+    with kept_work_dir(cfg), collecting_unwritten() as unwritten:
+        train(cfg, args.launcher)
+    if unwritten:
+        sys.exit('the training is done, but these files could not be written: '
+                 + ', '.join(unwritten))
 
 
 if __name__ == '__main__':

@@ -2,7 +2,7 @@ default_scope = 'mmsgp'
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=50),
+    logger=dict(type='SteadyLoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
         type='ValidatedCheckpointHook',
@@ -16,7 +16,7 @@ default_hooks = dict(
 
 custom_hooks = [
     dict(type='DatasetPriorsHook'),
-    dict(type='EpochSeedHook'),
+    dict(type='SeedHook'),
     dict(type='InvalidLossHook'),
     dict(type='RankWatchHook'),
     # batch normalisation: the mean over processes is tested and saved
@@ -30,7 +30,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl', timeout=1800))
 randomness = dict(seed=42, deterministic=False)
 
-vis_backends = [dict(type='LocalVisBackend')]
+vis_backends = [dict(type='SteadyVisBackend')]
 visualizer = dict(type='SceneGraphVisualizer', vis_backends=vis_backends)
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 

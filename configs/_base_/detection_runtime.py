@@ -6,7 +6,7 @@ default_hooks = dict(
 visualizer = dict(type='mmdet.DetLocalVisualizer')
 custom_hooks = [
     dict(type='mmdet.NumClassCheckHook'),
-    dict(type='EpochSeedHook'),
+    dict(type='SeedHook'),
     dict(type='InvalidLossHook'),
     dict(type='RankWatchHook'),
     dict(type='SyncBuffersHook')

@@ -20,6 +20,7 @@ from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.image_files import MAX_PIXELS
+from mmsgp.utils.unwritten import may_be_unwritten
 from mmsgp.visualization import SceneGraphVisualizer
 
 from .embedded_types import LOADERS
@@ -237,17 +238,19 @@ class SceneGraphInferencer(BaseInferencer):
             return [None] * len(images)
         pictures = []
         for image, sample in zip(images, samples):
-            self.visualizer.add_datasample(
-                image['name'],
-                mmcv.bgr2rgb(image['img']),
-                sample,
-                draw_gt=False,
-                show=show,
-                wait_time=wait_time,
-                pred_score_thr=pred_score_thr,
-                topk=min(topk, self.visualizer.topk),
-                out_file=str(Path(out_dir, 'vis', f"{image['name']}.png"))
-                if save else None)
+            out_file = str(Path(out_dir, 'vis', f"{image['name']}.png")) \
+                if save else None
+            with may_be_unwritten(out_file):
+                self.visualizer.add_datasample(
+                    image['name'],
+                    mmcv.bgr2rgb(image['img']),
+                    sample,
+                    draw_gt=False,
+                    show=show,
+                    wait_time=wait_time,
+                    pred_score_thr=pred_score_thr,
+                    topk=min(topk, self.visualizer.topk),
+                    out_file=out_file)
             pictures.append(self.visualizer.get_image())
         return pictures
 
@@ -270,8 +273,9 @@ class SceneGraphInferencer(BaseInferencer):
             graph = self._describe(image, sample, topk, pred_score_thr)
             if out_dir != '' and not no_save_pred:
                 for suffix in formats:
-                    save_graph(
-                        graph, Path(out_dir, 'preds', f"{image['name']}.{suffix}"))
+                    path = Path(out_dir, 'preds', f"{image['name']}.{suffix}")
+                    with may_be_unwritten(path):
+                        save_graph(graph, path)
             yield dict(
                 predictions=sample if return_datasamples else graph,
                 visualization=picture)

@@ -14,6 +14,7 @@ from mmengine.fileio import exists, join_path
 from mmengine.utils import is_abs
 
 from mmsgp.registry import DATASETS
+from mmsgp.utils.seeding import seeded
 
 from .statistics import DatasetStatistics
 from .statistics_cache import content_key, load_or_compute
@@ -72,6 +73,10 @@ class VGDataset(BaseDetDataset):
             ``pipeline``, ``test_mode``, ``indices``, ``lazy_init``,
             ``max_refetch``; and ``backend_args``.
     """
+
+    # What the random numbers of an item follow from besides its index, such as
+    # seed and epoch; None leaves the generators alone. SeedHook sets it.
+    entropy: Sequence[int] | None = None
 
     METAINFO = dict(classes=VG150_CLASSES, predicates=VG150_PREDICATES)
 
@@ -169,6 +174,18 @@ class VGDataset(BaseDetDataset):
             predicates=self._metainfo['predicates'],
             sample_idx=idx % len(self))
         return data_info
+
+    def __getitem__(self, idx: int) -> dict:
+        """The item after the pipeline; its random numbers follow from it.
+
+        They are those of ``entropy`` and the index, in whatever process and
+        order items are loaded. An image that a wrapper repeats within an
+        epoch has the same ones each time.
+        """
+        if self.entropy is None:
+            return super().__getitem__(idx)
+        with seeded(*self.entropy, idx % len(self)):
+            return super().__getitem__(idx)
 
     def prepare_data(self, idx: int) -> dict | None:
         """The item after the pipeline.

@@ -30,7 +30,8 @@ class TrainingLog:
         """Read a work directory or a ``scalars.json``.
 
         A work directory has a log for each time that the training was
-        started; where a later one resumes, it takes over.
+        started; where a later one resumes, it takes over. A validation that
+        was made again counts once.
 
         Raises:
             FileNotFoundError: If there is no log.
@@ -52,7 +53,12 @@ class TrainingLog:
                 if 'iter' in record:
                     training.append(record)
                 elif training:
-                    validation.append({**record, 'iter': training[-1]['iter']})
+                    last = training[-1]['iter']
+                    validation = [
+                        r for r in validation
+                        if (r['iter'], r.get('step')) !=
+                        (last, record.get('step'))]
+                    validation.append({**record, 'iter': last})
         return cls(training, validation)
 
     def keys(self, patterns: Sequence[str]) -> list[str]:

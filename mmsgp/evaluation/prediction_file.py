@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -116,9 +116,21 @@ class PredictionWriter:
             self._flush()
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write what is left and close the file.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
         self._flush()
-        self._file.close()
+        try:
+            self._file.close()
+        except RuntimeError as error:  # as h5py calls a full disk
+            raise OSError(str(error)) from error
+
+    def discard(self) -> None:
+        """Close the file after an error, without what is left."""
+        with suppress(OSError, RuntimeError):
+            self._file.close()
 
     def _flush(self) -> None:
         self._groups.update(

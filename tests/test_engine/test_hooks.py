@@ -14,12 +14,13 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import PARAM_SCHEDULERS
 from mmengine.runner import Runner
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import ConcatDataset, DataLoader
 
+from mmsgp.datasets import VGDataset
 from mmsgp.engine import (
     DatasetPriorsHook,
-    EpochSeedHook,
     InvalidLossHook,
+    SeedHook,
     StopAtLowRateHook,
 )
 from mmsgp.testing import make_vg_data
@@ -30,13 +31,57 @@ def numbers():
     return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
 
 
-def test_numbers_of_an_epoch_follow_from_seed_and_epoch():
-    hook, drawn = EpochSeedHook(), {}
-    for seed, epoch in [(42, 0), (42, 1), (43, 0), (42, 0)]:
-        hook.before_train_epoch(SimpleNamespace(seed=seed, epoch=epoch))
-        drawn.setdefault((seed, epoch), []).append(numbers())
+def test_numbers_of_an_iteration_follow_from_seed_and_iteration():
+    hook, drawn = SeedHook(), {}
+    for seed, iteration in [(42, 0), (42, 1), (43, 0), (42, 0)]:
+        hook.before_train_iter(SimpleNamespace(seed=seed, iter=iteration), 0)
+        drawn.setdefault((seed, iteration), []).append(numbers())
     assert drawn[42, 0][0] == drawn[42, 0][1]
     assert len({values[0] for values in drawn.values()}) == 3
+
+
+class Noise(VGDataset):
+    """Items of random numbers, of each generator that pipelines draw from."""
+
+    def prepare_data(self, idx):
+        return idx, numbers()
+
+
+def items_of_epoch(dataset, epoch, **loader):
+    """Items by their number, as a loader of a training gives them."""
+    loader = DataLoader(dataset, collate_fn=list, **loader)
+    SeedHook().before_train_epoch(SimpleNamespace(
+        seed=42, epoch=epoch, train_dataloader=loader))
+    return dict(item for batch in loader for item in batch)
+
+
+def test_items_follow_from_seed_epoch_and_index(tmp_path):
+    data = make_vg_data(tmp_path, with_images=False)
+    dataset = Noise(**data.kwargs())
+    first = items_of_epoch(dataset, 0)
+    assert len(set(first.values())) == len(dataset)
+    for loader in (dict(num_workers=1), dict(num_workers=2, batch_size=2),
+                   dict(shuffle=True)):
+        assert items_of_epoch(dataset, 0, **loader) == first
+    assert not set(items_of_epoch(dataset, 1).values()) & set(first.values())
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    dataset[0]
+    assert random.random() == expected  # others' numbers stay
+
+
+def test_datasets_within_a_wrapper_draw_their_own_numbers(tmp_path):
+    data = make_vg_data(tmp_path, with_images=False)
+    both = ConcatDataset([Noise(**data.kwargs()), Noise(**data.kwargs())])
+    items_of_epoch(both, 0)
+    assert both.datasets[0][1] != both.datasets[1][1]
+
+
+def test_workers_that_outlive_an_epoch_are_refused(tmp_path):
+    dataset = make_vg_data(tmp_path, with_images=False).dataset()
+    with pytest.raises(ValueError, match='persistent_workers'):
+        items_of_epoch(dataset, 0, num_workers=1, persistent_workers=True)
 
 
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])

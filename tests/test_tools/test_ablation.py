@@ -1,11 +1,14 @@
 """The grid of models, its tools replaced by ones that take no time."""
 import csv
 import importlib.util
+import os
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+
+from mmsgp.utils.folder_lock import locked
 
 ROOT = Path(__file__).parents[2]
 TOOL = """
@@ -141,6 +144,24 @@ def test_a_model_starts_from_the_one_of_its_seed(ablation, tmp_path, jobs):
                      '--methods', 'MotifNet')
     assert sorted(calls) == [f'test motifnet_ce_minivg seed_{seed}'
                              for seed in (1, 2)]
+
+
+def test_a_grid_in_a_folder_in_use_is_refused(ablation, tmp_path):
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        with locked(tmp_path / 'work_dirs' / 'ablation'):
+            os.write(writing, b'.')
+            signal.pause()
+        os._exit(0)
+    os.read(reading, 1)
+    try:
+        with pytest.raises(SystemExit, match=f'ablation.*process {pid} '):
+            ablation(*METHODS)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert not (tmp_path / 'calls.txt').exists()
 
 
 def test_unknown_rows_are_refused(ablation):

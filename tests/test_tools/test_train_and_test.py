@@ -111,13 +111,26 @@ def test_a_resumed_run_ends_where_the_uninterrupted_one_does(
         weights(tmp_path / 'epoch_2.pth'), weights(trained / 'epoch_2.pth'))
 
 
-def test_the_same_seed_gives_the_same_run_with_workers_too(
-        tmp_path, options):
-    runs = [tmp_path / name for name in ('first', 'second')]
-    for work_dir in runs:
-        run('train', CONFIG, '--work-dir', work_dir, *options,
-            'train_dataloader.num_workers=1', 'train_cfg.max_epochs=1')
-    assert_same_weights(*(weights(w / 'epoch_1.pth') for w in runs))
+@pytest.mark.parametrize('workers', [1, 2])
+def test_a_run_does_not_depend_on_the_number_of_workers(
+        tmp_path, trained, options, workers):
+    run('train', CONFIG, '--work-dir', tmp_path, *options,
+        f'train_dataloader.num_workers={workers}', 'train_cfg.max_epochs=1')
+    assert_same_weights(
+        weights(tmp_path / 'epoch_1.pth'), weights(trained / 'epoch_1.pth'))
+
+
+def test_a_work_directory_may_be_moved(tmp_path, trained, options):
+    """Its checkpoints are found, and the best one is replaced, where it is."""
+    moved = shutil.copytree(trained, tmp_path / 'moved')
+    (moved / 'last_checkpoint').write_text('/before/epoch_2.pth')
+    (moved / 'epoch_2.pth').write_bytes(b'')  # the one before is taken
+    run('train', CONFIG, '--work-dir', moved, '--resume', *options)
+    assert Path((moved / 'last_checkpoint').read_text()) == moved / 'epoch_2.pth'
+    assert_same_weights(
+        weights(moved / 'epoch_2.pth'), weights(trained / 'epoch_2.pth'))
+    best, = moved.glob('best_*')
+    assert [best.name] == [path.name for path in trained.glob('best_*')]
 
 
 @pytest.fixture(scope='module')
@@ -273,6 +286,29 @@ def test_two_processes_train_and_test_like_one(tmp_path, trained, options):
         assert (two / name).read_bytes() == (one / name).read_bytes()
 
 
+@pytest.mark.faults
+def test_three_processes_test_like_one(tmp_path, trained, options):
+    for processes in (1, 3):
+        launch('dist_test.sh', trained / 'epoch_2.pth', processes, '--work-dir',
+               tmp_path / str(processes), *options, 'test_dataloader.batch_size=1')
+    for name in ('metrics.json', 'per_class_recall_sggen.csv', RANKS_FILE):
+        assert (tmp_path / '3' / name).read_bytes() == (
+            tmp_path / '1' / name).read_bytes()
+
+
+def test_a_second_run_in_a_work_directory_is_refused(tmp_path, options):
+    script = ('import sys; from mmsgp.utils.folder_lock import locked\n'
+              'with locked(sys.argv[1]): print(flush=True); sys.stdin.read()')
+    with subprocess.Popen([sys.executable, '-c', script, str(tmp_path)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env={**os.environ, 'PYTHONPATH': str(ROOT)}) as other:
+        other.stdout.readline()
+        with pytest.raises(SystemExit, match=f'{tmp_path}.*process {other.pid} '):
+            run('train', CONFIG, '--work-dir', tmp_path, *options)
+        other.stdin.close()
+    assert [path.name for path in tmp_path.iterdir()] == ['.lock']
+
+
 def test_a_loss_that_is_not_a_number_stops_and_names_the_images(
         tmp_path, options):
     with pytest.raises(FloatingPointError, match=r'images/\d+.jpg'):
@@ -382,7 +418,7 @@ def changed(tmp_path, trained):
     def write(change):
         checkpoint = torch.load(trained / 'epoch_2.pth', weights_only=False)
         change(checkpoint)
-        del checkpoint['checksums']
+        del checkpoint['checksums']  # those of the original
         torch.save(checkpoint, tmp_path / 'changed.pth')
         return tmp_path / 'changed.pth'
 

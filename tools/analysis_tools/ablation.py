@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ from rich.console import Console
 
 from mmsgp.reporting.grids import COST, GRIDS, TOPK
 from mmsgp.utils.files import replacing
+from mmsgp.utils.folder_lock import locked
 from mmsgp.utils.grid_table import markdown, read_paper, summarise, write_csv
 from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.utils.run_settings import RunSettings
@@ -321,17 +323,26 @@ def main() -> None:
     if unknown:
         sys.exit(f'{args.grid} has {list(rows)}, not {sorted(unknown)}')
     cells = make_cells({method: rows[method] for method in methods}, args)
-    with mistakes_in_a_line():
-        check_folders(cells, make_cells(rows, args))
+    with ExitStack() as stack:
+        with mistakes_in_a_line():
+            stack.enter_context(locked(args.out_dir))
+            check_folders(cells, make_cells(rows, args))
+        run_grid(cells, rows, args, console)
+
+
+def run_grid(cells: Sequence[Cell], rows: dict[str, str],
+             args: argparse.Namespace, console: Console) -> None:
+    """Run what is not done, print the table and write it."""
     failures = run_cells(cells, args.jobs, console)
     paper = read_paper(args.paper / f'{args.grid}.csv')
     table = collect(rows, args, paper, console)
     text = markdown(table)
     console.print(text, markup=False, soft_wrap=True)
     stem = args.out_dir / f'{args.grid}_{args.data}'
-    with replacing(stem.with_suffix('.md')) as draft:
-        draft.write_text(text)
-    write_csv(table, stem.with_suffix('.csv'))
+    with mistakes_in_a_line():
+        with replacing(stem.with_suffix('.md')) as draft:
+            draft.write_text(text)
+        write_csv(table, stem.with_suffix('.csv'))
     console.print(f'{stem}.md, {stem}.csv' + (
         '; in brackets the paper, on Visual Genome' if paper else
         f'; no published figures: {args.paper} has no {args.grid}.csv, see '

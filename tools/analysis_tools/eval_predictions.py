@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from rich.progress import track
@@ -9,6 +10,7 @@ from rich.progress import track
 from mmsgp.evaluation import PredictionFile, SceneGraphMetric
 from mmsgp.evaluation.arguments import add_recall_arguments
 from mmsgp.structures.ranking import RANKINGS
+from mmsgp.utils.unwritten import collecting_unwritten
 
 
 def parse_args() -> argparse.Namespace:
@@ -52,7 +54,10 @@ def main() -> None:
     for sample in track(
             predictions, 'Matching', len(predictions), transient=True):
         metric.process({}, [sample])
-    metric.evaluate(len(predictions))
+    with collecting_unwritten() as unwritten:
+        metric.evaluate(len(predictions))
+    if unwritten:
+        sys.exit('these files could not be written: ' + ', '.join(unwritten))
     if args.out_dir is not None:
         print(f'Results: {Path(args.out_dir).resolve()}')
 

@@ -29,9 +29,8 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=6,
     num_workers=4,
-    # workers start anew each epoch, for resumed runs to draw the same numbers
+    # workers start with each epoch: the random numbers of images depend on it
     persistent_workers=False,
-    worker_init_fn=dict(type='seed_worker'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,

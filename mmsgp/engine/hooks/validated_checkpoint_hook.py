@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
+from mmengine.runner import EpochBasedTrainLoop
 
 from mmsgp.registry import HOOKS
 from mmsgp.utils.checkpoint_integrity import add_checksum
 from mmsgp.utils.files import replacing
+
+from ..last_checkpoint import write_pointer
+
+# What a checkpoint says of itself in the message hub.
+BEFORE_VALIDATION = 'before_validation'
+REPLACED_BEST = 'replaced_best'
 
 
 @register_backend('replacing')
@@ -20,12 +30,16 @@ class ReplacingBackend(LocalBackend):
 
 @HOOKS.register_module()
 class ValidatedCheckpointHook(CheckpointHook):
-    """Saves an epoch's checkpoint again when the epoch has been validated.
+    """Saves checkpoints so that a run can be killed at any moment.
 
-    MMEngine saves before validation: a run that is resumed from such a file
-    knows neither the metric that a scheduler on a plateau has seen nor the
-    best score. A run that is killed while it saves leaves the file of before,
-    not half of a new one.
+    A new checkpoint is on the disk before ``last_checkpoint`` names it, and
+    only then an old one is removed; so is the best one.
+
+    An epoch's checkpoint is saved again when the epoch has been validated:
+    MMEngine saves before, and a run that is resumed from such a file knows
+    neither the metric that a scheduler on a plateau has seen nor the best
+    score. A run that was killed before it had validated is validated when it
+    is resumed.
 
     Args:
         *args: Arguments of MMEngine's ``CheckpointHook``.
@@ -40,6 +54,24 @@ class ValidatedCheckpointHook(CheckpointHook):
             *args, backend_args=backend_args or dict(backend='replacing'),
             **kwargs)
 
+    def before_train(self, runner) -> None:
+        """Tidy up after a run that was killed, and validate what it had not."""
+        super().before_train(runner)
+        info = runner.message_hub.runtime_info
+        for name in set(self._best_names()) & set(info):
+            # the work directory may have been moved
+            info[name] = self._here(info[name])
+        for path in info.get(REPLACED_BEST, ()):
+            self._remove(self._here(path))
+        self._forget_lost_best(runner)
+        if runner.iter:  # the checkpoint that is resumed
+            self.last_ckpt = self._path(self._step(runner))
+        if _misses_validation(runner):
+            runner.logger.info(
+                f'{self.last_ckpt} was saved before its validation, which is '
+                'made up for now')
+            runner.val_loop.run()
+
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Add the checksum by which a damaged file is noticed."""
         add_checksum(checkpoint)
@@ -51,11 +83,119 @@ class ValidatedCheckpointHook(CheckpointHook):
             runner (Runner): The runner of the training process.
             metrics (dict): Results of the validation.
         """
+        hub = runner.message_hub
+        hub.update_info(BEFORE_VALIDATION, False)
+        before = self._best_paths(runner)
+        last, self.last_ckpt = self.last_ckpt, None  # is saved below
+        self._set_best(dict.fromkeys(before))  # is removed below
         super().after_val_epoch(runner, metrics)
-        name = self.filename_tmpl.format(runner.epoch)
-        saved = getattr(self, 'last_ckpt', None)
-        if self.by_epoch and saved and saved.endswith(name):
+        after = self._best_paths(runner)
+        self._set_best(after)
+        self.last_ckpt = last
+        replaced = set(before.values()) - set(after.values()) - {None}
+        hub.update_info(REPLACED_BEST, sorted(replaced))
+        step = self._step(runner)
+        if last == self._path(step):
             # The epoch is counted by now, as MMEngine's default expects not.
             self._save_checkpoint_with_step(
-                runner, runner.epoch,
-                dict(epoch=runner.epoch, iter=runner.iter))
+                runner, step, dict(epoch=runner.epoch, iter=runner.iter))
+        for path in replaced:
+            self._remove(path)
+
+    def _save_checkpoint(self, runner) -> None:
+        """Save after an epoch or iteration, before it is validated."""
+        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        runner.message_hub.update_info(
+            BEFORE_VALIDATION, by_epoch == self.by_epoch)
+        super()._save_checkpoint(runner)
+
+    def _save_checkpoint_with_step(self, runner, step: int,
+                                   meta: dict) -> None:
+        """Save, name it in ``last_checkpoint``, then remove an old one.
+
+        The file still lists the old one, for a resumed run to remove it if
+        this one is killed before.
+        """
+        hub = runner.message_hub
+        if self.max_keep_ckpts > 0:
+            kept = [i for i in self.keep_ckpt_ids if i != step] + [step]
+            hub.update_info('keep_ckpt_ids', kept)
+        self.last_ckpt = self._path(step)
+        hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            Path(self.last_ckpt).name,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args)
+        if is_main_process():
+            write_pointer(runner.work_dir, self.last_ckpt)
+        if self.max_keep_ckpts > 0:
+            for old in kept[:-self.max_keep_ckpts]:
+                self._remove(self._path(old))
+            self.keep_ckpt_ids.clear()
+            self.keep_ckpt_ids.extend(kept[-self.max_keep_ckpts:])
+
+    def _step(self, runner) -> int:
+        return runner.epoch if self.by_epoch else runner.iter
+
+    def _path(self, step: int) -> str:
+        return self.file_backend.join_path(
+            self.out_dir, self.filename_tmpl.format(step))
+
+    def _here(self, path: str) -> str:
+        """A checkpoint's path in the folder as it is called now."""
+        return self.file_backend.join_path(self.out_dir, Path(path).name)
+
+    def _remove(self, path: str) -> None:
+        if is_main_process() and self.file_backend.isfile(path):
+            self.file_backend.remove(path)
+
+    def _best_names(self) -> dict[str, str]:
+        """Names of the best paths in the message hub, and their metrics."""
+        if not self.save_best:
+            return {}
+        if len(self.key_indicators) == 1:
+            return {'best_ckpt': self.key_indicators[0]}
+        return {f'best_ckpt_{key}': key for key in self.key_indicators}
+
+    def _best_paths(self, runner) -> dict[str, str | None]:
+        return {key: runner.message_hub.runtime_info.get(name)
+                for name, key in self._best_names().items()}
+
+    def _set_best(self, paths: dict[str, str | None]) -> None:
+        if len(paths) == 1:
+            self.best_ckpt_path, = paths.values()
+        else:
+            self.best_ckpt_path_dict = paths
+
+    def _forget_lost_best(self, runner) -> None:
+        """Let the next validation count as best if the best file is gone."""
+        hub = runner.message_hub
+        for name in self._best_names():
+            path = hub.runtime_info.get(name)
+            if path is not None and not self.file_backend.isfile(path):
+                runner.logger.warning(
+                    f'{path}, the best checkpoint, does not exist: the best of '
+                    'the validations from now on is kept')
+                hub.pop_info(name)
+                hub.pop_info(name.replace('best_ckpt', 'best_score', 1))
+        self._set_best(self._best_paths(runner))
+
+
+def _misses_validation(runner) -> bool:
+    """Whether the run was killed in the validation of its checkpoint."""
+    loop = runner.train_loop
+    if runner.val_loop is None or not runner.message_hub.runtime_info.get(
+            BEFORE_VALIDATION):
+        return False
+    loop._decide_current_val_interval()
+    if isinstance(loop, EpochBasedTrainLoop):
+        step, last = loop.epoch, loop.max_epochs
+    else:
+        step, last = loop.iter, loop.max_iters
+    return step >= loop.val_begin and (
+        step % loop.val_interval == 0 or step == last)

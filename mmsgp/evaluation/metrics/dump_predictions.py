@@ -1,16 +1,17 @@
 """Keep predictions, to score them again without the model."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+from mmengine.dist import all_gather_object, barrier, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmsgp.registry import METRICS
-from mmsgp.utils.files import replacing
+from mmsgp.utils.files import discard, draft_of, replacing
+from mmsgp.utils.unwritten import may_be_unwritten
 
 from ..prediction_file import PredictionFile, PredictionWriter
 
@@ -39,14 +40,16 @@ class DumpPredictions(BaseMetric):
             raise ValueError(
                 f'out_file must end with .h5, got {out_file!r}')
         self.ng_limit = ng_limit
-        self._writer = None
+        self._restart()
+
+    def _restart(self) -> None:
+        self._writer, self._failed = None, False
+        self._part = draft_of(self.out_file)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Write samples as ``SceneGraphDataSample.to_dict`` gives them."""
-        if self._writer is None:
-            self._writer = self._open(self._part(get_rank()))
         for sample in data_samples:
-            self._writer.write(sample)
+            self._write(PredictionWriter.write, sample)
 
     def evaluate(self, size: int) -> dict:
         """Finish the file.
@@ -54,23 +57,38 @@ class DumpPredictions(BaseMetric):
         Args:
             size (int): Not used: every image is kept once.
         """
-        if self._writer is None:  # a process without images
-            self._writer = self._open(self._part(get_rank()))
-        self._writer.close()
-        self._writer = None
-        barrier()
+        self._write(PredictionWriter.close)
+        parts = all_gather_object(None if self._failed else self._part)
         if is_main_process():
-            self._merge()
-            print_log(f'Predictions: {self.out_file}', logger='current')
+            with may_be_unwritten(self.out_file):
+                if None in parts:
+                    raise OSError('a process could not write its part')
+                self._merge(parts)
+                print_log(f'Predictions: {self.out_file}', logger='current')
         barrier()
+        discard(self._part)
+        self._restart()
         return {}
+
+    def _write(self, method: Callable, *args) -> None:
+        """Call a method of this process' writer, unless one has failed."""
+        if self._failed:
+            return
+        with may_be_unwritten(self.out_file):
+            try:
+                if self._writer is None:
+                    self._writer = self._open(self._part)
+                method(self._writer, *args)
+            except OSError:
+                self._failed = True
+                if self._writer is not None:
+                    self._writer.discard()
+                discard(self._part)
+                raise
 
     def compute_metrics(self, results: list) -> dict:
         """Nothing: see :meth:`evaluate`."""
         return {}
-
-    def _part(self, rank: int) -> Path:
-        return self.out_file.with_name(f'.{self.out_file.name}.part{rank}')
 
     def _open(self, path: Path) -> PredictionWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,8 +99,7 @@ class DumpPredictions(BaseMetric):
                 for key in META_KEYS if key in meta
             }, self.ng_limit)
 
-    def _merge(self) -> None:
-        paths = [self._part(rank) for rank in range(get_world_size())]
+    def _merge(self, paths: Sequence[Path]) -> None:
         parts = [PredictionFile(path) for path in paths]
         places = {}
         for part in parts:
@@ -91,15 +108,15 @@ class DumpPredictions(BaseMetric):
                 places.setdefault(tuple(key.values()), (part, i))
         if len(places) == sum(map(len, parts)) and len(parts) == 1:
             parts[0].close()
-            paths[0].replace(self.out_file)
+            with replacing(self.out_file) as draft:
+                paths[0].replace(draft)
             return
         ordered = sorted(places, key=_place)
         with replacing(self.out_file) as draft, self._open(draft) as writer:
             for part, i in map(places.get, ordered):
                 writer.write(part[i])
-        for part, path in zip(parts, paths):
+        for part in parts:
             part.close()
-            path.unlink()
 
 
 def _place(key: tuple) -> tuple:

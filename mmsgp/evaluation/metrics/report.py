@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmsgp.utils.files import replacing
+from mmsgp.utils.unwritten import may_be_unwritten
 
 from ..functional import (
     DESCRIPTIONS,
@@ -72,6 +73,9 @@ class RecallReport:
     def write(self, folder: Path) -> None:
         """Write all metrics, tables of each task, and the ranks.
 
+        Within :func:`~mmsgp.utils.unwritten.collecting_unwritten` a file that
+        cannot be written does not keep the others from it.
+
         ``metrics.json`` has everything, ``metrics_<task>.csv`` the printed
         table, ``per_class_recall_<task>.csv`` that of the predicates.
 
@@ -86,7 +90,8 @@ class RecallReport:
             'num_images_without_relations': self._num_left_out,
             'absent_predicates': self._absent
         }
-        with replacing(folder / 'metrics.json') as draft:
+        path = folder / 'metrics.json'
+        with may_be_unwritten(path), replacing(path) as draft:
             draft.write_text(
                 json.dumps(content, indent=2) + '\n', encoding='utf-8')
         for task in self.tasks:
@@ -94,7 +99,8 @@ class RecallReport:
                        self._metric_rows(task))
             _write_csv(folder / f'per_class_recall_{task}.csv',
                        self._predicate_rows(task))
-        self.relations.save(folder / RANKS_FILE)
+        with may_be_unwritten(folder / RANKS_FILE):
+            self.relations.save(folder / RANKS_FILE)
 
     @property
     def _num_left_out(self) -> int:
@@ -209,7 +215,7 @@ class RecallReport:
 
 def _write_csv(path: Path, rows: Sequence[Sequence]) -> None:
     """Cells that are None or NaN are empty."""
-    with replacing(path) as draft, draft.open(
+    with may_be_unwritten(path), replacing(path) as draft, draft.open(
             'w', encoding='utf-8', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         for row in rows:

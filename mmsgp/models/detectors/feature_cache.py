@@ -121,7 +121,8 @@ class FeatureCache:
         if not self.writable:
             return
         try:
-            with replacing(path) as draft:
+            # no loss if it is lost: it is computed again
+            with replacing(path, durable=False) as draft:
                 torch.save(tuple(level.cpu().clone() for level in maps), draft)
         # PyTorch makes a RuntimeError of a full disk: go on without.
         except (OSError, RuntimeError) as error:

@@ -1,0 +1,96 @@
+"""The checkpoint that a run goes on from.
+
+MMEngine writes the path of the last checkpoint into ``last_checkpoint`` in the
+work directory. After a power cut, or when the folder was moved, it may be
+empty, or name a file that is damaged or gone.
+"""
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from mmengine.logging import print_log
+
+from mmsgp.utils.checkpoint_integrity import check_sound
+from mmsgp.utils.files import replacing
+
+POINTER = 'last_checkpoint'
+
+
+def write_pointer(work_dir: str | Path, checkpoint: str | Path) -> None:
+    """Name the last checkpoint of a run, durably.
+
+    Args:
+        work_dir: The run's folder.
+        checkpoint: The file, which is on the disk already.
+    """
+    with replacing(Path(work_dir, POINTER)) as draft:
+        draft.write_text(str(checkpoint))
+
+
+def find_last_checkpoint(work_dir: str | Path) -> Path | None:
+    """The last sound checkpoint of a run.
+
+    It is the one that ``last_checkpoint`` names, looked for in the work
+    directory first. If that cannot be used, it is the newest sound checkpoint
+    in the work directory; a line says so.
+
+    Args:
+        work_dir: The run's folder.
+
+    Returns:
+        Path: The checkpoint; None if the run has not saved one.
+
+    Raises:
+        ValueError: If there are checkpoints, but all of them are damaged.
+    """
+    pointer = Path(work_dir, POINTER)
+    if not pointer.is_file():
+        return None
+    named = Path(pointer.read_bytes().decode(errors='replace').strip('\0 \n'))
+    try:
+        return _check_named(pointer, named)
+    except (OSError, ValueError) as error:
+        reason = str(error)
+    others = sorted(
+        (path for path in pointer.parent.glob('*_[0-9]*.pth')
+         if not path.name.startswith('best_') and path.name != named.name),
+        key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in others:
+        try:
+            check_sound(path)
+        except (OSError, ValueError):
+            continue
+        print_log(f'{reason}. The newest sound checkpoint is {path}: the '
+                  'training goes on from it',
+                  logger='current', level=logging.WARNING)
+        return path
+    raise ValueError(
+        f'{reason}. {pointer.parent} has no other sound checkpoint: put one '
+        f'there, or delete {pointer} to start from the beginning')
+
+
+def _check_named(pointer: Path, named: Path) -> Path:
+    if not named.name:
+        raise ValueError(f'{pointer} is empty')
+    for path in (pointer.parent / named.name, named):
+        if path.is_file():
+            check_sound(path)
+            return path
+    raise FileNotFoundError(f'{pointer} names {named}, which does not exist')
+
+
+def mend_pointer(work_dir: str | Path) -> None:
+    """Let ``last_checkpoint`` name a sound checkpoint, for MMEngine to read.
+
+    Args:
+        work_dir: The run's folder.
+
+    Raises:
+        ValueError: See :func:`find_last_checkpoint`.
+    """
+    found = find_last_checkpoint(work_dir)
+    if found is not None:
+        found = found.absolute()
+        if Path(work_dir, POINTER).read_bytes() != str(found).encode():
+            write_pointer(work_dir, found)

@@ -1,0 +1,4 @@
+from .loops import ResumableEpochLoop, ResumableIterLoop
+from .runner import SceneGraphRunner
+
+__all__ = ['ResumableEpochLoop', 'ResumableIterLoop', 'SceneGraphRunner']

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+
+from mmsgp.registry import RUNNERS
+from mmsgp.utils.files import replacing
+from mmsgp.utils.unwritten import may_be_unwritten
+
+
+@RUNNERS.register_module()
+class SceneGraphRunner(Runner):
+    """MMEngine's Runner, which goes on where a log cannot be written.
+
+    Within :func:`~mmsgp.utils.unwritten.collecting_unwritten`, as in
+    ``tools/train.py`` and ``tools/test.py``; elsewhere it raises the error.
+    """
+
+    def build_logger(self, log_level: int | str = 'INFO',
+                     log_file: str | None = None, **kwargs) -> MMLogger:
+        """A logger that logs to the terminal alone if the file fails."""
+        log_file = log_file or str(
+            Path(self._log_dir, f'{self.timestamp}.log'))
+        logger = None
+        with may_be_unwritten(log_file):
+            logger = super().build_logger(log_level, log_file, **kwargs)
+        if logger is None:
+            logger = MMLogger.get_instance(
+                self._experiment_name, logger_name='mmengine',
+                log_level=log_level)
+        for handler in logger.handlers:
+            if isinstance(handler, logging.FileHandler):
+                handler.handleError = _log_once(handler)
+        return logger
+
+    def dump_config(self) -> None:
+        """Write the config into the work directory, whole or not at all."""
+        if is_main_process():
+            path = Path(self.work_dir, Path(
+                self.cfg.filename or f'{self.timestamp}.py').name)
+            with may_be_unwritten(path), replacing(path) as draft:
+                draft.write_text(self.cfg.pretty_text, encoding='utf-8')
+
+
+def _log_once(handler: logging.FileHandler):
+    """Stands in for ``handleError``, which prints a traceback for each line."""
+
+    def handle_error(record: logging.LogRecord) -> None:
+        handler.setLevel(logging.CRITICAL + 1)  # no more of it
+        with may_be_unwritten(handler.baseFilename):
+            raise
+
+    return handle_error

@@ -1,0 +1,31 @@
+"""Trainings that are killed, lose power or fill the disk end as they should."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name('kill_and_resume.py')
+
+
+def run_trials(folder, **numbers):
+    """Run the harness in a process of its own, which forks a training each."""
+    options = [text for name, number in numbers.items()
+               for text in (f'--{name}', str(number))]
+    result = subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder), *options],
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
+        capture_output=True, text=True)
+    print(result.stdout)
+    assert result.returncode == 0, result.stdout + result.stderr[-2000:]
+
+
+def test_trainings_that_had_an_accident_end_as_undisturbed_ones(tmp_path):
+    run_trials(tmp_path, kills=3, cuts=3, full=2, variants=3)
+
+
+@pytest.mark.faults
+def test_many_trainings_that_had_an_accident_end_as_undisturbed_ones(tmp_path):
+    run_trials(tmp_path, kills=100, cuts=50, full=20)
