@@ -11,5 +11,3 @@ model = dict(
         init_cfg=dict(
             type='Pretrained',
             checkpoint='work_dirs/faster_rcnn_vgg16_vg/detector.pth')))
-# The reference ends training at a 99th of the first rate.
-default_hooks = dict(stop=dict(type='StopAtLowRateHook'))

@@ -1,6 +1,7 @@
 """Fixtures for tests of every kind."""
 import pytest
 from hypothesis import HealthCheck, settings
+from mmengine.logging import MMLogger
 
 from mmsgp.testing.browser import headless_chromium
 from mmsgp.testing.models import write_random_checkpoint
@@ -10,6 +11,13 @@ settings.register_profile(
     'mmsgp', deadline=None, max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 settings.load_profile('mmsgp')
+
+
+@pytest.fixture(autouse=True)
+def own_log():
+    """No test goes on writing into the log of another one's run."""
+    yield
+    MMLogger._instance_dict.clear()
 
 
 @pytest.fixture(scope='session')

@@ -15,7 +15,11 @@ from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
 from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
-from mmsgp.engine.last_checkpoint import find_last_checkpoint, mend_pointer
+from mmsgp.engine.last_checkpoint import (
+    find_last_checkpoint,
+    has_checkpoint,
+    mend_pointer,
+)
 from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.utils.checkpoint import (
     check_start,
@@ -95,7 +99,7 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.auto_scale_lr.enable = True
     if args.resume == 'auto':
         # Where there is nothing to resume, a run begins as its config says.
-        cfg.resume = any(Path(cfg.work_dir).glob('*_[0-9]*.pth'))
+        cfg.resume = has_checkpoint(cfg.work_dir)
         cfg.load_from = None if cfg.resume else cfg.get('load_from')
     elif args.resume is not None:
         cfg.resume, cfg.load_from = True, args.resume

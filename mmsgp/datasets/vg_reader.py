@@ -70,7 +70,7 @@ def read_vg_annotations(ann_file: str,
     box_sizes = np.repeat(sizes, num_boxes, axis=0)
     check_boxes(boxes, scale, box_sizes, rows, box_key, ann_file)
     if integer_corners:
-        boxes = _with_integer_corners(boxes, box_key, ann_file)
+        boxes = _with_integer_corners(boxes, rows, box_key, ann_file)
     return VGAnnotations(
         image_ids=image_ids,
         sizes=sizes,
@@ -114,9 +114,9 @@ def _read_ranges(file: H5File, name: str, num_images: int,
     return check_ranges(first, last, name, num_rows, file.path)
 
 
-def _with_integer_corners(boxes: np.ndarray, key: str,
+def _with_integer_corners(boxes: np.ndarray, rows: np.ndarray, key: str,
                           path: str) -> np.ndarray:
-    """Centre boxes (B, 4) whose upper left corner is a whole pixel.
+    """Centre boxes (B, 4), of these rows, with whole upper left corners.
 
     The reference implementation of Neural Motifs computes corners in the
     file's type, whole numbers: of an odd side half a pixel is dropped.
@@ -125,9 +125,9 @@ def _with_integer_corners(boxes: np.ndarray, key: str,
         ValueError: If a number is not whole: then the reference drops nothing.
     """
     if (boxes % 1).any():
-        row = int((boxes % 1).any(axis=1).argmax())
+        first = int((boxes % 1).any(axis=1).argmax())
         raise ValueError(
-            f'{path}: row {row} of {key} is {boxes[row].tolist()}, not whole '
+            f'{path}: row {rows[first]} of {key} is {boxes[first].tolist()}, not whole '
             'numbers: integer_corners=True has no effect on this file. Leave it '
             'out')
     centers, sizes = boxes[:, :2], boxes[:, 2:]

@@ -45,16 +45,18 @@ def find_last_checkpoint(work_dir: str | Path) -> Path | None:
         ValueError: If there are checkpoints, but all of them are damaged.
     """
     pointer = Path(work_dir, POINTER)
-    if not pointer.is_file():
+    if not has_checkpoint(work_dir):
         return None
-    named = Path(pointer.read_bytes().decode(errors='replace').strip('\0 \n'))
-    try:
-        return _check_named(pointer, named)
-    except (OSError, ValueError) as error:
-        reason = str(error)
+    named, reason = Path(), f'{pointer} does not exist'
+    if pointer.is_file():
+        named = Path(
+            pointer.read_bytes().decode(errors='replace').strip('\0 \n'))
+        try:
+            return _check_named(pointer, named)
+        except (OSError, ValueError) as error:
+            reason = str(error)
     others = sorted(
-        (path for path in pointer.parent.glob('*_[0-9]*.pth')
-         if not path.name.startswith('best_') and path.name != named.name),
+        (path for path in _saved(work_dir) if path.name != named.name),
         key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in others:
         try:
@@ -68,6 +70,17 @@ def find_last_checkpoint(work_dir: str | Path) -> Path | None:
     raise ValueError(
         f'{reason}. {pointer.parent} has no other sound checkpoint: put one '
         f'there, or delete {pointer} to start from the beginning')
+
+
+def has_checkpoint(work_dir: str | Path) -> bool:
+    """Whether a run has begun to save checkpoints, sound or not."""
+    return Path(work_dir, POINTER).is_file() or bool(_saved(work_dir))
+
+
+def _saved(work_dir: str | Path) -> list[Path]:
+    """Checkpoints of epochs and iterations, the best ones left out."""
+    return [path for path in Path(work_dir).glob('*_[0-9]*.pth')
+            if not path.name.startswith('best_')]
 
 
 def _check_named(pointer: Path, named: Path) -> Path:
@@ -92,5 +105,6 @@ def mend_pointer(work_dir: str | Path) -> None:
     found = find_last_checkpoint(work_dir)
     if found is not None:
         found = found.absolute()
-        if Path(work_dir, POINTER).read_bytes() != str(found).encode():
+        pointer = Path(work_dir, POINTER)
+        if not pointer.is_file() or pointer.read_bytes() != str(found).encode():
             write_pointer(work_dir, found)

@@ -6,7 +6,7 @@ An HDF5 file has a group for each kind of rows: ``images``,
 ``annotated/objects``, ``annotated/relations`` and, for each task,
 ``<task>/objects``, ``<task>/relations`` and ``<task>/unconstrained`` (the best
 entries of all predicates of all pairs, instead of whole distributions). With a
-Scorer ``<task>/unconstrained_<order>`` has those of every other order that the
+Scorer ``<task>/unconstrained_<order>`` has those of each order that the
 relations can be listed in. The rows of all images follow each other,
 ``counts`` (I,) says how many belong to each.
 """

@@ -28,6 +28,11 @@ def with_other_weights(graph: dict) -> dict[str, dict]:
         orders with the same weights the first one.
     """
     graphs = {'': graph}
+    if 'unconstrained' in graph:  # of a file, which has no distributions
+        return graphs | {
+            key.removeprefix('unconstrained'): {**graph, 'unconstrained': entries}
+            for key, entries in graph.items() if key.startswith('unconstrained_')
+        }
     if _missing(graph, 'significance'):  # there is one order only
         return graphs
     objects, significance = _pair_scores(graph), graph['relations']['significance']

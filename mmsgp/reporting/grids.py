@@ -35,9 +35,11 @@ GRIDS = {
     # CCE and Scorer from a model that cross-entropy has trained
     'from_ce': {
         'MotifNet': 'motifnet_ce',
+        'MotifNet, further epochs': 'motifnet_ce_from_ce',
         'MotifNet+CCE+Scorer': 'motifnet_cce_scorer',
         'MotifNet+CCE+Scorer from CE': 'motifnet_cce_scorer_from_ce',
         'LinkNet': 'linknet_ce',
+        'LinkNet, further epochs': 'linknet_ce_from_ce',
         'LinkNet+CCE+Scorer': 'linknet_cce_scorer',
         'LinkNet+CCE+Scorer from CE': 'linknet_cce_scorer_from_ce',
         'KERN': 'kern_ce',

@@ -212,20 +212,28 @@ def test_a_run_resumed_on_a_plateau_ends_where_the_uninterrupted_one_does(
     assert len(list((tmp_path / 'parts').glob('best_*.pth'))) == 1
 
 
+@pytest.mark.parametrize('fc_rate', [1.0, 0.1])
 @pytest.mark.parametrize('gain, ends', [(0.0, True), (0.002, True), (0.02, False)])
-def test_the_schedule_of_visual_genome_is_that_of_the_references(gain, ends):
+def test_the_schedule_of_visual_genome_is_that_of_the_references(
+        gain, ends, fc_rate):
     """Against PyTorch's scheduler with the references' arguments."""
     cfg = Config.fromfile(CONFIGS / 'motifnet_ce_vg.py')
-    parameter = nn.Parameter(torch.zeros(1))
-    wrapper = OptimWrapper(torch.optim.SGD([parameter], lr=6e-3))
+
+
+    def make_optimizer():
+        return torch.optim.SGD([
+            dict(params=[nn.Parameter(torch.zeros(1))], lr=6e-3 * factor)
+            for factor in (1, fc_rate)])
+
+    wrapper = OptimWrapper(make_optimizer())
     scheduler = PARAM_SCHEDULERS.build(
         {**cfg.param_scheduler[0], 'monitor': 'mR'}, default_args=dict(
             optimizer=wrapper))
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=6e-3)
+    optimizer = make_optimizer()
     expected = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, 'max', patience=3, factor=0.1, threshold=1e-4,
         threshold_mode='abs', cooldown=1)
-    hook = StopAtLowRateHook(cfg.default_hooks.stop.get('fraction', 1 / 99))
+    hook, drops = StopAtLowRateHook(), set()
     runner = SimpleNamespace(optim_wrapper=wrapper, train_loop=SimpleNamespace(
         stop_training=False))
     for epoch in range(30):
@@ -236,11 +244,15 @@ def test_the_schedule_of_visual_genome_is_that_of_the_references(gain, ends):
         assert wrapper.param_groups[0]['lr'] == pytest.approx(
             optimizer.param_groups[0]['lr'])
         hook.after_val_epoch(runner)
-        assert runner.train_loop.stop_training == (
-            optimizer.param_groups[0]['lr'] <= 6e-3 / 99)
+        rates = [group['lr'] for group in optimizer.param_groups]
+        drops.add(rates[0])
+        assert runner.train_loop.stop_training == any(
+            rate <= 6e-3 / 99 for rate in rates)
         if runner.train_loop.stop_training:
             break
     assert runner.train_loop.stop_training == ends
+    if ends:  # at the first drop where fc layers begin at a tenth
+        assert len(drops) == (2 if fc_rate == 0.1 else 3)
     with pytest.raises(ValueError, match='fraction.*1.5'):
         StopAtLowRateHook(1.5)
 

@@ -262,6 +262,19 @@ def test_every_order_is_evaluated_from_one_file(tmp_path, written):
         assert len({metrics[key] for metrics in results.values()}) > 2
 
 
+def test_a_file_that_is_written_again_keeps_every_order(tmp_path):
+    """As the parts of several processes are, when they are put together."""
+    write(tmp_path / 'p.h5', scored_samples(20)['both'])
+    with PredictionWriter(tmp_path / 'q.h5', META) as writer:
+        for sample in PredictionFile(tmp_path / 'p.h5'):
+            writer.write(sample)
+    for rank_by in (None, *RANKINGS):
+        first, second = (
+            evaluate(PredictionFile(tmp_path / name, rank_by), topk=(3, 20))
+            for name in ('p.h5', 'q.h5'))
+        assert repr(first) == repr(second)
+
+
 def test_an_order_that_the_file_cannot_give_is_refused(tmp_path):
     write(tmp_path / 'p.h5', make_samples(3))
     with pytest.raises(ValueError, match=r"p\.h5.*'both'.*significance"):

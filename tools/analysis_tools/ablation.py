@@ -37,7 +37,7 @@ from mmsgp.utils.run_settings import RunSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 # A folder's training is one cell's at a time.
-_TRAINING: defaultdict[Path, Lock] = defaultdict(Lock)
+_TRAINING: defaultdict[str, Lock] = defaultdict(Lock)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Cell:
         if self.start is not None:
             self.start.train(environment)
             options = [*options, f'load_from={self.start.checkpoint}']
-        with _TRAINING[self.folder]:  # several cells may start from this one
+        with _TRAINING[str(self.folder)]:  # several cells may start from this one
             self.settings.keep()
             if not self.checkpoint.is_file():
                 self._call('train', environment, '--resume', *options)

@@ -10,6 +10,7 @@ from rich.progress import track
 from mmsgp.evaluation import PredictionFile, SceneGraphMetric
 from mmsgp.evaluation.arguments import add_recall_arguments
 from mmsgp.structures.ranking import RANKINGS
+from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.utils.unwritten import collecting_unwritten
 
 
@@ -35,6 +36,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    with mistakes_in_a_line():
+        run(args)
+
+
+def run(args: argparse.Namespace) -> None:
     predictions = PredictionFile(args.predictions, args.rank_by)
     metric = SceneGraphMetric(
         iou_thr=args.iou_thr,

@@ -220,7 +220,7 @@ def run(args: argparse.Namespace) -> None:
         print('not checked against a config, for want of --config. A config '
               f'needs {settings}')
     if args.kind == 'motifnet':
-        print("trained with -order leftright, as the authors' scripts do? Then "
+        print("trained with -order leftright, as neural-motifs' scripts do? Then "
               'a config needs model.relation_head.order=leftright')
     if args.kind == 'kern' and not args.separate_gates:
         print('both gates use one matrix, as in the official code; '

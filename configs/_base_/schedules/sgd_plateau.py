@@ -12,8 +12,8 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=5))
 auto_scale_lr = dict(enable=False, base_batch_size=6)
 
-# As in the reference implementations: the rate drops after 3 validations
-# without an improvement by 1e-4, here in percent.
+# As in the reference implementations: the rate drops after more than 3 validations
+# in a row without an improvement by 1e-4, here in percent.
 param_scheduler = [
     dict(
         type='ReduceOnPlateauLR',

@@ -21,9 +21,9 @@ class FrequencyPrior(nn.Module):
         num_classes (int): Object classes C, without background.
         num_predicates (int): Predicates R, without unknown.
         eps (float): Added to each frequency, so that a triplet that training
-            does not have is not impossible: the larger, the less the features
-            of a pair have to say to predict one. Defaults to 1e-3, as in the
-            reference implementation of Neural Motifs.
+            does not have is not impossible: the larger it is, the weaker the
+            visual evidence that suffices. Defaults to 1e-3, as in the reference
+            implementation of Neural Motifs.
 
     Raises:
         ValueError: If ``eps`` is not positive.

@@ -73,13 +73,13 @@ class SignificanceHingeLoss(_SignificanceLoss):
 
 @MODELS.register_module()
 class SignificanceRankingLoss(_SignificanceLoss):
-    """Hinge on the order within the batch, as the authors' code describes it.
+    """Hinge on the order within the batch, after the authors' code.
 
     An annotated relation should score higher than the best unannotated one, an
     unannotated one lower than the worst annotated one, each by a margin:
     ``max(0, m - (s_i - max s_neg))`` and ``max(0, m - (min s_pos - s_j))`` of
-    the scores before the sigmoid. The means of the two kinds count by their
-    shares of the relations. 0 if the batch has one kind only.
+    the scores before the sigmoid; the mean over all relations, in which each
+    kind counts by its share. 0 if the batch has one kind only.
 
     Args:
         loss_weight (float): Defaults to 1.0.

@@ -26,22 +26,24 @@ class FrequencyHead(RelationHead):
     Args:
         num_classes (int): Object classes C, without background.
         num_predicates (int): Predicates R, without unknown.
+        eps (float): Floor of the frequencies, see :class:`FrequencyPrior`.
+            Defaults to 1e-3.
         **kwargs: Arguments of :class:`RelationHead`.
     """
 
     def __init__(self, *, num_classes: int, num_predicates: int,
-                 **kwargs) -> None:
+                 eps: float = 1e-3, **kwargs) -> None:
         super().__init__(
             num_classes=num_classes,
             num_predicates=num_predicates,
             relation_channels=num_predicates + 1,
             frequency_prior=None,  # it is the feature, not added to it
             **kwargs)
-        self.prior = FrequencyPrior(num_classes, num_predicates)
+        self.prior = FrequencyPrior(num_classes, num_predicates, eps)
 
     def load_priors(self, statistics, classes: Sequence[str]) -> None:
         super().load_priors(statistics, classes)
-        self.prior.fill(statistics.frequency_prior())
+        self.prior.fill(statistics.frequency_prior(self.prior.eps))
 
     def build_classifier(self, relation_channels: int) -> nn.Module:
         """The features are the logits."""

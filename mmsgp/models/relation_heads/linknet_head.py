@@ -12,7 +12,11 @@ from torch import Tensor
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
-from ..layers import RelationalEmbedding, RelativeLayoutEncoding
+from ..layers import (
+    RelationalEmbedding,
+    RelativeLayoutEncoding,
+    full_precision,
+)
 from .outputs import ObjectContext, RegionFeatures
 from .role_product_head import RoleProductHead, multiply_roles
 
@@ -125,7 +129,11 @@ class LinkNetHead(RoleProductHead):
             present[objects.image_ids[known], objects.targets[known]] = 1
         logits = context.image_logits
         if self.image_activation == 'softmax':
-            loss = F.binary_cross_entropy(logits.softmax(dim=1), present)
+            # PyTorch has no binary cross-entropy of probabilities in mixed
+            # precision; log(1 - p) of a softmax is computed from the others.
+            log_p = full_precision(logits).log_softmax(dim=1)
+            log_not_p = torch.log1p(-log_p.exp().clamp(max=1 - 1e-7))
+            loss = -(present * log_p + (1 - present) * log_not_p).mean()
         else:
             loss = F.binary_cross_entropy_with_logits(logits, present)
         return dict(loss_image=self.loss_image_weight * loss)

@@ -14,8 +14,8 @@ from mmsgp.registry import TASK_UTILS
 class PairSampler:
     """Draws annotated and unknown pairs at random.
 
-    At most ``num * positive_fraction`` pairs per image are annotated; the
-    rest, up to ``num``, is unknown.
+    Of ``num`` pairs at most ``num * positive_fraction`` are annotated; the
+    rest is unknown.
 
     Args:
         num (int): Pairs per image. Defaults to 256.
@@ -37,7 +37,7 @@ class PairSampler:
             raise ValueError("pair_sampler.quota must be 'image' or 'batch', "
                              f'got {quota!r}')
         self.num = num
-        self.max_positive = int(num * positive_fraction)
+        self.positive_fraction = positive_fraction
         self.quota = quota
 
     def __call__(self, image_ids: Tensor, labels: Tensor,
@@ -52,11 +52,11 @@ class PairSampler:
         Returns:
             Tensor: (S,), indices of the sampled pairs, ascending.
         """
-        limits = self.num, self.max_positive
+        num = self.num
         if self.quota == 'batch':  # as one image
-            limits = [limit * num_images for limit in limits]
+            num *= num_images
             image_ids, num_images = torch.zeros_like(image_ids), 1
-        num, max_positive = limits
+        max_positive = int(num * self.positive_fraction)
         positive = labels > 0
         rank = self._rank_in_group(image_ids * 2 + positive)
         num_positive = image_ids[positive].bincount(minlength=num_images)
