@@ -188,7 +188,7 @@ def test_kept_predictions_are_scored_again(tmp_path, tested, capsys):
         path.name for path in tmp_path.iterdir()}
     run('analysis_tools/eval_predictions', file, '--topk', 5, 300, '--metrics',
         'R', '--groups', '9,3', '--iou-thr', 0.7)
-    with pytest.raises(ValueError, match='keeps 100 .*but is 300'):
+    with pytest.raises(SystemExit, match='keeps 100 .*but is 300'):
         run('analysis_tools/eval_predictions', file, '--topk', 300)
 
 
