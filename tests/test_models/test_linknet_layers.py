@@ -121,3 +121,14 @@ def test_the_loss_of_the_classes_in_an_image_equals_its_formula(activation):
     assert loss.item() == pytest.approx(2 * sum(expected) / 12, rel=1e-9)
     with pytest.raises(ValueError, match="image_activation .*'tanh'"):
         small_parser(type='LinkNetHead', image_activation='tanh')
+
+
+def test_layouts_are_normalised_with_the_momentum_that_is_asked_for():
+    head = small_parser(type='LinkNetHead', norm_momentum=0.001).relation_head
+    boxes = torch.rand(2, 9, 4) * 50
+    boxes[..., 2:] += boxes[..., :2] + 1
+    head.layout.train()(*boxes)
+    sizes = [b[:, 2:] - b[:, :2] for b in boxes]
+    ratios = (sizes[1] / sizes[0]).log().mean(dim=0)
+    torch.testing.assert_close(head.layout.layers[0].running_mean[2:],
+                               0.001 * ratios)

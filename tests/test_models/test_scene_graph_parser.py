@@ -391,6 +391,36 @@ def test_the_decoder_may_start_from_word_vectors(tmp_path):
     assert changed == [1]
 
 
+def test_proposals_may_be_pooled_while_regressed_boxes_are_the_output(
+        monkeypatch):
+    """As in the reference of Neural Motifs; the other tasks do not change."""
+    graphs, pooled = {}, {}
+    for regions in ('boxes', 'proposals'):
+        cfg = small_model_cfg()
+        cfg.object_detector = dict(type='TwoStageObjects', regions=regions)
+        cfg.tasks = ('sgcls', 'sggen')
+        torch.manual_seed(0)
+        model = MODELS.build(cfg)
+        torch.nn.init.normal_(
+            model.detector.roi_head.bbox_head.fc_reg.weight, std=0.05)
+        extract, seen = model.relation_head.extract_regions, []
+        monkeypatch.setattr(
+            model.relation_head, 'extract_regions',
+            lambda maps, objects, *args, extract=extract, seen=seen: (
+                seen.append(objects), extract(maps, objects, *args))[1])
+        torch.manual_seed(1)
+        sample, = model.eval().predict(torch.randn(1, 3, 96, 96),
+                                       random_samples([4]))
+        graphs[regions], pooled[regions] = sample.pred_scene_graphs, seen[-1]
+    assert graphs['boxes']['sgcls'].relations.pairs.tolist() == \
+        graphs['proposals']['sgcls'].relations.pairs.tolist()
+    objects, found = pooled['proposals'], graphs['proposals']['sggen'].objects
+    rows = torch.arange(len(found.labels))
+    torch.testing.assert_close(found.bboxes,
+                               objects.class_bboxes[rows, found.labels])
+    assert not torch.allclose(objects.bboxes, pooled['boxes'].bboxes)
+
+
 def test_unknown_rankings_are_refused():
     with pytest.raises(ValueError, match="rank_by .*'luck'"):
         small_parser(rank_by='luck')
