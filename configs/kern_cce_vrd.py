@@ -1,6 +1,6 @@
 # The weight was chosen on held-out training images, with a Scorer at 1e-4. The rate
 # is that of the reference code, 1e-5 x batch size: CCE alone collapses at larger
-# ones. Starting from cross-entropy is better: see *_from_ce_vrd.py.
+# ones. *_from_ce_vrd.py start from cross-entropy instead.
 _base_ = './kern_ce_vrd.py'
 
 model = dict(
