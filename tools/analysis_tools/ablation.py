@@ -63,7 +63,6 @@ class Cell:
 
     @property
     def checkpoint(self) -> Path:
-        """That of the last epoch."""
         return self.folder / f'epoch_{self.cfg.train_cfg.max_epochs}.pth'
 
     @cached_property
@@ -182,10 +181,7 @@ def make_cells(rows: dict[str, str], args: argparse.Namespace) -> list[Cell]:
 
 
 def wait_for_detector(cell: Cell, future: Future) -> bool:
-    """Wait until a cell has trained the detector; False if it failed.
-
-    The others would train it, too, or would fail alike.
-    """
+    """Wait until a cell has trained the detector; False if it failed."""
     if cell.metrics.is_file() or cell.settings.has_detector():
         return True
     while not cell.settings.has_detector():
@@ -253,8 +249,7 @@ def check_folders(cells: Sequence[Cell], table: Sequence[Cell]) -> None:
     """Before hours of training: do results agree with what is asked for?
 
     Args:
-        cells: To be run.
-        table: All that the table is made of.
+        cells: To be run; ``table`` has all that the table is made of.
 
     Raises:
         ValueError: If a cell has other settings, or a detector would be
