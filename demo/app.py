@@ -241,7 +241,7 @@ def size_in_bytes(text: str) -> int:
     """A size such as ``10mb`` or ``800kb``.
 
     Raises:
-        argparse.ArgumentTypeError: If it is none.
+        argparse.ArgumentTypeError: If it is not a size.
     """
     match = re.fullmatch(r'(\d+) ?(kb|mb|gb)', text.lower())
     if match is None:

@@ -1,4 +1,4 @@
-"""What the page answers, takes and keeps on disk."""
+"""Limits of the page: routes, sizes of requests and files on disk."""
 from __future__ import annotations
 
 import ctypes

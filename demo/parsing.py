@@ -1,4 +1,4 @@
-"""What the page has its worker do."""
+"""Functions that run in the worker process of the page."""
 from __future__ import annotations
 
 import copy

@@ -70,7 +70,7 @@ class _Checker:
         self.source = source
 
     def inner(self, values: dict, *keys: str) -> Mapping:
-        """The dict under keys, empty where there is none."""
+        """The dict under keys; empty if a key is missing."""
         for i, key in enumerate(keys, 1):
             values = values.get(key) or {}
             if not isinstance(values, dict):

@@ -39,10 +39,8 @@ class SceneGraphInferencer(BaseInferencer):
 
     Args:
         model (str, Path or Config, optional): Config file or config; or a
-            checkpoint (``.pth``) that holds its config. Defaults to None: the
-            config in the checkpoint ``weights``.
-        weights (str or Path, optional): Checkpoint. Defaults to None: ``model``
-            is one.
+            checkpoint (``.pth``) with its config. Default: None, that in ``weights``.
+        weights (str or Path, optional): Checkpoint. Defaults to None: it is ``model``.
         device (str, optional): Defaults to None: an accelerator if there is one.
         show_progress (bool): Whether to show a bar. Defaults to True.
         max_pixels (int): Larger images are not decoded. Defaults to 64 million.
