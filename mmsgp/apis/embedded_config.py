@@ -136,7 +136,8 @@ class _Checker:
         checked = {}
         for key, value in values.items():
             if key in DROPPED:
-                checked[key] = None
+                if key in known:
+                    checked[key] = None
                 continue
             if key not in known or key not in ARGUMENTS:
                 self._refuse(f'{place}.{key}', value, 'it is no argument that is known '

@@ -42,6 +42,7 @@ def test_a_model_is_that_of_the_config_file(name):
 
 def test_nothing_is_left_of_what_only_training_needs(cfg):
     cfg.model.relation_head.word_vectors = '/home/glove.txt'
+    cfg.test_dataloader.dataset.pipeline[-1].init_cfg = dict(checkpoint='x.pth')
     found = allowed(cfg)
     assert set(found) == {'model', 'test_dataloader', 'visualizer'}
     assert set(TRAINING_ONLY).isdisjoint(found)
@@ -50,6 +51,7 @@ def test_nothing_is_left_of_what_only_training_needs(cfg):
     assert found.model.relation_head.word_vectors is None
     assert [step.type for step in found.test_dataloader.dataset.pipeline] == [
         'mmsgp.Resize', 'mmsgp.PackSceneGraphInputs']
+    assert 'init_cfg' not in found.test_dataloader.dataset.pipeline[-1]
 
 
 @pytest.mark.parametrize('place, value', [
