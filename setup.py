@@ -39,8 +39,8 @@ if __name__ == '__main__':
         license='Apache-2.0',
         keywords='computer vision, scene graph, visual relationship detection',
         packages=find_packages(include=['mmsgp', 'mmsgp.*']),
-        entry_points=dict(console_scripts=['mmsgp-infer = mmsgp.infer:main']),
-        package_data={'mmsgp.visualization.run_report': ['page.*']},
+        entry_points=dict(console_scripts=['mmsgp-infer = mmsgp.cli.infer:main']),
+        package_data={'mmsgp.reporting.html': ['page.*']},
         python_requires='>=3.10',
         install_requires=read_requirements('runtime'),
         extras_require={

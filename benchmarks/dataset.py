@@ -23,7 +23,7 @@ from rich.table import Table
 from torch.utils.data import DataLoader, Subset
 
 from mmsgp.datasets import VGDataset, write_vg_sgg
-from mmsgp.datasets.vg150 import VG150_CLASSES, VG150_PREDICATES
+from mmsgp.datasets.vg_sgg.vg150 import VG150_CLASSES, VG150_PREDICATES
 
 BOXES_PER_IMAGE = 10.2  # 1.1 million boxes
 RELATIONS_PER_IMAGE = 5.6  # 0.6 million relations

@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mmsgp.apis import SceneGraphInferencer
+from mmsgp.checkpoint.config_text import parse_config_text
+from mmsgp.checkpoint.loading import load_checkpoint_file, load_trained_model
 from mmsgp.testing.models import write_random_checkpoint
-from mmsgp.utils.checkpoint import load_checkpoint_file, load_trained_model
-from mmsgp.utils.config_text import parse_config_text
 
 RANDOM_OBJECTS = 20
 

@@ -26,10 +26,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from mmsgp.apis import describe_graph, save_graph, tabulate_relations
+from mmsgp.apis.worker import Worker
+from mmsgp.datasets import image_files
+from mmsgp.reporting.run_names import distinct_tails
 from mmsgp.structures import SceneGraph
-from mmsgp.utils import image_files
-from mmsgp.utils.path_names import distinct_tails
-from mmsgp.utils.worker import Worker
 from mmsgp.visualization import draw_scene_graph
 
 WORK_DIRS = Path(__file__).resolve().parents[1] / 'work_dirs'

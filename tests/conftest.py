@@ -1,10 +1,16 @@
 """Fixtures for tests of every kind."""
+import importlib.util
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 from mmengine.logging import MMLogger
 
-from mmsgp.testing.browser import headless_chromium
+from helpers.browser import headless_chromium
 from mmsgp.testing.models import write_random_checkpoint
+
+ROOT = Path(__file__).parents[2]
 
 # Machines differ in speed, and examples may share a folder.
 settings.register_profile(
@@ -40,3 +46,20 @@ def page(browser):
     context = browser.new_context(viewport=dict(width=1400, height=1000))
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def run_tool(monkeypatch):
+    """A function that runs ``tools/<name>.py`` in this process."""
+
+    def run(name, *arguments, **replaced):
+        spec = importlib.util.spec_from_file_location(
+            Path(name).stem, ROOT / 'tools' / f'{name}.py')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for attribute, value in replaced.items():
+            monkeypatch.setattr(module, attribute, value)
+        monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
+        module.main()
+
+    return run

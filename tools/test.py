@@ -10,17 +10,17 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
-from mmsgp.engine.runner import SceneGraphRunner
-from mmsgp.evaluation.metrics.scene_graph_metric import effective_ng_limit
-from mmsgp.utils.checkpoint import (
+from mmsgp.checkpoint.loading import (
     load_trained_model,
     refuse_unsafe_checkpoints,
 )
-from mmsgp.utils.distributed import check_launcher, setup_launcher, tear_down
+from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.engine.distributed import check_launcher, setup_launcher, tear_down
+from mmsgp.engine.mixed_precision import predict_in_mixed_precision
+from mmsgp.engine.runner import SceneGraphRunner
+from mmsgp.evaluation.metrics.scene_graph_metric import effective_ng_limit
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import replacing
-from mmsgp.utils.mistakes import mistakes_in_a_line
-from mmsgp.utils.mixed_precision import predict_in_mixed_precision
 from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
 
 TASKS = ('predcls', 'sgcls', 'sggen')

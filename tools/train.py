@@ -14,32 +14,31 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
+from mmsgp.checkpoint.loading import publish_weights, refuse_unsafe_checkpoints
+from mmsgp.checkpoint.pretrained import (
+    check_start,
+    holds_detector,
+    pretrained_cfgs,
+    read_weights,
+)
+from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.engine.distributed import (
+    check_launcher,
+    setup_launcher,
+    tear_down,
+    unwrap_model,
+)
+from mmsgp.engine.folder_lock import locked
 from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
 from mmsgp.engine.last_checkpoint import (
     find_last_checkpoint,
     has_checkpoint,
     mend_pointer,
 )
+from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
-from mmsgp.utils.checkpoint import (
-    check_start,
-    holds_detector,
-    pretrained_cfgs,
-    publish_weights,
-    read_weights,
-    refuse_unsafe_checkpoints,
-)
-from mmsgp.utils.distributed import (
-    check_launcher,
-    setup_launcher,
-    tear_down,
-    unwrap_model,
-)
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import clear_drafts
-from mmsgp.utils.folder_lock import locked
-from mmsgp.utils.mistakes import mistakes_in_a_line
-from mmsgp.utils.mixed_precision import train_in_mixed_precision
 from mmsgp.utils.unwritten import collecting_unwritten
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)

@@ -7,7 +7,7 @@ from reprlib import Repr
 
 from mmengine.config import Config
 
-from mmsgp.utils.config_text import parse_config_text
+from mmsgp.checkpoint.config_text import parse_config_text
 
 from .embedded_types import (
     ARGUMENTS,

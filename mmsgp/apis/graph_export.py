@@ -11,7 +11,7 @@ from mmengine.structures import InstanceData
 
 from mmsgp.structures import SceneGraph
 from mmsgp.utils.files import replacing
-from mmsgp.visualization.graph_view import number_names
+from mmsgp.visualization.scene_graph.view import number_names
 
 
 def describe_graph(graph: SceneGraph,

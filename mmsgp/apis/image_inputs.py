@@ -12,8 +12,8 @@ import mmcv
 import numpy as np
 from mmdet.datasets.transforms import LoadImageFromNDArray
 
+from mmsgp.datasets.image_files import MAX_PIXELS, check_size
 from mmsgp.datasets.transforms import LoadImage
-from mmsgp.utils.image_files import MAX_PIXELS, check_size
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
                   '.tiff', '.webp')

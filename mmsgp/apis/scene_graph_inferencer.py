@@ -16,10 +16,10 @@ from mmengine.infer import BaseInferencer
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
 
+from mmsgp.checkpoint.loading import refuse_unsafe_checkpoints
+from mmsgp.datasets.image_files import MAX_PIXELS
 from mmsgp.structures import SceneGraphDataSample
-from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints
 from mmsgp.utils.config_file import read_config_file
-from mmsgp.utils.image_files import MAX_PIXELS
 from mmsgp.utils.unwritten import may_be_unwritten
 from mmsgp.visualization import SceneGraphVisualizer
 

@@ -9,10 +9,10 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_model
 from torch import Tensor
 
+from mmsgp.checkpoint.integrity import check_finite
+from mmsgp.checkpoint.loading import meta_of, weights_of
 from mmsgp.registry import MODELS
-from mmsgp.utils.checkpoint import meta_of, weights_of
-from mmsgp.utils.checkpoint_integrity import check_finite
-from mmsgp.utils.mistakes import in_a_line
+from mmsgp.utils.text import in_a_line
 
 from .embedded_config import embedded_config
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmsgp.utils.json_files import in_brief
 
-from .vg_files import require_file
+from .vg_sgg.files import require_file
 
 # What h5py raises for damaged content, depending on where the damage is.
 _DAMAGE = (OSError, RuntimeError, ValueError, LookupError, TypeError,

@@ -15,7 +15,7 @@ from mmengine.dist import is_main_process
 from rich.progress import track
 
 from .boxes import boxes_overlap
-from .vg_annotations import VGAnnotations, ragged_arange
+from .graph_annotations import VGAnnotations, ragged_arange
 
 # Pairs of boxes that are held in memory at once, about 100 bytes each.
 _PAIRS_PER_CHUNK = 1_000_000

@@ -16,14 +16,14 @@ from mmengine.utils import is_abs
 from mmsgp.registry import DATASETS
 from mmsgp.utils.seeding import seeded
 
+from .graph_annotations import VGAnnotations
 from .statistics import DatasetStatistics
 from .statistics_cache import content_key, load_or_compute
-from .vg150 import VG150_CLASSES, VG150_PREDICATES
-from .vg_annotations import VGAnnotations
-from .vg_format import ANN_FILE, DICT_FILE, IMAGE_FILE
-from .vg_names import read_vg_names
-from .vg_reader import read_vg_annotations
-from .vg_splits import SPLITS, check_num_val_images, split_indices
+from .vg_sgg.names import read_vg_names
+from .vg_sgg.reader import read_vg_annotations
+from .vg_sgg.splits import SPLITS, check_num_val_images, split_indices
+from .vg_sgg.vg150 import VG150_CLASSES, VG150_PREDICATES
+from .vg_sgg.writer import ANN_FILE, DICT_FILE, IMAGE_FILE
 
 
 @DATASETS.register_module()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from mmsgp.utils.checkpoint_integrity import check_sound
+from mmsgp.checkpoint.integrity import check_sound
 from mmsgp.utils.files import replacing
 
 POINTER = 'last_checkpoint'

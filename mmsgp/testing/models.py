@@ -8,10 +8,10 @@ import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
+from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
-from mmsgp.utils.checkpoint_integrity import add_checksum
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 

@@ -14,7 +14,9 @@ from mmsgp.evaluation.functional import NO_HIT, match_triplets
 from mmsgp.structures import SceneGraph
 
 from .colors import class_colors
-from .graph_view import (
+from .scene_graph.joint_layout import plan_layouts
+from .scene_graph.panels import FONT_SIZE, draw_graph_panel, draw_image_panel
+from .scene_graph.view import (
     EXTRA,
     FADED,
     HIT,
@@ -24,8 +26,6 @@ from .graph_view import (
     RelationStyle,
     view_graph,
 )
-from .panels import FONT_SIZE, draw_graph_panel, draw_image_panel
-from .plan import plan_layouts
 
 # All in points. Small images are enlarged to this, so that names fit on them.
 _IMAGE_SIDE = 300.0

@@ -13,8 +13,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from .panels import text_size
 from .run_legend import RUN_COLORS, add_run_legend, wrap
+from .scene_graph.panels import text_size
 
 _GAIN, _LOSS = '#0072b2', '#d55e00'
 # For print.

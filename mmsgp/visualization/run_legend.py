@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from .panels import text_size
+from .scene_graph.panels import text_size
 
 # Colours that differ for every kind of colour vision (Okabe and Ito), then
 # darker ones of the same hues.

@@ -12,13 +12,13 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from mmsgp.apis.trained_parser import load_trained_parser
-from mmsgp.utils.checkpoint import (
+from mmsgp.checkpoint.integrity import add_checksum, check_sound
+from mmsgp.checkpoint.loading import (
     load_checkpoint_file,
     publish_weights,
-    read_weights,
     refuse_unsafe_checkpoints,
 )
-from mmsgp.utils.checkpoint_integrity import add_checksum, check_sound
+from mmsgp.checkpoint.pretrained import read_weights
 
 HINT = 'MMSGP_TRUST_CHECKPOINTS'
 RUNS = ('os.system', 'subprocess.Popen', 'os.exec', 'os.posix_spawn', 'os.fork',

@@ -7,13 +7,13 @@ import pytest
 import torch
 from mmengine.evaluator import Evaluator
 
+from helpers.memory import measured
 from mmsgp.evaluation import DumpPredictions, PredictionFile, SceneGraphMetric
 from mmsgp.testing.graphs import (
     predicted_sample,
     random_prediction,
     random_scene_graph,
 )
-from mmsgp.testing.memory import measured
 from mmsgp.visualization import SceneGraphVisualizer
 
 IMAGES = int(os.environ.get('MMSGP_FAULTS_IMAGES', 30_000))

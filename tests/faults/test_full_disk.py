@@ -211,7 +211,7 @@ def test_what_inference_cannot_keep_is_printed(tmp_path, checkpoint):
     image = tmp_path / 'image.jpg'
     cv2.imwrite(str(image), np.full((48, 64, 3), 90, np.uint8))
     with full_disk() as text:
-        status = run('mmsgp/infer.py', image, '--checkpoint', checkpoint, '--out',
+        status = run('mmsgp/cli/infer.py', image, '--checkpoint', checkpoint, '--out',
                      tmp_path / 'out')
     for name in ('vis/image.png', 'preds/image.json'):
         assert str(tmp_path / 'out' / name) in status

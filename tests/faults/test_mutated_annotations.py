@@ -9,10 +9,10 @@ import pytest
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
-from mmsgp.datasets.vg_reader import read_vg_annotations
+from helpers.isolated import run_isolated, summary
+from helpers.mutations import BOXES, mutate_h5, mutate_json
+from mmsgp.datasets.vg_sgg.reader import read_vg_annotations
 from mmsgp.testing import make_vg_data
-from mmsgp.testing.isolated import run_isolated, summary
-from mmsgp.testing.mutations import BOXES, mutate_h5, mutate_json
 
 FILES = ('VG-SGG.h5', 'VG-SGG-dicts.json', 'image_data.json')
 

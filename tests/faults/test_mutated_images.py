@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.isolated import run_isolated, summary
+from helpers.mutations import mutate_image
 from mmsgp.apis import SceneGraphInferencer
 from mmsgp.apis.image_inputs import ImageSource
-from mmsgp.testing.isolated import run_isolated, summary
-from mmsgp.testing.mutations import mutate_image
 
 SIZE = (61, 47)
 SUFFIXES = ('png', 'jpg', 'bmp', 'gif', 'tif', 'webp', 'ppm')

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from helpers.isolated import run_isolated, summary
+from helpers.mutations import mutate_json
 from mmsgp.apis.given_objects import given_graph
 from mmsgp.apis.objects_file import read_objects
-from mmsgp.testing.isolated import run_isolated, summary
-from mmsgp.testing.mutations import mutate_json
 
 CLASSES = [f'class {number}' for number in range(12)]
 ITEMS = [dict(id=0, bbox=[1, 2, 30, 40.5], name='class 3', score=0.5),

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from PIL import Image
 
+from helpers.page import DEMO, PageClient, scene
 from mmsgp.testing.models import write_random_checkpoint
-from mmsgp.testing.page import DEMO, PageClient, scene
 
 CLIENTS = 8
 SECONDS = float(os.environ.get('MMSGP_FAULTS_SECONDS', 600))

@@ -24,8 +24,8 @@ from torch import nn
 import mmsgp.engine
 import mmsgp.visualization  # noqa: F401
 from mmsgp.datasets import VGDataset
-from mmsgp.engine.training_log import TrainingLog
 from mmsgp.registry import DATASETS, METRICS, MODELS
+from mmsgp.reporting.training_log import TrainingLog
 
 ROOT = Path(__file__).parents[2]
 KINDS = {

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.mutations import special_paths
 from mmsgp.apis.objects_file import read_objects
-from mmsgp.testing.mutations import special_paths
 
 NUMBERS = st.floats(-2**30, 2**30) | st.integers(-2**30, 2**30)
 ITEMS = st.fixed_dictionaries(

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import ConfigDict
 from torch.utils.data import DataLoader
 
-from mmsgp.datasets.vg150 import VG150_CLASSES, VG150_PREDICATES
+from mmsgp.datasets.vg_sgg.vg150 import VG150_CLASSES, VG150_PREDICATES
 from mmsgp.registry import DATASETS
 from mmsgp.testing import make_vg_data
 

@@ -1,8 +1,8 @@
 """The page and its worker, for all tests of it."""
 import pytest
 
-from mmsgp.testing.page import import_demo
-from mmsgp.utils.worker import Worker
+from helpers.page import import_demo
+from mmsgp.apis.worker import Worker
 
 pytest.importorskip('gradio', reason='Gradio is not installed: '
                     'pip install -r requirements/demo.txt')

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.page import scene
 from mmsgp.apis import SceneGraphInferencer
 from mmsgp.testing.models import write_random_checkpoint
-from mmsgp.testing.page import scene
 from mmsgp.visualization import draw_scene_graph
 
 TIMEOUT = 60_000  # ms

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from mmsgp.testing.page import PageClient, import_demo, scene
+from helpers.page import PageClient, import_demo, scene
 
 MAX_SIZE = 2**18
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.engine import last_checkpoint
 from mmsgp.engine.last_checkpoint import find_last_checkpoint, mend_pointer
-from mmsgp.utils.checkpoint_integrity import add_checksum
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ import pytest
 
 from mmsgp.evaluation.functional import (
     NO_HIT,
-    RelationRanks,
     ResampledMean,
-    TaskRanks,
     confidence_interval,
     evaluate_task,
 )
+from mmsgp.evaluation.relation_ranks import RelationRanks, TaskRanks
 
 
 def random_relations(seed, num_images=30, num_predicates=4):

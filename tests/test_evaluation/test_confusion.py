@@ -6,11 +6,8 @@ import pytest
 import torch
 
 from mmsgp.evaluation import SceneGraphMetric
-from mmsgp.evaluation.functional import (
-    RelationRanks,
-    aligned_iou,
-    predicate_confusion,
-)
+from mmsgp.evaluation.functional import aligned_iou, predicate_confusion
+from mmsgp.evaluation.relation_ranks import RelationRanks
 from mmsgp.testing.graphs import (
     predicted_sample,
     random_prediction,

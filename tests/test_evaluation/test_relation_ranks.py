@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmsgp.evaluation.functional import RelationRanks, TaskRanks, evaluate_task
+from mmsgp.evaluation.functional import evaluate_task
+from mmsgp.evaluation.relation_ranks import RelationRanks, TaskRanks
 
 
 def relations(**changes):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmsgp.engine import FeatureCacheHook
-from mmsgp.models.detectors.feature_cache import FeatureCache
+from mmsgp.models.parsers.feature_cache import FeatureCache
 from mmsgp.testing.models import random_samples, small_parser
 
 

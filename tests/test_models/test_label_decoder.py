@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmsgp.models.layers import LabelDecoder, highway_lstm_cell
-from mmsgp.models.layers.label_decoder import joint_nms
+from mmsgp.models.layers.joint_nms import joint_nms
 from mmsgp.testing.models import random_bboxes
 
 

@@ -5,12 +5,12 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
-from mmsgp.models import joint_nms
-from mmsgp.testing.models import HEADS, random_samples, small_parser
-from mmsgp.utils.mixed_precision import (
+from mmsgp.engine.mixed_precision import (
     predict_in_mixed_precision,
     train_in_mixed_precision,
 )
+from mmsgp.models import joint_nms
+from mmsgp.testing.models import HEADS, random_samples, small_parser
 
 SCORER = dict(type='Scorer')
 VISUAL_HEADS = [name for name in HEADS if name != 'FrequencyHead']

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mmsgp.utils.folder_lock import locked
+from mmsgp.engine.folder_lock import locked
 
 ROOT = Path(__file__).parents[2]
 TOOL = """

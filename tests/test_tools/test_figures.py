@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmsgp.evaluation.functional import RelationRanks, TaskRanks
+from mmsgp.evaluation.relation_ranks import RelationRanks, TaskRanks
 from mmsgp.testing.vg_data import make_vg_data
 from mmsgp.visualization import save_figure
 

@@ -9,17 +9,18 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from reference_weights import convert as convert_state
 
-from mmsgp.engine import DatasetPriorsHook
-from mmsgp.registry import MODELS
-from mmsgp.testing import make_vg_data, reference_weights
-from mmsgp.testing.models import CONFIGS
-from mmsgp.testing.reference_weights import (
+from helpers import reference_weights
+from helpers.reference_weights import (
     reference_model_cfg,
     reference_state,
 )
-from mmsgp.utils.checkpoint import load_checkpoint_file
-from mmsgp.utils.reference_weights import convert as convert_state
+from mmsgp.checkpoint.loading import load_checkpoint_file
+from mmsgp.engine import DatasetPriorsHook
+from mmsgp.registry import MODELS
+from mmsgp.testing import make_vg_data
+from mmsgp.testing.models import CONFIGS
 
 TOOL = Path(__file__).parents[2] / 'tools/model_converters/reference_to_mmsgp.py'
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmsgp.evaluation.functional import RANKS_FILE, RelationRanks
+from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
 from mmsgp.registry import MODELS
 from mmsgp.testing import make_vg_data
 
@@ -297,7 +297,7 @@ def test_three_processes_test_like_one(tmp_path, trained, options):
 
 
 def test_a_second_run_in_a_work_directory_is_refused(tmp_path, options):
-    script = ('import sys; from mmsgp.utils.folder_lock import locked\n'
+    script = ('import sys; from mmsgp.engine.folder_lock import locked\n'
               'with locked(sys.argv[1]): print(flush=True); sys.stdin.read()')
     with subprocess.Popen([sys.executable, '-c', script, str(tmp_path)],
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,

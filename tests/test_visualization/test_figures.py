@@ -14,7 +14,7 @@ from mmsgp.visualization import (
     plot_scene_graph,
 )
 from mmsgp.visualization.figures import rasterize
-from mmsgp.visualization.graph_view import EXTRA, FADED, HIT, MISS, PLAIN
+from mmsgp.visualization.scene_graph.view import EXTRA, FADED, HIT, MISS, PLAIN
 
 CLASSES = ('person', 'dog', 'tree')
 PREDICATES = ('on', 'near', 'holding')

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from mmsgp.datasets.synthetic.minivg_tables import PREDICATES
+from mmsgp.datasets.minivg.tables import PREDICATES
 from mmsgp.visualization import (
     plot_confusion_matrix,
     plot_per_class_change,

@@ -28,12 +28,12 @@ from threading import Lock
 from mmengine.config import Config, DictAction
 from rich.console import Console
 
+from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.engine.folder_lock import locked
+from mmsgp.reporting.grid_table import markdown, read_paper, summarise, write_csv
 from mmsgp.reporting.grids import COST, GRIDS, TOPK
+from mmsgp.reporting.run_settings import RunSettings
 from mmsgp.utils.files import replacing
-from mmsgp.utils.folder_lock import locked
-from mmsgp.utils.grid_table import markdown, read_paper, summarise, write_csv
-from mmsgp.utils.mistakes import mistakes_in_a_line
-from mmsgp.utils.run_settings import RunSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 # A folder's training is one cell's at a time.

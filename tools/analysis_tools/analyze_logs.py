@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmsgp.engine.training_log import TrainingLog
-from mmsgp.evaluation import run_names
-from mmsgp.utils.mistakes import mistakes_in_a_line
+from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.reporting.per_class_recall import run_names
+from mmsgp.reporting.training_log import TrainingLog
 from mmsgp.visualization import plot_training_curves, save_figure
 
 

@@ -21,17 +21,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmsgp.evaluation.arguments import add_recall_arguments, threshold
+from mmsgp.cli.arguments import add_recall_arguments, threshold
 from mmsgp.evaluation.functional import (
-    RANKS_FILE,
-    RelationRanks,
     ResampledMean,
     confidence_interval,
     evaluate_task,
 )
-from mmsgp.evaluation.metrics.report import percent
+from mmsgp.evaluation.recall_report import percent
+from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
+from mmsgp.reporting.run_names import distinct_tails
 from mmsgp.utils.files import replacing
-from mmsgp.utils.path_names import distinct_tails
 
 MIN_IMAGES = 5
 PIPED_WIDTH = 120

@@ -10,12 +10,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmsgp.evaluation.functional import (
-    RANKS_FILE,
-    RelationRanks,
-    predicate_confusion,
-)
-from mmsgp.utils.mistakes import mistakes_in_a_line
+from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.evaluation.functional import predicate_confusion
+from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
 from mmsgp.visualization import plot_confusion_matrix, save_figure
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.progress import track
 
+from mmsgp.cli.arguments import add_recall_arguments
+from mmsgp.cli.errors import mistakes_in_a_line
 from mmsgp.evaluation import PredictionFile, SceneGraphMetric
-from mmsgp.evaluation.arguments import add_recall_arguments
 from mmsgp.structures.ranking import RANKINGS
-from mmsgp.utils.mistakes import mistakes_in_a_line
 from mmsgp.utils.unwritten import collecting_unwritten
 
 

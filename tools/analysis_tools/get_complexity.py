@@ -20,13 +20,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from mmsgp.evaluation.arguments import natural
+from mmsgp.cli.arguments import natural
+from mmsgp.cli.errors import mistakes_in_a_line
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.flops import counting_flops
-from mmsgp.utils.mistakes import mistakes_in_a_line
 
 # What the paper and its authors' code say, in millions of parameters.
 VG150 = (150, 50)

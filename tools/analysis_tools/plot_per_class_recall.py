@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from mmsgp.evaluation import read_runs
-from mmsgp.evaluation.arguments import add_figure_arguments
-from mmsgp.utils.mistakes import mistakes_in_a_line
+from mmsgp.cli.arguments import add_figure_arguments
+from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.reporting.per_class_recall import read_runs
 from mmsgp.visualization import TASK_TITLES, plot_per_class_recall, save_figure
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmsgp.evaluation import read_runs
-from mmsgp.evaluation.arguments import positive
+from mmsgp.cli.arguments import positive
+from mmsgp.cli.errors import mistakes_in_a_line
 from mmsgp.registry import DATASETS
-from mmsgp.utils.mistakes import mistakes_in_a_line
+from mmsgp.reporting.per_class_recall import read_runs
 from mmsgp.visualization import plot_predicate_distribution, save_figure
 
 

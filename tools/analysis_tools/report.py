@@ -12,10 +12,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmsgp.evaluation import run_names
-from mmsgp.evaluation.arguments import natural, positive
-from mmsgp.utils.mistakes import mistakes_in_a_line
-from mmsgp.visualization.run_report import ReportedRun, write_report
+from mmsgp.cli.arguments import natural, positive
+from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.reporting.html import ReportedRun, write_report
+from mmsgp.reporting.per_class_recall import run_names
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from mmsgp.datasets.synthetic.minivg import generate_minivg, print_statistics
+from mmsgp.datasets.minivg.generate import generate_minivg, print_statistics
 
 
 def parse_args() -> argparse.Namespace:

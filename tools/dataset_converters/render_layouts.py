@@ -4,10 +4,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmsgp.datasets.synthetic import Layout, LayoutRenderer, render_images
-from mmsgp.datasets.vg_format import ANN_FILE, DICT_FILE, IMAGE_FILE
-from mmsgp.datasets.vg_names import read_vg_names
-from mmsgp.datasets.vg_reader import read_vg_annotations
+from mmsgp.datasets.rendering import Layout, LayoutRenderer, render_images
+from mmsgp.datasets.vg_sgg.names import read_vg_names
+from mmsgp.datasets.vg_sgg.reader import read_vg_annotations
+from mmsgp.datasets.vg_sgg.writer import ANN_FILE, DICT_FILE, IMAGE_FILE
 
 
 def parse_args() -> argparse.Namespace:

@@ -16,9 +16,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mmsgp.datasets.synthetic import Layout, LayoutRenderer, render_images
-from mmsgp.datasets.vg_files import load_json, require_key
-from mmsgp.datasets.vg_format import write_vg_sgg
+from mmsgp.datasets.rendering import Layout, LayoutRenderer, render_images
+from mmsgp.datasets.vg_sgg.files import load_json, require_key
+from mmsgp.datasets.vg_sgg.writer import write_vg_sgg
 
 TRAIN_FILE = 'annotations_train.json'
 METADATA_FILE = 'image_metadata.json'

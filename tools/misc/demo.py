@@ -25,7 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mmsgp.datasets.synthetic.minivg import MARKER, holds_minivg
+from mmsgp.datasets.minivg.generate import MARKER, holds_minivg
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORK_DIRS = Path('work_dirs')

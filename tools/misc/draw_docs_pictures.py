@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
-from mmsgp.testing.browser import headless_chromium
+from helpers.browser import headless_chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / 'docs/pictures'

@@ -12,10 +12,10 @@ from mmengine.runner import load_checkpoint
 from mmengine.utils import track_iter_progress
 from torch.utils.data import default_collate
 
+from mmsgp.checkpoint.integrity import check_finite
+from mmsgp.checkpoint.loading import refuse_unsafe_checkpoints, weights_of
+from mmsgp.datasets.image_files import read_unturned
 from mmsgp.registry import DATASETS, MODELS
-from mmsgp.utils.checkpoint import refuse_unsafe_checkpoints, weights_of
-from mmsgp.utils.checkpoint_integrity import check_finite
-from mmsgp.utils.image_files import read_unturned
 from mmsgp.visualization import TASK_TITLES, draw_comparison
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import argparse
 
-from mmsgp.utils.checkpoint import publish_weights
+from mmsgp.checkpoint.loading import publish_weights
 
 
 def main() -> None:

@@ -13,21 +13,18 @@ import torch
 import torch.nn as nn
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from reference_weights import RULES, convert
 from torch import Tensor
 
+from mmsgp.checkpoint.integrity import add_checksum
+from mmsgp.checkpoint.loading import load_checkpoint_file, weights_of
+from mmsgp.checkpoint.pretrained import holds_detector
+from mmsgp.cli.errors import mistakes_in_a_line
 from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
 from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
 from mmsgp.registry import DATASETS, MODELS
-from mmsgp.utils.checkpoint import (
-    holds_detector,
-    load_checkpoint_file,
-    weights_of,
-)
-from mmsgp.utils.checkpoint_integrity import add_checksum
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.files import replacing
-from mmsgp.utils.mistakes import mistakes_in_a_line
-from mmsgp.utils.reference_weights import RULES, convert
 
 HEADS = dict(motifnet=MotifNetHead, linknet=LinkNetHead, kern=KERNHead)
 # Of detectors with two stages, and with one.

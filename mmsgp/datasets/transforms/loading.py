@@ -4,8 +4,8 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 
+from mmsgp.datasets.image_files import MAX_PIXELS, read_image
 from mmsgp.registry import TRANSFORMS
-from mmsgp.utils.image_files import MAX_PIXELS, read_image
 
 from ..boxes import boxes_overlap
 

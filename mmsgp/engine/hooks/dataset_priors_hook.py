@@ -1,7 +1,7 @@
 from mmengine.hooks import Hook
 
+from mmsgp.engine.distributed import unwrap_model
 from mmsgp.registry import HOOKS
-from mmsgp.utils.distributed import unwrap_model
 
 
 def innermost_dataset(dataset):

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from mmengine.hooks import Hook
 
-from mmsgp.models.detectors.feature_cache import FeatureCache
+from mmsgp.engine.distributed import unwrap_model
+from mmsgp.models.parsers.feature_cache import FeatureCache
 from mmsgp.registry import HOOKS
-from mmsgp.utils.distributed import unwrap_model
 
 
 @HOOKS.register_module()
@@ -14,7 +14,7 @@ class FeatureCacheHook(Hook):
     From the second epoch on, or in the next run on the same detector, an
     epoch costs what the head costs. Training and its validation read the
     maps, rounded to half precision; ``tools/test.py`` computes them. See
-    :class:`~mmsgp.models.detectors.feature_cache.FeatureCache`.
+    :class:`~mmsgp.models.parsers.feature_cache.FeatureCache`.
 
     Args:
         root (str): The folder. Defaults to ``'work_dirs/feature_cache'``.

@@ -5,9 +5,9 @@ from mmengine.hooks import Hook
 from torch.distributed import PrefixStore
 from torch.distributed.distributed_c10d import _get_default_store
 
+from mmsgp.engine.distributed import dist_timeout
+from mmsgp.engine.rank_watch import RankWatch
 from mmsgp.registry import HOOKS
-from mmsgp.utils.distributed import dist_timeout
-from mmsgp.utils.rank_watch import RankWatch
 
 
 @HOOKS.register_module()
@@ -16,7 +16,7 @@ class RankWatchHook(Hook):
 
     In a run of several processes, before they give up after
     ``env_cfg.dist_cfg.timeout`` seconds; see
-    :class:`~mmsgp.utils.rank_watch.RankWatch`.
+    :class:`~mmsgp.engine.rank_watch.RankWatch`.
     """
 
     def __init__(self) -> None:

@@ -7,8 +7,8 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop
 
+from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.registry import HOOKS
-from mmsgp.utils.checkpoint_integrity import add_checksum
 from mmsgp.utils.files import replacing
 
 from ..last_checkpoint import write_pointer

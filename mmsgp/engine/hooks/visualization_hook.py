@@ -4,8 +4,8 @@ import numpy as np
 from mmdet.engine.hooks import DetVisualizationHook
 from mmengine.visualization import Visualizer
 
+from mmsgp.datasets.image_files import read_unturned
 from mmsgp.registry import HOOKS
-from mmsgp.utils.image_files import read_unturned
 
 
 @HOOKS.register_module()

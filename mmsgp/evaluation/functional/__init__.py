@@ -1,5 +1,13 @@
 from .bootstrap import ResampledMean, confidence_interval
 from .confusion import predicate_confusion
+from .graph_constraint import (
+    RankedEntries,
+    apply_graph_constraint,
+    first_of_each_pair,
+    pair_weights,
+    unconstrained_entries,
+    without_graph_constraint,
+)
 from .matching import (
     NO_HIT,
     GraphArrays,
@@ -12,14 +20,6 @@ from .matching import (
     to_numpy,
     union_boxes,
 )
-from .ranking import (
-    RankedEntries,
-    apply_graph_constraint,
-    first_of_each_pair,
-    pair_weights,
-    unconstrained_entries,
-    without_graph_constraint,
-)
 from .recall import (
     check_topk,
     exact_mean,
@@ -29,8 +29,7 @@ from .recall import (
     predicate_recall_at_k,
     recall_at_k,
 )
-from .relation_ranks import RANKS_FILE, RelationRanks, TaskRanks
-from .suite import (
+from .recall_suite import (
     DESCRIPTIONS,
     GROUPS,
     METRICS,
@@ -40,9 +39,9 @@ from .suite import (
 )
 
 __all__ = [
-    'DESCRIPTIONS', 'GROUPS', 'METRICS', 'NO_HIT', 'RANKS_FILE', 'GraphArrays',
+    'DESCRIPTIONS', 'GROUPS', 'METRICS', 'NO_HIT', 'GraphArrays',
     'ObjectMatcher', 'PhraseMatcher', 'RankedEntries', 'Ranks',
-    'RelationRanks', 'ResampledMean', 'TaskMetrics', 'TaskRanks',
+    'ResampledMean', 'TaskMetrics',
     'aligned_iou', 'apply_graph_constraint', 'check_topk',
     'confidence_interval',
     'evaluate_task', 'exact_mean', 'first_of_each_pair', 'harmonic_mean',

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .relation_ranks import RelationRanks
+from mmsgp.evaluation.relation_ranks import RelationRanks
 
 
 def predicate_confusion(relations: RelationRanks, task: str) -> np.ndarray:

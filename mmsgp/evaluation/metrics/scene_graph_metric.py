@@ -9,6 +9,8 @@ from mmengine.dist import all_gather_object, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from mmsgp.evaluation.gather_ranks import collect_ranks, image_key, name_of, once
+from mmsgp.evaluation.recall_report import RecallReport
 from mmsgp.registry import METRICS
 
 from ..functional import METRICS as METRIC_NAMES
@@ -24,8 +26,6 @@ from ..functional import (
     to_numpy,
     unconstrained_entries,
 )
-from .collecting import collect_ranks, image_key, name_of, once
-from .report import RecallReport
 
 MATCHERS = {
     'predcls': (('predcls', ObjectMatcher), ),

@@ -1,4 +1,4 @@
-"""Greedy decoding of object labels, and joint suppression over classes.
+"""Greedy decoding of object labels.
 
 Shape shorthand: B images, T steps (objects by confidence), C object classes.
 """
@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import torch
 import torch.nn as nn
-from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
 from .class_embedding import ClassEmbedding
@@ -83,44 +82,3 @@ class LabelDecoder(nn.Module):
             all_logits.append(logits)
             all_labels.append(label)
         return torch.stack(all_logits, 1), torch.stack(all_labels, 1)
-
-
-def joint_nms(probabilities: Tensor,
-              bboxes: Tensor,
-              valid: Tensor,
-              iou_thr: float = 0.3) -> Tensor:
-    """Label boxes, best first, suppressing a class where it was just found.
-
-    Again and again the highest probability over all boxes without a label and
-    all classes labels its box; the class is then suppressed in every box that
-    overlaps it there (the decoder of Neural Motifs). A suppressed class is
-    taken only by a box that has all its classes suppressed.
-
-    Args:
-        probabilities (Tensor): (B, T, C), without background.
-        bboxes (Tensor): (B, T, C, 4), the box of each class.
-        valid (Tensor): (B, T), bool, False at padding.
-        iou_thr (float): IoU from which boxes overlap. Defaults to 0.3.
-
-    Returns:
-        Tensor: (B, T), labels.
-    """
-    batch, steps, num_classes = probabilities.shape
-    labelled = -2.0  # below any suppressed probability, which is in [-1, 0]
-    scores = probabilities.masked_fill(~valid[..., None], labelled)
-    labels = valid.new_zeros((batch, steps), dtype=torch.long)
-    images = torch.arange(batch, device=scores.device)
-    for _ in range(steps):
-        best = scores.flatten(1).argmax(dim=1)  # (B,)
-        box, label = best // num_classes, best % num_classes
-        still_free = scores[images, box, label] > labelled
-        labels[images, box] = torch.where(still_free, label,
-                                          labels[images, box])
-        class_boxes = bboxes[images, :, label]  # (B, T, 4)
-        overlap = bbox_overlaps(class_boxes[images, box, None],
-                                class_boxes)[:, 0] >= iou_thr  # (B, T)
-        column = scores[images, :, label]  # (B, T)
-        column = torch.where(overlap & (column > 0), column - 1, column)
-        scores[images, :, label] = column
-        scores[images, box] = labelled
-    return labels

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mmsgp.registry import MODELS
 
-from .layout_encoding import draw_pair_masks
 from .normalization import BatchNorm2d
+from .pair_masks import draw_pair_masks
 
 
 @MODELS.register_module()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmsgp.structures import ObjectBatch
 
-from .sequences import ObjectSequences
+from .object_sequences import ObjectSequences
 
 
 class RelationalEmbedding(nn.Module):

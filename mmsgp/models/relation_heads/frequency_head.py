@@ -10,7 +10,7 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
 from ..layers import FrequencyPrior
-from .outputs import ObjectContext, RegionFeatures
+from .head_outputs import ObjectContext, RegionFeatures
 from .relation_head import RelationHead
 
 

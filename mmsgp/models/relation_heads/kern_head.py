@@ -15,7 +15,7 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
 from ..layers import ObjectGraph, PairGraph
-from .outputs import ObjectContext, RegionFeatures
+from .head_outputs import ObjectContext, RegionFeatures
 from .visual_relation_head import VisualRelationHead
 
 

@@ -17,7 +17,7 @@ from ..layers import (
     RelativeLayoutEncoding,
     full_precision,
 )
-from .outputs import ObjectContext, RegionFeatures
+from .head_outputs import ObjectContext, RegionFeatures
 from .role_product_head import RoleProductHead, multiply_roles
 
 

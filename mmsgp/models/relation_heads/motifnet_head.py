@@ -20,7 +20,7 @@ from ..layers import (
     LabelDecoder,
     ObjectSequences,
 )
-from .outputs import ObjectContext, RegionFeatures
+from .head_outputs import ObjectContext, RegionFeatures
 from .role_product_head import RoleProductHead, multiply_roles
 
 ORDERS = ('confidence', 'size', 'leftright')

@@ -21,7 +21,7 @@ from mmsgp.structures.ranking import check_ranking, default_ranking
 
 from ..layers import ObjectSequences, joint_nms
 from ..task_modules import all_pairs, label_pairs, overlapping
-from .outputs import ObjectContext, RegionFeatures, RelationOutput
+from .head_outputs import ObjectContext, RegionFeatures, RelationOutput
 from .ranking import rank_relations
 
 

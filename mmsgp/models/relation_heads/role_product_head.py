@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..layers import ClassEmbedding
-from .outputs import RegionFeatures
+from .head_outputs import RegionFeatures
 from .visual_relation_head import VisualRelationHead
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from mmsgp.structures import ObjectBatch
 
 from ..layers import full_precision
-from .outputs import RegionFeatures
+from .head_outputs import RegionFeatures
 from .relation_head import RelationHead
 
 

@@ -1,4 +1,4 @@
-from .graph_assignment import assign_graph
+from .graph_assigner import assign_graph
 from .pair_proposals import all_pairs, label_pairs, overlapping
 from .pair_sampler import PairSampler
 

@@ -1,0 +1,82 @@
+"""Arguments that several tools of the evaluation take."""
+from __future__ import annotations
+
+import argparse
+
+from mmsgp.evaluation.functional import METRICS
+
+
+def add_recall_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--topk``, ``--metrics`` and ``--groups``."""
+    parser.add_argument(
+        '--topk',
+        nargs='+',
+        type=threshold,
+        default=[20, 50, 100, 'all'],
+        metavar='K',
+        help="the K of recall@K, numbers or 'all' (default: 20 50 100 all)")
+    parser.add_argument(
+        '--metrics',
+        nargs='+',
+        choices=METRICS,
+        default=METRICS,
+        help='(default: all)')
+    parser.add_argument(
+        '--groups',
+        type=groups,
+        default='thirds',
+        help='head, body and tail: thirds, vg150, or two numbers of training '
+        'relations, e.g. 10000,500 (default: thirds)')
+
+
+def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what figures of the recall of predicates take."""
+    parser.add_argument(
+        '--task', default='predcls', help='(default: predcls)')
+    parser.add_argument(
+        '--topk', type=threshold, default=100, metavar='K',
+        help="the K of recall@K, a number or 'all' (default: 100)")
+    parser.add_argument(
+        '--names', nargs='+', metavar='NAME',
+        help='what the runs are called (default: their folders)')
+    parser.add_argument(
+        '--num-predicates', type=positive, metavar='N',
+        help='only the N most frequent in training (default: all)')
+    parser.add_argument(
+        '--out', help='the files without their ending (default: '
+        'work_dirs/figures/per_class_..._TASK)')
+
+
+def natural(text: str) -> int:
+    """A number, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'{text!r} is no number from 0 on')
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A number, 1 or more."""
+    if natural(text) == 0:
+        raise argparse.ArgumentTypeError('0 is too few: give 1 or more')
+    return int(text)
+
+
+def threshold(text: str) -> int | str:
+    """A number of predictions, or ``'all'``."""
+    if text == 'all':
+        return text
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a positive number nor 'all'")
+    return int(text)
+
+
+def groups(text: str) -> str | tuple[int, ...]:
+    """A preset of groups, or two numbers."""
+    if ',' not in text:
+        return text
+    try:
+        return tuple(map(int, text.split(',')))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'{text!r}: expected two numbers, e.g. 10000,500') from None

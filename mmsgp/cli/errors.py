@@ -1,0 +1,20 @@
+"""Users' mistakes told in a line, without a traceback."""
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def mistakes_in_a_line() -> Iterator[None]:
+    """End a tool with the message of an error in what it was given.
+
+    Raises:
+        SystemExit: Instead of ``OSError`` (a file is missing) and
+            ``ValueError`` (it is not what was expected).
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))

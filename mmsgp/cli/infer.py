@@ -1,0 +1,118 @@
+"""Parse images, folders and videos into scene graphs."""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mmsgp.apis import SceneGraphInferencer, tabulate_relations
+from mmsgp.apis.given_objects import MAX_OBJECTS, WrongNumber
+from mmsgp.apis.graph_export import WRITERS
+from mmsgp.apis.objects_file import read_objects
+from mmsgp.datasets.image_files import MAX_PIXELS
+from mmsgp.utils.unwritten import collecting_unwritten
+
+# As many as a picture shows, so that both number their objects alike.
+_SHOWN = 20
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='mmsgp-infer', description=__doc__)
+    parser.add_argument(
+        'inputs', nargs='+', help='images, folders of images, videos')
+    parser.add_argument(
+        '--config', help='config file (default: the one in the checkpoint)')
+    parser.add_argument('--checkpoint', required=True, help='checkpoint file')
+    parser.add_argument(
+        '--out', required=True, type=Path,
+        help='folder for the pictures (vis/) and the graphs (preds/)')
+    parser.add_argument(
+        '--objects', type=Path,
+        help='JSON file of given objects, as in preds/*.json: {"objects": '
+        '[{"bbox": [x1, y1, x2, y2], "name": "dog"}, ...]}, or a list of these '
+        'with one for each image; names may be left out (SGCls)')
+    parser.add_argument(
+        '--batch-size', type=int, default=1, help='images at a time (default: 1)')
+    parser.add_argument(
+        '--topk', type=int, default=100,
+        help='relations to keep of an image (default: 100); pictures show at '
+        'most 20')
+    parser.add_argument(
+        '--score-thr', type=float, default=0.0,
+        help='leave out relations with a lower score (default: 0)')
+    parser.add_argument(
+        '--formats', nargs='+', choices=WRITERS, default=['json'],
+        help='how to write the graphs (default: json)')
+    parser.add_argument(
+        '--max-pixels', type=int, default=MAX_PIXELS,
+        help='images of more are not decoded (default: %(default)s)')
+    parser.add_argument(
+        '--max-objects', type=int, default=MAX_OBJECTS,
+        help='images with more given objects are not parsed (default: %(default)s)')
+    parser.add_argument(
+        '--no-pictures', action='store_true', help='write graphs only')
+    parser.add_argument(
+        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
+    return parser.parse_args()
+
+
+def print_relations(console: Console, graph: dict) -> None:
+    """The best relations of one image as a table."""
+    table = Table(title=f'{graph["image"]}: the best relations ({graph["task"]})')
+    for column in ('subject', 'predicate', 'object'):
+        table.add_column(column)
+    table.add_column('score', justify='right')
+    shown = dict(graph, relations=graph['relations'][:_SHOWN])
+    for *words, score in tabulate_relations(shown):
+        table.add_row(*words, f'{score:.3f}')
+    console.print(table)
+
+
+def main() -> None:
+    args = parse_args()
+    # Names of files and classes are no markup.
+    console = Console(markup=False, emoji=False)
+    errors = []
+
+    def report(error: Exception) -> None:
+        errors.append(error)
+        Console(stderr=True).print(
+            f'mmsgp-infer: {error}', markup=False, emoji=False, highlight=False,
+            soft_wrap=True)
+
+    try:
+        given = read_objects(args.objects) if args.objects else {}
+        inferencer = SceneGraphInferencer(
+            args.config, args.checkpoint, args.device, max_pixels=args.max_pixels,
+            max_objects=args.max_objects)
+        number, graph = 0, None
+        with collecting_unwritten() as unwritten:
+            for result in inferencer.stream(
+                    args.inputs, batch_size=args.batch_size, topk=args.topk,
+                    pred_score_thr=args.score_thr, out_dir=args.out,
+                    no_save_vis=args.no_pictures, formats=args.formats,
+                    on_error=report, **given):
+                number, graph = number + 1, result['predictions']
+                if unwritten:  # what is not kept is printed
+                    print_relations(console, graph)
+    except WrongNumber as error:
+        sys.exit(f'mmsgp-infer: {args.objects}: {error}')
+    except (OSError, ValueError) as error:
+        sys.exit(f'mmsgp-infer: {error}')
+    if unwritten:
+        sys.exit(f'mmsgp-infer: could not be written: {", ".join(unwritten)}')
+    if number == 1:
+        print_relations(console, graph)
+    pictures = '' if args.no_pictures else f', pictures into {args.out / "vis"}'
+    graphs = '1 graph' if number == 1 else f'{number} graphs'
+    console.print(f'{graphs} written into {args.out / "preds"}{pictures}')
+    if errors:
+        sys.exit(f'mmsgp-infer: {len(errors)} of {number + len(errors)} images could '
+                 'not be parsed')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,3 @@
+from .generate import generate_minivg
+
+__all__ = ['generate_minivg']

@@ -1,0 +1,89 @@
+"""What of a scene is annotated, and in which words.
+
+People mention what catches the eye, do not repeat themselves, leave out what
+goes without saying, and often write a coarse predicate where a fine one holds.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from . import tables as world
+from .geometry import Box, area
+from .rules import Relation
+
+#: Area in pixels to which sizes are relative.
+_USUAL_AREA = 900.0
+
+
+def annotate(labels: Sequence[str], boxes: Sequence[Box],
+             relations: Sequence[Relation],
+             rng: np.random.Generator) -> list[tuple[int, int, str]]:
+    """Annotate a scene as a person would.
+
+    Args:
+        labels (Sequence[str]): The class name of each object.
+        boxes (Sequence[Box]): The box of each object.
+        relations (Sequence[Relation]): All relations that hold.
+        rng (np.random.Generator): The annotator.
+
+    Returns:
+        list[tuple[int, int, str]]: Subject, object and predicate; now and then
+        two of them for an ordered pair.
+    """
+    chosen = _choose(labels, boxes, relations, rng)
+    style = rng.normal(0, world.ANNOTATOR_SPREAD)
+    annotated = []
+    for relation in chosen:
+        predicate = world.PREDICATES[relation.predicate]
+        words = [relation.predicate]
+        if predicate.coarse is not None:
+            if rng.random() < predicate.coarse_prob + style:
+                words = [predicate.coarse]
+            elif rng.random() < world.BOTH_PROB:
+                words.append(predicate.coarse)
+        annotated += [(relation.subject, relation.object, w) for w in words]
+    return annotated
+
+
+def salience(labels: Sequence[str], boxes: Sequence[Box],
+             relations: Sequence[Relation]) -> np.ndarray:
+    """How much each relation catches the eye: (M,)."""
+    areas = np.array([area(box) for box in boxes])
+    is_foreground = np.array([label not in world.SCENERY for label in labels])
+    focus = int(np.argmax(np.where(is_foreground, areas, -1)))
+    scores = []
+    for relation in relations:
+        score = world.PREDICATES[relation.predicate].salience
+        score += world.TRIVIAL * relation.trivial
+        score += world.FOCUS_SUBJECT * (relation.subject == focus)
+        score += world.FOCUS_OBJECT * (relation.object == focus)
+        if is_foreground[relation.subject]:
+            score += world.SIZE * np.log2(
+                areas[relation.subject] / _USUAL_AREA)
+        scores.append(score)
+    return np.array(scores)
+
+
+def _choose(labels: Sequence[str], boxes: Sequence[Box],
+            relations: Sequence[Relation],
+            rng: np.random.Generator) -> list[Relation]:
+    """The most salient relations, each making those like it less so."""
+    scores = salience(labels, boxes, relations)
+    scores = scores + world.WHIM * rng.gumbel(size=len(relations))
+    count = rng.choice(
+        list(world.NUM_ANNOTATED), p=list(world.NUM_ANNOTATED.values()))
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(relations)):
+        best = int(np.argmax(scores))
+        chosen.append(best)
+        scores[best] = -np.inf
+        for other, relation in enumerate(relations):
+            same_subject = relation.subject == relations[best].subject
+            alike = (relation.predicate == relations[best].predicate and
+                     labels[relation.subject] == labels[
+                         relations[best].subject])
+            scores[other] += (world.SAME_SUBJECT * same_subject +
+                              world.REPEATED * alike)
+    return [relations[index] for index in chosen]

@@ -1,0 +1,157 @@
+"""Checks of the numbers of annotations against each other.
+
+Shape shorthand: I images, B boxes and M relations of all images together.
+"""
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from mmengine.logging import print_log
+
+from .writer import SPLIT_CODES
+
+# Units by which a box may leave its image: half a unit for a rounded centre, and
+# a quarter for half of a rounded size.
+_ROUNDING = 0.76
+# Units by which boxes of two scales may differ. The published ones are rounded at
+# each scale, and made two units large.
+_SCALE_TOLERANCE = 6
+_FLOAT_TOLERANCE = 0.01
+# The share of boxes that may leave the shorter side of their image.
+_MOST_OUTSIDE = 0.1
+
+
+def check_splits(splits: np.ndarray, path: str) -> None:
+    """Raise a ValueError if a split code (I,) is none of the format's."""
+    codes, counts = np.unique(splits, return_counts=True)
+    if not set(codes.tolist()) <= set(SPLIT_CODES.values()):
+        found = ', '.join(f'{code} ({count} images)' for code, count in
+                          zip(codes[:8].tolist(), counts.tolist()))
+        raise ValueError(
+            f'{path}: split has the codes {found}, but only 0 (train) and 2 (test) '
+            'are read. Give images for validation the code 0: validation takes the '
+            'first training images, see num_val_images')
+
+
+def check_ranges(first: np.ndarray, last: np.ndarray, name: str, num_rows: int,
+                 path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Check the rows of each image.
+
+    Args:
+        first: (I,), the first row, or -1 if the image has none.
+        last: (I,), the last row, likewise.
+        name: ``'box'`` or ``'rel'``.
+        num_rows: The rows there are.
+        path: The file, for errors.
+
+    Returns:
+        (I,) first rows and (I,) numbers of rows; (0, 0) for none.
+
+    Raises:
+        ValueError: If a range is none, or two images share rows.
+    """
+    keys = f'img_to_first_{name}', f'img_to_last_{name}'
+    none = (first == -1) & (last == -1)
+    wrong = ~none & ((first < 0) | (last < first) | (last >= num_rows))
+    if wrong.any():
+        row = wrong.argmax()
+        raise ValueError(
+            f'{path}: row {row} has {keys[0]} {first[row]} and {keys[1]} '
+            f'{last[row]}; expected 0 <= first <= last < {num_rows}, or -1 '
+            'for both')
+    order = np.flatnonzero(~none)
+    order = order[first[order].argsort(kind='stable')]
+    shared = last[order[:-1]] >= first[order[1:]]
+    if shared.any():
+        one, other = order[shared.argmax():][:2]
+        raise ValueError(
+            f'{path}: rows {one} and {other} of {keys[0]} and {keys[1]} overlap, '
+            f'{first[one]} to {last[one]} and {first[other]} to {last[other]}: an '
+            'image must not have rows of another')
+    counts = np.where(none, 0, last - first + 1)
+    unused = num_rows - counts.sum()
+    if unused:
+        _warn(f'{path}: {unused} of {num_rows} rows are of no image, as {keys[0]} '
+              f'and {keys[1]} have it')
+    return np.where(none, 0, first), counts
+
+
+@np.errstate(over='ignore')
+def check_scales(boxes: np.ndarray, smaller: np.ndarray, keys: tuple[str, str],
+                 path: str) -> None:
+    """Raise a ValueError if (B, 4) boxes are not twice those of half the scale."""
+    are_rounded = 'f' not in (boxes.dtype.kind, smaller.dtype.kind) or \
+        boxes.dtype != smaller.dtype
+    tolerance = _SCALE_TOLERANCE if are_rounded else _FLOAT_TOLERANCE
+    difference = np.abs(boxes - 2. * smaller)
+    if difference.max(initial=0) > tolerance:
+        row = (difference > tolerance).any(axis=1).argmax()
+        raise ValueError(
+            f'{path}: row {row} is {boxes[row].tolist()} in {keys[0]}, but '
+            f'{smaller[row].tolist()} in {keys[1]}: they must be the same boxes on '
+            'images of twice the size. Remove the array that is wrong')
+
+
+@np.errstate(over='ignore')
+def check_boxes(boxes: np.ndarray, scale: int, sizes: np.ndarray,
+                rows: np.ndarray, key: str, path: str) -> None:
+    """Check that centre boxes are in their images.
+
+    The published boxes end at a square around the image, so that some leave its
+    shorter side: that is worth a warning, unless they are many.
+
+    Args:
+        boxes: (B, 4) centre x, centre y, width and height, on images whose longer
+            side is ``scale``.
+        scale: Side of the square.
+        sizes: (B, 2), width and height of the image in pixels.
+        rows: (B,), rows of the boxes in the file, for errors.
+        key: Name of the array in the file, for errors.
+        path: The file, for errors.
+
+    Raises:
+        ValueError: If a size is negative, a box leaves the square, or many leave
+            the image.
+    """
+    # Columns one by one: rows of four would take three times as long.
+    centres, extents = (np.ascontiguousarray(part.T) for part in
+                        (boxes[:, :2], boxes[:, 2:]))
+    low, high = centres - extents / 2, centres + extents / 2
+    if extents.min(initial=0) < 0 or low.min(initial=0) < -_ROUNDING or \
+            high.max(initial=0) > scale + _ROUNDING:
+        wrong = ((extents < 0) | (low < -_ROUNDING) |
+                 (high > scale + _ROUNDING)).any(axis=0)
+        index = wrong.argmax()
+        raise ValueError(
+            f'{path}: row {rows[index]} of {key} is {boxes[index].tolist()}, which '
+            'is no centre x, centre y, width, height of a box within 0 and '
+            f'{scale}: {wrong.sum()} of {len(boxes)} boxes are wrong')
+    scales = scale / sizes.max(axis=1, initial=1)
+    outside = (high[0] > sizes[:, 0] * scales + _ROUNDING) | \
+        (high[1] > sizes[:, 1] * scales + _ROUNDING)
+    if not outside.any():
+        return
+    index = outside.argmax()
+    told = (f'{path}: {outside.sum()} of {len(boxes)} boxes leave their images, e.g. '
+            f'row {rows[index]} of {key}, {boxes[index].tolist()}, an image of '
+            f'{sizes[index].tolist()} pixels')
+    if outside.mean() > _MOST_OUTSIDE:
+        raise ValueError(f'{told}. The sizes or their order are those of other data')
+    _warn(told)
+
+
+def check_pairs(pairs: np.ndarray, num_boxes: np.ndarray, image_ids: np.ndarray,
+                path: str) -> None:
+    """Raise a ValueError if (M, 2) indices are not of (M,) boxes of an image."""
+    wrong = (pairs < 0) | (pairs >= num_boxes[:, None])
+    if wrong.any():
+        row = wrong.any(axis=1).argmax()
+        raise ValueError(
+            f'{path}: image {image_ids[row]} has {num_boxes[row]} boxes, but '
+            f'a relation joins its boxes {pairs[row].tolist()}: relationships '
+            'points to a box that is out of range or of another image')
+
+
+def _warn(message: str) -> None:
+    print_log(message, logger='current', level=logging.WARNING)

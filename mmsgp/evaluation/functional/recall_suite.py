@@ -1,0 +1,169 @@
+"""All metrics of a task, from ranks.
+
+Shape shorthand: K thresholds, R predicates, B weightings of the images.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmsgp.evaluation.relation_ranks import RelationRanks
+
+from .matching import NO_HIT
+from .recall import (
+    Mean,
+    exact_mean,
+    harmonic_mean,
+    mean_over_predicates,
+    predicate_accuracy,
+    predicate_recall_at_k,
+    recall_at_k,
+)
+
+DESCRIPTIONS = {
+    'R': 'recall',
+    'mR': 'mean recall over predicates',
+    'F': 'harmonic mean of R and mR',
+    'head-mR': 'mean recall over frequent predicates',
+    'body-mR': 'mean recall over predicates between',
+    'tail-mR': 'mean recall over rare predicates',
+    'ng-R': 'recall without graph constraint',
+    'ng-mR': 'mean recall without graph constraint',
+    'zR': 'recall of triplets unseen in training',
+    'ng-zR': 'the same without graph constraint',
+    'PR': 'recall of pairs, whatever the predicate',
+    'A': "share of relations whose pair's best prediction is right",
+    'mA': 'mean of the same over predicates'
+}
+METRICS = tuple(DESCRIPTIONS)
+GROUPS = ('head', 'body', 'tail')
+GROUP_THRESHOLDS = {'vg150': (10_000, 500)}
+
+
+@dataclass(frozen=True, eq=False)
+class TaskMetrics:
+    """Metrics of a task.
+
+    Attributes:
+        values (dict[str, ndarray]): ``'mR@20'`` and so on, in [0, 1]: () or,
+            for B weightings of the images, (B,).
+        recall (ndarray): (K, R), or (B, K, R), of each predicate.
+    """
+    values: dict[str, np.ndarray]
+    recall: np.ndarray
+
+
+def evaluate_task(relations: RelationRanks,
+                  task: str,
+                  topk: Sequence[int | str] = (20, 50, 100, 'all'),
+                  metrics: Sequence[str] = METRICS,
+                  groups: str | Sequence[int] = 'thirds',
+                  mean: Mean = exact_mean) -> TaskMetrics:
+    """Compute what the ranks of a task allow.
+
+    Metrics without the graph constraint need its ranks, zero-shot recall
+    needs to know the unseen triplets and groups the training counts; they are
+    left out where these are unknown. A metric over nothing is NaN.
+
+    Args:
+        relations (RelationRanks): Annotated relations and their ranks.
+        task (str): One of its tasks.
+        topk (Sequence[int | str]): The thresholds; ``'all'`` counts every hit.
+        metrics (Sequence[str]): Some of :data:`METRICS`. Defaults to all.
+        groups (str | Sequence[int]): See :func:`predicate_groups`.
+        mean (Mean): Mean over images. Defaults to :func:`exact_mean`.
+    """
+    ranks = relations.tasks[task]
+    images, num_predicates = relations.images, len(relations.names)
+
+    def by_predicate(of: np.ndarray) -> np.ndarray:
+        return predicate_recall_at_k(of, images, relations.predicates, topk,
+                                     num_predicates, mean)
+
+    def recall(of: np.ndarray, chosen: np.ndarray | slice) -> np.ndarray:
+        return recall_at_k(of[chosen], images[chosen], topk, mean)
+
+    everything = slice(None)
+    predicate_recall = by_predicate(ranks.triplet)
+    curves = dict(
+        R=recall(ranks.triplet, everything),
+        mR=mean_over_predicates(predicate_recall),
+        PR=recall(ranks.pair, relations.first_of_pair))
+    curves['F'] = harmonic_mean(curves['R'], curves['mR'])
+    if relations.train_counts is not None:
+        for name, group in predicate_groups(relations.train_counts,
+                                            groups).items():
+            curves[f'{name}-mR'] = mean_over_predicates(
+                predicate_recall[..., group])
+    if relations.unseen is not None:
+        curves['zR'] = recall(ranks.triplet, relations.unseen)
+    if ranks.unconstrained is not None:
+        curves['ng-R'] = recall(ranks.unconstrained, everything)
+        curves['ng-mR'] = mean_over_predicates(
+            by_predicate(ranks.unconstrained))
+        if relations.unseen is not None:
+            curves['ng-zR'] = recall(ranks.unconstrained, relations.unseen)
+
+    # The first prediction for the pair is a hit.
+    correct = (ranks.triplet == ranks.pair) & (ranks.pair < NO_HIT)
+    at_one = dict(
+        A=mean(correct[None].astype(np.float64), images),
+        mA=mean_over_predicates(
+            predicate_accuracy(correct, images, relations.predicates,
+                               num_predicates, mean)))
+
+    values = {}
+    for name in metrics:
+        if name in curves:
+            for i, k in enumerate(topk):
+                # Of lower ranks nothing is known.
+                if not name.startswith('ng-') or k == 'all' or \
+                        k <= relations.ng_limit:
+                    values[f'{name}@{k}'] = curves[name][..., i]
+        elif name in at_one:
+            values[f'{name}@1'] = at_one[name][..., 0]
+    return TaskMetrics(values, predicate_recall)
+
+
+def predicate_groups(
+        train_counts: Sequence[int],
+        groups: str | Sequence[int] = 'thirds') -> dict[str, np.ndarray]:
+    """Head, body and tail of the predicates by training frequency.
+
+    Args:
+        train_counts (Sequence[int]): R numbers of training relations.
+        groups (str | Sequence[int]): ``'thirds'`` splits the predicates,
+            the most frequent first (ties by number), into three groups of
+            equal size, the first ones larger by one where R is no multiple of
+            3. Two numbers ``(a, b)`` are thresholds: the head has more than
+            ``a`` relations, the tail less than ``b``. ``'vg150'`` are those
+            that are customary on Visual Genome, ``(10000, 500)``. Defaults to
+            ``'thirds'``.
+
+    Returns:
+        dict[str, ndarray]: (R,) bool for each of ``head``, ``body``, ``tail``.
+
+    Raises:
+        ValueError: If ``groups`` is none of these.
+    """
+    counts = np.asarray(train_counts)
+    if isinstance(groups, str) and groups == 'thirds':
+        order = np.argsort(-counts, kind='stable')
+        position = np.empty(len(counts), np.int64)
+        position[order] = np.arange(len(counts))
+        ends = np.cumsum([len(part) for part in np.array_split(counts, 3)])
+        group = np.searchsorted(ends, position, side='right')
+    else:
+        thresholds = GROUP_THRESHOLDS.get(groups) if isinstance(
+            groups, str) else groups
+        if not isinstance(thresholds, Sequence) or len(thresholds) != 2 or \
+                thresholds[0] < thresholds[1]:
+            raise ValueError(
+                f"groups must be 'thirds', one of {sorted(GROUP_THRESHOLDS)} "
+                'or two counts, that of the head first; got '
+                f'{groups!r}')
+        group = np.where(counts > thresholds[0], 0,
+                         np.where(counts < thresholds[1], 2, 1))
+    return {name: group == i for i, name in enumerate(GROUPS)}

@@ -1,0 +1,241 @@
+"""What an evaluation shows: tables in the terminal and files.
+
+Shape shorthand: K thresholds, R predicates. Values are in percent throughout.
+"""
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from mmsgp.utils.files import replacing
+from mmsgp.utils.unwritten import may_be_unwritten
+
+from .functional import DESCRIPTIONS, GROUPS, TaskMetrics, predicate_groups
+from .relation_ranks import RANKS_FILE, RelationRanks
+
+
+@dataclass(frozen=True, eq=False)
+class RecallReport:
+    """Metrics of all tasks, and what they were measured on.
+
+    Args:
+        relations (RelationRanks): What was evaluated.
+        tasks (dict[str, TaskMetrics]): The result by task.
+        topk (Sequence[int | str]): K thresholds.
+        wanted (Sequence[str]): Names of the metrics that were asked for.
+        groups (str | Sequence[int]): See
+            :func:`~mmsgp.evaluation.functional.predicate_groups`.
+    """
+
+    relations: RelationRanks
+    tasks: dict[str, TaskMetrics]
+    topk: Sequence[int | str]
+    wanted: Sequence[str]
+    groups: str | Sequence[int] = 'thirds'
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """dict[str, float]: ``<task>/<metric>@<k>``."""
+        return {
+            f'{task}/{name}': 100 * float(value)
+            for task, result in self.tasks.items()
+            for name, value in result.values.items()
+        }
+
+    def render(self, classwise: bool = True) -> str:
+        """All tables and notes as they are printed.
+
+        Args:
+            classwise (bool): Whether to include the tables of predicates.
+        """
+        parts = [self._render_predicates(task) for task in self.tasks
+                 ] if classwise else []
+        parts += [self._render_metrics(task) for task in self.tasks]
+        return '\n'.join([*parts, *self._notes()])
+
+    def write(self, folder: Path) -> None:
+        """Write all metrics, tables of each task, and the ranks.
+
+        Within :func:`~mmsgp.utils.unwritten.collecting_unwritten` a file that
+        cannot be written does not keep the others from it.
+
+        ``metrics.json`` has everything, ``metrics_<task>.csv`` the printed
+        table, ``per_class_recall_<task>.csv`` that of the predicates.
+
+        Args:
+            folder (Path): Made if it does not exist.
+        """
+        content = {
+            # JSON has no NaN
+            **{key: None if math.isnan(value) else value
+               for key, value in self.metrics.items()},
+            'num_images': self.relations.num_images,
+            'num_images_without_relations': self._num_left_out,
+            'absent_predicates': self._absent
+        }
+        path = folder / 'metrics.json'
+        with may_be_unwritten(path), replacing(path) as draft:
+            draft.write_text(
+                json.dumps(content, indent=2) + '\n', encoding='utf-8')
+        for task in self.tasks:
+            _write_csv(folder / f'metrics_{task}.csv',
+                       self._metric_rows(task))
+            _write_csv(folder / f'per_class_recall_{task}.csv',
+                       self._predicate_rows(task))
+        with may_be_unwritten(folder / RANKS_FILE):
+            self.relations.save(folder / RANKS_FILE)
+
+    @property
+    def _num_left_out(self) -> int:
+        return len(self.relations.image_ids) - self.relations.num_images
+
+    @cached_property
+    def _order(self) -> list[int]:
+        """Predicates, most frequent in training first, ties by number."""
+        return np.argsort(-self._train_counts, kind='stable').tolist()
+
+    @cached_property
+    def _train_counts(self) -> np.ndarray:
+        counts = self.relations.train_counts
+        return np.zeros(len(self.relations.names), np.int64) \
+            if counts is None else np.asarray(counts)
+
+    @cached_property
+    def _group_of(self) -> list[str]:
+        """The group of each predicate, empty where counts are unknown."""
+        if self.relations.train_counts is None:
+            return [''] * len(self.relations.names)
+        groups = predicate_groups(self.relations.train_counts, self.groups)
+        return [next(name for name in GROUPS if groups[name][i])
+                for i in range(len(self.relations.names))]
+
+    @cached_property
+    def _absent(self) -> list[str]:
+        num_gt = self.relations.num_gt
+        return [self.relations.names[i] for i in self._order if not num_gt[i]]
+
+    def _predicate_rows(self, task: str) -> list[list]:
+        """A row a predicate after the names of the columns."""
+        num_gt = self.relations.num_gt
+        return [
+            ['predicate_id', 'predicate', 'train_count', 'num_gt'] +
+            [f'recall@{k}' for k in self.topk],
+            *([i + 1, self.relations.names[i], self._train_counts[i],
+               num_gt[i], *(100 * self.tasks[task].recall[:, i]).tolist()]
+              for i in self._order)
+        ]
+
+    def _metric_rows(self, task: str) -> list[list]:
+        """A row a metric after the names of the columns.
+
+        A value is None where the metric has none for the threshold.
+        """
+        values = self.tasks[task].values
+        columns = [str(k) for k in self.topk]
+        if any(name.endswith('@1') for name in values) and '1' not in columns:
+            columns.insert(0, '1')
+        rows = [['metric', *(f'@{column}' for column in columns)]]
+        for name in self.wanted:
+            row = [values.get(f'{name}@{column}') for column in columns]
+            if any(value is not None for value in row):
+                rows.append([
+                    name, *(None if value is None else 100 * float(value)
+                            for value in row)
+                ])
+        return rows
+
+    def _render_predicates(self, task: str) -> str:
+        table = new_table(f'{task}: recall of each predicate (%)', 'predicate')
+        for column in ('group', 'train', 'gt', *(f'R@{k}' for k in self.topk)):
+            table.add_column(column, justify='right')
+        num_gt = self.relations.num_gt
+        for i in self._order:
+            table.add_row(self.relations.names[i], self._group_of[i],
+                          str(self._train_counts[i]), str(num_gt[i]),
+                          *(percent(value)
+                            for value in 100 * self.tasks[task].recall[:, i]))
+        return render(table)
+
+    def _render_metrics(self, task: str) -> str:
+        (_, *columns), *rows = self._metric_rows(task)
+        table = new_table(f'{task} (%)', 'metric')
+        for column in columns:
+            table.add_column(column, justify='right')
+        table.add_column('')
+        for name, *values in rows:
+            table.add_row(
+                name, *('' if value is None else percent(value)
+                        for value in values), DESCRIPTIONS[name])
+        return render(table)
+
+    def _notes(self) -> list[str]:
+        relations = self.relations
+        notes = [
+            f'Images evaluated: {relations.num_images}; left out, for they '
+            f'have no annotated relation: {self._num_left_out}.'
+        ]
+        if self._absent:
+            notes.append(
+                'Predicates left out of mR@K, for they have no relation in '
+                f'this split: {len(self._absent)} of {len(relations.names)} '
+                f"({', '.join(self._absent)}).")
+        if relations.unseen is not None and 'zR' in self.wanted:
+            notes.append(
+                'Relations whose triplet training never shows: '
+                f'{relations.unseen.sum()} of {len(relations.unseen)}.')
+        if relations.train_counts is None:
+            notes.append(
+                "The data set tells no 'predicate_train_counts': predicates "
+                'are sorted by number.')
+        for task, result in self.tasks.items():
+            computed = {name.split('@')[0] for name in result.values}
+            missing = [name for name in self.wanted if name not in computed]
+            if missing:
+                notes.append(f'{task}: {", ".join(missing)} left out, see '
+                             'SceneGraphMetric for what they need.')
+        return notes
+
+
+def _write_csv(path: Path, rows: Sequence[Sequence]) -> None:
+    """Cells that are None or NaN are empty."""
+    with may_be_unwritten(path), replacing(path) as draft, draft.open(
+            'w', encoding='utf-8', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        for row in rows:
+            writer.writerow([
+                '' if isinstance(value, float) and math.isnan(value) else
+                value for value in row
+            ])
+
+
+def new_table(title: str, first_column: str) -> Table:
+    """A table with a left-aligned first column."""
+    table = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD)
+    table.add_column(first_column)
+    return table
+
+
+def percent(value: float) -> str:
+    """Two decimals, or a dash for what is undefined."""
+    return '-' if math.isnan(value) else f'{value:.2f}'
+
+
+def render(table: Table) -> str:
+    """The table as text, as wide as its content."""
+    # A log file has no terminal to fit into.
+    console = Console(
+        file=io.StringIO(), width=1000, markup=False, emoji=False)
+    console.print(table)
+    return '\n'.join(
+        line.rstrip() for line in console.file.getvalue().splitlines())

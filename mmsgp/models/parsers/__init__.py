@@ -1,0 +1,3 @@
+from .scene_graph_parser import SceneGraphParser
+
+__all__ = ['SceneGraphParser']

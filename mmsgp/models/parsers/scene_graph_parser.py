@@ -1,0 +1,318 @@
+"""A frozen detector and a relation head make a scene graph parser.
+
+Shape shorthand: B images, N objects of a batch, C object classes.
+"""
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from mmdet.models.detectors import BaseDetector
+from torch import Tensor
+
+from mmsgp.checkpoint.pretrained import check_names, check_pretrained, pretrained_cfgs
+from mmsgp.models.detector_adapters.base import build_object_detector, check_thresholds
+from mmsgp.models.layers import full_precision
+from mmsgp.models.task_modules import assign_graph
+from mmsgp.registry import MODELS
+from mmsgp.structures import ObjectBatch, SceneGraphDataSample
+
+from .feature_cache import FeatureCache
+from .input_checks import check_normalization, check_strides
+
+TASKS = ('predcls', 'sgcls', 'sggen')
+TRAINING_TASKS = ('sgcls', 'sggen')
+DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
+
+
+@MODELS.register_module()
+class SceneGraphParser(BaseDetector):
+    """Parses images into scene graphs.
+
+    The backbone runs once an image, whatever the number of tasks; pooled
+    features of the given boxes serve PredCls and SGCls together. The detector
+    is frozen: it has no gradients, stays in evaluation mode and is skipped by
+    ``TrainableParamsConstructor``. The relation head is trained on SGCls, and
+    may then be refined on the detector's boxes.
+
+    Args:
+        detector (dict): Config of a detector of MMDetection. Its weights come
+            from its own ``init_cfg``.
+        relation_head (dict): Config of the relation head.
+        task (str): What the relation head is trained on: annotated boxes,
+            ``'sgcls'``, or detected ones, ``'sggen'``, to which
+            :func:`assign_graph` carries over the annotations. Defaults to
+            ``'sgcls'``.
+        tasks (Sequence[str]): Tasks that :meth:`predict` runs, any of
+            ``predcls``, ``sgcls`` and ``sggen``. Defaults to ``('sgcls',)``.
+        detection (dict): Thresholds of the objects of SGGen, arguments of
+            :meth:`ObjectDetector.detect_objects`; what is left out has the
+            value of the reference: ``score_thr=0.01``, ``iou_thr=0.3``,
+            ``max_per_image=64``.
+        object_detector (dict, optional): Config of the
+            :class:`ObjectDetector`. Defaults to None, see
+            :func:`build_object_detector`.
+        compile_backbone (bool): Whether ``torch.compile`` makes kernels for the
+            detector's backbone, at the first image of each size. Defaults to
+            False.
+        data_preprocessor (dict, optional): Config of the preprocessor, whose
+            mean, standard deviation and channel order are the detector's.
+            Defaults to None: that of the detector.
+        init_cfg (dict, optional): Weights of type ``Pretrained`` are those of
+            the whole parser. Defaults to None.
+
+    Raises:
+        ValueError: If a task is unknown, a threshold is unknown or out of
+            range, the detector and the relation head differ in their numbers
+            of classes, or the parser normalises images in another way than
+            the detector.
+    """
+
+    def __init__(self,
+                 detector: dict,
+                 relation_head: dict,
+                 task: str = 'sgcls',
+                 tasks: Sequence[str] = ('sgcls', ),
+                 detection: dict = DEFAULT_DETECTION,
+                 object_detector: dict | None = None,
+                 compile_backbone: bool = False,
+                 data_preprocessor: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
+        detectors = detector.get('data_preprocessor')
+        if data_preprocessor and detectors:
+            check_normalization(data_preprocessor, detectors)
+        super().__init__(
+            data_preprocessor=data_preprocessor or detectors,
+            init_cfg=init_cfg)
+        unknown = set(tasks) - set(TASKS)
+        if unknown or not tasks:
+            raise ValueError(f'tasks must be some of {TASKS}, got '
+                             f'{tuple(tasks)}')
+        if task not in TRAINING_TASKS:
+            raise ValueError(f'task, what the model is trained on, is one of '
+                             f'{TRAINING_TASKS}, got {task!r}')
+        for key in detection:
+            if key not in DEFAULT_DETECTION:
+                raise ValueError(f'detection knows {list(DEFAULT_DETECTION)}, '
+                                 f'got {key!r}')
+        self.task = task
+        self.tasks = tuple(tasks)
+        self.detection = {**DEFAULT_DETECTION, **detection}
+        check_thresholds(**self.detection)
+        self.detector = MODELS.build(detector)
+        self.detector.requires_grad_(False)
+        if compile_backbone:
+            self.detector.backbone.compile()
+        self.object_detector = build_object_detector(self.detector,
+                                                     object_detector)
+        self.relation_head = MODELS.build(relation_head)
+        detected = self.object_detector.num_classes
+        if detected != self.relation_head.num_classes:
+            raise ValueError(
+                f'the detector has {detected} classes and the relation head '
+                f'{self.relation_head.num_classes}: set both num_classes to '
+                'those of the data set')
+        self.feature_cache: FeatureCache | None = None  # FeatureCacheHook
+        # Of the files to start from: path, kinds of names that count, names.
+        self._known_names: list[tuple[str, tuple[str, ...], dict]] = []
+        # Travels in the checkpoint: a resumed run keeps its learnt priors.
+        # A number, for processes average their buffers.
+        self.register_buffer('has_priors', torch.tensor(0.0))
+
+    def train(self, mode: bool = True) -> SceneGraphParser:
+        """Set the training mode; the detector stays in evaluation mode."""
+        super().train(mode)
+        self.detector.eval()
+        return self
+
+    def init_weights(self) -> None:
+        """Initialise; the relation head's fc layers start as the detector's.
+
+        So do those of the reference implementation: fc6 and fc7 of objects
+        and of pairs are copies of the detector's, where their sizes agree.
+        """
+        for init_cfg in pretrained_cfgs(self.detector.init_cfg):
+            # MMEngine leaves out what does not fit, and only logs it.
+            names = check_pretrained(init_cfg, self.detector)
+            self._known_names.append(
+                (init_cfg['checkpoint'], ('classes', ), names))
+        own = pretrained_cfgs(self.init_cfg)
+        for init_cfg in own:
+            names = check_pretrained(init_cfg, self)
+            self._known_names.append(
+                (init_cfg['checkpoint'], ('classes', 'predicates'), names))
+        super().init_weights()
+        if not own and self.object_detector.fc_head is not None:
+            self.relation_head.copy_fc_heads(self.object_detector.fc_head)
+
+    def load_priors(self, dataset) -> None:
+        """Take what the model needs of a training set.
+
+        Priors are learnt further and therefore taken once; what a loss counts
+        is not, and may be new to the checkpoint of another loss.
+
+        Args:
+            dataset (VGDataset): Gives ``statistics`` and ``metainfo``.
+
+        Raises:
+            ValueError: If the detector was trained with other classes, or
+                the weights of ``init_cfg`` with other predicates.
+        """
+        for filename, kinds, names in self._known_names:
+            for kind in kinds:
+                check_names(filename, kind, names, dataset.metainfo)
+        if not self.has_priors:
+            self.relation_head.load_priors(dataset.statistics,
+                                           dataset.metainfo['classes'])
+            self.has_priors.fill_(1)
+        loss = self.relation_head.loss_relation
+        if hasattr(loss, 'load_priors'):
+            loss.load_priors(dataset.statistics)
+
+    @torch.no_grad()
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of images (B, 3, H, W), without gradients.
+
+        Regions are pooled from them in full precision.
+
+        Raises:
+            ValueError: If the maps have other strides than the relation head
+                pools with.
+        """
+        self._warn_of_padding(batch_inputs)
+        extract = self.detector.extract_feat
+        maps = extract(batch_inputs) if self.feature_cache is None else \
+            self.feature_cache(batch_inputs, extract)
+        check_strides(self.relation_head, batch_inputs, maps)
+        return tuple(map(full_precision, maps))
+
+    def _warn_of_padding(self, batch_inputs: Tensor) -> None:
+        side = getattr(self.data_preprocessor, 'pad_size_divisor', None)
+        height, width = batch_inputs.shape[-2:]
+        if side is not None and (height, width) != (side, side):
+            # once: the text is always the same
+            warnings.warn(
+                'images are not padded to the square of '
+                f'data_preprocessor.pad_size_divisor, {side} x {side} pixels: '
+                'a result may depend on the other images of its batch. Set it '
+                'to the longer side that the pipeline scales images to',
+                stacklevel=2)
+
+    def loss(self, batch_inputs: Tensor,
+             batch_data_samples: list[SceneGraphDataSample]) -> dict:
+        """Losses of given, or of detected boxes: classes and predicates.
+
+        Args:
+            batch_inputs (Tensor): (B, 3, H, W).
+            batch_data_samples (list): With ``gt_scene_graph`` in pixels of
+                the inputs.
+
+        Returns:
+            dict: Losses by name.
+        """
+        feature_maps = self.extract_feat(batch_inputs)
+        graphs = [sample.gt_scene_graph for sample in batch_data_samples]
+        num_classes = self.relation_head.num_classes
+        # Of all annotated objects: a detector does not find each of them.
+        present = torch.stack([
+            batch_inputs.new_zeros(num_classes, dtype=torch.bool).index_fill(
+                0, graph.objects.labels, True) for graph in graphs
+        ])
+        if self.task == 'sgcls':
+            objects = self._given_objects(
+                feature_maps, [graph.objects.bboxes for graph in graphs],
+                batch_data_samples)
+        else:
+            objects = self._detected_objects(feature_maps, batch_data_samples)
+            graphs = [
+                assign_graph(bboxes, graph, num_classes)
+                for bboxes, graph in zip(
+                    objects.bboxes.split(objects.sizes), graphs)
+            ]
+        objects = replace(
+            objects,
+            targets=torch.cat([graph.objects.labels for graph in graphs]),
+            present=present)
+        return self.relation_head.loss(feature_maps, objects,
+                                       [graph.relations for graph in graphs])
+
+    @torch.no_grad()
+    def predict(
+            self,
+            batch_inputs: Tensor,
+            batch_data_samples: list[SceneGraphDataSample],
+            rescale: bool = True) -> list[SceneGraphDataSample]:
+        """Predict the graph of each task from one pass of the backbone.
+
+        Args:
+            batch_inputs (Tensor): (B, 3, H, W).
+            batch_data_samples (list): For ``predcls`` and ``sgcls`` with
+                ``gt_scene_graph`` in pixels of the original images.
+            rescale (bool): Whether predicted boxes are in pixels of the
+                original images or of the inputs. Defaults to True.
+
+        Returns:
+            list: The samples, with ``pred_scene_graphs``.
+        """
+        feature_maps = self.extract_feat(batch_inputs)
+        scales = [
+            batch_inputs.new_tensor(sample.scale_factor).repeat(2)
+            for sample in batch_data_samples
+        ]
+        predictions = {}
+        if 'predcls' in self.tasks or 'sgcls' in self.tasks:
+            graphs = [sample.gt_scene_graph for sample in batch_data_samples]
+            objects = self._given_objects(feature_maps, [
+                graph.objects.bboxes * scale
+                for graph, scale in zip(graphs, scales)
+            ], batch_data_samples)
+            given = {'sgcls': objects}
+            if 'predcls' in self.tasks:
+                given['predcls'] = objects.with_labels(
+                    torch.cat([graph.objects.labels for graph in graphs]))
+            regions = self.relation_head.extract_regions(feature_maps, objects)
+            for task in self.tasks:
+                if task in given:
+                    predictions[task] = self.relation_head.predict(
+                        regions, given[task])
+        if 'sggen' in self.tasks:
+            objects = self._detected_objects(feature_maps, batch_data_samples)
+            regions = self.relation_head.extract_regions(feature_maps, objects)
+            predictions['sggen'] = self.relation_head.predict(regions, objects)
+        for i, sample in enumerate(batch_data_samples):
+            sample.pred_scene_graphs = {
+                task: predictions[task][i]
+                for task in self.tasks
+            }
+            if rescale:
+                for graph in sample.pred_scene_graphs.values():
+                    graph.objects.bboxes = graph.objects.bboxes / scales[i]
+        return batch_data_samples
+
+    def _forward(self, batch_inputs: Tensor,
+                 batch_data_samples: list[SceneGraphDataSample]) -> tuple:
+        """Raw outputs for given boxes in pixels of the inputs."""
+        feature_maps = self.extract_feat(batch_inputs)
+        objects = self._given_objects(feature_maps, [
+            sample.gt_scene_graph.objects.bboxes
+            for sample in batch_data_samples
+        ], batch_data_samples)
+        regions = self.relation_head.extract_regions(feature_maps, objects)
+        return self.relation_head(regions, objects)
+
+    @torch.no_grad()
+    def _given_objects(
+            self, feature_maps: tuple[Tensor, ...], bboxes: list[Tensor],
+            data_samples: list[SceneGraphDataSample]) -> ObjectBatch:
+        logits = self.object_detector.classify_boxes(feature_maps, bboxes,
+                                                     data_samples)
+        return ObjectBatch.from_list(bboxes, logits)
+
+    @torch.no_grad()
+    def _detected_objects(
+            self, feature_maps: tuple[Tensor, ...],
+            data_samples: list[SceneGraphDataSample]) -> ObjectBatch:
+        return self.object_detector.detect_objects(feature_maps, data_samples,
+                                                   **self.detection)

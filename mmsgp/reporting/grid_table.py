@@ -1,0 +1,79 @@
+"""Tables of a grid of models: means over seeds beside published figures.
+
+A table is a dict from a method to its entries, one a task and K, each a dict of
+``metric``, ``seeds``, ``mean``, ``std`` and ``paper``.
+"""
+from __future__ import annotations
+
+import csv
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mmsgp.utils.files import replacing
+
+TITLES = {'sggen': 'SGGen', 'sgcls': 'SGCls', 'predcls': 'PredCls'}
+
+
+def read_paper(path: Path) -> dict[str, dict[str, str]]:
+    """Published figures by method, empty if the file is not there."""
+    if not path.is_file():
+        return {}
+    with path.open(newline='') as file:
+        return {row.pop('method'): row for row in csv.DictReader(file)}
+
+
+def summarise(runs: Sequence[Mapping[str, float]], topk: Sequence[str],
+              paper: Mapping[str, str]) -> list[dict]:
+    """The entries of a method, task by task.
+
+    Args:
+        runs: Metrics of each seed, by ``task/mR@K``, in percent.
+        topk: K of the columns.
+        paper: Published figures, by ``task_mR@K``.
+
+    Returns:
+        list[dict]: Mean and sample standard deviation of mR@K over the seeds
+        that have it; None where there are too few.
+    """
+    entries = []
+    for task, title in TITLES.items():
+        for k in topk:
+            values = [run[f'{task}/mR@{k}'] for run in runs
+                      if f'{task}/mR@{k}' in run]
+            entries.append(dict(
+                metric=f'{title} mR@{k}',
+                seeds=len(values),
+                mean=statistics.fmean(values) if values else None,
+                std=statistics.stdev(values) if len(values) > 1 else None,
+                paper=paper.get(f'{task}_mR@{k}') or None))
+    return entries
+
+
+def entry_text(entry: dict) -> str:
+    """Mean, standard deviation of several seeds, and the paper's in brackets."""
+    text = '-' if entry['mean'] is None else f"{entry['mean']:.2f}"
+    if entry['std'] is not None:
+        text += f" ± {entry['std']:.2f}"
+    return f"{text} ({entry['paper']})" if entry['paper'] else text
+
+
+def markdown(table: dict[str, list[dict]]) -> str:
+    """The table, a row a method and a column a metric."""
+    first = next(iter(table.values()))
+    lines = [['method', 'seeds', *(entry['metric'] for entry in first)],
+             ['---', *['--:'] * (1 + len(first))]]
+    lines += [[method, str(entries[0]['seeds']), *map(entry_text, entries)]
+              for method, entries in table.items()]
+    return ''.join('| ' + ' | '.join(line) + ' |\n' for line in lines)
+
+
+def write_csv(table: dict[str, list[dict]], path: Path) -> None:
+    """The same, a row a method and metric, in numbers."""
+    first = next(iter(table.values()))[0]
+    with replacing(path) as draft, draft.open('w', newline='') as file:
+        writer = csv.DictWriter(
+            file, ['method', *first], lineterminator='\n')
+        writer.writeheader()
+        for method, entries in table.items():
+            writer.writerows(dict(entry, method=method) for entry in entries)

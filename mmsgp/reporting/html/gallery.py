@@ -1,0 +1,113 @@
+"""Test images that a run parses best, middling and worst."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mmengine.structures import InstanceData
+
+from mmsgp.datasets.image_files import read_unturned
+from mmsgp.evaluation import PredictionFile
+from mmsgp.evaluation.relation_ranks import RelationRanks
+from mmsgp.structures import SceneGraph, SceneGraphDataSample
+from mmsgp.visualization.scene_graph_visualizer import SceneGraphVisualizer
+
+NUM_DRAWN = 12
+"""Predictions that a picture shows; more would not be readable."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A parsed image.
+
+    Attributes:
+        image_id (str): The image.
+        recall (float): Share of its relations that are found, percent.
+        num_relations (int): How many it has.
+        drawn (ndarray, optional): (H, W, 3) uint8, RGB; None where the image
+            file is not there.
+        img_path (str): The image file.
+    """
+    image_id: str
+    recall: float
+    num_relations: int
+    drawn: np.ndarray | None
+    img_path: str
+
+
+def choose_images(recall: np.ndarray, num_relations: np.ndarray,
+                  number: int) -> dict[str, np.ndarray]:
+    """Indices of the best, median and worst images, none of them twice.
+
+    Args:
+        recall (ndarray): (I,) of each image.
+        num_relations (ndarray): (I,); of images alike the one with more
+            relations is chosen.
+        number (int): How many of each.
+    """
+    best = np.lexsort((-num_relations, -recall))[:number]
+    worst = np.lexsort((-num_relations, recall))
+    worst = worst[~np.isin(worst, best)][:number]
+    rest = np.argsort(-recall, kind='stable')
+    rest = rest[~np.isin(rest, np.concatenate([best, worst]))]
+    start = max(0, (len(rest) - number) // 2)
+    return {'best': best, 'median': rest[start:start + number], 'worst': worst}
+
+
+def gallery(predictions: PredictionFile, ranks: RelationRanks, task: str,
+            k: int, number: int) -> dict[str, list[Picture]]:
+    """Draw the images with the highest, median and lowest recall@K.
+
+    A picture shows up to K predictions, at most :data:`NUM_DRAWN`.
+
+    Args:
+        predictions (PredictionFile): Predictions of a test run.
+        ranks (RelationRanks): Ranks of the same run.
+        task (str): The task.
+        k (int): The K of the recall.
+        number (int): Pictures of each kind.
+
+    Raises:
+        ValueError: If the predictions are of other images than the ranks.
+    """
+    places = {str(key['img_id']): i for i, key in enumerate(predictions.keys)}
+    if set(ranks.image_ids.tolist()) != set(places):
+        raise ValueError('the kept predictions and ranks.npz are of different '
+                         'tests: test again, or score the predictions again '
+                         'with eval_predictions.py --out-dir')
+    images, num_relations = np.unique(ranks.images, return_counts=True)
+    hits = ranks.tasks[task].triplet < k
+    recall = 100 * np.bincount(ranks.images, hits)[images] / num_relations
+    visualizer = SceneGraphVisualizer('gallery', topk=min(k, NUM_DRAWN), task=task)
+    visualizer.dataset_meta = predictions.meta
+    pictures = {}
+    for kind, chosen in choose_images(recall, num_relations, number).items():
+        pictures[kind] = []
+        for i in chosen.tolist():
+            image_id = str(ranks.image_ids[images[i]])
+            sample = predictions[places[image_id]]
+            pictures[kind].append(
+                Picture(image_id, float(recall[i]), int(num_relations[i]),
+                        _draw(visualizer, sample), sample['img_path']))
+    return pictures
+
+
+def _draw(visualizer: SceneGraphVisualizer, sample: dict) -> np.ndarray | None:
+    if not Path(sample['img_path']).is_file():
+        return None
+    data_sample = SceneGraphDataSample(
+        gt_scene_graph=_graph(sample['gt_scene_graph']))
+    data_sample.pred_scene_graphs = {
+        task: _graph(graph)
+        for task, graph in sample['pred_scene_graphs'].items()
+    }
+    visualizer.add_datasample(
+        'gallery', read_unturned(sample['img_path']), data_sample)
+    return visualizer.get_image()
+
+
+def _graph(graph: dict) -> SceneGraph:
+    return SceneGraph(**{
+        part: InstanceData(**graph[part]) for part in ('objects', 'relations')
+    })

@@ -1,0 +1,85 @@
+"""What tells the results of a run from those of another one."""
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmsgp.checkpoint.pretrained import pretrained_cfgs
+from mmsgp.datasets.statistics_cache import content_key
+from mmsgp.utils.files import replacing
+
+
+@cache
+def _file_key(path: str, changed: int) -> str:
+    """A hash of a file as it was changed last, in nanoseconds."""
+    return content_key([path])
+
+
+class RunSettings:
+    """The config of a run and the weights of its detector, kept in a file.
+
+    A detector is known by a hash of its weights. Weights at a URL, or not
+    trained yet, have none.
+
+    Args:
+        path (Path): The file, beside the results.
+        cfg (Config): The config of a scene graph parser.
+    """
+
+    def __init__(self, path: Path, cfg: Config) -> None:
+        self.path = path
+        # as it comes back from the file
+        self._config = json.loads(json.dumps(cfg.to_dict(), default=str))
+        self._weights = [
+            init_cfg.checkpoint for init_cfg in pretrained_cfgs(
+                cfg.model.detector.get('init_cfg'))]
+
+    def has_detector(self) -> bool:
+        """Whether the weights exist that the run starts from."""
+        return all('://' in path or os.path.isfile(path)
+                   for path in self._weights)
+
+    def keep(self) -> None:
+        """Write the file."""
+        settings = dict(config=self._config, detector=self._detector())
+        with replacing(self.path) as draft:
+            draft.write_text(json.dumps(settings, indent=1))
+
+    def differ(self) -> bool:
+        """Whether the file has another config or another detector.
+
+        Raises:
+            ValueError: If it cannot be read.
+        """
+        config, kept = self._kept()
+        current = self._detector()
+        return config not in (None, self._config) or any(
+            current.get(path, key) != key for path, key in kept.items())
+
+    def lost_detector(self) -> str | None:
+        """The path of weights that were noted and that are gone.
+
+        Raises:
+            ValueError: If the file cannot be read.
+        """
+        return next((path for path in self._kept()[1]
+                     if not os.path.isfile(path)), None)
+
+    def _detector(self) -> dict[str, str]:
+        return {path: _file_key(path, os.stat(path).st_mtime_ns)
+                for path in filter(os.path.isfile, self._weights)}
+
+    def _kept(self) -> tuple[dict | None, dict[str, str]]:
+        """Config and detector of the file, None and nothing without one."""
+        if not self.path.is_file():
+            return None, {}
+        try:
+            kept = json.loads(self.path.read_text())
+            return kept['config'], dict(kept['detector'])
+        except (ValueError, LookupError, TypeError) as error:
+            raise ValueError(
+                f'{self.path} cannot be read: {error!r}') from error

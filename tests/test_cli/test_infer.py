@@ -1,0 +1,181 @@
+"""The command that parses images."""
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmsgp.cli.infer import main
+
+
+@pytest.fixture
+def infer(checkpoint, tmp_path, monkeypatch, capsys):
+    """Runs the command in this process; gives what it printed."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', [
+            'mmsgp-infer', '--checkpoint', str(checkpoint), '--device', 'cpu',
+            '--out', str(tmp_path / 'out'), *map(str, arguments)])
+        main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / 'images'
+    path.mkdir()
+    generator = np.random.default_rng(0)
+    for name in ('a', 'b', 'c'):
+        pixels = generator.integers(256, size=(48, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path / f'{name}.png')
+    return path
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_one_image_is_parsed_drawn_and_printed(infer, folder, tmp_path):
+    printed = infer(folder / 'a.png', '--topk', 2)
+    assert names(tmp_path / 'out' / 'vis') == ['a.png']
+    graph = json.loads((tmp_path / 'out' / 'preds' / 'a.json').read_text())
+    assert len(graph['relations']) == 2 and graph['task'] == 'sggen'
+    assert graph['relations'][0]['predicate'] in printed
+    assert '1 graph written into' in printed
+
+
+def test_a_folder_is_parsed_in_batches(infer, folder, tmp_path):
+    printed = infer(folder, '--batch-size', 2, '--formats', 'dot', 'graphml',
+                    '--no-pictures')
+    assert names(tmp_path / 'out') == ['preds']
+    assert names(tmp_path / 'out' / 'preds') == [
+        f'{name}.{suffix}' for name in 'abc' for suffix in ('dot', 'graphml')]
+    assert '3 graphs written into' in printed
+
+
+@pytest.mark.parametrize('named, task', [(True, 'predcls'), (False, 'sgcls')])
+def test_objects_are_given_in_a_file(infer, folder, tmp_path, named, task):
+    objects = [dict(bbox=[1, 2, 30, 40], name='class 3'),
+               dict(bbox=[10, 2, 60, 45], name='class 9')]
+    if not named:
+        objects = [dict(bbox=item['bbox']) for item in objects]
+    file = tmp_path / 'objects.json'
+    file.write_text(json.dumps(dict(objects=objects)))
+    infer(folder / 'a.png', '--objects', file, '--no-pictures')
+    graph = json.loads((tmp_path / 'out' / 'preds' / 'a.json').read_text())
+    assert graph['task'] == task
+    assert [item['bbox'] for item in graph['objects']] == [
+        item['bbox'] for item in objects]
+    if named:
+        assert [item['name'] for item in graph['objects']] == ['class 3', 'class 9']
+
+
+def test_a_parsed_graph_is_a_file_of_objects(infer, folder, tmp_path):
+    infer(folder / 'a.png', '--no-pictures')
+    detected = tmp_path / 'out' / 'preds' / 'a.json'
+    expected = json.loads(detected.read_text())['objects']
+    infer(folder / 'a.png', '--no-pictures', '--objects', detected)
+    again = json.loads(detected.read_text())
+    assert again['task'] == 'predcls'
+    assert [item['label'] for item in again['objects']] == [
+        item['label'] for item in expected]
+
+
+@pytest.mark.parametrize('text', ['{', '{"objects": [{}]}'])
+def test_a_wrong_file_of_objects_is_named(infer, folder, tmp_path, text):
+    file = tmp_path / 'objects.json'
+    file.write_text(text)
+    with pytest.raises(SystemExit, match='mmsgp-infer: .*objects.json'):
+        infer(folder / 'a.png', '--objects', file)
+
+
+def test_a_file_of_objects_of_other_images_is_named(infer, folder, tmp_path):
+    file = tmp_path / 'objects.json'
+    file.write_text(json.dumps([dict(objects=[])]))
+    with pytest.raises(SystemExit, match='objects.json: .* of 1 images .* for 3'):
+        infer(folder, '--objects', file)
+
+
+def test_limits_are_set_by_options(infer, folder, tmp_path, capsys):
+    file = tmp_path / 'objects.json'
+    file.write_text(json.dumps(dict(objects=[dict(bbox=[1, 2, 30, 40])] * 3)))
+    for options, told in ((('--max-pixels', 3000), '64 x 48 pixels'),
+                          (('--objects', file, '--max-objects', 2), 'max_objects')):
+        with pytest.raises(SystemExit, match='1 of 1 images could not be parsed'):
+            infer(folder / 'a.png', '--no-pictures', *options)
+        assert told in capsys.readouterr().err
+
+
+def test_a_long_file_name_does_not_end_a_folder(infer, folder, tmp_path):
+    for letter in 'äb':
+        (folder / 'a.png').with_stem(letter * (125 if letter == 'ä' else 251)
+                                     ).write_bytes((folder / 'a.png').read_bytes())
+    infer(folder, '--formats', 'json', 'graphml')
+    graphs = [json.loads(path.read_text())['image']
+              for path in (tmp_path / 'out' / 'preds').glob('*.json')]
+    assert sorted(graphs) == sorted(map(str, folder.iterdir()))
+    assert len(names(tmp_path / 'out' / 'vis')) == 5
+
+
+def test_a_link_among_the_pictures_is_replaced_not_followed(infer, folder, tmp_path):
+    (tmp_path / 'target').write_text('mine')
+    (tmp_path / 'out' / 'vis').mkdir(parents=True)
+    (tmp_path / 'out' / 'vis' / 'a.png').symlink_to(tmp_path / 'target')
+    infer(folder / 'a.png')
+    assert (tmp_path / 'target').read_text() == 'mine'
+    assert not (tmp_path / 'out' / 'vis' / 'a.png').is_symlink()
+    Image.open(tmp_path / 'out' / 'vis' / 'a.png').load()
+
+
+def test_a_file_of_objects_names_all_or_none(infer, folder, tmp_path):
+    file = tmp_path / 'objects.json'
+    file.write_text(json.dumps(dict(objects=[
+        dict(bbox=[1, 2, 30, 40], name='class 3'), dict(bbox=[10, 2, 60, 45])])))
+    with pytest.raises(SystemExit, match='objects.json: 1 of 2 objects have a name'):
+        infer(folder / 'a.png', '--objects', file)
+
+
+def test_a_bad_image_does_not_end_a_folder(infer, folder, tmp_path, capsys):
+    (folder / 'b.png').write_text('no image')
+    with pytest.raises(SystemExit, match='1 of 3 images could not be parsed'):
+        infer(folder, '--batch-size', 2, '--no-pictures')
+    assert names(tmp_path / 'out' / 'preds') == ['a.json', 'c.json']
+    told = capsys.readouterr()
+    assert 'b.png is empty, damaged or no image' in told.err
+    assert '2 graphs written into' in told.out
+
+
+def test_what_is_missing_does_not_keep_the_others_from_being_parsed(
+        infer, folder, tmp_path, capsys):
+    with pytest.raises(SystemExit, match='1 of 2 images could not be parsed'):
+        infer(tmp_path / 'none.jpg', folder / 'a.png', '--no-pictures')
+    assert names(tmp_path / 'out' / 'preds') == ['a.json']
+    assert 'mmsgp-infer: ' + str(tmp_path / 'none.jpg') in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['a[/b].jpg', '[red]', ':dog:'])
+def test_names_are_printed_as_they_are(infer, folder, tmp_path, name):
+    path = tmp_path / name
+    path.mkdir(parents=True)
+    (folder / 'a.png').rename(path / 'a.png')
+    printed = infer(path / 'a.png', '--no-pictures', '--out', path / 'out')
+    assert name in printed.partition('the best relations')[0].replace('\n', '')
+    assert name in printed.partition('written into')[2].replace('\n', '')
+
+
+def test_errors_are_one_line(infer, folder, tmp_path):
+    config = tmp_path / 'broken.py'
+    for text, told in (('model = dict(', 'broken.py is no config: SyntaxError'),
+                       ('model = 1 / 0', 'broken.py is no config: ZeroDivision'),
+                       ('x = 1', 'the config has no model'),
+                       ('model = dict()', 'the config has no model with a type')):
+        config.write_text(text)
+        with pytest.raises(SystemExit, match=f'mmsgp-infer: .*{told}'):
+            infer(folder, '--config', config)
+    torch.save([1], tmp_path / 'list.pth')
+    with pytest.raises(SystemExit, match='mmsgp-infer: .*list.pth holds a list'):
+        infer(folder, '--checkpoint', tmp_path / 'list.pth')
