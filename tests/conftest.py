@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 from helpers.browser import headless_chromium
 from mmsgp.testing.models import write_random_checkpoint
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 # Machines differ in speed, and examples may share a folder.
 settings.register_profile(
