@@ -5,9 +5,14 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from .config_variables import follow_files
+
 
 def read_config_file(path: str | Path) -> Config:
-    """Read a config, or say which file is none.
+    """Read a config file.
+
+    A variable of :data:`~.config_variables.VARIABLES` that the file sets acts
+    everywhere, whatever its base has made of it.
 
     Args:
         path (str | Path): The file, which is run.
@@ -16,11 +21,13 @@ def read_config_file(path: str | Path) -> Config:
         Config: The config.
 
     Raises:
-        FileNotFoundError: If it is not there, or another that it names.
-        ValueError: If it is no config.
+        FileNotFoundError: If it does not exist, or another that it names.
+        ValueError: If it is not a config.
     """
     try:
-        return Config.fromfile(path)
+        cfg = Config.fromfile(path)
+        follow_files(cfg, path)
+        return cfg
     except OSError:
         raise
     # A file with code in it can fail in any way.

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from mmdet.models.detectors import (
-    SCNet,
     BaseDetector,
     CascadeRCNN,
     FasterRCNN,
@@ -10,6 +9,7 @@ from mmdet.models.detectors import (
     MaskRCNN,
     MaskScoringRCNN,
     PointRend,
+    SCNet,
 )
 
 from mmsgp.registry import TASK_UTILS
