@@ -10,15 +10,24 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
+from mmsgp.checkpoint.legacy_config import check_renamed
 from mmsgp.checkpoint.loading import (
     load_trained_model,
     refuse_unsafe_checkpoints,
 )
 from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.engine.distributed import check_launcher, setup_launcher, tear_down
 from mmsgp.engine.mixed_precision import predict_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
-from mmsgp.evaluation.metrics.scene_graph_metric import effective_ng_limit
+from mmsgp.evaluation.metrics.scene_graph_metric import (
+    SceneGraphMetric,
+    effective_ng_limit,
+)
+from mmsgp.models import is_parser_config
+from mmsgp.registry import METRICS
+from mmsgp.utils.config_file import read_config_file
+from mmsgp.utils.config_variables import merge_options
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import replacing
 from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
@@ -75,13 +84,14 @@ def parse_args() -> argparse.Namespace:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """The config with the command line's settings merged in."""
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    """The config with the command line's settings and the data's sizes."""
+    cfg = read_config_file(args.config)
+    merge_options(cfg, args.cfg_options)
+    check_renamed(cfg.model, args.config)
+    fill_in_sizes(cfg, 'test')
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
         Path('work_dirs', Path(args.config).stem))
-    if 'relation_head' in cfg.model:
+    if is_parser_config(cfg):
         cfg.model.test_tasks = tuple(args.tasks or TASKS)
         cfg.test_evaluator = load_evaluators(cfg, args.out)
     elif args.tasks or args.out:
@@ -104,13 +114,13 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
     evaluators = cfg.test_evaluator
     if not isinstance(evaluators, list):
         evaluators = [evaluators]
-    for evaluator in evaluators:
-        if evaluator.type == 'SceneGraphMetric':
-            evaluator.output_dir = cfg.work_dir
+    metrics = [e for e in evaluators if is_graph_metric(e.type)]
+    for metric in metrics:
+        metric.output_dir = cfg.work_dir
     if out_file is not None:
         limits = [
             effective_ng_limit(e.get('ng_limit', 100), e.get('topk', ()))
-            for e in evaluators if e.type == 'SceneGraphMetric'
+            for e in metrics
         ]
         evaluators.append(
             dict(
@@ -118,6 +128,12 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
                 out_file=out_file,
                 ng_limit=max(limits, default=100)))
     return evaluators
+
+
+def is_graph_metric(kind: str | type) -> bool:
+    """Whether a type of evaluator is a :class:`SceneGraphMetric`."""
+    kind = METRICS.get(kind) if isinstance(kind, str) else kind
+    return isinstance(kind, type) and issubclass(kind, SceneGraphMetric)
 
 
 def choose_log_folder(work_dir: str) -> str:

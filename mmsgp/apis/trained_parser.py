@@ -10,7 +10,9 @@ from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_mod
 from torch import Tensor
 
 from mmsgp.checkpoint.integrity import check_finite
+from mmsgp.checkpoint.legacy_config import check_renamed
 from mmsgp.checkpoint.loading import meta_of, weights_of
+from mmsgp.models import is_parser_config
 from mmsgp.registry import MODELS
 from mmsgp.utils.text import in_a_line
 
@@ -48,12 +50,14 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
                              'when training wrote it: give the config file')
         cfg.update(embedded_config(meta['cfg'], weights)._cfg_dict)
     type_ = (cfg.get('model') or {}).get('type')
-    if str(type_).split('.')[-1] != 'SceneGraphParser':
+    if not is_parser_config(cfg):
         raise ValueError(f'the model of the config is a {type_}; scene graphs need a '
                          'SceneGraphParser' if type_ else
                          'the config has no model with a type: give that of a '
                          'SceneGraphParser')
-    if is_embedded:
+    if not is_embedded:
+        check_renamed(cfg.model, cfg.get('filename') or 'the config')
+    else:
         _check_size(cfg.model, tensors, weights)
     model = MODELS.build(cfg.model)
     try:

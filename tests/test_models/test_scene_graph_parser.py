@@ -330,7 +330,7 @@ def test_a_scorer_ranks_by_significance_where_boxes_and_labels_are_given(parser)
 
 def test_significances_close_to_one_do_not_tie(parser, monkeypatch):
     logits = torch.linspace(18, 30, 30)[torch.randperm(30)]
-    monkeypatch.setattr(parser.relation_head.scorer, 'score',
+    monkeypatch.setattr(parser.relation_head.scorer, 'forward',
                         lambda *args: logits)
     monkeypatch.setattr(parser, 'test_tasks', ('predcls', ))
     sample, = parser.predict(torch.randn(1, 3, 96, 96), random_samples([6]))

@@ -21,7 +21,7 @@ from mmsgp.checkpoint.loading import load_checkpoint_file, weights_of
 from mmsgp.checkpoint.pretrained import holds_detector
 from mmsgp.cli.errors import mistakes_in_a_line
 from mmsgp.datasets import innermost_dataset
-from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
+from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead, is_parser_config
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.files import replacing
@@ -85,7 +85,7 @@ def read_parser_config(path: str, kind: str) -> Config:
         ValueError: If it is another model's.
     """
     cfg = read_config_file(path)
-    if 'relation_head' not in cfg.get('model', {}):
+    if not is_parser_config(cfg):
         raise ValueError(f'{path} has no relation head: give the config of a '
                          f'parser with a {HEADS[kind].__name__}')
     init_default_scope(cfg.get('default_scope', 'mmsgp'))

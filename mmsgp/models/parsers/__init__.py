@@ -1,3 +1,3 @@
-from .scene_graph_parser import SceneGraphParser
+from .scene_graph_parser import SceneGraphParser, is_parser_config
 
-__all__ = ['SceneGraphParser']
+__all__ = ['SceneGraphParser', 'is_parser_config']

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import torch
 from mmdet.models.detectors import BaseDetector
+from mmengine.config import Config
 from torch import Tensor
 
 from mmsgp.checkpoint.pretrained import check_names, check_pretrained, pretrained_cfgs
@@ -83,8 +84,13 @@ class SceneGraphParser(BaseDetector):
         detector_preprocessor = detector.get('data_preprocessor')
         if data_preprocessor and detector_preprocessor:
             check_normalization(data_preprocessor, detector_preprocessor)
+        if detector_preprocessor:
+            # built here, because MMEngine would look for it in its own registry
+            detector_preprocessor = MODELS.build(detector_preprocessor)
+            detector = {**detector, 'data_preprocessor': detector_preprocessor}
         super().__init__(
-            data_preprocessor=data_preprocessor or detector_preprocessor,
+            data_preprocessor=MODELS.build(data_preprocessor)
+            if data_preprocessor else detector_preprocessor,
             init_cfg=init_cfg)
         unknown = set(test_tasks) - set(TASKS)
         if unknown or not test_tasks:
@@ -301,3 +307,10 @@ class SceneGraphParser(BaseDetector):
     def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
         return self.detector_adapter.detect_objects(batch,
                                                     **self.detection_cfg)
+
+
+def is_parser_config(cfg: Config) -> bool:
+    """Whether the model of a config is a scene graph parser, not a detector."""
+    kind = (cfg.get('model') or {}).get('type')
+    kind = MODELS.get(kind) if isinstance(kind, str) else kind
+    return isinstance(kind, type) and issubclass(kind, SceneGraphParser)

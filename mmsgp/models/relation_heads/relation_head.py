@@ -20,6 +20,7 @@ from mmsgp.structures import ObjectBatch, SceneGraph
 from mmsgp.structures.ranking import check_ranking, default_ranking
 
 from ..layers import ObjectSequences, joint_nms
+from ..losses import build_relation_loss
 from ..task_modules import all_pairs, label_pairs, overlapping
 from .head_outputs import ObjectContext, RegionFeatures, RelationOutput
 from .ranking import rank_relations
@@ -101,7 +102,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         })
         self.pair_sampler = TASK_UTILS.build(pair_sampler)
         self.loss_object = MODELS.build(loss_object)
-        self.loss_relation = MODELS.build(loss_relation)
+        self.loss_relation = build_relation_loss(loss_relation, num_predicates)
 
     # ---- what a base model supplies
 
