@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
 from mmsgp.registry import MODELS
@@ -36,6 +37,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope='module')
 def detector(tmp_path_factory):
     """Weights of a detector that has learnt nothing."""
+    init_default_scope('mmsgp')
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile(CONFIG).model.detector)
     path = tmp_path_factory.mktemp('detector') / 'detector.pth'
@@ -298,11 +300,12 @@ def test_three_processes_test_like_one(tmp_path, trained, options):
 
 def test_a_second_run_in_a_work_directory_is_refused(tmp_path, options):
     script = ('import sys; from mmsgp.engine.folder_lock import locked\n'
-              'with locked(sys.argv[1]): print(flush=True); sys.stdin.read()')
+              'with locked(sys.argv[1]): print("locked", flush=True); '
+              'sys.stdin.read()')
     with subprocess.Popen([sys.executable, '-c', script, str(tmp_path)],
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env={**os.environ, 'PYTHONPATH': str(ROOT)}) as other:
-        other.stdout.readline()
+        next(line for line in other.stdout if b'locked' in line)
         with pytest.raises(SystemExit, match=f'{tmp_path}.*process {other.pid} '):
             run('train', CONFIG, '--work-dir', tmp_path, *options)
         other.stdin.close()
