@@ -298,11 +298,11 @@ def test_three_processes_test_like_one(tmp_path, trained, options):
 
 def test_a_second_run_in_a_work_directory_is_refused(tmp_path, options):
     script = ('import sys; from mmsgp.engine.folder_lock import locked\n'
-              'with locked(sys.argv[1]): print(flush=True); sys.stdin.read()')
+              'with locked(sys.argv[1]): print("locked", flush=True); sys.stdin.read()')
     with subprocess.Popen([sys.executable, '-c', script, str(tmp_path)],
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env={**os.environ, 'PYTHONPATH': str(ROOT)}) as other:
-        other.stdout.readline()
+        assert b'locked\n' in iter(other.stdout.readline, b'')
         with pytest.raises(SystemExit, match=f'{tmp_path}.*process {other.pid} '):
             run('train', CONFIG, '--work-dir', tmp_path, *options)
         other.stdin.close()
