@@ -16,8 +16,8 @@ def parse_config_text(text: str, source: str) -> dict:
     any code along. Here names, numbers, texts and containers are allowed.
 
     Args:
-        text (str): As in the ``meta`` of a checkpoint.
-        source (str): Where it comes from, for errors.
+        text: As in the ``meta`` of a checkpoint.
+        source: Where it comes from, for errors.
 
     Returns:
         dict: Its values by name.

@@ -27,7 +27,7 @@ def add_checksum(checkpoint: dict) -> None:
     A checkpoint of more than 100,000 values gets none.
 
     Args:
-        checkpoint (dict): Complete but for them; changed in place.
+        checkpoint: Complete but for them; changed in place.
     """
     checkpoint.pop(KEY, None)
     sums = _checksums(checkpoint)
@@ -39,7 +39,7 @@ def check_checksum(checkpoint: dict, path: str | Path) -> None:
     """Compare a checkpoint with its checksums, if it has any.
 
     Args:
-        checkpoint (dict): As it was loaded.
+        checkpoint: As it was loaded.
         path: Its file, to be named.
 
     Raises:
@@ -66,7 +66,7 @@ def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
     """Check that weights are numbers: nothing can be predicted without.
 
     Args:
-        weights (Mapping[str, Tensor]): By name.
+        weights: By name.
         path: Their file, to be named.
 
     Raises:

@@ -91,7 +91,7 @@ def download_checkpoint(url: str, map_location=None) -> dict:
     """Load a checkpoint by URL, as safely as from a file.
 
     Args:
-        url (str): ``http`` or ``https``; the file is kept in PyTorch's cache.
+        url: ``http`` or ``https``; the file is kept in PyTorch's cache.
         map_location: As in :func:`torch.load`.
     """
     name = PurePosixPath(urlparse(url).path).name
@@ -134,8 +134,8 @@ def load_trained_model(runner: Runner, checkpoint: str) -> None:
     """Load a checkpoint to test it: all of it, into all of the model.
 
     Args:
-        runner (Runner): Its model is loaded into.
-        checkpoint (str): Path or URL.
+        runner: Its model is loaded into.
+        checkpoint: Path or URL.
 
     Raises:
         ValueError: If the checkpoint lacks weights of the model, has others
@@ -151,7 +151,7 @@ def load_trained_model(runner: Runner, checkpoint: str) -> None:
     check_finite(weights_of(loaded, checkpoint), checkpoint)
 
 
-def refuse_unsafe_checkpoints() -> None:
+def use_safe_checkpoint_loading() -> None:
     """Make MMEngine load checkpoints by the functions of this module.
 
     MMEngine's own run a pickle that is more than data, whatever way it came.

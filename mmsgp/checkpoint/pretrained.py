@@ -35,9 +35,9 @@ def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
     """Refuse an initialisation whose weights do not fit a model.
 
     Args:
-        init_cfg (dict): With ``checkpoint``, path or URL, and perhaps the
+        init_cfg: With ``checkpoint``, path or URL, and perhaps the
             ``prefix`` of the model's weights in it.
-        model (nn.Module): All of its weights must be there.
+        model: All of its weights must be there.
 
     Returns:
         dict: The names that the checkpoint was trained with, if it knows them.
@@ -57,7 +57,7 @@ def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
     return names
 
 
-def check_start(filename: str, model: nn.Module, metainfo: dict) -> None:
+def check_load_from(filename: str, model: nn.Module, metainfo: dict) -> None:
     """Refuse a checkpoint that a parser cannot be trained on from.
 
     It may lack a Scorer, which is then trained anew, what a loss counts, and
@@ -65,9 +65,9 @@ def check_start(filename: str, model: nn.Module, metainfo: dict) -> None:
     says that it has none of it.
 
     Args:
-        filename (str): Path or URL of the checkpoint.
-        model (SceneGraphParser): The parser.
-        metainfo (dict): ``classes`` and ``predicates`` of the training set.
+        filename: Path or URL of the checkpoint.
+        model: The parser.
+        metainfo: ``classes`` and ``predicates`` of the training set.
 
     Raises:
         ValueError: If it lacks other weights, or has others of other shapes or
@@ -105,8 +105,8 @@ def read_weights(filename: str,
     """Weights of a checkpoint and the names it knows.
 
     Args:
-        filename (str): Path or URL.
-        prefix (str): Of the weights that MMEngine is to load. It leaves out
+        filename: Path or URL.
+        prefix: Of the weights that MMEngine is to load. It leaves out
             the ``module.`` of distributed training only where there is none.
             Defaults to ``''``.
 
@@ -134,11 +134,11 @@ def check_names(filename: str, kind: str, found: dict, expected: dict) -> None:
     """Refuse weights whose classes or predicates mean something else.
 
     Args:
-        filename (str): Where the weights come from.
-        kind (str): ``'classes'`` or ``'predicates'``.
-        found (dict): Names that the weights were trained with, by kind; nothing
+        filename: Where the weights come from.
+        kind: ``'classes'`` or ``'predicates'``.
+        found: Names that the weights were trained with, by kind; nothing
             is refused where they are not known.
-        expected (dict): Names of the training set, by kind.
+        expected: Names of the training set, by kind.
 
     Raises:
         ValueError: If a name differs.

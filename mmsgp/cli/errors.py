@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def mistakes_in_a_line() -> Iterator[None]:
+def exit_on_user_error() -> Iterator[None]:
     """End a tool with the message of an error in what it was given.
 
     Raises:

@@ -39,11 +39,11 @@ def read_image(path: str | Path,
     """An image, unless decoding it would fill the memory.
 
     Args:
-        path (str | Path): Of the image.
-        flag (str): As :func:`mmcv.imfrombytes` takes it. Defaults to ``'color'``.
-        max_pixels (int): An image of more is not decoded. Defaults to 64 million.
-        imdecode_backend (str): MMCV's backend that decodes. Defaults to ``'cv2'``.
-        backend_args (dict, optional): Where files lie, as MMEngine's file backends
+        path: Of the image.
+        flag: As :func:`mmcv.imfrombytes` takes it. Defaults to ``'color'``.
+        max_pixels: An image of more is not decoded. Defaults to 64 million.
+        imdecode_backend: MMCV's backend that decodes. Defaults to ``'cv2'``.
+        backend_args: Where files lie, as MMEngine's file backends
             take it. Defaults to None: the path says it.
 
     Returns:
@@ -68,9 +68,9 @@ def check_image(file: BinaryIO, path: str | Path, max_pixels: int) -> None:
     """Check the header and the length of a file, which is not decoded.
 
     Args:
-        file (BinaryIO): The file, opened.
-        path (str | Path): What it is called in errors.
-        max_pixels (int): Most pixels that an image may have.
+        file: The file, opened.
+        path: What it is called in errors.
+        max_pixels: Most pixels that an image may have.
 
     Raises:
         ValueError: If it is empty, damaged, no image, or too large.
@@ -97,14 +97,15 @@ def check_size(width: int, height: int, path: str | Path, max_pixels: int) -> No
             'smaller')
 
 
-def read_unturned(path: str | Path, backend_args: dict | None = None) -> np.ndarray:
+def read_without_exif_rotation(path: str | Path,
+                               backend_args: dict | None = None) -> np.ndarray:
     """An image as its pixels lie in the file, whatever its EXIF orientation.
 
     Boxes are annotated, and predicted, on these pixels.
 
     Args:
-        path (str | Path): Of the image.
-        backend_args (dict, optional): Where files lie, as MMEngine's file backends
+        path: Of the image.
+        backend_args: Where files lie, as MMEngine's file backends
             take it. Defaults to None: the path says it.
 
     Returns:

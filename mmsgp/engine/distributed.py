@@ -23,7 +23,7 @@ def check_launcher(launcher: str) -> None:
     """Make sure that the processes can meet, before any work is done.
 
     Args:
-        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
 
     Raises:
         ValueError: If the launcher did not start this process.
@@ -79,8 +79,8 @@ def setup_launcher(cfg: Config, launcher: str) -> None:
     model is wrapped without device ids.
 
     Args:
-        cfg (Config): Changed in place.
-        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``; without
+        cfg: Changed in place.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``; without
             an accelerator ``none`` or ``pytorch``.
 
     Raises:

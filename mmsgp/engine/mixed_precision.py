@@ -9,7 +9,7 @@ def train_in_mixed_precision(cfg: Config) -> None:
     """Train in mixed precision, and validate so: ``--amp``.
 
     Args:
-        cfg (Config): It is changed: float16 with a scaled loss on a GPU,
+        cfg: It is changed: float16 with a scaled loss on a GPU,
             bfloat16 on a CPU.
 
     Raises:

@@ -23,10 +23,10 @@ class RankWatch:
     all of them where they are.
 
     Args:
-        store (Store): Common to all processes; this watch's own connection.
-        rank (int): Of this process.
-        size (int): Number of processes.
-        timeout (float): Seconds after which the process group gives up.
+        store: Common to all processes; this watch's own connection.
+        rank: Of this process.
+        size: Number of processes.
+        timeout: Seconds after which the process group gives up.
     """
 
     def __init__(self, store: Store, rank: int, size: int, timeout: float) -> None:

@@ -10,7 +10,7 @@ def read_config_file(path: str | Path) -> Config:
     """Read a config, or say which file is none.
 
     Args:
-        path (str | Path): The file, which is run.
+        path: The file, which is run.
 
     Returns:
         Config: The config.

@@ -30,8 +30,8 @@ def read_json(path: str | os.PathLike, max_bytes: int = MAX_BYTES) -> Any:
     last of two values of one key.
 
     Args:
-        path (str | PathLike): The file, in UTF-8.
-        max_bytes (int): A larger file is not read. Defaults to 1 GiB.
+        path: The file, in UTF-8.
+        max_bytes: A larger file is not read. Defaults to 1 GiB.
 
     Returns:
         Any: Its content.

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from mmsgp.checkpoint.loading import (
     load_checkpoint_file,
     publish_weights,
-    refuse_unsafe_checkpoints,
+    use_safe_checkpoint_loading,
 )
 from mmsgp.checkpoint.pretrained import (
     check_names,
@@ -43,7 +43,7 @@ def mmengine_loaders():
     schemes = dict(CheckpointLoader._schemes)
     loaders = {name: getattr(mmengine_checkpoint, name, None)
                for name in ('load_from_http', '_safe_torch_load')}
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     yield
     CheckpointLoader._schemes = schemes
     for name, loader in loaders.items():

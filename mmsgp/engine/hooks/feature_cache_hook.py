@@ -17,7 +17,7 @@ class FeatureCacheHook(Hook):
     :class:`~mmsgp.models.parsers.feature_cache.FeatureCache`.
 
     Args:
-        root (str): The folder. Defaults to ``'work_dirs/feature_cache'``.
+        root: The folder. Defaults to ``'work_dirs/feature_cache'``.
     """
 
     def __init__(self, root: str = 'work_dirs/feature_cache') -> None:

@@ -14,7 +14,7 @@ class InvalidLossHook(Hook):
     ``CheckInvalidLossHook`` stops too, but cannot say at which images.
 
     Args:
-        interval (int): Check every so many iterations. Defaults to 1.
+        interval: Check every so many iterations. Defaults to 1.
 
     Raises:
         FloatingPointError: If the loss is not finite.

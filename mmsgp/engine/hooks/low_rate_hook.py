@@ -16,7 +16,7 @@ class StopAtLowRateHook(Hook):
     at a tenth of the rate, so that the first drop to a tenth ends training.
 
     Args:
-        fraction (float): Defaults to 1 / 99, the reference's.
+        fraction: Defaults to 1 / 99, the reference's.
 
     Raises:
         ValueError: If ``fraction`` is not between 0 and 1.

@@ -43,7 +43,7 @@ class ValidatedCheckpointHook(CheckpointHook):
 
     Args:
         *args: Arguments of MMEngine's ``CheckpointHook``.
-        backend_args (dict, optional): Its backend. Defaults to None: local
+        backend_args: Its backend. Defaults to None: local
             files that are written whole.
         **kwargs: Its other arguments.
     """
@@ -80,8 +80,8 @@ class ValidatedCheckpointHook(CheckpointHook):
         """Save the best checkpoint, then the epoch's with all that is known.
 
         Args:
-            runner (Runner): The runner of the training process.
-            metrics (dict): Results of the validation.
+            runner: The runner of the training process.
+            metrics: Results of the validation.
         """
         hub = runner.message_hub
         hub.update_info(BEFORE_VALIDATION, False)

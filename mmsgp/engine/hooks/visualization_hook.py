@@ -4,7 +4,7 @@ import numpy as np
 from mmdet.engine.hooks import DetVisualizationHook
 from mmengine.visualization import Visualizer
 
-from mmsgp.datasets.image_files import read_unturned
+from mmsgp.datasets.image_files import read_without_exif_rotation
 from mmsgp.registry import HOOKS
 
 
@@ -22,11 +22,11 @@ class VisualizationHook(DetVisualizationHook):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self._visualizer = _OnUnturnedImages(
+        self._visualizer = _UnrotatedVisualizer(
             self._visualizer, self.backend_args)
 
 
-class _OnUnturnedImages:
+class _UnrotatedVisualizer:
     """A visualizer that reads the images itself."""
 
     def __init__(self, visualizer: Visualizer, backend_args: dict | None) -> None:
@@ -36,5 +36,5 @@ class _OnUnturnedImages:
     def add_datasample(self, name: str, image: np.ndarray, data_sample,
                        **kwargs) -> None:
         self._visualizer.add_datasample(
-            name, read_unturned(data_sample.img_path, self._backend_args),
+            name, read_without_exif_rotation(data_sample.img_path, self._backend_args),
             data_sample, **kwargs)

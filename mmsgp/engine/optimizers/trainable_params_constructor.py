@@ -14,8 +14,8 @@ class TrainableParamsConstructor(DefaultOptimWrapperConstructor):
     every parameter; here parameters of equal options share a group.
 
     Args:
-        optim_wrapper_cfg (dict): Config of the optimiser wrapper.
-        paramwise_cfg (dict, optional): ``custom_keys`` as in MMEngine: the
+        optim_wrapper_cfg: Config of the optimiser wrapper.
+        paramwise_cfg: ``custom_keys`` as in MMEngine: the
             longest key that occurs in a parameter's name gives its
             ``lr_mult`` and ``decay_mult``.
     """
