@@ -10,14 +10,14 @@ from mmsgp.registry import HOOKS
 
 @HOOKS.register_module()
 class VisualizationHook(DetVisualizationHook):
-    """Draws validated and tested images where their boxes are.
+    """Draws validated and tested images without EXIF rotation.
 
-    MMDetection's hook turns an image upright as its EXIF data say; boxes refer
-    to the pixels as they lie in the file.
+    MMDetection's hook rotates an image by its EXIF data, but boxes refer to the
+    pixels of the file.
 
     Args:
-        *args: As those of MMDetection's hook.
-        **kwargs: Likewise.
+        *args: Arguments of MMDetection's hook.
+        **kwargs: Arguments of MMDetection's hook.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -27,7 +27,7 @@ class VisualizationHook(DetVisualizationHook):
 
 
 class _UnrotatedVisualizer:
-    """A visualizer that reads the images itself."""
+    """Visualizer that reads the images itself, without EXIF rotation."""
 
     def __init__(self, visualizer: Visualizer, backend_args: dict | None) -> None:
         self._visualizer = visualizer
