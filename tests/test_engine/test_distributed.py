@@ -26,7 +26,8 @@ def taken_port():
     ('pytorch', 'RANK', 'tools/dist_train.sh'),
     ('slurm', 'SLURM_PROCID', 'tools/slurm_train.sh')])
 def test_a_launcher_that_did_not_start_the_process_is_named(launcher, variable, script):
-    with pytest.raises(ValueError, match=f'--launcher {launcher}.* {variable}') as error:
+    with pytest.raises(ValueError, match=f'--launcher {launcher}.* {variable}') \
+            as error:
         check_launcher(launcher)
     assert script in str(error.value) and '\n' not in str(error.value)
     check_launcher('none')
