@@ -46,8 +46,8 @@ def make_image(generator: torch.Generator, num_annotated: int) -> dict:
     """A sample whose predicted objects are annotated ones, moved a little.
 
     Args:
-        generator (Generator): Source of randomness.
-        num_annotated (int): Annotated objects; where they are as many as
+        generator: Source of randomness.
+        num_annotated: Annotated objects; where they are as many as
             predicted ones, these are given: PredCls.
     """
     given = num_annotated == NUM_BOXES

@@ -65,8 +65,8 @@ class Meter:
     """Gives each stage what is used while it is the innermost one.
 
     Args:
-        read (Callable[[], float]): Reads the meter.
-        reset (Callable[[], None], optional): Resets a meter of peaks. Defaults
+        read: Reads the meter.
+        reset: Resets a meter of peaks. Defaults
             to None: readings only grow, and their differences are added.
     """
 

@@ -12,9 +12,9 @@ from mmengine.logging import print_log
 
 from mmsgp.checkpoint.loading import (
     load_trained_model,
-    refuse_unsafe_checkpoints,
+    use_safe_checkpoint_loading,
 )
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.distributed import check_launcher, setup_launcher, tear_down
 from mmsgp.engine.mixed_precision import predict_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
@@ -143,9 +143,9 @@ def choose_log_folder(work_dir: str) -> str:
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         check_launcher(args.launcher)
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     cfg = load_config(args)
     with collecting_unwritten() as unwritten:
         cfg.work_dir = choose_log_folder(cfg.work_dir)

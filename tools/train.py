@@ -14,14 +14,14 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
-from mmsgp.checkpoint.loading import publish_weights, refuse_unsafe_checkpoints
+from mmsgp.checkpoint.loading import publish_weights, use_safe_checkpoint_loading
 from mmsgp.checkpoint.pretrained import (
-    check_start,
+    check_load_from,
     holds_detector,
     pretrained_cfgs,
     read_weights,
 )
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.distributed import (
     check_launcher,
     setup_launcher,
@@ -187,7 +187,7 @@ def kept_work_dir(cfg: Config) -> Iterator[None]:
     """
     with ExitStack() as stack:
         if is_first_process():
-            with mistakes_in_a_line():
+            with exit_on_user_error():
                 stack.enter_context(locked(cfg.work_dir))
                 clear_drafts(cfg.work_dir)
                 if cfg.get('resume') and not cfg.get('load_from'):
@@ -205,7 +205,7 @@ def train(cfg: Config, launcher: str) -> None:
     runner = SceneGraphRunner.from_cfg(cfg)
     if goes_on:
         dataset = innermost_dataset(runner.train_dataloader.dataset)
-        check_start(cfg.load_from, unwrap_model(runner.model),
+        check_load_from(cfg.load_from, unwrap_model(runner.model),
                     dataset.metainfo)
     try:
         runner.train()
@@ -220,9 +220,9 @@ def train(cfg: Config, launcher: str) -> None:
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         check_launcher(args.launcher)
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     cfg = load_config(args)
     with kept_work_dir(cfg), collecting_unwritten() as unwritten:
         train(cfg, args.launcher)

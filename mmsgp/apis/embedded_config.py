@@ -35,8 +35,8 @@ def embedded_config(text: str, source: str) -> Config:
     only training needs. The rest of the config is not looked at.
 
     Args:
-        text (str): The config, as in the ``meta`` of a checkpoint.
-        source (str): The checkpoint, for errors.
+        text: The config, as in the ``meta`` of a checkpoint.
+        source: The checkpoint, for errors.
 
     Returns:
         Config: ``model``, ``test_dataloader.dataset.pipeline`` and
@@ -63,7 +63,7 @@ class _Checker:
     """Copies what is allowed of a config, and refuses all else.
 
     Args:
-        source (str): The checkpoint, for errors.
+        source: The checkpoint, for errors.
     """
 
     def __init__(self, source: str) -> None:

@@ -34,11 +34,11 @@ def with_objects(source: ImageSource, bboxes: Sequence,
     """The images of a source with the objects given for them as ``given``.
 
     Args:
-        source (ImageSource): Images.
-        bboxes (Sequence): Boxes of each, or of its single one.
-        labels (Sequence, optional): Classes of each, likewise.
-        classes (Sequence[str]): C names.
-        max_objects (int): Most objects of an image. Defaults to 200.
+        source: Images.
+        bboxes: Boxes of each, or of its single one.
+        labels: Classes of each, likewise.
+        classes: C names.
+        max_objects: Most objects of an image. Defaults to 200.
 
     Raises:
         WrongNumber: If there are more or fewer images.
@@ -116,10 +116,10 @@ def given_graph(bboxes: np.ndarray | Tensor | Sequence,
         bboxes: (N, 4) ``x1, y1, x2, y2`` in pixels of the image.
         labels: (N,) classes, by number ``0 .. C-1`` or by name; None if they
             are to be found (SGCls).
-        classes (Sequence[str]): C names.
-        image_size (tuple[int, int]): Height and width of the image.
-        image (str): What the image is called in errors.
-        max_objects (int): Most objects. Defaults to 200.
+        classes: C names.
+        image_size: Height and width of the image.
+        image: What the image is called in errors.
+        max_objects: Most objects. Defaults to 200.
 
     Returns:
         SceneGraph: What PredCls and SGCls take as given.

@@ -22,13 +22,13 @@ def describe_graph(graph: SceneGraph,
     """A scene graph in numbers and texts, ready for JSON.
 
     Args:
-        graph (SceneGraph): Annotated or predicted.
-        classes (Sequence[str]): Names of the object classes.
-        predicates (Sequence[str]): Names of the predicates; predicate ``p`` is
+        graph: Annotated or predicted.
+        classes: Names of the object classes.
+        predicates: Names of the predicates; predicate ``p`` is
             ``predicates[p - 1]``.
-        topk (int, optional): Relations to keep, the first ones. Defaults to
+        topk: Relations to keep, the first ones. Defaults to
             None: all.
-        score_thr (float): Predicted relations with a lower score are left out.
+        score_thr: Predicted relations with a lower score are left out.
             Defaults to 0.0.
 
     Returns:
@@ -87,7 +87,7 @@ def tabulate_relations(graph: dict) -> list[tuple[str, str, str, float]]:
     """The relations of a predicted graph, in words.
 
     Args:
-        graph (dict): Of :func:`describe_graph`.
+        graph: Of :func:`describe_graph`.
 
     Returns:
         list: Subject, predicate, object and score of each. Objects of one class
@@ -106,7 +106,7 @@ def to_networkx(graph: dict) -> nx.MultiDiGraph:
     """A graph of networkx, an edge from subject to object for each relation.
 
     Args:
-        graph (dict): Of :func:`describe_graph`.
+        graph: Of :func:`describe_graph`.
 
     Returns:
         nx.MultiDiGraph: Nodes have ``label`` (the class), ``x1``, ``y1``,
@@ -154,8 +154,8 @@ def save_graph(graph: dict, path: str | Path) -> None:
     """Write a graph as its file's suffix says.
 
     Args:
-        graph (dict): Of :func:`describe_graph`.
-        path (str or Path): Ends in ``.json``, ``.graphml`` or ``.dot``.
+        graph: Of :func:`describe_graph`.
+        path: Ends in ``.json``, ``.graphml`` or ``.dot``.
 
     Raises:
         ValueError: If it ends in anything else, or the graph cannot be written,

@@ -44,11 +44,11 @@ class ImageSource:
             :func:`mmcv.imread` reads it. A folder, whose images are taken in
             the order of their names; a video, whose frames are; or any iterable
             of these.
-        max_pixels (int): An image or video of more is not decoded. Defaults to
+        max_pixels: An image or video of more is not decoded. Defaults to
             64 million.
 
     Attributes:
-        is_single (bool): Whether the input is one image.
+        is_single: Whether the input is one image.
         total (int or None): Number of images; None if it is not known before.
 
     Raises:

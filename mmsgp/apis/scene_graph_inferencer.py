@@ -16,7 +16,7 @@ from mmengine.infer import BaseInferencer
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
 
-from mmsgp.checkpoint.loading import refuse_unsafe_checkpoints
+from mmsgp.checkpoint.loading import use_safe_checkpoint_loading
 from mmsgp.datasets.image_files import MAX_PIXELS
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.config_file import read_config_file
@@ -38,13 +38,13 @@ class SceneGraphInferencer(BaseInferencer):
     travel in the checkpoint. Nothing of the training data is read.
 
     Args:
-        model (str, Path or Config, optional): Config file or config; or a
+        model: Config file or config; or a
             checkpoint (``.pth``) with its config. Default: None, that in ``weights``.
-        weights (str or Path, optional): Checkpoint. Defaults to None: it is ``model``.
-        device (str, optional): Defaults to None: an accelerator if there is one.
-        show_progress (bool): Whether to show a bar. Defaults to True.
-        max_pixels (int): Larger images are not decoded. Defaults to 64 million.
-        max_objects (int): Most objects to give with an image. Defaults to 200.
+        weights: Checkpoint. Defaults to None: it is ``model``.
+        device: Defaults to None: an accelerator if there is one.
+        show_progress: Whether to show a bar. Defaults to True.
+        max_pixels: Larger images are not decoded. Defaults to 64 million.
+        max_objects: Most objects to give with an image. Defaults to 200.
 
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.
@@ -74,7 +74,7 @@ class SceneGraphInferencer(BaseInferencer):
         self.max_pixels = max_pixels
         self.max_objects = max_objects
         init_default_scope('mmsgp')
-        refuse_unsafe_checkpoints()
+        use_safe_checkpoint_loading()
         if isinstance(model, (str, Path)):
             model = str(model)
             if weights is None and model.endswith('.pth'):
@@ -125,30 +125,30 @@ class SceneGraphInferencer(BaseInferencer):
 
         Args:
             inputs: As in :meth:`__call__`; any iterable will do.
-            batch_size (int): Images at a time. Defaults to 1.
-            bboxes (Sequence, optional): Boxes of each image, (N, 4) ``x1, y1,
+            batch_size: Images at a time. Defaults to 1.
+            bboxes: Boxes of each image, (N, 4) ``x1, y1,
                 x2, y2`` in its pixels; for a single image those alone. Defaults
                 to None: objects are detected.
-            labels (Sequence, optional): Classes of the boxes, (N,) by number or
+            labels: Classes of the boxes, (N,) by number or
                 by name. Defaults to None: they are found.
-            on_error (Callable, optional): Is given the error of an image that
+            on_error: Is given the error of an image that
                 cannot be read or parsed, which is then left out. Defaults to
                 None: the error is raised.
-            topk (int): Relations to keep, the best ones. Defaults to 100.
-            pred_score_thr (float): Relations with a lower score are left out.
+            topk: Relations to keep, the best ones. Defaults to 100.
+            pred_score_thr: Relations with a lower score are left out.
                 Defaults to 0.0.
-            out_dir (str or Path): Pictures are written into its folder ``vis``
+            out_dir: Pictures are written into its folder ``vis``
                 and graphs into ``preds``. Defaults to '': nothing is written.
-            return_vis (bool): Whether to draw pictures to be returned.
+            return_vis: Whether to draw pictures to be returned.
                 Defaults to False.
-            show (bool): Whether to show them. Defaults to False.
-            wait_time (float): Seconds to show each, 0 until a key is pressed.
+            show: Whether to show them. Defaults to False.
+            wait_time: Seconds to show each, 0 until a key is pressed.
                 Defaults to 0.
-            no_save_vis (bool): Whether to write no pictures. Defaults to False.
-            no_save_pred (bool): Whether to write no graphs. Defaults to False.
-            formats (str or Sequence[str]): Of the graphs that are written:
+            no_save_vis: Whether to write no pictures. Defaults to False.
+            no_save_pred: Whether to write no graphs. Defaults to False.
+            formats: Of the graphs that are written:
                 ``json``, ``graphml``, ``dot``. Defaults to ``('json',)``.
-            return_datasamples (bool): Whether to return samples with all
+            return_datasamples: Whether to return samples with all
                 relations, their distributions too, instead of graphs for JSON.
                 Defaults to False.
 

@@ -22,10 +22,10 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
     """Build a parser and load all of a checkpoint into all of it.
 
     Args:
-        cfg (Config): Its config. An empty one is filled with the one in the
+        cfg: Its config. An empty one is filled with the one in the
             checkpoint.
-        weights (str): Path or URL of the checkpoint.
-        device (str): Defaults to ``'cpu'``.
+        weights: Path or URL of the checkpoint.
+        device: Defaults to ``'cpu'``.
 
     Returns:
         nn.Module: For prediction, with the names of the checkpoint as

@@ -18,9 +18,9 @@ class Worker:
     functions live as long as the process. Any thread may call.
 
     Args:
-        time_limit (float): Seconds that a call may take, without its wait for
+        time_limit: Seconds that a call may take, without its wait for
             calls before it.
-        prepare (Callable, optional): Called without arguments by each new process,
+        prepare: Called without arguments by each new process,
             for as long as it takes. Defaults to None.
 
     Example:
@@ -41,7 +41,7 @@ class Worker:
         """Call a function.
 
         Args:
-            function (Callable): Importable by its name, as for pickle.
+            function: Importable by its name, as for pickle.
             *args: Its arguments.
 
         Returns:

@@ -18,9 +18,9 @@ def random_boxes(generator: Generator,
     """(N, 4) float32 boxes with whole coordinates and sides of at least 1.
 
     Args:
-        generator (Generator): Source of randomness.
-        num_boxes (int): N.
-        image_size (int): Width and height of the image. Defaults to 64.
+        generator: Source of randomness.
+        num_boxes: N.
+        image_size: Width and height of the image. Defaults to 64.
     """
     ends = [
         torch.rand(num_boxes, image_size + 1, generator=generator)
@@ -38,12 +38,12 @@ def random_scene_graph(generator: Generator,
     """An annotated graph; a pair may carry several predicates.
 
     Args:
-        generator (Generator): Source of randomness.
-        num_objects (int): N.
-        num_relations (int): M; none is drawn for less than two objects.
-        num_classes (int): Labels are drawn from ``0 .. C-1``.
-        num_predicates (int): Predicates are drawn from ``1 .. R``.
-        image_size (int): Width and height of the image in pixels.
+        generator: Source of randomness.
+        num_objects: N.
+        num_relations: M; none is drawn for less than two objects.
+        num_classes: Labels are drawn from ``0 .. C-1``.
+        num_predicates: Predicates are drawn from ``1 .. R``.
+        image_size: Width and height of the image in pixels.
     """
     pairs = all_pairs(num_objects)
     if len(pairs):
@@ -63,8 +63,8 @@ def random_prediction(generator: Generator,
     """A predicted graph with scores, sorted best first.
 
     Args:
-        generator (Generator): Source of randomness.
-        gt (SceneGraph, optional): Its objects are taken as given: as many
+        generator: Source of randomness.
+        gt: Its objects are taken as given: as many
             and the same boxes and labels. Defaults to None: objects are drawn.
         **kwargs: Arguments of :func:`random_scene_graph`.
     """
@@ -110,9 +110,9 @@ def predicted_sample(img_id: int, gt: SceneGraph,
     """A sample as a model hands it to the evaluator.
 
     Args:
-        img_id (int): Number of the image.
-        gt (SceneGraph): The annotated graph.
-        **predictions (SceneGraph): Task name to predicted graph.
+        img_id: Number of the image.
+        gt: The annotated graph.
+        **predictions: Task name to predicted graph.
     """
     sample = SceneGraphDataSample(
         metainfo=dict(img_id=img_id, img_path=f'{img_id}.jpg'))

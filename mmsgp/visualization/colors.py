@@ -16,8 +16,8 @@ def class_colors(num_classes: int,
     """Colours of the object classes.
 
     Args:
-        num_classes (int): C.
-        palette (Sequence, optional): C colours ``(r, g, b)`` from 0 to 255,
+        num_classes: C.
+        palette: C colours ``(r, g, b)`` from 0 to 255,
             as in a dataset's metainfo. Defaults to None: hues are spread by
             the golden ratio, so that a class keeps its colour when classes are
             added after it.

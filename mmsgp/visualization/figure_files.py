@@ -17,10 +17,10 @@ def save_figure(figure: Figure, stem: str | Path, columns: Sequence[str],
     """Write a figure as PNG and PDF, and its data as CSV.
 
     Args:
-        figure (Figure): The figure.
-        stem (str | Path): The files without their ending.
-        columns (Sequence[str]): Names of the columns of the data.
-        rows (Iterable[Sequence]): The data; NaN becomes an empty cell.
+        figure: The figure.
+        stem: The files without their ending.
+        columns: Names of the columns of the data.
+        rows: The data; NaN becomes an empty cell.
 
     Returns:
         list[Path]: The three files.

@@ -49,18 +49,18 @@ def plot_scene_graph(image: np.ndarray,
     """A figure of an image and, at its right, its scene graph.
 
     Args:
-        image (np.ndarray): (H, W, 3) uint8, RGB.
-        graph (SceneGraph): Annotated or predicted; boxes in the image's pixels.
-        classes (Sequence[str]): Names of the object classes.
-        predicates (Sequence[str]): Names of the predicates; predicate ``p`` is
+        image: (H, W, 3) uint8, RGB.
+        graph: Annotated or predicted; boxes in the image's pixels.
+        classes: Names of the object classes.
+        predicates: Names of the predicates; predicate ``p`` is
             ``predicates[p - 1]``.
-        palette (Sequence, optional): One ``(r, g, b)`` from 0 to 255 for each
+        palette: One ``(r, g, b)`` from 0 to 255 for each
             class. Defaults to None: distinct hues.
-        topk (int): Relations to show, the first ones. Defaults to 20.
-        score_thr (float): Predicted relations with a lower score are left out.
+        topk: Relations to show, the first ones. Defaults to 20.
+        score_thr: Predicted relations with a lower score are left out.
             Defaults to 0.0.
-        title (str): Heading. Defaults to none.
-        highlight (int, optional): Index of a shown relation that stands out: its
+        title: Heading. Defaults to none.
+        highlight: Index of a shown relation that stands out: its
             two boxes alone are drawn, and the graph's other relations are faded.
             Defaults to None.
 
@@ -118,18 +118,18 @@ def plot_comparison(image: np.ndarray,
     :func:`~mmsgp.evaluation.functional.match_triplets` says.
 
     Args:
-        image (np.ndarray): (H, W, 3) uint8, RGB.
-        gt (SceneGraph): Annotated; boxes in the image's pixels.
-        pred (SceneGraph): Predicted, best relation first.
-        classes (Sequence[str]): Names of the object classes.
-        predicates (Sequence[str]): Names of the predicates.
-        palette (Sequence, optional): One ``(r, g, b)`` for each class.
-        topk (int): Predictions to show, and annotations at most. Defaults
+        image: (H, W, 3) uint8, RGB.
+        gt: Annotated; boxes in the image's pixels.
+        pred: Predicted, best relation first.
+        classes: Names of the object classes.
+        predicates: Names of the predicates.
+        palette: One ``(r, g, b)`` for each class.
+        topk: Predictions to show, and annotations at most. Defaults
             to 20.
-        score_thr (float): Predictions with a lower score are left out.
+        score_thr: Predictions with a lower score are left out.
             Defaults to 0.0.
-        iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
-        task (str): Named in the heading. Defaults to none.
+        iou_thr: The least IoU of a matched box. Defaults to 0.5.
+        task: Named in the heading. Defaults to none.
 
     Returns:
         Figure: A figure of matplotlib's.

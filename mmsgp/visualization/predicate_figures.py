@@ -33,8 +33,8 @@ def plot_predicate_distribution(predicates: Sequence[str],
     """How often each predicate is annotated (Fig. 1a of the paper).
 
     Args:
-        predicates (Sequence[str]): R names.
-        counts (Sequence[int]): R numbers of relations.
+        predicates: R names.
+        counts: R numbers of relations.
 
     Returns:
         Figure: A bar a predicate, on a logarithmic scale.
@@ -52,10 +52,10 @@ def plot_per_class_recall(predicates: Sequence[str],
     """Recall of each predicate in one or more runs (Fig. 1b of the paper).
 
     Args:
-        predicates (Sequence[str]): R names.
-        recalls (Mapping[str, ndarray]): (R,) percent by the name of the run;
+        predicates: R names.
+        recalls: (R,) percent by the name of the run;
             NaN where there is nothing to find.
-        label (str): What is measured, e.g. ``'PredCls recall@100'``.
+        label: What is measured, e.g. ``'PredCls recall@100'``.
 
     Returns:
         Figure: A bar for each predicate and run.
@@ -80,10 +80,10 @@ def plot_per_class_change(predicates: Sequence[str],
     """What another run changes for each predicate (Fig. 4 of the paper).
 
     Args:
-        predicates (Sequence[str]): R names.
-        first (ndarray): (R,) percent; NaN where there is nothing to find.
-        second (ndarray): (R,), of the other run.
-        label (str): What is measured, e.g. ``'PredCls recall@100'``.
+        predicates: R names.
+        first: (R,) percent; NaN where there is nothing to find.
+        second: (R,), of the other run.
+        label: What is measured, e.g. ``'PredCls recall@100'``.
 
     Returns:
         Figure: A bar a predicate, as high as ``second - first``, with this
@@ -114,8 +114,8 @@ def plot_confusion_matrix(predicates: Sequence[str],
     """Which predicate is taken for which (Fig. 5 of the paper).
 
     Args:
-        predicates (Sequence[str]): R names.
-        counts (ndarray): (R, R + 1), as
+        predicates: R names.
+        counts: (R, R + 1), as
             :func:`~mmsgp.evaluation.functional.predicate_confusion` gives, in
             the same order as the names.
 

@@ -23,9 +23,9 @@ def wrap(text: str, width: float, font_size: float) -> str:
     """Break a text into lines.
 
     Args:
-        text (str): The text; a word that is too long for a line is broken.
-        width (float): Points that a line may take.
-        font_size (float): In points.
+        text: The text; a word that is too long for a line is broken.
+        width: Points that a line may take.
+        font_size: In points.
 
     Returns:
         str: The lines.
@@ -44,10 +44,10 @@ def add_run_legend(figure: Figure, handles: Sequence[Artist],
     The figure grows by the rows below the first one.
 
     Args:
-        figure (Figure): With a constrained layout.
-        handles (Sequence[Artist]): What the names stand for.
-        names (Sequence[str]): As many; too long ones are wrapped.
-        font_size (float): In points.
+        figure: With a constrained layout.
+        handles: What the names stand for.
+        names: As many; too long ones are wrapped.
+        font_size: In points.
     """
     width = 72 * figure.get_figwidth() - _MARGIN * font_size
     names = [wrap(name, width - _HANDLE * font_size, font_size) for name in names]

@@ -36,11 +36,11 @@ class SceneGraphVisualizer(Visualizer):
     set, and may hold a ``palette`` of one colour for each class. Runner sets it.
 
     Args:
-        name (str): Name of the instance. Defaults to 'visualizer'.
-        topk (int): Predicted relations to draw, the best ones. Defaults to 20.
-        task (str, optional): The task whose prediction is drawn. Defaults to
+        name: Name of the instance. Defaults to 'visualizer'.
+        topk: Predicted relations to draw, the best ones. Defaults to 20.
+        task: The task whose prediction is drawn. Defaults to
             None: the first one in ``pred_scene_graphs``.
-        iou_thr (float): The least IoU of the boxes of a relation that counts
+        iou_thr: The least IoU of the boxes of a relation that counts
             as found. Defaults to 0.5.
         **kwargs: Arguments of :class:`mmengine.visualization.Visualizer`.
 
@@ -82,24 +82,24 @@ class SceneGraphVisualizer(Visualizer):
         The picture stays available from :meth:`get_image`.
 
         Args:
-            name (str): Identifies the picture.
-            image (np.ndarray): (H, W, 3) uint8, RGB; the boxes of the sample
+            name: Identifies the picture.
+            image: (H, W, 3) uint8, RGB; the boxes of the sample
                 are in its pixels.
-            data_sample (SceneGraphDataSample, optional): Has
+            data_sample: Has
                 ``gt_scene_graph``, ``pred_scene_graphs`` or both. Defaults to
                 None: the image alone is drawn.
-            draw_gt (bool): Draw the ground truth. Defaults to True.
-            draw_pred (bool): Draw the prediction. Defaults to True.
-            show (bool): Open a window. Defaults to False.
-            wait_time (float): Seconds the window stays; 0 is until a key is
+            draw_gt: Draw the ground truth. Defaults to True.
+            draw_pred: Draw the prediction. Defaults to True.
+            show: Open a window. Defaults to False.
+            wait_time: Seconds the window stays; 0 is until a key is
                 pressed. Defaults to 0.
-            out_file (str, optional): Where to write the picture, instead of to
+            out_file: Where to write the picture, instead of to
                 the backends. Defaults to None.
-            pred_score_thr (float): Predicted relations with a lower score are
+            pred_score_thr: Predicted relations with a lower score are
                 left out. Defaults to 0.0.
-            step (int): Step that the backends record. Defaults to 0.
-            task (str, optional): Overrides the visualizer's.
-            topk (int, optional): Overrides the visualizer's.
+            step: Step that the backends record. Defaults to 0.
+            task: Overrides the visualizer's.
+            topk: Overrides the visualizer's.
 
         Raises:
             KeyError: If there is no prediction for the task.

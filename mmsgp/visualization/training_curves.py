@@ -21,8 +21,8 @@ def plot_training_curves(keys: Sequence[str],
     """Plot logged values over the iterations, a panel for each.
 
     Args:
-        keys (Sequence[str]): What is plotted, e.g. ``'loss'``.
-        runs (Mapping[str, Curves]): By the name of the run its curves: by key
+        keys: What is plotted, e.g. ``'loss'``.
+        runs: By the name of the run its curves: by key
             the iterations (T,) and the values (T,). A run need not have all.
 
     Returns:

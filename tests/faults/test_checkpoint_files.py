@@ -16,7 +16,7 @@ from mmsgp.checkpoint.integrity import add_checksum, check_sound
 from mmsgp.checkpoint.loading import (
     load_checkpoint_file,
     publish_weights,
-    refuse_unsafe_checkpoints,
+    use_safe_checkpoint_loading,
 )
 from mmsgp.checkpoint.pretrained import read_weights
 
@@ -162,7 +162,7 @@ def refusal(path, load=load_checkpoint_file) -> str:
 
 
 def parse(path):
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     return load_trained_parser({}, str(path))
 
 
@@ -190,7 +190,7 @@ def test_tools_that_take_weights_name_them_too(tmp_path, changes):
     torch.save({**dict(state_dict={}, meta={}), **changes}, path)
     refusal(path, lambda path: publish_weights(path, tmp_path / 'out.pth'))
     assert not (tmp_path / 'out.pth').exists()
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     refusal(path, lambda path: read_weights(str(path)))
 
 

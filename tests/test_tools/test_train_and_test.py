@@ -440,7 +440,7 @@ def swap_names(kind):
      r'fc_predicate.weight.*\(71, 256\).*another data set'),
     (lambda c: c['state_dict'].pop('relation_head.frequency_prior.table'),
      'lacks 1 weights .*frequency_prior.table'),
-    (swap_names('classes'), "other classes: number 3 is 'class 23', and 'class 3'"),
+    (swap_names('classes'), "classes: .* 3 .*'class 23'.*'class 3'"),
     (swap_names('predicates'), 'other predicates: number 3 '),
 ])
 def test_refinement_of_another_model_is_refused(
@@ -460,7 +460,9 @@ def test_a_scorer_may_start_anew_and_is_named(tmp_path, changed, options):
         # runs of one name and second share a logger, and its file
         f'experiment_name={tmp_path.name}')
     log, = tmp_path.glob('*/*.log')
-    assert 'has no Scorer, it starts from random weights' in log.read_text()
+    line, = [line for line in log.read_text().splitlines() if str(path) in line
+             and 'Scorer' in line]
+    assert 'relation_head.scorer.' in line
 
 
 def test_a_detector_of_permuted_classes_is_refused(

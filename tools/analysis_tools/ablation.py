@@ -28,7 +28,7 @@ from threading import Lock
 from mmengine.config import Config, DictAction
 from rich.console import Console
 
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.folder_lock import locked
 from mmsgp.reporting.grid_table import markdown, read_paper, summarise, write_csv
 from mmsgp.reporting.grids import COST, GRIDS, TOPK
@@ -319,7 +319,7 @@ def main() -> None:
         sys.exit(f'{args.grid} has {list(rows)}, not {sorted(unknown)}')
     cells = make_cells({method: rows[method] for method in methods}, args)
     with ExitStack() as stack:
-        with mistakes_in_a_line():
+        with exit_on_user_error():
             stack.enter_context(locked(args.out_dir))
             check_folders(cells, make_cells(rows, args))
         run_grid(cells, rows, args, console)
@@ -334,7 +334,7 @@ def run_grid(cells: Sequence[Cell], rows: dict[str, str],
     text = markdown(table)
     console.print(text, markup=False, soft_wrap=True)
     stem = args.out_dir / f'{args.grid}_{args.data}'
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         with replacing(stem.with_suffix('.md')) as draft:
             draft.write_text(text)
         write_csv(table, stem.with_suffix('.csv'))

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.reporting.per_class_recall import run_names
 from mmsgp.reporting.training_log import TrainingLog
 from mmsgp.visualization import plot_training_curves, save_figure
@@ -82,7 +82,7 @@ def cal_train_time(logs: dict[str, TrainingLog]) -> None:
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         logs = {
             name: TrainingLog.read(Path(path))
             for name, path in zip(args.legend, args.json_logs)

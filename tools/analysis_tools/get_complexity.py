@@ -21,7 +21,7 @@ from rich.table import Table
 from torch import nn
 
 from mmsgp.cli.arguments import natural
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
 from mmsgp.structures import SceneGraphDataSample
@@ -117,7 +117,7 @@ def count_flops(model: SceneGraphParser, side: int,
 
 def row(path: str, cfg: Config, num_boxes: int) -> list[str]:
     """What the table tells of a config."""
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         model, side = build(cfg)
     head = model.relation_head
     flops = count_flops(model, side, num_boxes)
@@ -138,7 +138,7 @@ def row(path: str, cfg: Config, num_boxes: int) -> list[str]:
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():  # before minutes of counting
+    with exit_on_user_error():  # before minutes of counting
         cfgs = [read_config(path) for path in args.configs]
     table = Table(
         title=f'{args.boxes} boxes, {args.boxes * (args.boxes - 1)} pairs',

@@ -19,7 +19,7 @@ from torch import Tensor
 from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.checkpoint.loading import load_checkpoint_file, weights_of
 from mmsgp.checkpoint.pretrained import holds_detector
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
 from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
 from mmsgp.registry import DATASETS, MODELS
@@ -36,9 +36,9 @@ def config_options(weights: dict[str, Tensor], kind: str,
     """Settings that make a config fit, as ``--cfg-options``.
 
     Args:
-        weights (dict[str, Tensor]): The converted ones.
-        kind (str): See :func:`convert`.
-        own_detector (bool): Whether the detector is the reference's.
+        weights: The converted ones.
+        kind: See :func:`convert`.
+        own_detector: Whether the detector is the reference's.
     """
     head = 'model.relation_head'
     hidden = dict(
@@ -102,11 +102,11 @@ def check_fit(config: str, module: nn.Module, weights: dict[str, Tensor],
     """Refuse weights that are not those of a module.
 
     Args:
-        config (str): The module's, to be named.
-        module (nn.Module): The weights are loaded into it.
-        weights (dict[str, Tensor]): Of the parser.
-        prefix (str): Of the module's among them.
-        may_lack (str | tuple[str]): How names begin that need not be there.
+        config: The module's, to be named.
+        module: The weights are loaded into it.
+        weights: Of the parser.
+        prefix: Of the module's among them.
+        may_lack: How names begin that need not be there.
 
     Raises:
         ValueError: If names or shapes differ.
@@ -130,10 +130,10 @@ def fill_statistics(weights: dict[str, Tensor], config: str, kind: str,
     """Add what a model takes from its training set and the weights lack.
 
     Args:
-        weights (dict[str, Tensor]): The converted ones; changed in place.
-        config (str): Config of the parser and its training set.
-        kind (str): See :func:`convert`.
-        options (dict): Settings of it to change.
+        weights: The converted ones; changed in place.
+        config: Config of the parser and its training set.
+        kind: See :func:`convert`.
+        options: Settings of it to change.
 
     Raises:
         ValueError: If the weights do not fit the config.
@@ -182,7 +182,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         run(args)
 
 

@@ -23,10 +23,10 @@ def annotate(labels: Sequence[str], boxes: Sequence[Box],
     """Annotate a scene as a person would.
 
     Args:
-        labels (Sequence[str]): The class name of each object.
-        boxes (Sequence[Box]): The box of each object.
-        relations (Sequence[Relation]): All relations that hold.
-        rng (np.random.Generator): The annotator.
+        labels: The class name of each object.
+        boxes: The box of each object.
+        relations: All relations that hold.
+        rng: The annotator.
 
     Returns:
         list[tuple[int, int, str]]: Subject, object and predicate; now and then

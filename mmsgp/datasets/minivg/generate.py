@@ -41,10 +41,10 @@ class AnnotatedScene(NamedTuple):
     """A scene and what is annotated of it.
 
     Args:
-        boxes (ndarray): (N, 4), ``x1, y1, x2, y2`` in pixels.
-        labels (ndarray): (N,), classes, 0-based.
-        depths (ndarray): (N,), painting order, farthest first.
-        relations (ndarray): (M, 3), subject, object and predicate 1..R.
+        boxes: (N, 4), ``x1, y1, x2, y2`` in pixels.
+        labels: (N,), classes, 0-based.
+        depths: (N,), painting order, farthest first.
+        relations: (M, 3), subject, object and predicate 1..R.
     """
     boxes: np.ndarray
     labels: np.ndarray
@@ -64,13 +64,13 @@ def generate_minivg(out_dir: str | os.PathLike,
     split and on its place there alone.
 
     Args:
-        out_dir (str | PathLike): Folder to write to.
-        num_train (int): Training images.
-        num_val (int): Validation images. They come first in the training
+        out_dir: Folder to write to.
+        num_train: Training images.
+        num_val: Validation images. They come first in the training
             split, where readers of the format take them from.
-        num_test (int): Test images.
-        seed (int): Seed of scenes, annotations and images.
-        num_workers (int): Processes that render.
+        num_test: Test images.
+        seed: Seed of scenes, annotations and images.
+        num_workers: Processes that render.
 
     Returns:
         bool: Whether anything was generated.
@@ -118,9 +118,9 @@ def annotated_scene(seed: int, split: str, place: int) -> AnnotatedScene:
     """One image's scene.
 
     Args:
-        seed (int): The data set's seed.
-        split (str): ``'train'`` or ``'test'``.
-        place (int): The image's place in its split.
+        seed: The data set's seed.
+        split: ``'train'`` or ``'test'``.
+        place: The image's place in its split.
     """
     rng = np.random.default_rng(
         [seed, _TEST if split == 'test' else _TRAIN, place])

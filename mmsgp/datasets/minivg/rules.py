@@ -41,14 +41,14 @@ class Rule:
     """``predicate`` holds for these classes, if the geometry is so.
 
     Args:
-        predicate (str): A key of ``tables.PREDICATES``.
-        subjects (frozenset[str]): Classes of the subject.
-        objects (frozenset[str]): Classes of the object.
-        holds (Callable): Question about the two boxes.
-        pose (tuple[float, float]): Range of the subject's aspect, width over
+        predicate: A key of ``tables.PREDICATES``.
+        subjects: Classes of the subject.
+        objects: Classes of the object.
+        holds: Question about the two boxes.
+        pose: Range of the subject's aspect, width over
             height.
-        trivial (bool): Whether it goes without saying.
-        swap (bool): Ask the question about object and subject.
+        trivial: Whether it goes without saying.
+        swap: Ask the question about object and subject.
     """
     predicate: str
     subjects: frozenset[str]
@@ -142,8 +142,8 @@ def find_relations(labels: Sequence[str],
     """All relations that hold between the objects of a scene.
 
     Args:
-        labels (Sequence[str]): The class name of each object.
-        boxes (Sequence[Box]): The box of each object.
+        labels: The class name of each object.
+        boxes: The box of each object.
 
     Returns:
         list[Relation]: One at most for each ordered pair, ordered by pair.

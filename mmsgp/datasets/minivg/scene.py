@@ -19,13 +19,13 @@ class Scene:
     """Objects put one by one into a square image.
 
     Args:
-        rng (np.random.Generator): Where all chance comes from.
+        rng: Where all chance comes from.
 
     Attributes:
-        labels (list[str]): Class name of each object.
-        boxes (list[Box]): ``x1, y1, x2, y2`` of each object, whole pixels.
-        depths (list[float]): Painting order of each object, farthest first.
-        ground_top (float): Where the ground begins, in pixels from above.
+        labels: Class name of each object.
+        boxes: ``x1, y1, x2, y2`` of each object, whole pixels.
+        depths: Painting order of each object, farthest first.
+        ground_top: Where the ground begins, in pixels from above.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -47,12 +47,12 @@ class Scene:
         """Put an object down if it fits and hides nothing too much.
 
         Args:
-            label (str): Class name.
-            x (float): Horizontal middle in pixels.
-            foot (float): Lower edge in pixels.
-            size (tuple[float, float]): Width and height in pixels; varied by
+            label: Class name.
+            x: Horizontal middle in pixels.
+            foot: Lower edge in pixels.
+            size: Width and height in pixels; varied by
                 some percent.
-            depth (float, optional): Painting order. By default what stands
+            depth: Painting order. By default what stands
                 lower is nearer.
 
         Returns:

@@ -20,10 +20,10 @@ class Place:
     """A kind of scene.
 
     Args:
-        ground (str | None): Class of the ground, if it is annotated.
-        ground_top (tuple[float, float]): Where the ground begins, from, to.
-        opening (tuple[Callable, ...]): Actors that come first.
-        cast (dict[Callable, float]): The others and their weights.
+        ground: Class of the ground, if it is annotated.
+        ground_top: Where the ground begins, from, to.
+        opening: Actors that come first.
+        cast: The others and their weights.
     """
     ground: str | None
     ground_top: tuple[float, float]
@@ -73,7 +73,7 @@ def make_scene(rng: np.random.Generator) -> Scene:
     """A scene of 7 to 12 objects.
 
     Args:
-        rng (np.random.Generator): Decides all of it.
+        rng: Decides all of it.
     """
     place = PLACES[rng.choice(
         list(_PLACE_PROBS), p=list(_PLACE_PROBS.values()))]

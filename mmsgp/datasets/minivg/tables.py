@@ -48,10 +48,10 @@ class Predicate:
     """How people annotate a predicate.
 
     Args:
-        salience (float): How much people feel like mentioning it.
-        coarse (str, optional): The coarser predicate that they often write
+        salience: How much people feel like mentioning it.
+        coarse: The coarser predicate that they often write
             instead.
-        coarse_prob (float): How often they do.
+        coarse_prob: How often they do.
     """
     salience: float
     coarse: str | None = None

@@ -18,18 +18,18 @@ class ClassAppearance:
     """The look that all instances of a class vary.
 
     Args:
-        shape (str): A key of ``shapes.SILHOUETTES``.
-        texture (str): A key of ``textures.TEXTURES``.
-        hue (float): Base hue, 0..1.
-        saturation (float): Base saturation, 0..1.
-        value (float): Base brightness, 0..1.
-        accent (float): Brightness of the texture's second colour relative to
+        shape: A key of ``shapes.SILHOUETTES``.
+        texture: A key of ``textures.TEXTURES``.
+        hue: Base hue, 0..1.
+        saturation: Base saturation, 0..1.
+        value: Base brightness, 0..1.
+        accent: Brightness of the texture's second colour relative to
             the first.
-        accent_hue (float): Hue of the second colour relative to the first.
-        period (float): Period of the texture relative to the object's short
+        accent_hue: Hue of the second colour relative to the first.
+        period: Period of the texture relative to the object's short
             side.
-        angle (float): Direction of the texture in radians.
-        hue_jitter (float): Half the range of an instance's hue; 0.5 means any.
+        angle: Direction of the texture in radians.
+        hue_jitter: Half the range of an instance's hue; 0.5 means any.
     """
     shape: str
     texture: str
@@ -57,8 +57,8 @@ def class_appearance(label: int, seed: int = 0) -> ClassAppearance:
     two hundred classes have a combination of their own; hues are spread evenly.
 
     Args:
-        label (int): Class, 0-based.
-        seed (int): Another seed gives every class another look.
+        label: Class, 0-based.
+        seed: Another seed gives every class another look.
     """
     start = np.random.default_rng([seed, 0x10])
     shapes = start.permutation(sorted(SILHOUETTES))

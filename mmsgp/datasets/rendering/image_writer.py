@@ -44,10 +44,10 @@ def render_images(renderer: LayoutRenderer,
     are removed first. Images that are not from here are never replaced.
 
     Args:
-        renderer (LayoutRenderer): Draws.
-        layouts (Sequence[Layout]): One for each image.
-        image_dir (str | PathLike): Folder of the images; made if missing.
-        num_workers (int): Processes; the images do not depend on it.
+        renderer: Draws.
+        layouts: One for each image.
+        image_dir: Folder of the images; made if missing.
+        num_workers: Processes; the images do not depend on it.
 
     Returns:
         int: Number of images rendered by this call.

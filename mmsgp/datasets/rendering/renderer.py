@@ -31,13 +31,13 @@ class LayoutRenderer:
     rendered before and in whichever process.
 
     Args:
-        num_classes (int): Number of object classes.
-        appearances (Sequence[ClassAppearance], optional): The look of each
+        num_classes: Number of object classes.
+        appearances: The look of each
             class. By default it follows from class and seed.
-        seed (int): Seed of looks and images.
-        clutter (float): Mean number of distractors in the background.
-        noise (float): Standard deviation of the sensor noise, in grey levels.
-        blur (float): Standard deviation of the blur in pixels, for an image
+        seed: Seed of looks and images.
+        clutter: Mean number of distractors in the background.
+        noise: Standard deviation of the sensor noise, in grey levels.
+        blur: Standard deviation of the blur in pixels, for an image
             whose longer side is 160; it grows with the square root of that.
 
     Example:
@@ -85,12 +85,12 @@ class LayoutRenderer:
         """Draw a layout.
 
         Args:
-            image_id (int): Seeds everything random in this image.
-            width (int): Image width in pixels.
-            height (int): Image height in pixels.
-            boxes (ndarray): (N, 4), ``x1, y1, x2, y2`` in pixels.
-            labels (ndarray): (N,), classes, 0-based.
-            depths (ndarray, optional): (N,), painting order: the smallest
+            image_id: Seeds everything random in this image.
+            width: Image width in pixels.
+            height: Image height in pixels.
+            boxes: (N, 4), ``x1, y1, x2, y2`` in pixels.
+            labels: (N,), classes, 0-based.
+            depths: (N,), painting order: the smallest
                 first. By default larger boxes are painted first.
 
         Returns:

@@ -105,11 +105,11 @@ def draw_mask(name: str, box: np.ndarray, width: int,
     """The silhouette's coverage of every pixel of a crop.
 
     Args:
-        name (str): A key of :data:`SILHOUETTES`.
-        box (ndarray): (4,), the silhouette's box ``x1, y1, x2, y2`` in pixels
+        name: A key of :data:`SILHOUETTES`.
+        box: (4,), the silhouette's box ``x1, y1, x2, y2`` in pixels
             of the crop; it may reach outside.
-        width (int): The crop's width.
-        height (int): The crop's height.
+        width: The crop's width.
+        height: The crop's height.
 
     Returns:
         ndarray: (height, width) float32 in 0..1, anti-aliased.

@@ -83,14 +83,14 @@ def draw_texture(name: str, width: int, height: int, origin: tuple[float,
     """A texture over a crop.
 
     Args:
-        name (str): A key of :data:`TEXTURES`.
-        width (int): The crop's width.
-        height (int): The crop's height.
-        origin (tuple[float, float]): Point of the crop, x and y in pixels,
+        name: A key of :data:`TEXTURES`.
+        width: The crop's width.
+        height: The crop's height.
+        origin: Point of the crop, x and y in pixels,
             that the texture is centred on.
-        period (float): Pixels of one repetition.
-        angle (float): Direction in radians.
-        phase (tuple[float, float]): Shift along both axes, in periods.
+        period: Pixels of one repetition.
+        angle: Direction in radians.
+        phase: Shift along both axes, in periods.
 
     Returns:
         ndarray: (height, width) float32 in 0..1.

@@ -5,7 +5,7 @@ from mmsgp.registry import HOOKS
 
 
 def innermost_dataset(dataset):
-    """The data set that has statistics, within wrappers such as repeats."""
+    """Return the data set with statistics from inside wrappers such as repeats."""
     while not hasattr(dataset, 'statistics'):
         dataset = dataset.dataset
     return dataset
@@ -16,8 +16,8 @@ class DatasetPriorsHook(Hook):
     """Hands the training set to the model when training starts.
 
     The model takes what it needs of the statistics and class names, e.g. the
-    frequency prior, unless its checkpoint brought them along. Configs
-    therefore build without their data.
+    frequency prior, unless its checkpoint holds them. Configs therefore build
+    without their data.
     """
 
     def before_train(self, runner) -> None:
@@ -26,14 +26,14 @@ class DatasetPriorsHook(Hook):
         unwrap_model(runner.model).load_priors(dataset)
 
     def before_test(self, runner) -> None:
-        """Refuse a model whose relation head was never trained.
+        """Check that the relation head was trained.
 
         Raises:
-            ValueError: If the checkpoint brought no priors, e.g. because it
-                is a detector's.
+            ValueError: If the checkpoint holds no priors, e.g. because it is a
+                detector's.
         """
         if not unwrap_model(runner.model).has_priors:
             raise ValueError(
-                'the checkpoint holds no trained relation head: test one that '
+                'the checkpoint holds no trained relation head: give one that '
                 'tools/train.py wrote for this config, not that of the '
                 'detector')

@@ -18,9 +18,9 @@ def plan_layouts(views: list[GraphView], size: tuple[float, float],
     """Lay graphs out on panels of at least this size.
 
     Args:
-        views (list[GraphView]): The graphs.
-        size (tuple[float, float]): Width and height in points.
-        same_objects (bool): Whether an index means the same object in all
+        views: The graphs.
+        size: Width and height in points.
+        same_objects: Whether an index means the same object in all
             graphs. Then objects, and relations that agree, have the same
             place in every layout, so that differences catch the eye.
 

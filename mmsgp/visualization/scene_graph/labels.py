@@ -23,10 +23,10 @@ def place_labels(boxes: np.ndarray,
     full does it lie where it covers the others least.
 
     Args:
-        boxes (np.ndarray): (N, 4) ``x1, y1, x2, y2``.
-        sizes (np.ndarray): (N, 2) width and height of the labels.
-        canvas (tuple[float, float]): Width and height of the picture.
-        gap (float): Least distance between two labels. Defaults to 1.0.
+        boxes: (N, 4) ``x1, y1, x2, y2``.
+        sizes: (N, 2) width and height of the labels.
+        canvas: Width and height of the picture.
+        gap: Least distance between two labels. Defaults to 1.0.
 
     Returns:
         np.ndarray: (N, 2) ``x, y``.
@@ -47,10 +47,10 @@ def place_in_middle(size: np.ndarray, taken: np.ndarray,
     """Top left corner of a text as near to the middle as there is room.
 
     Args:
-        size (np.ndarray): (2,) width and height of the text.
-        taken (np.ndarray): (N, 4) ``x1, y1, x2, y2`` of what is there.
-        canvas (tuple[float, float]): Width and height of the picture.
-        gap (float): Least distance to what is there. Defaults to 4.0.
+        size: (2,) width and height of the text.
+        taken: (N, 4) ``x1, y1, x2, y2`` of what is there.
+        canvas: Width and height of the picture.
+        gap: Least distance to what is there. Defaults to 4.0.
 
     Returns:
         np.ndarray: (2,) ``x, y``.

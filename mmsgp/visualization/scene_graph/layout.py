@@ -53,13 +53,13 @@ def layout_graph(object_sizes: np.ndarray,
     it is too small for them.
 
     Args:
-        object_sizes (np.ndarray): (N, 2) width and height of the objects.
-        predicate_sizes (np.ndarray): (M, 2) the same of the labels.
-        pairs (np.ndarray): (M, 2) subject and object of each relation.
-        anchors (np.ndarray): (N, 2) places of the objects in the image, in
+        object_sizes: (N, 2) width and height of the objects.
+        predicate_sizes: (M, 2) the same of the labels.
+        pairs: (M, 2) subject and object of each relation.
+        anchors: (N, 2) places of the objects in the image, in
             any unit.
-        size (tuple[float, float]): Width and height to fill at least.
-        gap (tuple[float, float]): Least horizontal and vertical distance
+        size: Width and height to fill at least.
+        gap: Least horizontal and vertical distance
             between two rectangles.
 
     Returns:
@@ -91,11 +91,11 @@ def straighten(layout: GraphLayout, object_sizes: np.ndarray,
     """Move labels towards the middle of their pair where there is room.
 
     Args:
-        layout (GraphLayout): Without overlaps.
-        object_sizes (np.ndarray): (N, 2) width and height of the objects.
-        predicate_sizes (np.ndarray): (M, 2) the same of the labels.
-        pairs (np.ndarray): (M, 2) subject and object of each relation.
-        gap (tuple[float, float]): Least distance between two rectangles.
+        layout: Without overlaps.
+        object_sizes: (N, 2) width and height of the objects.
+        predicate_sizes: (M, 2) the same of the labels.
+        pairs: (M, 2) subject and object of each relation.
+        gap: Least distance between two rectangles.
 
     Returns:
         GraphLayout: With the objects where they were.
@@ -258,10 +258,10 @@ def edge_curves(start: np.ndarray, middle: np.ndarray, end: np.ndarray,
     """(num_points, ..., 2) quadratic Bezier curves through a middle half way.
 
     Args:
-        start (np.ndarray): (..., 2) where they begin.
-        middle (np.ndarray): (..., 2), as the labels of edges.
-        end (np.ndarray): (..., 2) where they end.
-        num_points (int): Points of each.
+        start: (..., 2) where they begin.
+        middle: (..., 2), as the labels of edges.
+        end: (..., 2) where they end.
+        num_points: Points of each.
     """
     steps = np.linspace(0, 1, num_points).reshape(-1, *[1] * start.ndim)
     control = 2 * middle - (start + end) / 2

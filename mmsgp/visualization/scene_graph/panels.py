@@ -54,10 +54,10 @@ def draw_image_panel(axes: Axes, image: np.ndarray, view: GraphView,
     """Draw the image, and the boxes and names of the objects.
 
     Args:
-        axes (Axes): As large as ``size``.
-        image (np.ndarray): (H, W, 3) uint8, RGB.
-        view (GraphView): The objects.
-        size (tuple[float, float]): Width and height of the panel. The image is
+        axes: As large as ``size``.
+        image: (H, W, 3) uint8, RGB.
+        view: The objects.
+        size: Width and height of the panel. The image is
             as large as fits, in the middle; names may stand beside it.
     """
     prepare_axes(axes, size)
@@ -118,10 +118,10 @@ def draw_graph_panel(axes: Axes, view: GraphView, layout: GraphLayout,
     """Draw objects as boxes and relations as arrows with their predicates.
 
     Args:
-        axes (Axes): As large as ``size``.
-        view (GraphView): The graph.
-        layout (GraphLayout): Of :func:`~.plan.plan_layouts`.
-        size (tuple[float, float]): Width and height of the panel, not less
+        axes: As large as ``size``.
+        view: The graph.
+        layout: Of :func:`~.plan.plan_layouts`.
+        size: Width and height of the panel, not less
             than ``layout.size``.
     """
     prepare_axes(axes, size)

@@ -69,14 +69,14 @@ def view_graph(graph: SceneGraph,
     """Select relations of a graph and name what they join.
 
     Args:
-        graph (SceneGraph): The graph.
-        classes (Sequence[str]): C names.
-        predicates (Sequence[str]): R names; predicate ``p`` is
+        graph: The graph.
+        classes: C names.
+        predicates: R names; predicate ``p`` is
             ``predicates[p - 1]``.
-        colors (np.ndarray): (C, 3) colours of the classes.
-        indices (np.ndarray): (M,) the relations to show.
-        styles (Sequence[RelationStyle]): M looks.
-        numbered (np.ndarray, optional): Indices of the objects among which
+        colors: (C, 3) colours of the classes.
+        indices: (M,) the relations to show.
+        styles: M looks.
+        numbered: Indices of the objects among which
             equal classes are numbered. Defaults to None: those shown.
 
     Returns:
