@@ -1,6 +1,8 @@
 """Loading checkpoints without running the code inside them."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
@@ -141,14 +143,25 @@ def load_trained_model(runner: Runner, checkpoint: str) -> None:
         ValueError: If the checkpoint lacks weights of the model, has others
             or of other shapes: it is another config's. If they hold NaN.
     """
-    try:
+    with naming_misfit(checkpoint):
         loaded = runner.load_checkpoint(
             checkpoint, map_location='cpu', strict=True)
+    check_finite(weights_of(loaded, checkpoint), checkpoint)
+
+
+@contextmanager
+def naming_misfit(filename: str | Path) -> Iterator[None]:
+    """Name the checkpoint whose weights do not fit the model.
+
+    Raises:
+        ValueError: Instead of PyTorch's ``RuntimeError``.
+    """
+    try:
+        yield
     except RuntimeError as error:
         raise ValueError(
-            f'{checkpoint} does not fit the model: test it with the config it '
-            f'was trained with. {in_a_line(error)}') from error
-    check_finite(weights_of(loaded, checkpoint), checkpoint)
+            f'{filename} does not fit the model: give the config it was trained '
+            f'with. {in_a_line(error)}') from error
 
 
 def refuse_unsafe_checkpoints() -> None:
