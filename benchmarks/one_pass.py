@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.progress import track
 
 from mmsgp.registry import MODELS
+from mmsgp.structures.tasks import TASKS
 from mmsgp.testing.models import random_samples
 
 CONFIG = Path(__file__).parents[1] / 'configs' / 'motifnet_cce_scorer_vg.py'
-TASKS = ('predcls', 'sgcls', 'sggen')
 LIMIT = 0.7
 
 

@@ -48,3 +48,16 @@ OPTIM_WRAPPER_CONSTRUCTORS = _child(
 PARAM_SCHEDULERS = _child('PARAM_SCHEDULERS', 'engine.schedulers')
 VISUALIZERS = _child('VISUALIZERS', 'visualization', own=True)
 VISBACKENDS = _child('VISBACKENDS', 'visualization')
+
+
+def names_subclass(type_: object, registry: Registry, base: type | tuple[type, ...]
+                   ) -> bool:
+    """Whether the ``type`` of a config is a class, or one derived from it.
+
+    Args:
+        type_: A registered name, with or without its scope, or a class.
+        registry: Where the name is looked up.
+        base: The class, or several.
+    """
+    found = registry.get(type_) if isinstance(type_, str) and type_ else type_
+    return isinstance(found, type) and issubclass(found, base)

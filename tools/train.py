@@ -37,6 +37,7 @@ from mmsgp.engine.last_checkpoint import (
 )
 from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
+from mmsgp.models.parsers import is_parser_config
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import clear_drafts
 from mmsgp.utils.unwritten import collecting_unwritten
@@ -197,7 +198,7 @@ def kept_work_dir(cfg: Config) -> Iterator[None]:
 
 def train(cfg: Config, launcher: str) -> None:
     """Train from a config, and a missing detector before."""
-    goes_on = cfg.get('load_from') and 'relation_head' in cfg.model
+    goes_on = cfg.get('load_from') and is_parser_config(cfg.model)
     if goes_on:
         take_detector_of_start(cfg)
     ensure_detector(cfg)

@@ -84,7 +84,7 @@ class _Checker:
         return [self.check(step, Part('transform'), f'{place}[{i}]')
                 for i, step in enumerate(pipeline)
                 if not isinstance(step, dict) or
-                str(step.get('type')).split('.')[-1] not in LOADERS]
+                _full_name(step.get('type'), LOADERS) is None]
 
     def check(self, value: object, kind: object, place: str) -> object:
         """A copy of a value that is of a kind.
@@ -123,8 +123,7 @@ class _Checker:
     def _part(self, values: dict, part: Part, place: str) -> dict:
         types = PARTS[part.kind]
         given = values.get('type')
-        name = next((name for name in types.names
-                     if given in (name, name.split('.')[-1])), None)
+        name = _full_name(given, types.names)
         if name is None:
             self._refuse(f'{place}.type', given,
                          f'as {part.kind} it may name {", ".join(types.names)}')
@@ -150,6 +149,11 @@ class _Checker:
             f'{self.source}: its config has {place}={_SHORT.repr(value)} and is not '
             f'built: {why}. If you trust the checkpoint, or the part is your own, '
             'give its config file (--config)')
+
+
+def _full_name(given: object, names: tuple[str, ...]) -> str | None:
+    """The name that is given with its scope or without it; None if no name is."""
+    return next((name for name in names if given in (name, name.split('.')[-1])), None)
 
 
 def _is_number(value: object, limit: float) -> bool:

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from mmsgp.models.relation_heads.motifnet_head import ORDERS
 from mmsgp.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmsgp.structures.ranking import RANKINGS
+from mmsgp.structures.tasks import TASK_TITLES, TASKS
 
 # Arguments that prediction does without. They become None, whatever they hold.
 DROPPED = ('train_cfg', 'init_cfg', 'word_vectors', 'decoder_word_vectors',
            'compile_backbone')
 
 # Steps of a test pipeline that load what an inferencer has or does without.
-LOADERS = ('LoadImage', 'LoadImageFromFile', 'LoadAnnotations', 'LoadRelations')
+LOADERS = ('mmsgp.LoadImage', 'mmdet.LoadImageFromFile',
+           'mmdet.LoadAnnotations', 'mmsgp.LoadRelations')
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,8 @@ ARGUMENTS = {
     'quota': Words(('image', 'batch')),
     'image_activation': Words(('sigmoid', 'softmax')),
     'regions': Words(('boxes', 'proposals')),
-    'task': Words(('predcls', 'sgcls', 'sggen', 'phrdet')),
-    'tasks': Words(('predcls', 'sgcls', 'sggen')),
+    'task': Words(tuple(TASK_TITLES)),
+    'tasks': Words(TASKS),
     'backend': Words(('cv2', 'pillow')),
     'interpolation': Words(('nearest', 'bilinear', 'bicubic', 'area', 'lanczos')),
     'meta_keys': Names(),

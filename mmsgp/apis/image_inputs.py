@@ -10,10 +10,12 @@ from pathlib import Path
 
 import mmcv
 import numpy as np
+from mmcv.transforms import LoadAnnotations, LoadImageFromFile
 from mmdet.datasets.transforms import LoadImageFromNDArray
 
 from mmsgp.datasets.image_files import MAX_PIXELS, check_size
-from mmsgp.datasets.transforms import LoadImage
+from mmsgp.datasets.transforms import LoadImage, LoadRelations
+from mmsgp.registry import TRANSFORMS, names_subclass
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
                   '.tiff', '.webp')
@@ -26,6 +28,15 @@ ImageInputs = ImageInput | Iterable[ImageInput]
 _LONGEST_NAME = 190
 
 _load_array = LoadImageFromNDArray()
+
+# Steps of a pipeline that load what is read here, or what only annotations have.
+_LOADERS = (LoadImageFromFile, LoadAnnotations, LoadRelations)
+
+
+def without_loaders(pipeline: Iterable[dict]) -> list[dict]:
+    """The steps of a test pipeline that load neither image nor annotations."""
+    return [step for step in pipeline
+            if not names_subclass(step['type'], TRANSFORMS, _LOADERS)]
 
 
 class ImageSource:

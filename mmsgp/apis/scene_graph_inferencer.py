@@ -23,11 +23,10 @@ from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.unwritten import may_be_unwritten
 from mmsgp.visualization import SceneGraphVisualizer
 
-from .embedded_types import LOADERS
 from .given_objects import MAX_OBJECTS, WrongNumber, given_task, with_objects
 from .graph_export import WRITERS, describe_graph, save_graph
-from .image_inputs import ImageInputs, ImageSource
-from .trained_parser import load_trained_parser
+from .image_inputs import ImageInputs, ImageSource, without_loaders
+from .trained_parser import load_parser
 
 
 class SceneGraphInferencer(BaseInferencer):
@@ -310,8 +309,7 @@ class SceneGraphInferencer(BaseInferencer):
             if 'meta_keys' in step:
                 step['meta_keys'] = [
                     key for key in step['meta_keys'] if key != 'img_id']
-        return Compose(
-            [step for step in steps if step['type'].split('.')[-1] not in LOADERS])
+        return Compose(without_loaders(steps))
 
     def _init_collate(self, cfg: Config) -> Callable:
         """Images of one batch are padded by the model, not stacked here."""
@@ -319,7 +317,7 @@ class SceneGraphInferencer(BaseInferencer):
 
     def _init_model(self, cfg: Config, weights: str,
                     device: str = 'cpu') -> nn.Module:
-        return load_trained_parser(cfg, weights, device)
+        return load_parser(cfg, weights, device)
 
     def _init_visualizer(self, cfg: Config) -> SceneGraphVisualizer:
         """The config's visualizer, without its backends."""

@@ -2,29 +2,39 @@
 from __future__ import annotations
 
 from numbers import Integral
+from pathlib import Path
 
 import torch
 import torch.nn as nn
 from mmengine.config import Config, ConfigDict
+from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_model
 from torch import Tensor
 
 from mmsgp.checkpoint.integrity import check_finite
-from mmsgp.checkpoint.loading import meta_of, weights_of
+from mmsgp.checkpoint.loading import (
+    meta_of,
+    naming_misfit,
+    use_safe_checkpoint_loading,
+    weights_of,
+)
+from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import MODELS
+from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.text import in_a_line
 
 from .embedded_config import embedded_config
 
 
-def load_trained_parser(cfg: Config | ConfigDict, weights: str,
-                        device: str = 'cpu') -> nn.Module:
+def load_parser(config: str | Path | Config | ConfigDict | None,
+                checkpoint: str | Path,
+                device: str = 'cpu') -> nn.Module:
     """Build a parser and load all of a checkpoint into all of it.
 
     Args:
-        cfg: Its config. An empty one is filled with the one in the
-            checkpoint.
-        weights: Path or URL of the checkpoint.
+        config: Its config file or config. None stands for the config in the
+            checkpoint; an empty one is filled with that.
+        checkpoint: Path or URL of the checkpoint.
         device: Defaults to ``'cpu'``.
 
     Returns:
@@ -37,9 +47,14 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
             the config is not that of a scene graph parser; or if the device
             cannot be used.
     """
-    checkpoint = _load_checkpoint(weights, map_location='cpu')
-    meta = meta_of(checkpoint, weights)
-    tensors = weights_of(checkpoint, weights)
+    init_default_scope('mmsgp')
+    use_safe_checkpoint_loading()
+    cfg = read_config_file(config) if isinstance(config, (str, Path)) else config
+    cfg = Config() if cfg is None else cfg
+    weights = str(checkpoint)
+    loaded = _load_checkpoint(weights, map_location='cpu')
+    meta = meta_of(loaded, weights)
+    tensors = weights_of(loaded, weights)
     check_finite(tensors, weights)
     is_embedded = not cfg
     if is_embedded:
@@ -47,8 +62,8 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
             raise ValueError(f'{weights} does not hold its config, as it does '
                              'when training wrote it: give the config file')
         cfg.update(embedded_config(meta['cfg'], weights)._cfg_dict)
-    type_ = (cfg.get('model') or {}).get('type')
-    if str(type_).split('.')[-1] != 'SceneGraphParser':
+    if not is_parser_config(cfg.get('model')):
+        type_ = (cfg.get('model') or {}).get('type')
         raise ValueError(f'the model of the config is a {type_}; scene graphs need a '
                          'SceneGraphParser' if type_ else
                          'the config has no model with a type: give that of a '
@@ -56,11 +71,8 @@ def load_trained_parser(cfg: Config | ConfigDict, weights: str,
     if is_embedded:
         _check_size(cfg.model, tensors, weights)
     model = MODELS.build(cfg.model)
-    try:
-        _load_checkpoint_to_model(model, checkpoint, strict=True)
-    except RuntimeError as error:
-        raise ValueError(f'{weights} does not fit the model: give the config it was '
-                         f'trained with. {in_a_line(error)}') from error
+    with naming_misfit(weights):
+        _load_checkpoint_to_model(model, loaded, strict=True)
     model.dataset_meta = _names(meta, model, weights)
     try:
         model.to(device)

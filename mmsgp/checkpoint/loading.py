@@ -1,6 +1,8 @@
 """Load checkpoints without running the code inside them."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
@@ -142,14 +144,25 @@ def load_trained_model(runner: Runner, checkpoint: str) -> None:
             ones or other shapes, because it belongs to another config; or if a
             weight is not finite.
     """
-    try:
+    with naming_misfit(checkpoint):
         loaded = runner.load_checkpoint(
             checkpoint, map_location='cpu', strict=True)
+    check_finite(weights_of(loaded, checkpoint), checkpoint)
+
+
+@contextmanager
+def naming_misfit(filename: str | Path) -> Iterator[None]:
+    """Name the checkpoint whose weights do not fit the model.
+
+    Raises:
+        ValueError: Instead of PyTorch's ``RuntimeError``.
+    """
+    try:
+        yield
     except RuntimeError as error:
         raise ValueError(
-            f'{checkpoint} does not fit the model: test it with the config that '
-            f'it was trained with. {in_a_line(error)}') from error
-    check_finite(weights_of(loaded, checkpoint), checkpoint)
+            f'{filename} does not fit the model: give the config it was trained '
+            f'with. {in_a_line(error)}') from error
 
 
 def use_safe_checkpoint_loading() -> None:

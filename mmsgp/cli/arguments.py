@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import argparse
 
-from mmsgp.evaluation.functional import METRICS
+from mmsgp.evaluation.functional import METRIC_NAMES
 
 
 def add_recall_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +18,8 @@ def add_recall_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--metrics',
         nargs='+',
-        choices=METRICS,
-        default=METRICS,
+        choices=METRIC_NAMES,
+        default=METRIC_NAMES,
         help='(default: all)')
     parser.add_argument(
         '--groups',

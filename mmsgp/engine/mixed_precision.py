@@ -4,6 +4,8 @@ from __future__ import annotations
 from mmengine.config import Config
 from mmengine.device import get_device
 
+from mmsgp.models.parsers import is_parser_config
+
 
 def train_in_mixed_precision(cfg: Config) -> None:
     """Train and validate in mixed precision (``--amp``).
@@ -32,7 +34,7 @@ def predict_in_mixed_precision(cfg: Config) -> None:
 
 
 def _check_device(cfg: Config) -> None:
-    if 'relation_head' not in cfg.model and get_device() == 'cpu':
+    if not is_parser_config(cfg.model) and get_device() == 'cpu':
         raise ValueError(
             f'--amp: a {cfg.model.type} alone needs a GPU, because MMCV runs '
             'RoIAlign and NMS in half precision on GPUs only. A '

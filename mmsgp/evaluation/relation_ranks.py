@@ -1,6 +1,7 @@
 """What an evaluation keeps of its images: ranks.
 
-Shape shorthand: I images, T annotated relations of all images, R predicates.
+Shape shorthand: I images, M annotated relations of an image, T of all images,
+R predicates.
 """
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +20,26 @@ from mmsgp.utils.files import replacing
 RANKS_FILE = 'ranks.npz'
 
 
+class ImageKey(NamedTuple):
+    """Identifies an image of a data set; as text it names it in messages."""
+    img_id: Any = None
+    img_path: str | None = None
+    sample_idx: int | None = None
+
+    @classmethod
+    def of(cls, sample: dict) -> ImageKey:
+        """The key of what ``SceneGraphDataSample.to_dict`` gives."""
+        return cls(*map(sample.get, cls._fields))
+
+    def __str__(self) -> str:
+        return f'image {self.img_id} ({self.img_path})'
+
+
 @dataclass(frozen=True, eq=False)
 class TaskRanks:
-    """Ranks of the annotated relations in the predictions of a task.
+    """Ranks of annotated relations in the predictions of a task.
+
+    The relations are those of an image (T is M), or of all images.
 
     Attributes:
         triplet (ndarray): (T,) int32, rank of the first hit under the graph
@@ -35,6 +54,45 @@ class TaskRanks:
     pair: np.ndarray
     unconstrained: np.ndarray | None = None
     predicted: np.ndarray | None = None
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[TaskRanks]) -> TaskRanks:
+        """Join the ranks of images; what one of them lacks is left out."""
+        joined = {}
+        for field in fields(cls):
+            arrays = [getattr(part, field.name) for part in parts]
+            joined[field.name] = None if any(a is None for a in arrays) \
+                else np.concatenate(arrays)
+        return cls(**joined)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRanks:
+    """The annotated relations of an image and their ranks in each task.
+
+    Attributes:
+        key (ImageKey): The image.
+        predicates (ndarray): (M,) int32, ``1 .. R``.
+        first_of_pair (ndarray): (M,) bool, whether no earlier relation has the
+            same ordered pair.
+        tasks (dict[str, TaskRanks]): Ranks by task.
+        unseen (ndarray, optional): (M,) bool, whether the triplet of classes
+            and predicate never occurs in training.
+    """
+    key: ImageKey
+    predicates: np.ndarray
+    first_of_pair: np.ndarray
+    tasks: dict[str, TaskRanks]
+    unseen: np.ndarray | None = None
+
+
+def distinct(images: Sequence[ImageRanks]) -> list[ImageRanks]:
+    """Images without those that occurred before; all that have no key."""
+    unique = {}
+    for i, image in enumerate(images):
+        known = any(value is not None for value in image.key)
+        unique.setdefault(image.key if known else i, image)
+    return list(unique.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +126,50 @@ class RelationRanks:
     names: Sequence[str]
     train_counts: Sequence[int] | None = None
     ng_limit: int = 100
+
+    @classmethod
+    def concatenate(cls,
+                    images: Sequence[ImageRanks],
+                    names: Sequence[str],
+                    train_counts: Sequence[int] | None = None,
+                    ng_limit: int = 100) -> RelationRanks:
+        """Join the ranks of images.
+
+        Ranks without the graph constraint are left out where an image lacks
+        them.
+
+        Args:
+            images (Sequence[ImageRanks]): I images.
+            names (Sequence[str]): R predicate names.
+            train_counts (Sequence[int], optional): R numbers of training
+                relations.
+            ng_limit (int): Predictions that were ranked without the graph
+                constraint. Defaults to 100.
+
+        Raises:
+            ValueError: If no image has a relation, images have different tasks
+                or fields, or a predicate has no name.
+        """
+        sizes = [len(image.predicates) for image in images]
+        filled = [image for image in images if len(image.predicates)]
+        _check_images(filled, len(images), len(names))
+        tasks = {
+            task: TaskRanks.concatenate([image.tasks[task] for image in filled])
+            for task in filled[0].tasks
+        }
+        return cls(
+            image_ids=np.array([str(image.key.img_id) for image in images]),
+            images=np.repeat(np.arange(len(images)), sizes),
+            predicates=np.concatenate(
+                [image.predicates for image in filled]).astype(np.int64),
+            first_of_pair=np.concatenate(
+                [image.first_of_pair for image in filled]),
+            unseen=None if filled[0].unseen is None else np.concatenate(
+                [image.unseen for image in filled]),
+            tasks=tasks,
+            names=tuple(names),
+            train_counts=train_counts,
+            ng_limit=ng_limit)
 
     @property
     def num_images(self) -> int:
@@ -174,3 +276,44 @@ class RelationRanks:
                 TypeError, ValueError, tokenize.TokenError) as error:
             raise ValueError(f'{path} does not hold the ranks of a test run '
                              f'({error}): test the model again') from error
+
+
+def _check_images(filled: Sequence[ImageRanks], num_images: int,
+                  num_predicates: int) -> None:
+    """Check that images can be joined.
+
+    Args:
+        filled: The images that have relations.
+        num_images: How many images there are.
+        num_predicates: R.
+
+    Raises:
+        ValueError: If no image has a relation, images have different tasks or
+            fields, or a predicate has no name.
+    """
+    if not filled:
+        raise ValueError(
+            f'None of the {num_images} evaluated images has an annotated '
+            'relation, so recall is undefined. Check the split and the '
+            'annotation file of the evaluated data set.')
+    parts = [_parts_of(image) for image in filled]
+    everything = set().union(*parts)
+    for image, own in zip(filled, parts):
+        missing = sorted(everything - own)
+        if missing:
+            other = filled[next(
+                i for i, part in enumerate(parts) if missing[0] in part)]
+            raise ValueError(
+                f'{image.key} lacks {missing}, which {other.key} has; expected '
+                'the same tasks and fields for all.')
+        low, high = image.predicates.min(), image.predicates.max()
+        if low < 1 or high > num_predicates:
+            raise ValueError(
+                f'Annotated predicates {low}..{high} of {image.key} lie outside '
+                f'1..{num_predicates}. Do the annotations and the list of '
+                'predicate names belong to the same data set?')
+
+
+def _parts_of(image: ImageRanks) -> set[str]:
+    """Tasks and optional fields that all images must have."""
+    return {*image.tasks} if image.unseen is None else {*image.tasks, 'unseen'}

@@ -10,9 +10,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mmsgp.structures.tasks import TASK_TITLES, TASKS
 from mmsgp.utils.files import replacing
 
-TITLES = {'sggen': 'SGGen', 'sgcls': 'SGCls', 'predcls': 'PredCls'}
+# The hardest task first, as the paper's tables have it.
+TITLES = {task: TASK_TITLES[task] for task in reversed(TASKS)}
 
 
 def read_paper(path: Path) -> dict[str, dict[str, str]]:

@@ -31,8 +31,11 @@ class SceneGraph(BaseDataElement):
       predicate in ``labels``.
     - ``significance`` (Tensor): (M,) float64, optional, the Scorer's output
       within [0, 1]; in single precision those close to 1 would tie.
-    - ``weights`` (Tensor): (M,), optional, what a pair's probabilities are
-      multiplied with to rank all predicates of all pairs.
+    - ``weights`` (Tensor): (M,), what a pair's probabilities are multiplied
+      by to rank all predicates of all pairs
+      (:func:`~mmsgp.structures.ranking.pair_weights`). A prediction with a
+      ``distribution`` must have them to be evaluated without the graph
+      constraint.
 
     Example:
         >>> graph = SceneGraph(

@@ -62,6 +62,8 @@ def random_prediction(generator: Generator,
                       **kwargs) -> SceneGraph:
     """A predicted graph with scores, sorted best first.
 
+    Pairs are weighed by the product of the scores of their objects.
+
     Args:
         generator: Source of randomness.
         gt: Its objects are taken as given: as many
@@ -77,6 +79,7 @@ def random_prediction(generator: Generator,
     pred.objects.scores = torch.rand(pred.num_objects, generator=generator)
     pred.relations.scores = torch.rand(
         pred.num_relations, generator=generator).sort(descending=True).values
+    pred.relations.weights = pred.objects.scores[pred.relations.pairs].prod(dim=1)
     return pred
 
 

@@ -11,16 +11,10 @@ from mmengine.visualization import Visualizer
 
 from mmsgp.registry import VISUALIZERS
 from mmsgp.structures import SceneGraph, SceneGraphDataSample
+from mmsgp.structures.tasks import TASK_TITLES
 from mmsgp.utils.files import replacing
 
 from .figures import draw_comparison, draw_scene_graph
-
-TASK_TITLES = {
-    'predcls': 'PredCls',
-    'sgcls': 'SGCls',
-    'sggen': 'SGGen',
-    'phrdet': 'PhrDet'
-}
 
 
 @VISUALIZERS.register_module()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from mmsgp.apis.trained_parser import load_trained_parser
+from mmsgp.apis.trained_parser import load_parser
 from mmsgp.checkpoint.integrity import add_checksum, check_sound
 from mmsgp.checkpoint.loading import (
     load_checkpoint_file,
@@ -163,7 +163,7 @@ def refusal(path, load=load_checkpoint_file) -> str:
 
 def parse(path):
     use_safe_checkpoint_loading()
-    return load_trained_parser({}, str(path))
+    return load_parser({}, str(path))
 
 
 @pytest.mark.parametrize('changes, told', [

@@ -23,6 +23,7 @@ from torch import nn
 from mmsgp.cli.arguments import natural
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.models import SceneGraphParser
+from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import MODELS
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.config_file import read_config_file
@@ -54,7 +55,7 @@ def read_config(path: str) -> Config:
     cfg = read_config_file(path)
     if 'model' not in cfg:
         raise ValueError(f'{path} is no config of a parser: it has no model')
-    if 'relation_head' not in cfg.model:
+    if not is_parser_config(cfg.model):
         raise ValueError(f'{path} has no relation head: for detectors use '
                          "MMDetection's tools/analysis_tools/get_flops.py")
     return cfg

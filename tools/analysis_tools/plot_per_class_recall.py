@@ -10,7 +10,8 @@ import argparse
 from mmsgp.cli.arguments import add_figure_arguments
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.reporting.per_class_recall import read_runs
-from mmsgp.visualization import TASK_TITLES, plot_per_class_recall, save_figure
+from mmsgp.structures.tasks import TASK_TITLES
+from mmsgp.visualization import plot_per_class_recall, save_figure
 
 
 def parse_args() -> argparse.Namespace:

@@ -16,6 +16,7 @@ from mmsgp.cli.arguments import natural, positive
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.reporting.html import ReportedRun, write_report
 from mmsgp.reporting.per_class_recall import run_names
+from mmsgp.structures.tasks import TASKS
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,7 +28,7 @@ def parse_args() -> argparse.Namespace:
         '--names', nargs='+', metavar='NAME',
         help='what the runs are called (default: their folders)')
     parser.add_argument(
-        '--task', choices=('predcls', 'sgcls', 'sggen'),
+        '--task', choices=TASKS,
         help='of the pictures and confusion matrices (default: the first that '
         'all runs have)')
     parser.add_argument(

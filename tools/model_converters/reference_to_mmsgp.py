@@ -22,6 +22,7 @@ from mmsgp.checkpoint.pretrained import holds_detector
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
 from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
+from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.files import replacing
@@ -85,7 +86,7 @@ def read_parser_config(path: str, kind: str) -> Config:
         ValueError: If it is another model's.
     """
     cfg = read_config_file(path)
-    if 'relation_head' not in cfg.get('model', {}):
+    if not is_parser_config(cfg.get('model')):
         raise ValueError(f'{path} has no relation head: give the config of a '
                          f'parser with a {HEADS[kind].__name__}')
     init_default_scope(cfg.get('default_scope', 'mmsgp'))

@@ -18,11 +18,11 @@ from mmsgp.models.layers import full_precision
 from mmsgp.models.task_modules import assign_graph
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
+from mmsgp.structures.tasks import TASKS
 
 from .feature_cache import FeatureCache
 from .input_checks import check_normalization, check_strides
 
-TASKS = ('predcls', 'sgcls', 'sggen')
 TRAINING_TASKS = ('sgcls', 'sggen')
 DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
 
