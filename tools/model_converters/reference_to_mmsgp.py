@@ -20,7 +20,7 @@ from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.checkpoint.loading import load_checkpoint_file, weights_of
 from mmsgp.checkpoint.pretrained import holds_detector
 from mmsgp.cli.errors import mistakes_in_a_line
-from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
+from mmsgp.datasets import innermost_dataset
 from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.utils.config_file import read_config_file
