@@ -22,6 +22,7 @@ from mmsgp.checkpoint.pretrained import (
     read_weights,
 )
 from mmsgp.cli.errors import exit_on_user_error
+from mmsgp.datasets import innermost_dataset
 from mmsgp.engine.distributed import (
     check_launcher,
     setup_launcher,
@@ -29,7 +30,6 @@ from mmsgp.engine.distributed import (
     unwrap_model,
 )
 from mmsgp.engine.folder_lock import locked
-from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
 from mmsgp.engine.last_checkpoint import (
     find_last_checkpoint,
     has_checkpoint,

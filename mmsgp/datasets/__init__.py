@@ -1,9 +1,12 @@
-from .graph_annotations import VGAnnotations
+from .base_scene_graph_dataset import BaseSceneGraphDataset
+from .dataset_wrappers import ConcatDataset, innermost_dataset
+from .graph_annotations import GraphAnnotations
 from .statistics import DatasetStatistics
 from .transforms import *  # noqa: F401, F403
 from .vg_dataset import VGDataset
 from .vg_sgg.writer import write_vg_sgg
 
 __all__ = [
-    'DatasetStatistics', 'VGAnnotations', 'VGDataset', 'write_vg_sgg'
+    'BaseSceneGraphDataset', 'ConcatDataset', 'DatasetStatistics',
+    'GraphAnnotations', 'VGDataset', 'innermost_dataset', 'write_vg_sgg'
 ]

@@ -7,23 +7,24 @@ classes, R predicates. Index C of an axis over classes is the background, index
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
-from mmengine.dist import is_main_process
-from rich.progress import track
 
-from .boxes import boxes_overlap
-from .graph_annotations import VGAnnotations, ragged_arange
+from mmsgp.structures.bbox import boxes_overlap
+
+from .graph_annotations import GraphAnnotations, ragged_arange
 
 # Pairs of boxes that are held in memory at once, about 100 bytes each.
-_PAIRS_PER_CHUNK = 1_000_000
+_PAIRS_PER_CHUNK = 100_000
 
 
 @dataclass(frozen=True, eq=False)
 class DatasetStatistics:
     """Counts over the training images that have relations.
+
+    The sum of two is that of all their images.
 
     Args:
         triplet_counts: (C+1, C+1, R+1) int64 over subject class, object class
@@ -31,32 +32,49 @@ class DatasetStatistics:
             for unknown one more than the number of ordered pairs of boxes
             that overlap, or of all pairs in an image where none do.
         object_counts: (C,) int64, boxes of each class.
-        object_cooccurrence: (C, C) float64, entry ``(i, j)`` is the share of
-            the images with class ``i`` that also have class ``j``. On the
-            diagonal it is the share with two or more of class ``i``.
+        images_with: (C,) int64, images that have the class.
+        images_with_both: (C, C) int64, images that have both classes; on the
+            diagonal those with two or more boxes of the class.
     """
 
     triplet_counts: np.ndarray
     object_counts: np.ndarray
-    object_cooccurrence: np.ndarray
+    images_with: np.ndarray
+    images_with_both: np.ndarray
 
     @classmethod
-    def from_annotations(cls, annotations: VGAnnotations, num_classes: int,
-                         num_predicates: int) -> DatasetStatistics:
+    def from_annotations(cls,
+                         annotations: GraphAnnotations) -> DatasetStatistics:
         """Count in the given images, all their relations.
 
         Args:
             annotations: The training images that have relations.
-            num_classes: C.
-            num_predicates: R.
         """
+        num_classes = len(annotations.classes)
+        images_with, images_with_both = _image_counts(annotations, num_classes)
         return cls(
-            triplet_counts=_triplet_counts(annotations, num_classes,
-                                           num_predicates),
+            triplet_counts=_triplet_counts(
+                annotations, num_classes, len(annotations.predicates)),
             object_counts=np.bincount(
                 annotations.labels, minlength=num_classes),
-            object_cooccurrence=_object_cooccurrence(annotations,
-                                                     num_classes))
+            images_with=images_with,
+            images_with_both=images_with_both)
+
+    def __add__(self, other: DatasetStatistics) -> DatasetStatistics:
+        total = DatasetStatistics(**{
+            field.name: getattr(self, field.name) + getattr(other, field.name)
+            for field in fields(self)
+        })
+        total.triplet_counts[..., 0] -= 1  # both have one more than there are
+        return total
+
+    @property
+    def object_cooccurrence(self) -> np.ndarray:
+        """np.ndarray: (C, C) float64, entry ``(i, j)`` is the share of the
+        images with class ``i`` that also have class ``j``, on the diagonal of
+        those that have two or more of class ``i``."""
+        # A class that no image has would be 0 / 0.
+        return self.images_with_both / np.maximum(self.images_with, 1)[:, None]
 
     @property
     def predicate_counts(self) -> np.ndarray:
@@ -84,92 +102,94 @@ class DatasetStatistics:
         return np.log(self.predicate_cooccurrence + eps).astype(np.float32)
 
 
-def _triplet_counts(annotations: VGAnnotations, num_classes: int,
+def _triplet_counts(annotations: GraphAnnotations, num_classes: int,
                     num_predicates: int) -> np.ndarray:
     shape = (num_classes + 1, num_classes + 1, num_predicates + 1)
-    subjects, objects = annotations.labels[annotations.relation_boxes].T
-    predicates = annotations.relations[:, 2]
     counts = np.bincount(
-        np.ravel_multi_index((subjects, objects, predicates), shape),
+        np.ravel_multi_index(annotations.triplets, shape),
         minlength=np.prod(shape)).reshape(shape)
-    counts[..., 0] = 1 + _candidate_counts(annotations, num_classes + 1)
+    counts[..., 0] = 1
+    counts[:-1, :-1, 0] += _candidate_counts(annotations, num_classes)
     return counts
 
 
-def _candidate_counts(annotations: VGAnnotations,
-                      num_rows: int) -> np.ndarray:
+def _candidate_counts(annotations: GraphAnnotations,
+                      num_classes: int) -> np.ndarray:
     """Overlapping pairs by the classes of subject and object.
 
+    In an image where no boxes overlap, all pairs count.
+
     Returns:
-        (num_rows, num_rows) int64.
+        (C, C) int64.
     """
-    counts = np.zeros(num_rows**2, dtype=np.int64)
-    chunks = list(_chunks(annotations.num_boxes**2))
-    for images in track(
-            chunks,
-            description='Counting pairs of overlapping boxes',
-            transient=True,
-            disable=len(chunks) <= 1 or not is_main_process()):
-        chunk = annotations[images]
-        labels = chunk.labels[_candidate_pairs(chunk)]  # (P, 2)
-        counts += np.bincount(
-            labels[:, 0] * num_rows + labels[:, 1], minlength=num_rows**2)
-    return counts.reshape(num_rows, num_rows)
+    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
+    image_of_box = annotations.image_of_box
+    any_overlap = np.zeros(len(annotations), dtype=bool)
+    for first, second in _box_pairs(annotations):
+        overlap = boxes_overlap(annotations.boxes[first],
+                                annotations.boxes[second])
+        first, second = first[overlap], second[overlap]
+        any_overlap[image_of_box[first]] = True
+        counts += _count_classes(annotations, first, second, num_classes)
+    scattered = annotations.subset(~any_overlap)
+    for first, second in _box_pairs(scattered):
+        counts += _count_classes(scattered, first, second, num_classes)
+    return counts + counts.T  # either box is the subject once
+
+
+def _box_pairs(annotations: GraphAnnotations
+               ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Unordered pairs of boxes of an image, some at a time.
+
+    Yields:
+        (P,) int64 and (P,) int64, two rows of ``annotations.boxes``.
+    """
+    rows = np.arange(len(annotations.boxes))  # (B,)
+    partners = annotations.box_offsets[1:][annotations.image_of_box] - rows - 1
+    for some in _chunks(partners):
+        yield (np.repeat(rows[some], partners[some]),
+               ragged_arange(rows[some] + 1, partners[some]))
 
 
 def _chunks(sizes: np.ndarray) -> Iterator[slice]:
-    """Ranges of images with about as many pairs each."""
-    chunk_of_image = np.cumsum(sizes) // _PAIRS_PER_CHUNK  # (I,)
-    starts = np.flatnonzero(np.diff(chunk_of_image, prepend=-1))
+    """Ranges of boxes with about as many pairs each."""
+    chunk_of_box = np.cumsum(sizes) // _PAIRS_PER_CHUNK  # (B,)
+    starts = np.flatnonzero(np.diff(chunk_of_box, prepend=-1))
     for start, stop in pairwise([*starts.tolist(), len(sizes)]):
         yield slice(start, stop)
 
 
-def _candidate_pairs(annotations: VGAnnotations) -> np.ndarray:
-    """Ordered pairs of boxes of an image that overlap, else all of them.
-
-    Returns:
-        (P, 2) int64 rows of ``annotations.boxes``.
-    """
-    num_boxes = annotations.num_boxes  # (I,)
-    image_of_box = np.repeat(np.arange(len(annotations)), num_boxes)  # (B,)
-    partners = num_boxes[image_of_box]
-    subjects = np.repeat(np.arange(len(image_of_box)), partners)
-    objects = ragged_arange(annotations.box_offsets[image_of_box], partners)
-    distinct = subjects != objects
-    subjects, objects = subjects[distinct], objects[distinct]
-    overlap = boxes_overlap(annotations.boxes[subjects],
-                            annotations.boxes[objects])
-    image_of_pair = image_of_box[subjects]
-    any_overlap = np.zeros(len(annotations), dtype=bool)
-    any_overlap[image_of_pair[overlap]] = True
-    candidate = overlap | ~any_overlap[image_of_pair]
-    return np.column_stack([subjects[candidate], objects[candidate]])
+def _count_classes(annotations: GraphAnnotations, first: np.ndarray,
+                   second: np.ndarray, num_classes: int) -> np.ndarray:
+    """Pairs (P,) and (P,) of boxes by their classes, (C, C) int64."""
+    labels = annotations.labels
+    return np.bincount(
+        labels[first] * num_classes + labels[second],
+        minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def _object_cooccurrence(annotations: VGAnnotations,
-                         num_classes: int) -> np.ndarray:
-    together = np.zeros((num_classes, num_classes), dtype=np.int64)
+def _image_counts(annotations: GraphAnnotations,
+                  num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images with a class (C,), and with two (C, C)."""
     single = np.zeros(num_classes, dtype=np.int64)
     double = np.zeros(num_classes, dtype=np.int64)
+    both = np.zeros((num_classes, num_classes), dtype=np.int64)
     images_per_chunk = max(1, _PAIRS_PER_CHUNK // num_classes)
     for start in range(0, len(annotations), images_per_chunk):
         chunk = annotations[start:start + images_per_chunk]
         counts = _counts_per_image(chunk, num_classes)
         present = (counts > 0).astype(np.float32)
-        together += (present.T @ present).astype(np.int64)
+        both += (present.T @ present).astype(np.int64)
         single += (counts > 0).sum(axis=0)
         double += (counts > 1).sum(axis=0)
-    np.fill_diagonal(together, double)
-    # A class that no image has would be 0 / 0.
-    return together / np.maximum(single, 1)[:, None]
+    np.fill_diagonal(both, double)
+    return single, both
 
 
-def _counts_per_image(annotations: VGAnnotations,
+def _counts_per_image(annotations: GraphAnnotations,
                       num_classes: int) -> np.ndarray:
     """Boxes of each class in each image, (I, C) int64."""
     shape = (len(annotations), num_classes)
-    image_of_box = np.repeat(np.arange(shape[0]), annotations.num_boxes)
     return np.bincount(
-        image_of_box * num_classes + annotations.labels,
+        annotations.image_of_box * num_classes + annotations.labels,
         minlength=np.prod(shape)).reshape(shape)

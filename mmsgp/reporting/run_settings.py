@@ -9,14 +9,14 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmsgp.checkpoint.pretrained import pretrained_cfgs
-from mmsgp.datasets.statistics_cache import content_key
 from mmsgp.utils.files import replacing
+from mmsgp.utils.hashing import hash_of_file
 
 
 @cache
 def _file_key(path: str, changed: int) -> str:
     """A hash of a file as it was changed last, in nanoseconds."""
-    return content_key([path])
+    return hash_of_file(path)
 
 
 class RunSettings:

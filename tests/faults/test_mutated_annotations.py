@@ -51,7 +51,7 @@ def read(data, root):
     dataset.statistics.frequency_prior()
     names = dataset.metainfo['classes'], dataset.metainfo['predicates']
     return names, read_vg_annotations(
-        str(root / FILES[0]), str(root / FILES[2]), *map(len, names))
+        str(root / FILES[0]), str(root / FILES[2]), *names)
 
 
 def are_equal(one, other):

@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from mmsgp.datasets import DatasetStatistics, statistics, statistics_cache
-from mmsgp.datasets.boxes import boxes_overlap
+from mmsgp.datasets import statistics
+from mmsgp.structures.bbox import boxes_overlap
 from mmsgp.testing import make_vg_data
 
 C, R = 5, 4
@@ -127,9 +127,9 @@ def test_counts_of_classes_and_predicates(many):
 
 def test_statistics_are_of_training_whatever_the_split_and_filter(many):
     expected = many.dataset().statistics.triplet_counts
-    for changes in (dict(split='val'), dict(split='test'), dict(indices=1),
+    for changes in (dict(split='val'), dict(split='test'),
+                    dict(split='test', indices=1),
                     dict(filter_cfg=dict(filter_empty_relations=False))):
-        many.write()  # same content, same cache
         np.testing.assert_array_equal(
             many.dataset(**changes).statistics.triplet_counts, expected)
 
@@ -140,75 +140,3 @@ def test_nothing_to_count_gives_a_uniform_start(tmp_path):
     assert (statistics.triplet_counts[..., 0] == 1).all()
     assert (statistics.triplet_counts[..., 1:] == 0).all()
     assert (statistics.object_cooccurrence == 0).all()
-
-
-@pytest.fixture
-def computations(monkeypatch):
-    """A list that grows by one whenever statistics are computed."""
-    calls = []
-    compute = DatasetStatistics.from_annotations.__func__
-
-    def counted(cls, *args, **kwargs):
-        calls.append(1)
-        return compute(cls, *args, **kwargs)
-
-    monkeypatch.setattr(DatasetStatistics, 'from_annotations',
-                        classmethod(counted))
-    return calls
-
-
-def cache_files(data):
-    return sorted((data.root / '.mmsgp_cache').iterdir())
-
-
-def test_cache_gives_back_what_was_computed(data, computations):
-    one = data.dataset().statistics
-    two = data.dataset(split='test').statistics
-    assert len(computations) == 1
-    for name in ('triplet_counts', 'object_counts', 'object_cooccurrence'):
-        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
-    assert [file.suffix for file in cache_files(data)] == ['.npz']
-
-
-def test_change_of_annotations_or_options_computes_anew(data, computations):
-    before = data.dataset().statistics
-    data.dataset(num_val_images=2).statistics  # noqa: B018
-    assert len(computations) == 2
-    data.relations[3][0, 2] = data.relations[3][0, 2] % R + 1
-    after = data.write().dataset().statistics
-    assert len(computations) == 3
-    assert (before.triplet_counts != after.triplet_counts).any()
-    statistics_cache._VERSION += 1
-    try:
-        data.dataset().statistics  # noqa: B018
-    finally:
-        statistics_cache._VERSION -= 1
-    assert len(computations) == 4
-
-
-@pytest.mark.parametrize('damage', [
-    lambda content: b'',
-    lambda content: content[:len(content) // 2],
-    lambda content: b'no archive',
-    lambda content: content[:200] + bytes(40) + content[240:],
-])
-def test_damaged_cache_is_computed_anew(data, computations, damage):
-    expected = data.dataset().statistics
-    file, = cache_files(data)
-    file.write_bytes(damage(file.read_bytes()))
-    actual = data.dataset().statistics
-    np.testing.assert_array_equal(actual.triplet_counts,
-                                  expected.triplet_counts)
-    assert len(computations) == 2
-    data.dataset().statistics  # noqa: B018
-    assert len(computations) == 2
-
-
-def test_folder_that_cannot_be_written_to_only_warns(data, monkeypatch):
-    warnings = []
-    monkeypatch.setattr(statistics_cache, '_warn', warnings.append)
-    (data.root / '.mmsgp_cache').write_text('a file where a folder must be')
-    statistics = data.dataset().statistics
-    assert statistics.object_counts.sum() > 0
-    warning, = warnings
-    assert 'cannot be written' in warning and '.mmsgp_cache' in warning

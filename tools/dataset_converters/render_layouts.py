@@ -31,8 +31,8 @@ def read_layouts(data_root: Path) -> tuple[list[Layout], int]:
     """
     classes, predicates = read_vg_names(str(data_root / DICT_FILE))
     annotations = read_vg_annotations(
-        str(data_root / ANN_FILE), str(data_root / IMAGE_FILE), len(classes),
-        len(predicates))
+        str(data_root / ANN_FILE), str(data_root / IMAGE_FILE), classes,
+        predicates)
     layouts = []
     for index, image_id in enumerate(annotations.image_ids):
         first, last = annotations.box_offsets[index:index + 2]

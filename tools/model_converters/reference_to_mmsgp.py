@@ -20,7 +20,7 @@ from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.checkpoint.loading import load_checkpoint_file, weights_of
 from mmsgp.checkpoint.pretrained import holds_detector
 from mmsgp.cli.errors import exit_on_user_error
-from mmsgp.engine.hooks.dataset_priors_hook import innermost_dataset
+from mmsgp.datasets import innermost_dataset
 from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import DATASETS, MODELS

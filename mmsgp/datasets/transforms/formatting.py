@@ -45,21 +45,21 @@ class PackSceneGraphInputs(PackDetInputs):
             are annotations.
         """
         packed = super().transform(results)
-        sample = SceneGraphDataSample(metainfo=packed['data_samples'].metainfo)
+        data_sample = packed['data_samples']
+        sample = SceneGraphDataSample(metainfo=data_sample.metainfo)
         if 'gt_bboxes' in results:
-            sample.gt_scene_graph = _pack_graph(results)
+            objects = data_sample.gt_instances
+            objects.bboxes = get_box_tensor(objects.bboxes)
+            sample.gt_scene_graph = SceneGraph(
+                objects=objects, relations=_pack_relations(results))
         packed['data_samples'] = sample
         return packed
 
 
-def _pack_graph(results: dict) -> SceneGraph:
+def _pack_relations(results: dict) -> InstanceData:
     pairs = results.get('gt_relation_pairs', np.empty((0, 2), np.int64))
     labels = results.get('gt_relation_labels', np.empty(0, np.int64))
     relations = InstanceData(pairs=to_tensor(pairs), labels=to_tensor(labels))
     if 'gt_relation_unseen' in results:
         relations.unseen = to_tensor(results['gt_relation_unseen'])
-    return SceneGraph(
-        objects=InstanceData(
-            bboxes=get_box_tensor(results['gt_bboxes']),
-            labels=to_tensor(results['gt_bboxes_labels'])),
-        relations=relations)
+    return relations

@@ -6,8 +6,7 @@ from mmcv.transforms import BaseTransform, LoadImageFromFile
 
 from mmsgp.datasets.image_files import MAX_PIXELS, read_image
 from mmsgp.registry import TRANSFORMS
-
-from ..boxes import boxes_overlap
+from mmsgp.structures.bbox import boxes_overlap
 
 
 @TRANSFORMS.register_module()

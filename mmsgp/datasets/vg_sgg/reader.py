@@ -6,11 +6,16 @@ object classes, R predicates.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.logging import print_log
 
-from mmsgp.datasets.graph_annotations import VGAnnotations, offsets_of, ragged_arange
+from mmsgp.datasets.graph_annotations import (
+    GraphAnnotations,
+    offsets_of,
+    ragged_arange,
+)
 from mmsgp.datasets.h5_file import H5File
 
 from .checks import (
@@ -26,9 +31,10 @@ from .writer import BOX_SCALES
 
 def read_vg_annotations(ann_file: str,
                         image_file: str,
-                        num_classes: int,
-                        num_predicates: int,
-                        integer_corners: bool = False) -> VGAnnotations:
+                        classes: Sequence[str],
+                        predicates: Sequence[str],
+                        img_suffix: str = '.jpg',
+                        integer_corners: bool = False) -> GraphAnnotations:
     """Read the boxes and relations of all images of all splits.
 
     Centre boxes on a resized image become corners in the original image's
@@ -38,8 +44,9 @@ def read_vg_annotations(ann_file: str,
     Args:
         ann_file: Path of ``VG-SGG.h5``.
         image_file: Path of ``image_data.json``.
-        num_classes: C, the names there are for classes.
-        num_predicates: R, the names there are for predicates.
+        classes: C names.
+        predicates: R names.
+        img_suffix: What the name of an image file has after the image's id.
         integer_corners: See :class:`VGDataset`.
 
     Raises:
@@ -50,11 +57,11 @@ def read_vg_annotations(ann_file: str,
     with H5File(ann_file) as file:
         splits = file.read_whole('split')[:, 0]
         image_ids, sizes = read_vg_images(image_file, len(splits), ann_file)
-        labels = _read_indices(file, 'labels', num_classes) - 1
+        labels = _read_indices(file, 'labels', len(classes)) - 1
         boxes, box_key, scale = _read_boxes(file, len(labels))
         pairs = file.read_whole('relationships', 2)
-        predicates = _read_indices(file, 'predicates', num_predicates,
-                                   ('relationships', len(pairs)))
+        relation_labels = _read_indices(
+            file, 'predicates', len(predicates), ('relationships', len(pairs)))
         first_box, num_boxes = _read_ranges(file, 'box', len(splits), len(labels))
         first_rel, num_rels = _read_ranges(file, 'rel', len(splits), len(pairs))
     check_splits(splits, ann_file)
@@ -64,7 +71,7 @@ def read_vg_annotations(ann_file: str,
     pairs = pairs[rows] - first_box[image_of_relation, None]
     check_pairs(pairs, num_boxes[image_of_relation],
                 image_ids[image_of_relation], ann_file)
-    relations = np.column_stack([pairs, predicates[rows]])
+    relations = np.column_stack([pairs, relation_labels[rows]])
 
     rows = ragged_arange(first_box, num_boxes)
     boxes = boxes[rows].astype(np.float64)
@@ -72,8 +79,11 @@ def read_vg_annotations(ann_file: str,
     check_boxes(boxes, scale, box_sizes, rows, box_key, ann_file)
     if integer_corners:
         boxes = _with_integer_corners(boxes, rows, box_key, ann_file)
-    return VGAnnotations(
+    return GraphAnnotations(
         image_ids=image_ids,
+        file_names=np.array(
+            [f'{image_id}{img_suffix}' for image_id in image_ids.tolist()],
+            np.str_),
         sizes=sizes,
         splits=splits,
         boxes=_to_corners(boxes, box_sizes.max(axis=1, initial=0) / scale,
@@ -81,7 +91,9 @@ def read_vg_annotations(ann_file: str,
         labels=labels[rows],
         box_offsets=offsets_of(num_boxes),
         relations=relations,
-        relation_offsets=offsets_of(num_rels))
+        relation_offsets=offsets_of(num_rels),
+        classes=tuple(classes),
+        predicates=tuple(predicates))
 
 
 def _read_indices(file: H5File, key: str, num_names: int,

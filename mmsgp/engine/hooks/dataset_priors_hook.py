@@ -1,14 +1,8 @@
 from mmengine.hooks import Hook
 
+from mmsgp.datasets.dataset_wrappers import innermost_dataset
 from mmsgp.engine.distributed import unwrap_model
 from mmsgp.registry import HOOKS
-
-
-def innermost_dataset(dataset):
-    """Return the data set with statistics from inside wrappers such as repeats."""
-    while not hasattr(dataset, 'statistics'):
-        dataset = dataset.dataset
-    return dataset
 
 
 @HOOKS.register_module()

@@ -42,7 +42,7 @@ def annotated_images(draw):
 def test_what_is_written_is_read(tmp_path, annotated):
     write_vg_sgg(tmp_path, *annotated, ('a', 'b', 'c'), ('on', 'by'))
     read = read_vg_annotations(str(tmp_path / 'VG-SGG.h5'),
-                               str(tmp_path / 'image_data.json'), 3, 2)
+                               str(tmp_path / 'image_data.json'), 'abc', 'ox')
     assert len(read) == len(annotated[0])
     for item, image, boxes, labels, relations in zip(read, *annotated, strict=True):
         assert [item[key] for key in ('img_id', 'width', 'height')] == [
@@ -74,7 +74,8 @@ def test_a_number_is_refused_if_and_only_if_it_is_impossible(data, key, place, v
     possible = {'labels': range(1, 6), 'predicates': range(1, 5), 'split': (0, 2),
                 'relationships': range(sum(map(len, data.boxes)))}[key]
     try:
-        read_vg_annotations(str(path), str(data.root / 'image_data.json'), 5, 4)
+        read_vg_annotations(str(path), str(data.root / 'image_data.json'),
+                            data.classes, data.predicates)
     except ValueError as error:
         # A relation may also join boxes of two images.
         assert key == 'relationships' or value not in possible

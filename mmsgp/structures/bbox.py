@@ -1,4 +1,4 @@
-"""What data code asks of boxes before there are tensors."""
+"""Geometry of boxes ``x1, y1, x2, y2``."""
 from __future__ import annotations
 
 import numpy as np
