@@ -8,6 +8,7 @@ from reprlib import Repr
 from mmengine.config import Config
 
 from mmsgp.checkpoint.config_text import parse_config_text
+from mmsgp.checkpoint.legacy_config import modernise
 
 from .embedded_types import (
     ARGUMENTS,
@@ -48,7 +49,8 @@ def embedded_config(text: str, source: str) -> Config:
     """
     values = parse_config_text(text, source)
     checker = _Checker(source)
-    model = checker.check(checker.inner(values, 'model'), Part('parser'), 'model')
+    model = checker.check(modernise(checker.inner(values, 'model')),
+                          Part('parser'), 'model')
     dataset = checker.inner(values, 'test_dataloader', 'dataset')
     steps = checker.steps(dataset.get('pipeline'), 'test_dataloader.dataset.pipeline')
     visualizer = checker.inner(values, 'visualizer')

@@ -100,6 +100,7 @@ PARTS = {
     'pair_features': Types(('mmsgp.PairFeatures', )),
     'frequency_prior': Types(('mmsgp.FrequencyPrior', )),
     'scorer': Types(('mmsgp.Scorer', )),
+    'attention': Types(('mmsgp.RelationSelfAttention', 'mmsgp.RelationFC')),
     'pair_sampler': Types(('mmsgp.PairSampler', ), TASK_UTILS),
     'object_detector': Types(
         ('mmsgp.TwoStageObjects', 'mmsgp.BoxesAndLabels'), TASK_UTILS),
@@ -183,7 +184,6 @@ ARGUMENTS = {
     'predict_box_type': Words(('hbox', )),
     'reduction': Words(('none', 'mean', 'sum')),
     'scheme': Words(('inverse_frequency', 'class_balanced')),
-    'context': Words(('RelationSelfAttention', 'RelationFC')),
     'rank_by': Words(tuple(RANKINGS)),
     'order': Words(ORDERS),
     'quota': Words(('image', 'batch')),
@@ -212,8 +212,8 @@ ARGUMENTS = {
     **{kind: Part(kind) for kind in (
         'detector', 'data_preprocessor', 'backbone', 'neck', 'rpn_head', 'roi_head',
         'bbox_head', 'roi_extractor', 'roi_layer', 'bbox_coder', 'relation_head',
-        'fc_head', 'pair_features', 'frequency_prior', 'scorer', 'pair_sampler',
-        'object_detector', 'nms', 'loss')},
+        'fc_head', 'pair_features', 'frequency_prior', 'scorer', 'attention',
+        'pair_sampler', 'object_detector', 'nms', 'loss')},
     **dict.fromkeys(
         ('loss_cls', 'loss_bbox', 'loss_iou', 'loss_object', 'loss_relation'),
         Part('loss')),

@@ -40,6 +40,13 @@ def test_a_model_is_that_of_the_config_file(name):
     assert own.detection == expected.detection
 
 
+def test_arguments_of_older_checkpoints_are_understood(cfg):
+    cfg.model.relation_head.scorer.context = 'RelationFC'
+    scorer = allowed(cfg).model.relation_head.scorer
+    assert scorer == dict(type='mmsgp.Scorer',
+                          attention=dict(type='mmsgp.RelationFC'))
+
+
 def test_nothing_is_left_of_what_only_training_needs(cfg):
     cfg.model.relation_head.word_vectors = '/home/glove.txt'
     cfg.test_dataloader.dataset.pipeline[-1].init_cfg = dict(checkpoint='x.pth')
@@ -61,7 +68,7 @@ def test_nothing_is_left_of_what_only_training_needs(cfg):
     ('model.detector.teacher_config', 'teacher.py'),
     ('model.detector._scope_', 'evil'),
     ('model.relation_head.type', 'MyOwnHead'),
-    ('model.relation_head.scorer.context', 'mmdet.CameraMotionCompensation'),
+    ('model.relation_head.scorer.attention', 'mmdet.CameraMotionCompensation'),
     ('model.relation_head.loss_relation.class_weight', 'weights.pkl'),
     ('model.detector.backbone.norm_cfg.type', 'torch.os.system'),
     ('model.detector.backbone.plugins', []),

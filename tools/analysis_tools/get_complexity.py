@@ -105,10 +105,11 @@ def count_flops(model: SceneGraphParser, side: int,
     if head.scorer is not None:
         num_pairs = len(output.relation_logits)
         with counting_flops() as counter:
-            head.scorer(
+            embedded = head.scorer.embed(
                 torch.zeros(num_pairs, head.scorer.fc_feature.in_features),
-                output.relation_logits, maps[-1].mean(dim=(2, 3)),
-                torch.zeros(num_pairs, dtype=torch.long))
+                output.relation_logits)
+            head.scorer(embedded, maps[-1].mean(dim=(2, 3)),
+                        torch.zeros(num_pairs, dtype=torch.long))
         scorer = counter.get_total_flops()
     return dict(
         detector=detector.get_total_flops(),

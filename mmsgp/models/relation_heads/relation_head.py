@@ -241,7 +241,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
                                  for chunk in chunks))
         significance = None
         if self.scorer is not None:
-            significance = self.scorer.score(
+            significance = self.scorer(
                 torch.cat(embedded), regions.images,
                 objects.image_ids[regions.pairs[:, 0]])
         return RelationOutput(context, torch.cat(logits), significance)
