@@ -33,7 +33,7 @@ def predict(model, tasks: tuple[str, ...], image: torch.Tensor,
     torch.manual_seed(seed)
     sample, = random_samples([20], 150, 50, image_size=592)
     sample.set_metainfo(dict(img_shape=(592, 592)))
-    model.tasks = tasks
+    model.test_tasks = tasks
     start = time.perf_counter()
     sample, = model.test_step(dict(inputs=[image], data_samples=[sample]))
     if image.is_cuda:

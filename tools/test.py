@@ -84,7 +84,7 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
         Path('work_dirs', Path(args.config).stem))
     if is_parser_config(cfg.model):
-        cfg.model.tasks = tuple(args.tasks or TASKS)
+        cfg.model.test_tasks = tuple(args.tasks or TASKS)
         cfg.test_evaluator = load_evaluators(cfg, args.out)
     elif args.tasks or args.out:
         raise ValueError(

@@ -102,8 +102,8 @@ PARTS = {
     'scorer': Types(('mmsgp.Scorer', )),
     'attention': Types(('mmsgp.RelationSelfAttention', 'mmsgp.RelationFC')),
     'pair_sampler': Types(('mmsgp.PairSampler', ), TASK_UTILS),
-    'object_detector': Types(
-        ('mmsgp.TwoStageObjects', 'mmsgp.BoxesAndLabels'), TASK_UTILS),
+    'detector_adapter': Types(
+        ('mmsgp.TwoStageAdapter', 'mmsgp.GenericAdapter'), TASK_UTILS),
     'transform': Types(
         ('mmsgp.Resize', 'mmsgp.PackSceneGraphInputs'), TRANSFORMS),
     # Layers of MMCV, which has its own ways to find them.
@@ -190,12 +190,13 @@ ARGUMENTS = {
     'image_activation': Words(('sigmoid', 'softmax')),
     'regions': Words(('boxes', 'proposals')),
     'task': Words(tuple(TASK_TITLES)),
-    'tasks': Words(TASKS),
+    'train_task': Words(('sgcls', 'sggen')),
+    'test_tasks': Words(TASKS),
     'backend': Words(('cv2', 'pillow')),
     'interpolation': Words(('nearest', 'bilinear', 'bicubic', 'area', 'lanczos')),
     'meta_keys': Names(),
     'upsample_cfg': Settings(('mode', 'scale_factor')),
-    'detection': Settings(('score_thr', 'iou_thr', 'max_per_image')),
+    'detection_cfg': Settings(('score_thr', 'iou_thr', 'max_per_image')),
     'test_cfg': Settings((*_RCNN.keys, 'rpn', 'rcnn')),
     'rpn': _RCNN,
     'rcnn': _RCNN,
@@ -213,7 +214,7 @@ ARGUMENTS = {
         'detector', 'data_preprocessor', 'backbone', 'neck', 'rpn_head', 'roi_head',
         'bbox_head', 'roi_extractor', 'roi_layer', 'bbox_coder', 'relation_head',
         'fc_head', 'pair_features', 'frequency_prior', 'scorer', 'attention',
-        'pair_sampler', 'object_detector', 'nms', 'loss')},
+        'pair_sampler', 'detector_adapter', 'nms', 'loss')},
     **dict.fromkeys(
         ('loss_cls', 'loss_bbox', 'loss_iou', 'loss_object', 'loss_relation'),
         Part('loss')),

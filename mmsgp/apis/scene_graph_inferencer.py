@@ -211,7 +211,7 @@ class SceneGraphInferencer(BaseInferencer):
 
     def forward(self, inputs: dict, task: str = 'sggen') -> list[SceneGraphDataSample]:
         """Predict the graphs of a batch for one task."""
-        self.model.tasks = (task, )
+        self.model.test_tasks = (task, )
         return super().forward(inputs)
 
     def visualize(self,

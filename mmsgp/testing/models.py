@@ -32,8 +32,8 @@ def small_model_cfg(num_classes: int = 5,
 
     Without ``visual`` the settings are all that the head gets.
     """
-    cfg = Config.fromfile(
-        CONFIGS / '_base_' / 'models' / 'motifnet_vgg16_small.py').model
+    cfg = Config.fromfile(CONFIGS / 'motifnet_ce_minivg.py').model
+    cfg.detector.init_cfg = None
     cfg.detector.roi_head.bbox_head.num_classes = num_classes
     if not visual:
         cfg.relation_head = {}
@@ -66,7 +66,7 @@ def write_random_checkpoint(path: str | Path,
         Path: The file.
     """
     cfg = Config.fromfile(CONFIGS / f'{config}.py')
-    cfg.model.detection = dict(
+    cfg.model.detection_cfg = dict(
         score_thr=0.01, iou_thr=0.3, max_per_image=max_objects)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)

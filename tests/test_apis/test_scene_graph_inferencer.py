@@ -56,7 +56,7 @@ def test_graphs_are_those_of_the_test_on_the_same_images(
     init_default_scope('mmsgp')
     model = MODELS.build(cfg.model)
     model.load_state_dict(saved['state_dict'])
-    model.eval().tasks = ('predcls', 'sgcls', 'sggen')
+    model.eval().test_tasks = ('predcls', 'sgcls', 'sggen')
     cfg.test_dataloader.dataset.update(data.kwargs(split='test'))
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     samples = []
@@ -79,7 +79,7 @@ def test_graphs_are_those_of_the_test_on_the_same_images(
 def test_config_and_checkpoint_give_the_same_as_the_checkpoint_alone(
         inferencer, checkpoint, image):
     cfg = Config.fromfile(CONFIG)
-    cfg.model.detection = dict(score_thr=0.01, iou_thr=0.3, max_per_image=6)
+    cfg.model.detection_cfg = dict(score_thr=0.01, iou_thr=0.3, max_per_image=6)
     others = [SceneGraphInferencer(cfg, checkpoint, 'cpu', show_progress=False),
               SceneGraphInferencer(checkpoint, device='cpu', show_progress=False)]
     expected = inferencer(image)

@@ -61,13 +61,13 @@ def parser_of(head, **kwargs):
 @pytest.fixture(scope='module', params=HEADS)
 def parser(request):
     model = parser_of(request.param, scorer=SCORER).eval()
-    model.tasks = TASKS
+    model.test_tasks = TASKS
     # As initialised all its scores nearly tie, and rounding would decide.
     with torch.no_grad():
         model.detector.rpn_head.rpn_cls.weight *= 30
         model.detector.roi_head.bbox_head.fc_cls.weight *= 30
     # A detector that has learnt nothing finds its boxes everywhere.
-    model.detection = dict(model.detection, max_per_image=8)
+    model.detection_cfg = dict(model.detection_cfg, max_per_image=8)
     return model
 
 
@@ -150,9 +150,9 @@ def test_three_tasks_in_one_pass_equal_three_passes(parser):
     images, samples = torch.randn(2, 3, 96, 96), random_samples([5, 3])
     together = parser.predict(images, [s.clone() for s in samples])
     for task in TASKS:
-        parser.tasks = (task, )
+        parser.test_tasks = (task, )
         single = parser.predict(images, [s.clone() for s in samples])
-        parser.tasks = TASKS
+        parser.test_tasks = TASKS
         for one, three in zip(single, together):
             assert list(one.pred_scene_graphs) == [task]
             assert_same_graphs(one.pred_scene_graphs[task],
@@ -183,7 +183,7 @@ def test_predictions_keep_what_the_task_gives(parser):
 
 def test_without_scorer_relations_rank_by_the_product_of_probabilities():
     model = small_parser().eval()
-    model.tasks = ('sgcls', )
+    model.test_tasks = ('sgcls', )
     sample, = model.predict(torch.randn(1, 3, 96, 96), random_samples([5]))
     graph = sample.pred_scene_graphs['sgcls']
     relations, scores = graph.relations, graph.objects.scores
@@ -223,8 +223,8 @@ def test_images_of_few_objects_train_and_test(sizes):
     assert torch.isfinite(total)
     # so that distributed training never waits for a gradient
     assert all(p.grad is not None for p in model.relation_head.parameters())
-    model.eval().tasks = TASKS
-    model.detection['score_thr'] = 0.99  # nothing is detected
+    model.eval().test_tasks = TASKS
+    model.detection_cfg['score_thr'] = 0.99  # nothing is detected
     for sample, size in zip(model.predict(images, samples), sizes):
         graph = sample.pred_scene_graphs['sgcls']
         assert graph.num_relations == size * (size - 1)
@@ -290,7 +290,7 @@ def naive_scores(graph):
 def test_relations_are_ranked_as_asked(parser, rank_by, task):
     parser = copy.deepcopy(parser)
     parser.relation_head.rank_by = rank_by
-    parser.tasks = (task, )
+    parser.test_tasks = (task, )
     torch.manual_seed(0)
     for sample in parser.predict(torch.randn(2, 3, 96, 96),
                                  random_samples([4, 5])):
@@ -316,7 +316,7 @@ def test_a_scorer_ranks_by_significance_where_boxes_and_labels_are_given(parser)
     for rank_by in ('significance', 'expected_significance'):
         parser = copy.deepcopy(parser)
         parser.relation_head.rank_by = rank_by
-        parser.tasks = ('predcls', 'sggen')
+        parser.test_tasks = ('predcls', 'sggen')
         torch.manual_seed(0)
         sample, = parser.predict(torch.randn(1, 3, 96, 96), random_samples([6]))
         orders[rank_by] = {
@@ -332,7 +332,7 @@ def test_significances_close_to_one_do_not_tie(parser, monkeypatch):
     logits = torch.linspace(18, 30, 30)[torch.randperm(30)]
     monkeypatch.setattr(parser.relation_head.scorer, 'score',
                         lambda *args: logits)
-    monkeypatch.setattr(parser, 'tasks', ('predcls', ))
+    monkeypatch.setattr(parser, 'test_tasks', ('predcls', ))
     sample, = parser.predict(torch.randn(1, 3, 96, 96), random_samples([6]))
     relations = sample.pred_scene_graphs['predcls'].relations
     assert (relations.significance.float() == 1).all()
@@ -397,8 +397,8 @@ def test_proposals_may_be_pooled_while_regressed_boxes_are_the_output(
     graphs, pooled = {}, {}
     for regions in ('boxes', 'proposals'):
         cfg = small_model_cfg()
-        cfg.object_detector = dict(type='TwoStageObjects', regions=regions)
-        cfg.tasks = ('sgcls', 'sggen')
+        cfg.detector_adapter = dict(type='TwoStageAdapter', regions=regions)
+        cfg.test_tasks = ('sgcls', 'sggen')
         torch.manual_seed(0)
         model = MODELS.build(cfg)
         torch.nn.init.normal_(
@@ -481,7 +481,7 @@ def test_a_loss_counts_on_top_of_the_checkpoint_of_another_loss(tmp_path):
 
 def test_unknown_tasks_are_refused():
     with pytest.raises(ValueError, match="'sgcls', 'sggen'"):
-        MODELS.build(dict(small_model_cfg(), tasks=('sgdet', )))
+        MODELS.build(dict(small_model_cfg(), test_tasks=('sgdet', )))
 
 
 def test_detector_and_head_must_agree_in_classes():
@@ -544,7 +544,7 @@ def test_weights_of_another_parser_are_refused(tmp_path):
 
 def test_double_precision_is_kept(parser):
     parser = copy.deepcopy(parser).double()
-    parser.tasks = ('sgcls', )
+    parser.test_tasks = ('sgcls', )
     sample, = parser.predict(
         torch.randn(1, 3, 96, 96, dtype=torch.float64), random_samples([3]))
     relations = sample.pred_scene_graphs['sgcls'].relations

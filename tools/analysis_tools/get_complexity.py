@@ -74,7 +74,7 @@ def build(cfg: Config) -> tuple[SceneGraphParser, int]:
         raise ValueError(f'{cfg.filename}: {error}') from error
     if hasattr(model.relation_head, 'predicate_cooccurrence'):
         model.relation_head.predicate_cooccurrence.fill_(1)
-    return model, cfg.model.data_preprocessor.pad_size_divisor
+    return model, max(model.data_preprocessor.pad_to)
 
 
 def num_parameters(module: nn.Module | None, trainable: bool = False) -> int:
@@ -95,10 +95,11 @@ def count_flops(model: SceneGraphParser, side: int,
     head = model.relation_head
     with counting_flops() as detector:
         maps = model.extract_feat(torch.zeros(1, 3, side, side))
-        objects = model._given_objects(maps, [bboxes], [
+        batch = model.detector_adapter.prepare(maps, [
             SceneGraphDataSample(metainfo=dict(
                 img_shape=(side, side), batch_input_shape=(side, side)))
         ])
+        objects = model._given_objects(batch, [bboxes])
     with counting_flops() as whole:
         output = head(head.extract_regions(maps, objects), objects)
     scorer = 0

@@ -45,7 +45,7 @@ def main() -> None:
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
     init_default_scope(cfg.default_scope)
-    cfg.model.tasks = (args.task, )
+    cfg.model.test_tasks = (args.task, )
     model = MODELS.build(cfg.model)
     loaded = load_checkpoint(
         model, args.checkpoint, map_location='cpu', strict=True)

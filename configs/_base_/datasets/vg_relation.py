@@ -1,7 +1,10 @@
 # Relations of Visual Genome (VG150).
 dataset_type = 'VGDataset'
 data_root = 'data/vg/'
+# to which images are scaled and padded: squares, so that one of any shape fits
 img_scale = (592, 592)
+num_classes = 150
+num_predicates = 50
 backend_args = None
 
 train_pipeline = [

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from mmsgp.registry import TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
 
-from .base import ObjectDetector, box_heads, select_objects
+from .base import DetectorAdapter, PreparedBatch, box_heads, select_objects
 
 MIN_PROBABILITY = 1e-4
 
 
 @TASK_UTILS.register_module()
-class BoxesAndLabels(ObjectDetector):
+class GenericAdapter(DetectorAdapter):
     """Any detector, one-stage and query-based ones among them.
 
     All that is used of it is ``extract_feat`` and ``predict``; its own
@@ -40,31 +40,34 @@ class BoxesAndLabels(ObjectDetector):
         if not heads:
             raise ValueError(
                 f'a {type(self.detector).__name__} has no bbox_head that tells '
-                'its number of classes: name an ObjectDetector of your own in '
-                'model.object_detector')
+                'its number of classes: name a DetectorAdapter of your own in '
+                'model.detector_adapter')
         return heads[-1].num_classes
 
-    def classify_boxes(self, feature_maps: tuple[Tensor, ...],
-                       bboxes: list[Tensor],
-                       data_samples: Sequence[SceneGraphDataSample]) -> Tensor:
-        """Class logits of given boxes, see :class:`ObjectDetector`."""
-        detections = self._detect(feature_maps, data_samples)
+    @torch.no_grad()
+    def prepare(self, feature_maps: tuple[Tensor, ...],
+                data_samples: Sequence[SceneGraphDataSample]) -> PreparedBatch:
+        """Run the detector's heads, see :class:`DetectorAdapter`."""
+        return PreparedBatch(feature_maps, data_samples,
+                             self._detect(feature_maps, data_samples))
+
+    def classify_boxes(self, batch: PreparedBatch,
+                       bboxes: list[Tensor]) -> Tensor:
+        """Class logits of given boxes, see :class:`DetectorAdapter`."""
         return torch.cat([
             logits_by_overlap(box, found, self.num_classes)
-            for box, found in zip(bboxes, detections)
+            for box, found in zip(bboxes, batch.detections)
         ])
 
-    def detect_objects(self, feature_maps: tuple[Tensor, ...],
-                       data_samples: Sequence[SceneGraphDataSample],
-                       score_thr: float, iou_thr: float,
-                       max_per_image: int) -> ObjectBatch:
-        """Detect objects, see :class:`ObjectDetector`.
+    def detect_objects(self, batch: PreparedBatch, score_thr: float,
+                       iou_thr: float, max_per_image: int) -> ObjectBatch:
+        """Detect objects, see :class:`DetectorAdapter`.
 
         Detections of the same box are one object; its box is the same for all
         classes.
         """
         bboxes, logits = [], []
-        for found in self._detect(feature_maps, data_samples):
+        for found in batch.detections:
             boxes, which = found.bboxes.unique(dim=0, return_inverse=True)
             scores = boxes.new_zeros(len(boxes) * self.num_classes)
             scores = scores.scatter_reduce(

@@ -2,15 +2,13 @@
 imagenet_weights = 'https://download.pytorch.org/models/vgg16-397923af.pth'
 from_imagenet = dict(type='Pretrained', checkpoint=imagenet_weights)
 
-model = dict(
+detector = dict(
     type='mmdet.FasterRCNN',
     data_preprocessor=dict(
-        type='mmdet.DetDataPreprocessor',
+        type='mmsgp.SceneGraphDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        # the longer side is 592: every image becomes a square of 592
-        pad_size_divisor=592),
+        bgr_to_rgb=True),
     backbone=dict(type='mmsgp.VGG', depth=16, init_cfg=from_imagenet),
     rpn_head=dict(
         type='mmdet.RPNHead',
@@ -36,7 +34,6 @@ model = dict(
             featmap_strides=[16]),
         bbox_head=dict(
             type='mmsgp.VGGBBoxHead',
-            num_classes=150,
             fc_head=dict(
                 type='mmsgp.VGGHead',
                 in_channels=512,

@@ -2,8 +2,7 @@
 # normalisation, for small images and machines without a GPU.
 _base_ = './faster_rcnn_vgg16.py'
 
-model = dict(
-    data_preprocessor=dict(pad_size_divisor=160),
+detector = dict(
     backbone=dict(
         base_channels=8,
         num_stages=4,
