@@ -1,4 +1,4 @@
-"""A trained model from its config and its checkpoint, and from nothing else."""
+"""Build a trained model from its config and its checkpoint only."""
 from __future__ import annotations
 
 from numbers import Integral
@@ -38,7 +38,7 @@ def load_parser(config: str | Path | Config | ConfigDict | None,
         device: Defaults to ``'cpu'``.
 
     Returns:
-        nn.Module: For prediction, with the names of the checkpoint as
+        nn.Module: The parser in eval mode, with the names of the checkpoint as
         ``dataset_meta``.
 
     Raises:
@@ -59,15 +59,15 @@ def load_parser(config: str | Path | Config | ConfigDict | None,
     is_embedded = not cfg
     if is_embedded:
         if 'cfg' not in meta:
-            raise ValueError(f'{weights} does not hold its config, as it does '
-                             'when training wrote it: give the config file')
+            raise ValueError(f'{weights} does not hold its config; checkpoints of '
+                             'training do: give the config file')
         cfg.update(embedded_config(meta['cfg'], weights)._cfg_dict)
     if not is_parser_config(cfg.get('model')):
         type_ = (cfg.get('model') or {}).get('type')
         raise ValueError(f'the model of the config is a {type_}; scene graphs need a '
                          'SceneGraphParser' if type_ else
-                         'the config has no model with a type: give that of a '
-                         'SceneGraphParser')
+                         'the config has no model with a type: give the config of '
+                         'a SceneGraphParser')
     if is_embedded:
         _check_size(cfg.model, tensors, weights)
     model = MODELS.build(cfg.model)
@@ -76,8 +76,8 @@ def load_parser(config: str | Path | Config | ConfigDict | None,
     model.dataset_meta = _names(meta, model, weights)
     try:
         model.to(device)
-    # The former if PyTorch was built without the device, the latter if this
-    # machine has none or its name is wrong.
+    # AssertionError: PyTorch was built without this device. RuntimeError: this
+    # machine has no such device, or its name is wrong.
     except (AssertionError, RuntimeError) as error:
         raise ValueError(f'device {device!r} cannot be used: '
                          f'{str(error).splitlines()[0]}') from error
@@ -85,15 +85,15 @@ def load_parser(config: str | Path | Config | ConfigDict | None,
 
 
 def _check_size(cfg: ConfigDict, tensors: dict[str, Tensor], weights: str) -> None:
-    """Build a model that takes no memory, as large as the config says it is.
+    """Check the shapes of the weights, on a model that needs no memory.
 
     Raises:
-        ValueError: If it cannot be built, or is not that of the checkpoint.
+        ValueError: If the model cannot be built, or differs from the checkpoint.
     """
     try:
         with torch.device('meta'):
             model = MODELS.build(cfg)
-    # Allowed parts may not fit together, which shows in any way.
+    # If allowed parts do not fit together, any error can occur.
     except Exception as error:
         raise ValueError(
             f'{weights}: its config cannot be built ({type(error).__name__}: '
@@ -104,15 +104,15 @@ def _check_size(cfg: ConfigDict, tensors: dict[str, Tensor], weights: str) -> No
             shape = 'is missing' if found is None else f'is {tuple(found.shape)}'
             raise ValueError(
                 f'{weights} does not fit the model of its config: {name!r} {shape}, '
-                f'the model has {tuple(own.shape)}. Give the config it was trained '
-                'with (--config)')
+                f'but the model has {tuple(own.shape)}. Give the config that it was '
+                'trained with (--config)')
 
 
 def _names(meta: dict, model: nn.Module, weights: str) -> dict:
-    """The names in a checkpoint, one for each class and predicate of a model.
+    """Return the names in a checkpoint, one per class and predicate of a model.
 
     Returns:
-        dict: ``classes``, ``predicates`` and, if it is in order, ``palette``.
+        dict: ``classes``, ``predicates`` and, if it is valid, ``palette``.
     """
     meta = meta.get('dataset_meta') or {}
     head, names = model.relation_head, {}
@@ -121,13 +121,13 @@ def _names(meta: dict, model: nn.Module, weights: str) -> dict:
         found = meta.get(key) or ()
         if not isinstance(found, (list, tuple)) or \
                 not all(isinstance(name, str) for name in found):
-            raise ValueError(f"{weights}: meta['dataset_meta'][{key!r}] is no list of "
-                             f'names but {repr(found)[:60]!r}')
+            raise ValueError(f"{weights}: meta['dataset_meta'][{key!r}] must be a list "
+                             f'of names, got {repr(found)[:60]!r}')
         if len(found) != number:
             raise ValueError(
                 f"{weights}: meta['dataset_meta'][{key!r}] holds {len(found)} names, "
-                f'the model has {number} {key}. Checkpoints that training wrote hold '
-                'them, and so do those of publish_model.py')
+                f'but the model has {number} {key}. Give a checkpoint of training or '
+                'of publish_model.py, which hold the names')
         names[key] = found
     palette = meta.get('palette')
     if _is_palette(palette) and len(palette) == head.num_classes:
@@ -136,7 +136,7 @@ def _names(meta: dict, model: nn.Module, weights: str) -> dict:
 
 
 def _is_palette(palette: object) -> bool:
-    """Whether it is a list of colours, three numbers each."""
+    """Whether a value is a list of colours with three numbers each."""
     return isinstance(palette, (list, tuple)) and all(
         isinstance(color, (list, tuple)) and len(color) == 3 and
         all(isinstance(level, Integral) and 0 <= level <= 255 for level in color)

@@ -44,7 +44,8 @@ def _safe_globals() -> list:
     ]
 
 
-def read_checkpoint(path: str | Path, map_location=None) -> dict:
+def read_checkpoint(path: str | Path,
+                    map_location: str | torch.device | None = None) -> dict:
     """Read a checkpoint without running the code inside it.
 
     A pickle can run any code when it is loaded. Here this needs the environment
@@ -94,7 +95,7 @@ def _check_archive(path: Path) -> None:
             'not compress checkpoints. Take another copy or another checkpoint')
 
 
-def _load_file(path: Path, map_location) -> object:
+def _load_file(path: Path, map_location: str | torch.device | None) -> object:
     trusted = os.environ.get(TRUST_VARIABLE) == '1'
     if trusted:
         print_log(f'{TRUST_VARIABLE}=1: code inside {path} is executed',

@@ -22,7 +22,8 @@ from .integrity import add_checksum, check_checksum, check_finite
 from .integrity import check_sound as check_sound
 
 
-def load_checkpoint_file(filename: str | Path, map_location=None) -> dict:
+def load_checkpoint_file(filename: str | Path,
+                         map_location: str | torch.device | None = None) -> dict:
     """Load an undamaged checkpoint without running the code inside it.
 
     Args:
@@ -89,7 +90,8 @@ def _wrong_entry(filename: str | Path, key: str, value: object) -> ValueError:
         'is not valid in a checkpoint. Take another copy or another checkpoint')
 
 
-def download_checkpoint(url: str, map_location=None) -> dict:
+def download_checkpoint(url: str,
+                        map_location: str | torch.device | None = None) -> dict:
     """Load a checkpoint from a URL as safely as from a file.
 
     Args:

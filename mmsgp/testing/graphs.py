@@ -1,7 +1,7 @@
 """Random scene graphs for tests and benchmarks.
 
-Boxes have whole coordinates on a small image, so that equal boxes and IoUs
-that meet a threshold exactly are common rather than freak events.
+Boxes have whole coordinates on a small image, so that equal boxes, and IoUs equal to
+a threshold, are common.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmsgp.structures import SceneGraph, SceneGraphDataSample
 def random_boxes(generator: Generator,
                  num_boxes: int,
                  image_size: int = 64) -> Tensor:
-    """(N, 4) float32 boxes with whole coordinates and sides of at least 1.
+    """Draw boxes (N, 4), float32, whole coordinates, sides of at least 1.
 
     Args:
         generator: Source of randomness.
@@ -35,14 +35,14 @@ def random_scene_graph(generator: Generator,
                        num_classes: int = 5,
                        num_predicates: int = 4,
                        image_size: int = 64) -> SceneGraph:
-    """An annotated graph; a pair may carry several predicates.
+    """Draw an annotated graph; a pair may have several predicates.
 
     Args:
         generator: Source of randomness.
         num_objects: N.
-        num_relations: M; none is drawn for less than two objects.
-        num_classes: Labels are drawn from ``0 .. C-1``.
-        num_predicates: Predicates are drawn from ``1 .. R``.
+        num_relations: M; 0 for less than two objects.
+        num_classes: C; labels are ``0 .. C-1``.
+        num_predicates: R; predicates are ``1 .. R``.
         image_size: Width and height of the image in pixels.
     """
     pairs = all_pairs(num_objects)
@@ -60,14 +60,14 @@ def random_scene_graph(generator: Generator,
 def random_prediction(generator: Generator,
                       gt: SceneGraph | None = None,
                       **kwargs) -> SceneGraph:
-    """A predicted graph with scores, sorted best first.
+    """Draw a predicted graph with scores, sorted best first.
 
     Pairs are weighed by the product of the scores of their objects.
 
     Args:
         generator: Source of randomness.
-        gt: Its objects are taken as given: as many
-            and the same boxes and labels. Defaults to None: objects are drawn.
+        gt: Annotated graph whose boxes and labels are used. Defaults to None:
+            objects are drawn.
         **kwargs: Arguments of :func:`random_scene_graph`.
     """
     if gt is not None:
@@ -84,15 +84,15 @@ def random_prediction(generator: Generator,
 
 
 def all_pairs(num_objects: int) -> Tensor:
-    """(N * (N - 1), 2), all ordered pairs of different objects."""
+    """List all ordered pairs of different objects, (N * (N - 1), 2)."""
     return (~torch.eye(num_objects, dtype=torch.bool)).nonzero()
 
 
 def assert_same_graphs(first: SceneGraph, second: SceneGraph) -> None:
-    """Two predictions agree up to rounding.
+    """Check that two predictions agree up to rounding.
 
-    Relations are compared pair by pair, not by rank: the scores of random
-    weights nearly tie.
+    Relations are compared by pair, not by rank, because the scores of random
+    weights are nearly equal.
     """
     assert torch.equal(first.objects.labels, second.objects.labels)
     torch.testing.assert_close(
@@ -110,12 +110,12 @@ def assert_same_graphs(first: SceneGraph, second: SceneGraph) -> None:
 
 def predicted_sample(img_id: int, gt: SceneGraph,
                      **predictions: SceneGraph) -> SceneGraphDataSample:
-    """A sample as a model hands it to the evaluator.
+    """Build a sample as the evaluator gets it from a model.
 
     Args:
         img_id: Number of the image.
         gt: The annotated graph.
-        **predictions: Task name to predicted graph.
+        **predictions: Predicted graphs by task name.
     """
     sample = SceneGraphDataSample(
         metainfo=dict(img_id=img_id, img_path=f'{img_id}.jpg'))

@@ -1,4 +1,4 @@
-"""Figures on disk, with the data that they show."""
+"""Write figures, and the data that they show."""
 from __future__ import annotations
 
 import csv
@@ -18,7 +18,7 @@ def save_figure(figure: Figure, stem: str | Path, columns: Sequence[str],
 
     Args:
         figure: The figure.
-        stem: The files without their ending.
+        stem: Path of the files without extension.
         columns: Names of the columns of the data.
         rows: The data; NaN becomes an empty cell.
 

@@ -1,7 +1,7 @@
 """Procedural textures: maps from pixel coordinates to 0..1.
 
-A texture mixes two colours. All take coordinates measured in periods, turned
-by the instance's angle, so that one formula serves every scale and direction.
+A texture mixes two colours. Coordinates are in periods and rotated by the instance's
+angle, so that the same formula works for every scale and direction.
 """
 from __future__ import annotations
 
@@ -80,15 +80,14 @@ def draw_texture(name: str, width: int, height: int, origin: tuple[float,
                                                                    float],
                  period: float, angle: float, phase: tuple[float,
                                                            float]) -> Map:
-    """A texture over a crop.
+    """Draw a texture over a crop.
 
     Args:
         name: A key of :data:`TEXTURES`.
         width: The crop's width.
         height: The crop's height.
-        origin: Point of the crop, x and y in pixels,
-            that the texture is centred on.
-        period: Pixels of one repetition.
+        origin: Centre of the texture, x and y in pixels of the crop.
+        period: Pixels per repetition.
         angle: Direction in radians.
         phase: Shift along both axes, in periods.
 

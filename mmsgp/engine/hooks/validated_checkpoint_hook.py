@@ -5,7 +5,7 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.registry import HOOKS
@@ -74,7 +74,7 @@ class ValidatedCheckpointHook(CheckpointHook):
         """Add the checksum that reveals a damaged file."""
         add_checksum(checkpoint)
 
-    def after_val_epoch(self, runner, metrics: dict) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
         """Save the best checkpoint, then the epoch's again.
 
         Args:
