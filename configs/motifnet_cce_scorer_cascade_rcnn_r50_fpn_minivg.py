@@ -1,5 +1,7 @@
 # MotifNet with CCE and Scorer on MiniVG, over Cascade R-CNN.
-_base_ = ['_base_/minivg_parser_cce_scorer.py', '_base_/detectors/cascade_rcnn_r50_fpn.py']
+_base_ = [
+    '_base_/minivg_parser_cce_scorer.py', '_base_/detectors/cascade_rcnn_r50_fpn.py'
+]
 
 detector_config = 'configs/cascade_rcnn_r50_fpn_minivg.py'
 regions = dict(

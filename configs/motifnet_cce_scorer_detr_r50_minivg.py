@@ -1,5 +1,7 @@
 # MotifNet with CCE and Scorer on MiniVG, over DETR.
-_base_ = ['_base_/minivg_parser_cce_scorer.py', '_base_/detectors/detr_r50.py']
+_base_ = [
+    '_base_/minivg_parser_cce_scorer.py', '_base_/detectors/detr_r50.py'
+]
 
 detector_config = 'configs/detr_r50_minivg.py'
 regions = dict(

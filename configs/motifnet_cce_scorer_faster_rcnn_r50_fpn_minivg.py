@@ -1,5 +1,7 @@
 # MotifNet with CCE and Scorer on MiniVG, over Faster R-CNN (ResNet-50-FPN).
-_base_ = ['_base_/minivg_parser_cce_scorer.py', '_base_/detectors/faster_rcnn_r50_fpn.py']
+_base_ = [
+    '_base_/minivg_parser_cce_scorer.py', '_base_/detectors/faster_rcnn_r50_fpn.py'
+]
 
 detector_config = 'configs/faster_rcnn_r50_fpn_minivg.py'
 regions = dict(

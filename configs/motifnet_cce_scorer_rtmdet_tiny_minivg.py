@@ -1,5 +1,7 @@
 # MotifNet with CCE and Scorer on MiniVG, over RTMDet-tiny.
-_base_ = ['_base_/minivg_parser_cce_scorer.py', '_base_/detectors/rtmdet_tiny.py']
+_base_ = [
+    '_base_/minivg_parser_cce_scorer.py', '_base_/detectors/rtmdet_tiny.py'
+]
 
 detector_config = 'configs/rtmdet_tiny_minivg.py'
 regions = dict(

@@ -1,7 +1,8 @@
 # MotifNet with cross-entropy on VRD, over a narrow VGG16.
 _base_ = [
     '_base_/models/motifnet_vgg16_small.py',
-    '_base_/detectors/faster_rcnn_vgg16_small.py', '_base_/datasets/vrd_relation.py', '_base_/schedules/sgd_plateau.py',
+    '_base_/detectors/faster_rcnn_vgg16_small.py',
+    '_base_/datasets/vrd_relation.py', '_base_/schedules/sgd_plateau.py',
     '_base_/default_runtime.py'
 ]
 

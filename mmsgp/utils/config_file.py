@@ -5,9 +5,14 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from .config_variables import follow_files
+
 
 def read_config_file(path: str | Path) -> Config:
     """Read a config file.
+
+    A variable of :data:`~.config_variables.VARIABLES` that the file sets acts
+    everywhere, whatever its base has made of it.
 
     Args:
         path: The file; its code is run.
@@ -20,7 +25,9 @@ def read_config_file(path: str | Path) -> Config:
         ValueError: If it is not a valid config. The message names the file.
     """
     try:
-        return Config.fromfile(path)
+        cfg = Config.fromfile(path)
+        follow_files(cfg, path)
+        return cfg
     except OSError:
         raise
     # The code in a config can raise any error.

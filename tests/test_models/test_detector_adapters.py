@@ -287,6 +287,10 @@ def test_detections_end_at_the_border_of_their_image(
         detect(own, maps, samples, **EVERYTHING)
 
 
+def counted(name, function, calls):
+    return lambda *args, **kwargs: calls.append(name) or function(*args, **kwargs)
+
+
 @pytest.mark.parametrize('name', OTHERS)
 def test_backbone_and_detection_run_once_for_all_tasks(monkeypatch, name):
     init_default_scope('mmsgp')
@@ -298,9 +302,7 @@ def test_backbone_and_detection_run_once_for_all_tasks(monkeypatch, name):
     model.detector.backbone.register_forward_hook(
         lambda *_: calls.append('backbone'))
     for step in ('forward', 'predict_by_feat'):  # the latter suppresses boxes
-        monkeypatch.setattr(
-            head, step, lambda *args, _step=step, _run=getattr(head, step),
-            **kwargs: calls.append(_step) or _run(*args, **kwargs))
+        monkeypatch.setattr(head, step, counted(step, getattr(head, step), calls))
     images, samples = batch()
     for times in (1, 2):  # and nothing is left behind
         model.eval().predict(images, samples)
