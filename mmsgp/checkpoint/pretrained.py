@@ -60,9 +60,9 @@ def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
 def check_start(filename: str, model: nn.Module, metainfo: dict) -> None:
     """Refuse a checkpoint that a parser cannot be trained on from.
 
-    It may lack a Scorer, which is then trained anew, what a loss counts, and
-    all of the detector; and what a model takes of its training set, if it
-    says that it has none of it.
+    It may lack a Scorer, which is then trained anew, what a loss or a
+    debiasing method counts, and all of the detector; and what a model takes of
+    its training set, if it says that it has none of it.
 
     Args:
         filename (str): Path or URL of the checkpoint.
@@ -74,7 +74,8 @@ def check_start(filename: str, model: nn.Module, metainfo: dict) -> None:
             names: it is another model's or another data set's. If they hold NaN.
     """
     weights, names = read_weights(filename)
-    may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.']
+    may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.',
+                'relation_head.debiasing.']
     if not holds_detector(weights):
         may_lack.append('detector.')
     if not weights.get('has_priors'):
