@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mmsgp.models.relation_heads.motifnet_head import ORDERS
+from mmsgp.models.context_encoders.motif import ORDERS
 from mmsgp.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmsgp.structures.ranking import RANKINGS
 from mmsgp.structures.tasks import TASK_TITLES, TASKS
@@ -95,7 +95,11 @@ PARTS = {
         'mmsgp.SignificanceRankingLoss'),
         arguments=('bg_cls_weight', )),  # DETRHead reads it
     'relation_head': Types(('mmsgp.MotifNetHead', 'mmsgp.LinkNetHead',
-                            'mmsgp.KERNHead', 'mmsgp.FrequencyHead')),
+                            'mmsgp.KERNHead', 'mmsgp.FrequencyHead',
+                            'mmsgp.RoleProductHead')),
+    'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
+                              'mmsgp.TransformerContext')),
+    'debiasing': Types(('mmsgp.PostHocLogitAdjustment', )),
     'fc_head': Types(('mmsgp.VGGHead', )),
     'pair_features': Types(('mmsgp.PairFeatures', )),
     'frequency_prior': Types(('mmsgp.FrequencyPrior', )),
@@ -104,6 +108,7 @@ PARTS = {
     'pair_sampler': Types(('mmsgp.PairSampler', ), TASK_UTILS),
     'detector_adapter': Types(
         ('mmsgp.TwoStageAdapter', 'mmsgp.GenericAdapter'), TASK_UTILS),
+    'graph_assigner': Types(('mmsgp.GraphAssigner', ), TASK_UTILS),
     'transform': Types(
         ('mmsgp.Resize', 'mmsgp.PackSceneGraphInputs'), TRANSFORMS),
     # Layers of MMCV, which finds them in its own way.
@@ -214,11 +219,13 @@ ARGUMENTS = {
         'detector', 'data_preprocessor', 'backbone', 'neck', 'rpn_head', 'roi_head',
         'bbox_head', 'roi_extractor', 'roi_layer', 'bbox_coder', 'relation_head',
         'fc_head', 'pair_features', 'frequency_prior', 'scorer', 'attention',
-        'pair_sampler', 'detector_adapter', 'nms', 'loss')},
+        'debiasing', 'pair_sampler', 'graph_assigner', 'detector_adapter', 'nms',
+        'loss')},
     **dict.fromkeys(
         ('loss_cls', 'loss_bbox', 'loss_iou', 'loss_object', 'loss_relation'),
         Part('loss')),
     'bbox_roi_extractor': Part('roi_extractor'),
+    'context': Part('context_encoder'),
     'anchor_generator': Part('prior_generator'),
     'norm_cfg': Part('norm'),
     'post_norm_cfg': Part('norm'),

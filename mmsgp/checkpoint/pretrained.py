@@ -60,8 +60,8 @@ def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
 def check_load_from(filename: str, model: nn.Module, metainfo: dict) -> None:
     """Check that training can continue from a checkpoint.
 
-    May be missing: the Scorer (re-initialised, with a warning), the loss's class
-    counts, the whole detector and, if ``has_priors`` is 0, the statistics of the
+    May be missing: the Scorer (re-initialised, with a warning), the class counts
+    of a loss or a debiasing method, the whole detector and, if ``has_priors`` is 0, the statistics of the
     training set.
 
     Args:
@@ -75,7 +75,8 @@ def check_load_from(filename: str, model: nn.Module, metainfo: dict) -> None:
             not finite.
     """
     weights, names = read_weights(filename)
-    may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.']
+    may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.',
+                'relation_head.debiasing.']
     if not holds_detector(weights):
         may_lack.append('detector.')
     if not weights.get('has_priors'):

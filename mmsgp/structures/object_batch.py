@@ -54,6 +54,31 @@ class ObjectBatch:
     def num_images(self) -> int:
         return len(self.sizes)
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the classes are given: nothing is left to find out."""
+        return self.labels is not None
+
+    @property
+    def known_labels(self) -> Tensor:
+        """Classes (N,) that are given or taught, background C elsewhere."""
+        for known in (self.labels, self.targets):
+            if known is not None:
+                return known
+        background = self.logits.shape[1] - 1
+        return torch.full_like(self.image_ids, background)
+
+    def present_classes(self) -> Tensor:
+        """Classes (B, C) that are annotated in each image, bool."""
+        if self.present is not None:
+            return self.present
+        background = self.logits.shape[1] - 1
+        known = self.targets < background
+        present = self.targets.new_zeros(
+            self.num_images, background, dtype=torch.bool)
+        present[self.image_ids[known], self.targets[known]] = True
+        return present
+
     def with_labels(self, labels: Tensor) -> ObjectBatch:
         """Return the same objects with given classes (N,)."""
         return replace(self, labels=labels)

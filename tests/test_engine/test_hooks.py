@@ -121,7 +121,7 @@ def test_model_takes_the_priors_of_its_training_set_once(tmp_path):
 def test_model_of_another_data_set_is_refused(tmp_path):
     dataset = make_vg_data(tmp_path, num_classes=7, with_images=False).dataset()
     with pytest.raises(ValueError, match='num_classes and num_predicates'):
-        small_parser().load_priors(dataset)
+        small_parser().load_statistics(dataset)
 
 
 class Line(BaseModel):

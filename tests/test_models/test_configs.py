@@ -13,7 +13,8 @@ from mmsgp.testing.models import CONFIGS, random_samples
 
 NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
 BASES = ('motifnet', 'linknet', 'kern', 'frequency')
-RELATIONS = [name for name in NAMES if name.startswith(BASES)]
+RELATIONS = [name for name in NAMES
+             if name.startswith((*BASES, 'transformer'))]
 SIDE = 160
 
 

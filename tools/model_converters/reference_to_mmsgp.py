@@ -143,7 +143,7 @@ def fill_statistics(weights: dict[str, Tensor], config: str, kind: str,
     cfg.merge_from_dict(options)
     dataset = innermost_dataset(DATASETS.build(cfg.train_dataloader.dataset))
     head = MODELS.build(cfg.model.relation_head)
-    head.load_priors(dataset.statistics, dataset.metainfo['classes'])
+    head.load_statistics(dataset.statistics, dataset.metainfo['classes'])
     for name, value in head.named_buffers():
         weights.setdefault(f'relation_head.{name}', value)
     # A Scorer is still to be trained.

@@ -15,9 +15,9 @@ class DatasetPriorsHook(Hook):
     """
 
     def before_train(self, runner) -> None:
-        """Call ``model.load_priors`` with the innermost training set."""
+        """Call ``model.load_statistics`` with the innermost training set."""
         dataset = innermost_dataset(runner.train_dataloader.dataset)
-        unwrap_model(runner.model).load_priors(dataset)
+        unwrap_model(runner.model).load_statistics(dataset)
 
     def before_test(self, runner) -> None:
         """Check that the relation head was trained.
@@ -26,7 +26,7 @@ class DatasetPriorsHook(Hook):
             ValueError: If the checkpoint holds no priors, e.g. because it is a
                 detector's.
         """
-        if not unwrap_model(runner.model).has_priors:
+        if not unwrap_model(runner.model).has_statistics:
             raise ValueError(
                 'the checkpoint holds no trained relation head: give one that '
                 'tools/train.py wrote for this config, not that of the '
