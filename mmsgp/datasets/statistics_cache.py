@@ -1,7 +1,6 @@
 """Keep computed statistics in a file for the next run."""
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmsgp.utils.files import replacing
+from mmsgp.utils.hashing import hash_files
 
 from .statistics import DatasetStatistics
 
@@ -23,14 +23,8 @@ _VERSION = 1
 
 def content_key(paths: Sequence[str], **options) -> str:
     """A hash of the content of files and of options, 32 hex digits."""
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([_VERSION, options], sort_keys=True).encode())
-    for path in paths:
-        with open(path, 'rb') as file:
-            digest.update(os.fstat(file.fileno()).st_size.to_bytes(8, 'big'))
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    settings = json.dumps([_VERSION, options], sort_keys=True)
+    return hash_files(paths, prefix=settings.encode())
 
 
 def load_or_compute(folder: str, key: str,
