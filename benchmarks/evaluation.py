@@ -173,7 +173,7 @@ def measure_memory(number: int) -> dict[str, float]:
         metric.process({}, [sample])
         if i + 1 in (number // 30, number // 3, number):
             figures[f'{i + 1} images, MB'] = resident_mb()
-    kept = sum(r['table'].nbytes for r in metric.results)
+    kept = sum(image.table.nbytes for image in metric.results)
     figures['ranks of an image, bytes'] = kept / number
     first, *_, last = (v for k, v in figures.items() if 'images' in k)
     figures['growth by an image, bytes'] = (

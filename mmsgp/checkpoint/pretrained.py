@@ -61,8 +61,8 @@ def check_load_from(filename: str, model: nn.Module, metainfo: dict) -> None:
     """Check that training can continue from a checkpoint.
 
     May be missing: the Scorer (re-initialised, with a warning), the class counts
-    of a loss or a debiasing method, the whole detector and, if ``has_priors`` is 0, the statistics of the
-    training set.
+    of a loss or a debiasing method, the whole detector and, if ``has_priors`` is
+    0, the statistics of the training set.
 
     Args:
         filename: Path or URL of the checkpoint.

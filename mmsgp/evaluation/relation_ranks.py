@@ -66,24 +66,80 @@ class TaskRanks:
         return cls(**joined)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class ImageRanks:
     """The annotated relations of an image and their ranks in each task.
 
+    All numbers lie in one array: of a data set's many images, the arrays of
+    NumPy would take more memory than the numbers in them.
+
     Attributes:
         key (ImageKey): The image.
-        predicates (ndarray): (M,) int32, ``1 .. R``.
-        first_of_pair (ndarray): (M,) bool, whether no earlier relation has the
-            same ordered pair.
-        tasks (dict[str, TaskRanks]): Ranks by task.
-        unseen (ndarray, optional): (M,) bool, whether the triplet of classes
-            and predicate never occurs in training.
+        layout (tuple): What each row of ``table`` is: a task, None for all
+            tasks, and the name of a field.
+        table (ndarray): (F, M) int32.
     """
     key: ImageKey
-    predicates: np.ndarray
-    first_of_pair: np.ndarray
-    tasks: dict[str, TaskRanks]
-    unseen: np.ndarray | None = None
+    layout: tuple[tuple[str | None, str], ...]
+    table: np.ndarray
+
+    @classmethod
+    def pack(cls,
+             key: ImageKey,
+             predicates: np.ndarray,
+             first_of_pair: np.ndarray,
+             tasks: dict[str, TaskRanks],
+             unseen: np.ndarray | None = None) -> ImageRanks:
+        """Keep what is known of an image.
+
+        Args:
+            key (ImageKey): The image.
+            predicates (ndarray): (M,), ``1 .. R``.
+            first_of_pair (ndarray): (M,) bool, whether no earlier relation has
+                the same ordered pair.
+            tasks (dict[str, TaskRanks]): Ranks by task.
+            unseen (ndarray, optional): (M,) bool, whether the triplet of
+                classes and predicate never occurs in training.
+        """
+        rows = {(None, 'predicates'): predicates,
+                (None, 'first_of_pair'): first_of_pair,
+                (None, 'unseen'): unseen}
+        for task, ranks in tasks.items():
+            rows |= {(task, field): row for field, row in vars(ranks).items()}
+        rows = {name: row for name, row in rows.items() if row is not None}
+        layout = tuple(rows)
+        return cls(key, _layouts.setdefault(layout, layout),
+                   np.array(list(rows.values()), np.int32))
+
+    @property
+    def predicates(self) -> np.ndarray:
+        """ndarray: (M,) int32."""
+        return self._fields(None)['predicates']
+
+    @property
+    def first_of_pair(self) -> np.ndarray:
+        """ndarray: (M,) bool."""
+        return self._fields(None)['first_of_pair'].astype(bool)
+
+    @property
+    def unseen(self) -> np.ndarray | None:
+        """ndarray: (M,) bool; None if it is not known."""
+        row = self._fields(None).get('unseen')
+        return None if row is None else row.astype(bool)
+
+    @property
+    def tasks(self) -> dict[str, TaskRanks]:
+        """dict[str, TaskRanks]: Ranks by task."""
+        names = dict.fromkeys(task for task, _ in self.layout if task is not None)
+        return {task: TaskRanks(**self._fields(task)) for task in names}
+
+    def _fields(self, task: str | None) -> dict[str, np.ndarray]:
+        return {field: row for (owner, field), row in zip(self.layout, self.table)
+                if owner == task}
+
+
+# Images of a data set share one layout.
+_layouts: dict[tuple, tuple] = {}
 
 
 def distinct(images: Sequence[ImageRanks]) -> list[ImageRanks]:
@@ -150,13 +206,12 @@ class RelationRanks:
             ValueError: If no image has a relation, images have different tasks
                 or fields, or a predicate has no name.
         """
-        sizes = [len(image.predicates) for image in images]
-        filled = [image for image in images if len(image.predicates)]
+        sizes = [image.table.shape[1] for image in images]
+        filled = [image for image, size in zip(images, sizes) if size]
         _check_images(filled, len(images), len(names))
-        tasks = {
-            task: TaskRanks.concatenate([image.tasks[task] for image in filled])
-            for task in filled[0].tasks
-        }
+        by_image = [image.tasks for image in filled]
+        tasks = {task: TaskRanks.concatenate([ranks[task] for ranks in by_image])
+                 for task in by_image[0]}
         return cls(
             image_ids=np.array([str(image.key.img_id) for image in images]),
             images=np.repeat(np.arange(len(images)), sizes),
@@ -315,5 +370,5 @@ def _check_images(filled: Sequence[ImageRanks], num_images: int,
 
 
 def _parts_of(image: ImageRanks) -> set[str]:
-    """Tasks and optional fields that all images must have."""
-    return {*image.tasks} if image.unseen is None else {*image.tasks, 'unseen'}
+    """Tasks and fields of relations that all images must have."""
+    return {field if task is None else task for task, field in image.layout}

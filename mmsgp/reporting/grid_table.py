@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmsgp.structures.tasks import TASK_TITLES, TASKS
-from mmsgp.utils.files import replacing
 
 # The hardest task first, as the paper's tables have it.
 TITLES = {task: TASK_TITLES[task] for task in reversed(TASKS)}
@@ -70,12 +69,9 @@ def markdown(table: dict[str, list[dict]]) -> str:
     return ''.join('| ' + ' | '.join(line) + ' |\n' for line in lines)
 
 
-def write_csv(table: dict[str, list[dict]], path: Path) -> None:
-    """The same, a row a method and metric, in numbers."""
+def csv_rows(table: dict[str, list[dict]]) -> list[list]:
+    """The same as a file has it, a row a method and metric, in numbers."""
     first = next(iter(table.values()))[0]
-    with replacing(path) as draft, draft.open('w', newline='') as file:
-        writer = csv.DictWriter(
-            file, ['method', *first], lineterminator='\n')
-        writer.writeheader()
-        for method, entries in table.items():
-            writer.writerows(dict(entry, method=method) for entry in entries)
+    return [['method', *first],
+            *([method, *entry.values()]
+              for method, entries in table.items() for entry in entries)]

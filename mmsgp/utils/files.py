@@ -1,11 +1,13 @@
 """Write files completely or not at all, even in a power cut."""
 from __future__ import annotations
 
+import csv
 import errno
+import math
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -64,6 +66,24 @@ def replacing(path: str | os.PathLike,
         if error.filename not in (None, str(draft), draft):
             raise
         raise name_file(error, path) from error
+
+
+def write_csv(path: str | os.PathLike, rows: Iterable[Sequence]) -> None:
+    """Write a table that appears once it is complete.
+
+    Args:
+        path: The file.
+        rows: The names of the columns and the values; None and NaN become empty
+            cells.
+    """
+    with replacing(path) as draft, draft.open(
+            'w', encoding='utf-8', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        for row in rows:
+            writer.writerow([
+                '' if isinstance(value, float) and math.isnan(value) else value
+                for value in row
+            ])
 
 
 def discard(draft: Path) -> None:

@@ -37,7 +37,7 @@ def test_the_model_equals_that_of_the_config_file(name):
     assert [type(part) for part in own.modules()] == \
         [type(part) for part in expected.modules()]
     assert own.detector.test_cfg == expected.detector.test_cfg
-    assert own.detection == expected.detection
+    assert own.detection_cfg == expected.detection_cfg
 
 
 def test_arguments_of_older_checkpoints_are_understood(cfg):

@@ -49,7 +49,7 @@ def options(data, detector):
     settings = [
         f'model.detector.init_cfg.checkpoint={detector}',
         'train_dataloader.batch_size=3', 'train_cfg.max_epochs=2',
-        'model.detection.max_per_image=6', 'default_hooks.logger.interval=1'
+        'model.detection_cfg.max_per_image=6', 'default_hooks.logger.interval=1'
     ]
     for split in ('train', 'val', 'test'):
         loader = f'{split}_dataloader'

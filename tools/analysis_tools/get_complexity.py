@@ -15,9 +15,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from torch import nn
 
 from mmsgp.cli.arguments import natural
@@ -28,6 +26,7 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.flops import counting_flops
+from mmsgp.utils.tables import new_table
 
 # What the paper and its authors' code say, in millions of parameters.
 VG150 = (150, 50)
@@ -143,14 +142,10 @@ def main() -> None:
     args = parse_args()
     with exit_on_user_error():  # before minutes of counting
         cfgs = [read_config(path) for path in args.configs]
-    table = Table(
-        title=f'{args.boxes} boxes, {args.boxes * (args.boxes - 1)} pairs',
-        box=box.SIMPLE_HEAD)
-    for column in ('config', 'parameters', 'trainable', 'of the Scorer',
-                   'paper', 'GFLOP: detector', 'head', 'Scorer',
-                   'Scorer adds'):
-        table.add_column(
-            column, justify='left' if column == 'config' else 'right')
+    table = new_table(
+        f'{args.boxes} boxes, {args.boxes * (args.boxes - 1)} pairs', 'config',
+        'parameters', 'trainable', 'of the Scorer', 'paper', 'GFLOP: detector',
+        'head', 'Scorer', 'Scorer adds')
     try:
         for path, cfg in zip(args.configs, cfgs):
             table.add_row(*row(path, cfg, args.boxes))

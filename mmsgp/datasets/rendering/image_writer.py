@@ -1,7 +1,6 @@
 """Render the images of a data set into a folder, in parallel, once."""
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from mmengine.utils import track_parallel_progress, track_progress
 
 from mmsgp.utils.files import replacing
+from mmsgp.utils.hashing import hash_arrays
 
 from .renderer import LayoutRenderer
 
@@ -96,14 +96,9 @@ def _render_chunk(renderer: LayoutRenderer, image_dir: Path,
 
 
 def _fingerprint(renderer: LayoutRenderer, layouts: Sequence[Layout]) -> str:
-    digest = hashlib.sha256(repr(renderer).encode())
-    for layout in layouts:
-        for value in layout:
-            array = np.asarray(
-                -1 if value is None else value, dtype=np.float64)
-            digest.update(repr(array.shape).encode())
-            digest.update(array.tobytes())
-    return digest.hexdigest()
+    arrays = (np.asarray(-1 if value is None else value, dtype=np.float64)
+              for layout in layouts for value in layout)
+    return hash_arrays(arrays, prefix=repr(renderer).encode())
 
 
 def _prepare_folder(image_dir: Path, fingerprint: str) -> None:

@@ -172,12 +172,9 @@ class SceneGraphMetric(BaseMetric):
         for task, graph in sample['pred_scene_graphs'].items():
             tasks.update(
                 self._rank(gt, graph, task, f'{task} prediction of {key}'))
-        return ImageRanks(
-            key=key,
-            predicates=gt.predicates.astype(np.int32),
-            first_of_pair=_first_of_pair(gt.pair_ids),
-            tasks=tasks,
-            unseen=None if unseen is None else to_numpy(unseen, bool))
+        return ImageRanks.pack(
+            key, gt.predicates, _first_of_pair(gt.pair_ids), tasks,
+            None if unseen is None else to_numpy(unseen, bool))
 
     def _rank(self, gt: GraphArrays, graph: dict, task: str,
               name: str) -> dict[str, TaskRanks]:
@@ -195,11 +192,10 @@ class SceneGraphMetric(BaseMetric):
             match = matcher(gt, pred, self.iou_thr)
             ranks = match(*constrained)
             result[metric_task] = TaskRanks(
-                triplet=ranks.triplet.astype(np.int32),
-                pair=ranks.pair.astype(np.int32),
+                triplet=ranks.triplet,
+                pair=ranks.pair,
                 unconstrained=None if entries is None else match.triplet_ranks(
-                    pred.pair_ids[entries.rows],
-                    entries.predicates).astype(np.int32),
+                    pred.pair_ids[entries.rows], entries.predicates),
                 predicted=_predicates_at(ranks.pair, constrained[1]))
         return result
 
@@ -288,7 +284,7 @@ def _first_of_pair(pair_ids: np.ndarray) -> np.ndarray:
 def _predicates_at(ranks: np.ndarray, predicates: np.ndarray) -> np.ndarray:
     """Predicates (M,) of the predictions at these ranks, 0 for ``NO_HIT``."""
     found = ranks != NO_HIT
-    predicted = np.zeros(len(ranks), np.int32)
+    predicted = np.zeros(len(ranks), np.int64)
     predicted[found] = predicates[ranks[found]]
     return predicted
 
