@@ -103,7 +103,7 @@ def test_other_wrappers_of_several_say_what_to_use(parts):
 class Model:
     """Keeps what it is given."""
 
-    def load_priors(self, dataset):
+    def load_statistics(self, dataset):
         self.statistics = dataset.statistics
         self.classes = dataset.metainfo['classes']
 
