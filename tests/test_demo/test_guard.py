@@ -90,7 +90,7 @@ def test_a_large_image_is_kept_no_larger_than_it_is_shown(app, worker, checkpoin
     assert found['image'].shape == (150, side, 3)
     np.testing.assert_allclose(found['drawn'].objects.bboxes * 2,
                                found['graph'].objects.bboxes)
-    assert found['told']['width'] == 2 * side
+    assert found['info']['width'] == 2 * side
 
 
 @pytest.mark.parametrize('path', [

@@ -83,9 +83,9 @@ def test_cxx_names_another_compiler(tmp_path):
 
 def test_an_old_python_is_the_only_thing_reported(check, monkeypatch):
     problem = check.python_problem((3, 8, 18))
-    assert 'Python 3.10 or newer is needed' in problem.what
-    assert 'is Python 3.8.18' in problem.what
-    assert 'make PYTHON=' in problem.mend
+    assert 'Python 3.10 or newer is needed' in problem.missing
+    assert 'is Python 3.8.18' in problem.missing
+    assert 'make PYTHON=' in problem.fix
     monkeypatch.setattr(check, 'python_problem', lambda: problem)
     assert check.find_problems() == [problem]
 
@@ -97,8 +97,8 @@ def test_a_recent_python_is_accepted(check, version):
 
 def test_missing_headers_name_the_folder(tmp_path, check):
     problem = check.header_problem(str(tmp_path))
-    assert str(tmp_path) in problem.what
-    assert 'python3-dev' in problem.mend
+    assert str(tmp_path) in problem.missing
+    assert 'python3-dev' in problem.fix
     (tmp_path / 'Python.h').touch()
     assert check.header_problem(str(tmp_path)) is None
 
@@ -106,14 +106,14 @@ def test_missing_headers_name_the_folder(tmp_path, check):
 def test_missing_ensurepip_is_mended_by_python3_venv(check, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ensurepip', None)
     problem = check.venv_problem()
-    assert 'cannot make virtual environments' in problem.what
-    assert 'python3-venv' in problem.mend
+    assert 'cannot create virtual environments' in problem.missing
+    assert 'python3-venv' in problem.fix
 
 
-def test_a_full_disk_is_told_in_gigabytes(tmp_path, check):
+def test_a_full_disk_is_reported_in_gigabytes(tmp_path, check):
     problem = check.disk_problem(str(tmp_path), free=1.5e9)
-    assert '1.5 GB are free' in problem.what
-    assert str(tmp_path) in problem.what
+    assert '1.5 GB are free' in problem.missing
+    assert str(tmp_path) in problem.missing
     assert check.disk_problem(str(tmp_path), free=50e9) is None
 
 

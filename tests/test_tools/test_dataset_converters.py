@@ -207,7 +207,7 @@ def test_an_image_in_both_files_is_refused(run, source, tmp_path):
 
 def test_more_images_than_there_are_cannot_be_held_out(run, source, tmp_path):
     folder = source({'a.jpg': [relation()]})
-    with pytest.raises(ValueError, match='800 cannot be held out'):
+    with pytest.raises(ValueError, match=r'images: .*\b800\b'):
         run('vrd', folder, tmp_path / 'out', '--no-images')
 
 
@@ -227,7 +227,7 @@ def test_minivg_is_generated_by_a_command(run, tmp_path):
             '--num-test', 2)
     assert 'standing on' in run(*args)
     assert len(list((tmp_path / 'images').glob('*.jpg'))) == 6
-    assert 'holds this generation already' in run(*args)
+    assert 'already holds' in run(*args)
 
 
 @pytest.mark.skipif(

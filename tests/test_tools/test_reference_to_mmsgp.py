@@ -135,7 +135,7 @@ def test_kern_takes_what_it_lacks_from_a_training_set(
 
 def test_kern_without_a_config_says_what_it_lacks(convert):
     weights, output = convert(reference_state('kern'), 'kern')
-    assert 'it lacks statistics of the training set: give --config' in output
+    assert 'it lacks statistics' in output and '--config' in output
     model = built_model('kern')
     with pytest.raises(RuntimeError, match='predicate_cooccurrence'):
         model.load_state_dict(weights)
@@ -202,7 +202,7 @@ def test_published_sizes_fit_the_configs_of_vg150(monkeypatch, kind, hidden):
         name: value.shape for name, value in own.items()}
 
 
-def test_another_detector_may_stand_in(convert, tmp_path):
+def test_another_detector_may_replace_the_reference_s(convert, tmp_path):
     path = tmp_path / 'detector.pth'
     detector = save_detector(path)
     weights, output = convert(reference_state('linknet'), 'linknet',
@@ -222,18 +222,18 @@ def test_another_detector_may_stand_in(convert, tmp_path):
     {'backbone.features.0.weight': torch.ones(1), 'roi_head.bbox_head.weight':
      torch.ones(1), 'relation_head.fc_predicate.weight': torch.ones(1)},
 ], ids=['nothing', 'reference', 'vgg', 'classifier', 'mixture'])
-def test_what_is_no_detector_is_refused(convert, tmp_path, state):
+def test_a_checkpoint_of_another_model_is_refused_as_detector(convert, tmp_path, state):
     torch.save(dict(state_dict=state), tmp_path / 'other.pth')
-    with pytest.raises(SystemExit, match='other.pth is no detector of MMSGP'):
+    with pytest.raises(SystemExit, match='other.pth .*backbone'):
         convert(reference_state('linknet'), 'linknet', '--detector',
                 tmp_path / 'other.pth')
     assert not (tmp_path / 'linknet.pth').exists()
 
 
-def test_a_parser_is_no_detector(convert, tmp_path):
+def test_a_parser_is_refused_as_detector(convert, tmp_path):
     parser, path = built_model('linknet'), tmp_path / 'parser.pth'
     torch.save(dict(state_dict=parser.state_dict()), path)
-    with pytest.raises(SystemExit, match='parser.pth .* those of detector'):
+    with pytest.raises(SystemExit, match='parser.pth .* detector, .*relation_head'):
         convert(reference_state('linknet'), 'linknet', '--detector', path)
 
 
@@ -260,7 +260,7 @@ def test_a_detector_is_checked_against_the_config(convert, data, tmp_path):
         convert(reference_state('linknet'), *arguments)
 
 
-def test_nothing_is_said_to_fit_unchecked(convert):
+def test_fit_is_not_reported_without_a_check(convert):
     _, output = convert(reference_state('linknet'), 'linknet')
     assert 'it fits' not in output
     assert 'not checked against a config' in output
@@ -298,9 +298,9 @@ def test_a_file_of_something_else_is_named(convert):
 
 
 @pytest.mark.parametrize('kind, relation_head, message', [
-    ('kern', dict(), 'it has a KERNHead, linknet becomes a LinkNetHead$'),
+    ('kern', dict(), 'KERNHead, .*linknet.* LinkNetHead$'),
     ('linknet', dict(layout_dim=64), 'layout.layers.1.weight'),
-    ('linknet', dict(frequency_prior=None), r"has besides \['frequency_prior"),
+    ('linknet', dict(frequency_prior=None), r"lacks 0 .*\['frequency_prior"),
 ])
 def test_a_config_that_does_not_fit_is_refused(convert, data, tmp_path, kind,
                                                relation_head, message):
