@@ -1,4 +1,4 @@
-"""The check before the installation names what is missing and how to mend it."""
+"""The check before the installation names what is missing and how to fix it."""
 from __future__ import annotations
 
 import ast
@@ -21,7 +21,7 @@ def check():
 
 
 def write_program(folder: Path, name: str, body: str) -> Path:
-    """A shell script on ``PATH`` that stands in for a real program."""
+    """Write a shell script to ``PATH`` that replaces a real program."""
     path = folder / name
     path.write_text(f'#!/bin/sh\n{body}\n')
     path.chmod(0o755)
@@ -103,7 +103,7 @@ def test_missing_headers_name_the_folder(tmp_path, check):
     assert check.header_problem(str(tmp_path)) is None
 
 
-def test_missing_ensurepip_is_mended_by_python3_venv(check, monkeypatch):
+def test_missing_ensurepip_is_fixed_by_python3_venv(check, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ensurepip', None)
     problem = check.venv_problem()
     assert 'cannot create virtual environments' in problem.missing
@@ -121,7 +121,7 @@ def test_old_pythons_can_read_the_script():
     ast.parse(SCRIPT.read_text(), feature_version=(3, 4))
 
 
-def test_make_stops_before_the_environment_is_made(tmp_path):
+def test_make_stops_before_the_environment_is_created(tmp_path):
     """``make install`` with an old Python leaves no .venv behind."""
     root = SCRIPT.parents[2]
     for name in ('Makefile', 'requirements', 'tools', 'setup.py', 'pyproject.toml'):
@@ -139,7 +139,7 @@ def test_make_stops_before_the_environment_is_made(tmp_path):
     assert not (tmp_path / '.venv').exists()
 
 
-def test_make_names_a_python_that_is_not_there(tmp_path):
+def test_make_names_a_python_that_does_not_exist(tmp_path):
     root = SCRIPT.parents[2]
     (tmp_path / 'Makefile').symlink_to(root / 'Makefile')
     result = subprocess.run(

@@ -27,7 +27,7 @@ TOOL = Path(__file__).parents[2] / 'tools/model_converters/reference_to_mmsgp.py
 
 @pytest.fixture
 def convert(tmp_path, monkeypatch, capsys):
-    """Save a state, run the tool: its weights and what it printed."""
+    """Save a state and run the tool; return its weights and its output."""
 
     def run(state, kind, *arguments):
         source, target = tmp_path / 'vgrel.tar', tmp_path / f'{kind}.pth'
@@ -49,7 +49,7 @@ def data(tmp_path):
 
 
 def write_config(path, kind, data, **relation_head):
-    """A config of a parser and a training set, repeated."""
+    """Write a config of a parser and a repeated training set."""
     dataset = dict(type='VGDataset', split='train', **data.kwargs())
     Config(
         dict(
@@ -63,7 +63,7 @@ def write_config(path, kind, data, **relation_head):
 
 
 def options_of(output):
-    """What follows ``--cfg-options`` in the printed text."""
+    """Read the options after ``--cfg-options`` in the output."""
     [line] = re.findall('--cfg-options (.*)', output)
     return dict(option.split('=') for option in line.split())
 
@@ -75,7 +75,7 @@ def built_model(kind, **relation_head):
 
 
 def save_detector(path, **bbox_head):
-    """A detector's checkpoint, and the detector."""
+    """Save a detector's checkpoint and return the detector."""
     cfg = reference_model_cfg('linknet').detector
     cfg.roi_head.bbox_head.update(bbox_head)
     detector = MODELS.build(cfg)
@@ -84,7 +84,7 @@ def save_detector(path, **bbox_head):
 
 
 def start(model, dataset):
-    """What happens to the model when training or a test starts."""
+    """Do what training or a test does with the model at its start."""
     runner = SimpleNamespace(
         model=model, train_dataloader=SimpleNamespace(dataset=dataset))
     hook = DatasetPriorsHook()
@@ -106,7 +106,7 @@ def test_a_published_file_is_tested_and_trained_as_it_is(convert, data, kind):
 
 
 @pytest.mark.parametrize('with_matrix', [False, True])
-def test_kern_takes_what_it_lacks_from_a_training_set(
+def test_kern_takes_missing_statistics_from_a_training_set(
         convert, data, tmp_path, with_matrix):
     state = reference_state('kern')
     matrix = state['ggnn_obj_reason.ggnn_obj.matrix']
@@ -133,7 +133,7 @@ def test_kern_takes_what_it_lacks_from_a_training_set(
         torch.tensor(dataset.statistics.predicate_cooccurrence).float())
 
 
-def test_kern_without_a_config_says_what_it_lacks(convert):
+def test_kern_without_a_config_reports_missing_statistics(convert):
     weights, output = convert(reference_state('kern'), 'kern')
     assert 'it lacks statistics' in output and '--config' in output
     model = built_model('kern')
@@ -266,7 +266,7 @@ def test_fit_is_not_reported_without_a_check(convert):
     assert 'not checked against a config' in output
 
 
-def test_the_gates_of_kern_share_a_matrix_unless_asked(convert, capsys):
+def test_the_gates_of_kern_share_a_matrix_by_default(convert, capsys):
     name = 'relation_head.pair_graph.unit.fc_gates.weight'
     weights, output = convert(reference_state('kern'), 'kern')
     reset, update = weights[name].chunk(2)

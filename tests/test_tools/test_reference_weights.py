@@ -473,7 +473,7 @@ def test_boxes_of_classes_are_regressed_the_same(image, samples):
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_has_priors_says_whether_all_statistics_are_there(kind):
+def test_has_priors_shows_whether_all_statistics_exist(kind):
     weights, _ = convert(reference_state(kind), kind)
     assert ('has_priors' in weights) == (kind != 'kern')
 
