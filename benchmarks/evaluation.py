@@ -46,8 +46,8 @@ def make_image(generator: torch.Generator, num_annotated: int) -> dict:
     """A sample whose predicted objects are annotated ones, moved a little.
 
     Args:
-        generator (Generator): Source of randomness.
-        num_annotated (int): Annotated objects; where they are as many as
+        generator: Source of randomness.
+        num_annotated: Annotated objects; where they are as many as
             predicted ones, these are given: PredCls.
     """
     given = num_annotated == NUM_BOXES
@@ -71,7 +71,8 @@ def make_image(generator: torch.Generator, num_annotated: int) -> dict:
     distribution = (3 * torch.randn(
         len(pairs), NUM_PREDICATES + 1, generator=generator)).softmax(dim=1)
     scores, predicates = distribution[:, 1:].max(dim=1)
-    scores *= object_scores[pairs].prod(dim=1)
+    weights = object_scores[pairs].prod(dim=1)
+    scores *= weights
     order = scores.argsort(descending=True)
     pred = SceneGraph(
         objects=InstanceData(
@@ -83,7 +84,8 @@ def make_image(generator: torch.Generator, num_annotated: int) -> dict:
             pairs=pairs[order],
             labels=predicates[order] + 1,
             scores=scores[order],
-            distribution=distribution[order]))
+            distribution=distribution[order],
+            weights=weights[order]))
     return predicted_sample(0, gt, sgcls=pred).to_dict()
 
 
@@ -141,7 +143,7 @@ def measure_speed(num_annotated: int, number: int) -> dict[str, float]:
     arrays = [sgbench_arrays(sample) for sample in samples]
     calls = {
         'sgbench': lambda: score_with_sgbench(arrays, number),
-        'R + mR': lambda: score(samples, number, topk=TOPK, suite=('R', 'mR')),
+        'R + mR': lambda: score(samples, number, topk=TOPK, metrics=('R', 'mR')),
         'whole suite': lambda: score(samples, number, topk=(*TOPK, 'all')),
     }
     rates, results = dict.fromkeys(calls, 0.), {}
@@ -171,7 +173,7 @@ def measure_memory(number: int) -> dict[str, float]:
         metric.process({}, [sample])
         if i + 1 in (number // 30, number // 3, number):
             figures[f'{i + 1} images, MB'] = resident_mb()
-    kept = sum(r['table'].nbytes for r in metric.results)
+    kept = sum(image.table.nbytes for image in metric.results)
     figures['ranks of an image, bytes'] = kept / number
     first, *_, last = (v for k, v in figures.items() if 'images' in k)
     figures['growth by an image, bytes'] = (

@@ -219,11 +219,9 @@ def take_pairs(regions: RegionFeatures, chosen) -> RegionFeatures:
 def classify_pairs(head: nn.Module, context, regions: RegionFeatures,
                    objects: ObjectBatch) -> Tensor:
     """Logits of pairs: steps 2 and 3 of a head."""
-    logits = head.fc_predicate(head.relate(context, regions, objects))
-    if head.frequency_prior is not None:
-        logits = logits + head.frequency_prior(
-            *context.labels[regions.pairs].unbind(1))
-    return logits
+    return head.predicate_logits(
+        head.relation_features(context, regions, objects),
+        context.labels[regions.pairs])
 
 
 def by_image(head: nn.Module, regions: RegionFeatures,
@@ -257,11 +255,11 @@ def measure_test(kind: str, num_images: int, num_boxes: int) -> dict:
     torch.testing.assert_close(
         by_image(head, regions, objects), output.relation_logits, rtol=1e-2,
         atol=1e-2)
+    context = output.context
     del output
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     own = seconds(lambda: head(regions, objects), 2)
     images = seconds(lambda: by_image(head, regions, objects), 2)
-    context = head.context(regions, objects)
     few = [take_pairs(regions, [i])
            for i in range(min(LOOP_PAIRS, len(regions.pairs)))]
     loop = seconds(lambda: [
@@ -294,14 +292,14 @@ def measure_training(kind: str, num_images: int, num_boxes: int) -> dict:
     regions, labels = take_pairs(regions, sampled), labels[sampled]
 
     def step() -> None:
-        losses = head.loss_by_feat(head(regions, objects), objects, labels)
+        losses = head.loss(regions, objects, labels)
         sum(v for k, v in losses.items() if k.startswith('loss')).backward()
 
     with counting_flops() as counter:
         step()
     own = seconds(step, 2)
     with torch.no_grad():
-        context = head.eval().context(regions, objects)  # a pair has no batch
+        context = head.eval()(regions, objects).context  # a pair has no batch
 
     def classify(parts: list[RegionFeatures]) -> None:
         for part in parts:

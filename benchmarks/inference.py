@@ -44,7 +44,7 @@ LIMIT = 0.02  # of the time, for post-processing
 
 def parts(model: SceneGraphParser) -> list[tuple[str, Any, str]]:
     """Stage, owner and name of each function that belongs to a stage."""
-    head, detector = model.relation_head, model.object_detector
+    head, detector = model.relation_head, model.detector_adapter
     return [
         ('backbone', model, 'extract_feat'),
         ('RPN', detector, '_propose'),
@@ -65,8 +65,8 @@ class Meter:
     """Gives each stage what is used while it is the innermost one.
 
     Args:
-        read (Callable[[], float]): Reads the meter.
-        reset (Callable[[], None], optional): Resets a meter of peaks. Defaults
+        read: Reads the meter.
+        reset: Resets a meter of peaks. Defaults
             to None: readings only grow, and their differences are added.
     """
 
@@ -171,7 +171,7 @@ def measure(model: SceneGraphParser, image: torch.Tensor, num_boxes: int,
             repeats: int, amp: bool) -> dict:
     """Seconds, FLOPs and MB of each stage; boxes and pairs."""
     device = image.device.type
-    model.detection['max_per_image'] = num_boxes
+    model.detection_cfg['max_per_image'] = num_boxes
     with (torch.compiler.set_stance('force_eager'),
           counting_flops() as counter):
         flops = Meter(counter.get_total_flops)
@@ -234,7 +234,7 @@ def main() -> None:
     torch.manual_seed(0)
     cfg = Config.fromfile(CONFIG).model
     model = MODELS.build({
-        **cfg, 'tasks': ('sggen', ),
+        **cfg, 'test_tasks': ('sggen', ),
         'compile_backbone': args.compile
     })
     model.detector.roi_head.bbox_head.fc_cls.weight *= args.sharpness

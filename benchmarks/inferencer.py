@@ -52,7 +52,7 @@ def make_runner(checkpoint: Path, batch_size: int, num_images: int,
     text = load_checkpoint_file(str(checkpoint), 'cpu')['meta']['cfg']
     cfg = parse_config_text(text, str(checkpoint))
     cfg.merge_from_dict({
-        'work_dir': work_dir, 'log_level': 'ERROR', 'model.tasks': ('sggen', ),
+        'work_dir': work_dir, 'log_level': 'ERROR', 'model.test_tasks': ('sggen', ),
         'test_dataloader.batch_size': batch_size,
         'test_dataloader.dataset.indices': num_images
     })

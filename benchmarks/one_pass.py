@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.progress import track
 
 from mmsgp.registry import MODELS
+from mmsgp.structures.tasks import TASKS
 from mmsgp.testing.models import random_samples
 
 CONFIG = Path(__file__).parents[1] / 'configs' / 'motifnet_cce_scorer_vg.py'
-TASKS = ('predcls', 'sgcls', 'sggen')
 LIMIT = 0.7
 
 
@@ -33,7 +33,7 @@ def predict(model, tasks: tuple[str, ...], image: torch.Tensor,
     torch.manual_seed(seed)
     sample, = random_samples([20], 150, 50, image_size=592)
     sample.set_metainfo(dict(img_shape=(592, 592)))
-    model.tasks = tasks
+    model.test_tasks = tasks
     start = time.perf_counter()
     sample, = model.test_step(dict(inputs=[image], data_samples=[sample]))
     if image.is_cuda:

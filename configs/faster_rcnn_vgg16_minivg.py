@@ -1,11 +1,13 @@
 # A narrow VGG16 detector on the MiniVG boxes.
 _base_ = [
-    '_base_/models/faster_rcnn_vgg16_small.py',
+    '_base_/detectors/faster_rcnn_vgg16_small.py',
     '_base_/datasets/minivg_detection.py', '_base_/schedules/sgd_detection.py',
     '_base_/detection_runtime.py'
 ]
 
-model = dict(roi_head=dict(bbox_head=dict(num_classes=24)))
+model = _base_.detector
+model.data_preprocessor.pad_to = _base_.img_scale
+model.roi_head.bbox_head.num_classes = _base_.num_classes
 
 train_cfg = dict(max_epochs=4)
 optim_wrapper = dict(optimizer=dict(lr=0.02))

@@ -1,14 +1,13 @@
 # A narrow VGG16 detector on the VRD boxes.
 _base_ = [
-    '_base_/models/faster_rcnn_vgg16_small.py',
+    '_base_/detectors/faster_rcnn_vgg16_small.py',
     '_base_/datasets/vrd_detection.py', '_base_/schedules/sgd_detection.py',
     '_base_/detection_runtime.py'
 ]
 
-model = dict(
-    # squares: what an image is padded with must not depend on its batch
-    data_preprocessor=dict(pad_size_divisor=192),
-    roi_head=dict(bbox_head=dict(num_classes=100)))
+model = _base_.detector
+model.data_preprocessor.pad_to = _base_.img_scale
+model.roi_head.bbox_head.num_classes = _base_.num_classes
 
 train_cfg = dict(max_epochs=3)
 optim_wrapper = dict(optimizer=dict(lr=0.02))

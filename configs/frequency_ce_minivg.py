@@ -5,8 +5,8 @@ model = dict(
     relation_head=dict(
         _delete_=True,
         type='FrequencyHead',
-        num_classes=24,
-        num_predicates=18,
+        num_classes=_base_.num_classes,
+        num_predicates=_base_.num_predicates,
         image_channels=64,
         pair_sampler=dict(type='PairSampler', num=32),
         loss_relation=dict(type='mmdet.CrossEntropyLoss')))

@@ -5,7 +5,7 @@ model = dict(
     relation_head=dict(
         _delete_=True,
         type='FrequencyHead',
-        num_classes=100,
-        num_predicates=70,
+        num_classes=_base_.num_classes,
+        num_predicates=_base_.num_predicates,
         image_channels=64,
         loss_relation=dict(type='mmdet.CrossEntropyLoss')))

@@ -1,18 +1,16 @@
 # MotifNet with CCE and Scorer on MiniVG, over Faster R-CNN (ResNet-50-FPN).
-_base_ = ['./motifnet_cce_scorer_minivg.py', '_base_/detectors/faster_rcnn_r50_fpn.py']
+_base_ = [
+    '_base_/minivg_parser_cce_scorer.py', '_base_/detectors/faster_rcnn_r50_fpn.py'
+]
 
 detector_config = 'configs/faster_rcnn_r50_fpn_minivg.py'
-roi_extractor = dict(out_channels=256, featmap_strides=[4, 8, 16, 32])
+regions = dict(
+    roi_extractor=dict(out_channels=256, featmap_strides=[4, 8, 16, 32]),
+    fc_head=dict(in_channels=256))
 model = dict(
-    data_preprocessor=dict(_delete_=True, **_base_.detector.data_preprocessor),
     detector=dict(
-        _delete_=True,
         **_base_.detector,
         init_cfg=dict(
             type='Pretrained',
             checkpoint='work_dirs/faster_rcnn_r50_fpn_minivg/detector.pth')),
-    relation_head=dict(
-        roi_extractor=roi_extractor,
-        fc_head=dict(in_channels=256),
-        pair_features=dict(
-            roi_extractor=roi_extractor, fc_head=dict(in_channels=256))))
+    relation_head=dict(**regions, pair_features=regions))

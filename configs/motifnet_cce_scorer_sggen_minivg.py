@@ -3,8 +3,8 @@ _base_ = './motifnet_cce_scorer_minivg.py'
 
 load_from = 'work_dirs/motifnet_cce_scorer_minivg/epoch_4.pth'
 model = dict(
-    task='sggen',
-    tasks=('sggen', ),
+    train_task='sggen',
+    test_tasks=('sggen', ),
     relation_head=dict(pair_sampler=dict(num=64)))
 
 train_pipeline = [

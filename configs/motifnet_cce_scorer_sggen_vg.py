@@ -4,8 +4,8 @@ _base_ = './motifnet_cce_scorer_vg.py'
 # The best epoch of SGCls is the one to choose: --cfg-options load_from=...
 load_from = 'work_dirs/motifnet_cce_scorer_vg/epoch_20.pth'
 model = dict(
-    task='sggen',
-    tasks=('sggen', ),
+    train_task='sggen',
+    test_tasks=('sggen', ),
     relation_head=dict(pair_sampler=dict(type='PairSampler', num=64)))
 
 train_pipeline = [

@@ -1,23 +1,27 @@
 # MotifNet with cross-entropy on VRD, over a narrow VGG16.
 _base_ = [
     '_base_/models/motifnet_vgg16_small.py',
+    '_base_/detectors/faster_rcnn_vgg16_small.py',
     '_base_/datasets/vrd_relation.py', '_base_/schedules/sgd_plateau.py',
     '_base_/default_runtime.py'
 ]
 
 # tools/train.py trains the detector first if its weights are not there.
 detector_config = 'configs/faster_rcnn_vgg16_vrd.py'
+detector = _base_.detector
+detector.data_preprocessor.pad_to = _base_.img_scale
+detector.roi_head.bbox_head.num_classes = _base_.num_classes
 model = dict(
-    # squares: what an image is padded with must not depend on its batch
-    data_preprocessor=dict(pad_size_divisor=192),
     detector=dict(
+        **detector,
         init_cfg=dict(
             type='Pretrained',
-            checkpoint='work_dirs/faster_rcnn_vgg16_vrd/detector.pth'),
-        roi_head=dict(bbox_head=dict(num_classes=100))),
+            checkpoint='work_dirs/faster_rcnn_vgg16_vrd/detector.pth')),
     # pairs an image as in the reference: nearly all of an image of VRD
     relation_head=dict(
-        num_classes=100, num_predicates=70, pair_sampler=dict(num=256)))
+        num_classes=_base_.num_classes,
+        num_predicates=_base_.num_predicates,
+        pair_sampler=dict(num=256)))
 
 # As for MiniVG: few epochs and narrow layers, hence Adam and a fixed schedule.
 train_cfg = dict(max_epochs=5)

@@ -5,6 +5,7 @@ _base_ = [
 ]
 
 model = _base_.detector
+model.data_preprocessor.pad_to = _base_.img_scale
 
 train_cfg = dict(max_epochs=36)
 optim_wrapper = dict(

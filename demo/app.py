@@ -146,11 +146,11 @@ def make_page(models: dict[str, Path], worker: Worker, device: str | None = None
     """The page.
 
     Args:
-        models (dict[str, Path]): Checkpoints by the names on the page.
-        worker (Worker): Runs them.
-        device (str, optional): Where they run. Defaults to None: a GPU if there
+        models: Checkpoints by the names on the page.
+        worker: Runs them.
+        device: Where they run. Defaults to None: a GPU if there
             is one.
-        max_pixels (int): Images of more are refused. Defaults to 16 million.
+        max_pixels: Images of more are refused. Defaults to 16 million.
     """
 
     def on_image(path: str | None, model: str, topk: int, score_thr: float) -> tuple:
@@ -217,9 +217,9 @@ def launch(page: gr.Blocks, max_size: int, hosts: list[str], **kwargs) -> str:
     """Serve the page from threads of this process, and from nowhere else.
 
     Args:
-        page (gr.Blocks): The page.
-        max_size (int): Largest file in bytes.
-        hosts (list[str]): Names that it may be asked by; ``'*'`` is any. A name
+        page: The page.
+        max_size: Largest file in bytes.
+        hosts: Names that it may be asked by; ``'*'`` is any. A name
             that leads here without being one of them may be an attack by way of
             a visitor's browser (DNS rebinding).
         **kwargs: Arguments of Gradio's ``launch``.

@@ -36,8 +36,8 @@ class Guard:
     """ASGI middleware: routes of the page alone, and requests of a limited size.
 
     Args:
-        app (ASGIApp): What answers.
-        max_size (int): Largest file in bytes; a request may be little larger.
+        app: What answers.
+        max_size: Largest file in bytes; a request may be little larger.
     """
 
     def __init__(self, app: ASGIApp, max_size: int) -> None:
@@ -120,8 +120,8 @@ def remove_broken_uploads(folder: Path, age: float = KEEP_BROKEN_UPLOADS) -> Non
     """Remove what uploads that broke off have left.
 
     Args:
-        folder (Path): Where uploads are written. Whole ones lie in folders in it.
-        age (float): Seconds after which an upload goes on no more.
+        folder: Where uploads are written. Whole ones lie in folders in it.
+        age: Seconds after which an upload goes on no more.
     """
     for path in folder.glob('tmp*'):
         if path.is_file() and path.stat().st_mtime < time.time() - age:

@@ -12,18 +12,20 @@ from mmengine.logging import print_log
 
 from mmsgp.checkpoint.loading import (
     load_trained_model,
-    refuse_unsafe_checkpoints,
+    use_safe_checkpoint_loading,
 )
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.distributed import check_launcher, setup_launcher, tear_down
 from mmsgp.engine.mixed_precision import predict_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
+from mmsgp.evaluation import SceneGraphMetric
 from mmsgp.evaluation.metrics.scene_graph_metric import effective_ng_limit
+from mmsgp.models.parsers import is_parser_config
+from mmsgp.registry import METRICS, names_subclass
+from mmsgp.structures.tasks import TASKS
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import replacing
 from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
-
-TASKS = ('predcls', 'sgcls', 'sggen')
 
 
 def parse_args() -> argparse.Namespace:
@@ -81,8 +83,8 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.merge_from_dict(args.cfg_options)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
         Path('work_dirs', Path(args.config).stem))
-    if 'relation_head' in cfg.model:
-        cfg.model.tasks = tuple(args.tasks or TASKS)
+    if is_parser_config(cfg.model):
+        cfg.model.test_tasks = tuple(args.tasks or TASKS)
         cfg.test_evaluator = load_evaluators(cfg, args.out)
     elif args.tasks or args.out:
         raise ValueError(
@@ -104,13 +106,14 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
     evaluators = cfg.test_evaluator
     if not isinstance(evaluators, list):
         evaluators = [evaluators]
-    for evaluator in evaluators:
-        if evaluator.type == 'SceneGraphMetric':
-            evaluator.output_dir = cfg.work_dir
+    recalls = [evaluator for evaluator in evaluators
+               if names_subclass(evaluator.type, METRICS, SceneGraphMetric)]
+    for evaluator in recalls:
+        evaluator.output_dir = cfg.work_dir
     if out_file is not None:
         limits = [
-            effective_ng_limit(e.get('ng_limit', 100), e.get('topk', ()))
-            for e in evaluators if e.type == 'SceneGraphMetric'
+            effective_ng_limit(recall.get('ng_limit', 100), recall.get('topk', ()))
+            for recall in recalls
         ]
         evaluators.append(
             dict(
@@ -143,9 +146,9 @@ def choose_log_folder(work_dir: str) -> str:
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         check_launcher(args.launcher)
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     cfg = load_config(args)
     with collecting_unwritten() as unwritten:
         cfg.work_dir = choose_log_folder(cfg.work_dir)

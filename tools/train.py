@@ -14,14 +14,14 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
-from mmsgp.checkpoint.loading import publish_weights, refuse_unsafe_checkpoints
+from mmsgp.checkpoint.loading import publish_weights, use_safe_checkpoint_loading
 from mmsgp.checkpoint.pretrained import (
-    check_start,
+    check_load_from,
     holds_detector,
     pretrained_cfgs,
     read_weights,
 )
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
 from mmsgp.engine.distributed import (
     check_launcher,
@@ -37,6 +37,7 @@ from mmsgp.engine.last_checkpoint import (
 )
 from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
+from mmsgp.models.parsers import is_parser_config
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import clear_drafts
 from mmsgp.utils.unwritten import collecting_unwritten
@@ -187,7 +188,7 @@ def kept_work_dir(cfg: Config) -> Iterator[None]:
     """
     with ExitStack() as stack:
         if is_first_process():
-            with mistakes_in_a_line():
+            with exit_on_user_error():
                 stack.enter_context(locked(cfg.work_dir))
                 clear_drafts(cfg.work_dir)
                 if cfg.get('resume') and not cfg.get('load_from'):
@@ -197,7 +198,7 @@ def kept_work_dir(cfg: Config) -> Iterator[None]:
 
 def train(cfg: Config, launcher: str) -> None:
     """Train from a config, and a missing detector before."""
-    goes_on = cfg.get('load_from') and 'relation_head' in cfg.model
+    goes_on = cfg.get('load_from') and is_parser_config(cfg.model)
     if goes_on:
         take_detector_of_start(cfg)
     ensure_detector(cfg)
@@ -205,7 +206,7 @@ def train(cfg: Config, launcher: str) -> None:
     runner = SceneGraphRunner.from_cfg(cfg)
     if goes_on:
         dataset = innermost_dataset(runner.train_dataloader.dataset)
-        check_start(cfg.load_from, unwrap_model(runner.model),
+        check_load_from(cfg.load_from, unwrap_model(runner.model),
                     dataset.metainfo)
     try:
         runner.train()
@@ -220,9 +221,9 @@ def train(cfg: Config, launcher: str) -> None:
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         check_launcher(args.launcher)
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     cfg = load_config(args)
     with kept_work_dir(cfg), collecting_unwritten() as unwritten:
         train(cfg, args.launcher)

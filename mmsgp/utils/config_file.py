@@ -1,29 +1,36 @@
-"""Config files that people write."""
+"""Read config files."""
 from __future__ import annotations
 
 from pathlib import Path
 
 from mmengine.config import Config
 
+from .config_variables import follow_files
+
 
 def read_config_file(path: str | Path) -> Config:
-    """Read a config, or say which file is none.
+    """Read a config file.
+
+    A variable of :data:`~.config_variables.VARIABLES` that the file sets acts
+    everywhere, whatever its base has made of it.
 
     Args:
-        path (str | Path): The file, which is run.
+        path: The file; its code is run.
 
     Returns:
         Config: The config.
 
     Raises:
-        FileNotFoundError: If it is not there, or another that it names.
-        ValueError: If it is no config.
+        FileNotFoundError: If the file, or another that it names, does not exist.
+        ValueError: If it is not a valid config. The message names the file.
     """
     try:
-        return Config.fromfile(path)
+        cfg = Config.fromfile(path)
+        follow_files(cfg, path)
+        return cfg
     except OSError:
         raise
-    # A file with code in it can fail in any way.
+    # The code in a config can raise any error.
     except Exception as error:
         raise ValueError(
-            f'{path} is no config: {type(error).__name__}: {error}') from error
+            f'{path} is not a valid config: {type(error).__name__}: {error}') from error

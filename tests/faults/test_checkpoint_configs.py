@@ -54,7 +54,7 @@ def small_config() -> dict:
         return narrow.get(value, value) if is_width else value
 
     cfg['model'] = shrink(cfg['model'])
-    cfg['model']['detection'] = dict(score_thr=0.01, iou_thr=0.3, max_per_image=4)
+    cfg['model']['detection_cfg'] = dict(score_thr=0.01, iou_thr=0.3, max_per_image=4)
     keys = ('model', 'visualizer', 'test_dataloader', 'train_cfg', 'default_scope')
     return {key: cfg[key] for key in keys}
 

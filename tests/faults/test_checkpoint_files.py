@@ -11,12 +11,12 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from mmsgp.apis.trained_parser import load_trained_parser
+from mmsgp.apis.trained_parser import load_parser
 from mmsgp.checkpoint.integrity import add_checksum, check_sound
 from mmsgp.checkpoint.loading import (
     load_checkpoint_file,
     publish_weights,
-    refuse_unsafe_checkpoints,
+    use_safe_checkpoint_loading,
 )
 from mmsgp.checkpoint.pretrained import read_weights
 
@@ -162,8 +162,8 @@ def refusal(path, load=load_checkpoint_file) -> str:
 
 
 def parse(path):
-    refuse_unsafe_checkpoints()
-    return load_trained_parser({}, str(path))
+    use_safe_checkpoint_loading()
+    return load_parser({}, str(path))
 
 
 @pytest.mark.parametrize('changes, told', [
@@ -190,7 +190,7 @@ def test_tools_that_take_weights_name_them_too(tmp_path, changes):
     torch.save({**dict(state_dict={}, meta={}), **changes}, path)
     refusal(path, lambda path: publish_weights(path, tmp_path / 'out.pth'))
     assert not (tmp_path / 'out.pth').exists()
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     refusal(path, lambda path: read_weights(str(path)))
 
 

@@ -106,7 +106,7 @@ def run_test(tmp_path_factory, checkpoint):
         settings = [f'test_dataloader.dataset.data_root={data.root}',
                     'test_dataloader.dataset.num_val_images=1',
                     'test_dataloader.num_workers=0',
-                    'model.detection.max_per_image=4',
+                    'model.detection_cfg.max_per_image=4',
                     # runs of one name and second share a log
                     f'experiment_name=run_{next(runs)}']
         return run('tools/test.py', CONFIG, checkpoint, '--work-dir', work_dir,

@@ -1,4 +1,4 @@
-"""Parts of a config inside a checkpoint that are built, and those refused."""
+"""Parts of a config in a checkpoint that are built, and those that are refused."""
 import pytest
 import torch
 from mmengine.config import Config
@@ -27,7 +27,7 @@ def allowed(cfg):
     'motifnet_cce_scorer_wo_sa_vg', 'motifnet_cce_scorer_sggen_vg',
     *(f'motifnet_cce_scorer_{detector}_minivg' for detector in (
         'faster_rcnn_r50_fpn', 'cascade_rcnn_r50_fpn', 'rtmdet_tiny', 'detr_r50'))])
-def test_a_model_is_that_of_the_config_file(name):
+def test_the_model_equals_that_of_the_config_file(name):
     init_default_scope('mmsgp')
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
     with torch.device('meta'):
@@ -37,10 +37,17 @@ def test_a_model_is_that_of_the_config_file(name):
     assert [type(part) for part in own.modules()] == \
         [type(part) for part in expected.modules()]
     assert own.detector.test_cfg == expected.detector.test_cfg
-    assert own.detection == expected.detection
+    assert own.detection_cfg == expected.detection_cfg
 
 
-def test_nothing_is_left_of_what_only_training_needs(cfg):
+def test_arguments_of_older_checkpoints_are_understood(cfg):
+    cfg.model.relation_head.scorer.context = 'RelationFC'
+    scorer = allowed(cfg).model.relation_head.scorer
+    assert scorer == dict(type='mmsgp.Scorer',
+                          attention=dict(type='mmsgp.RelationFC'))
+
+
+def test_arguments_that_only_training_needs_are_dropped(cfg):
     cfg.model.relation_head.word_vectors = '/home/glove.txt'
     cfg.test_dataloader.dataset.pipeline[-1].init_cfg = dict(checkpoint='x.pth')
     found = allowed(cfg)
@@ -61,7 +68,7 @@ def test_nothing_is_left_of_what_only_training_needs(cfg):
     ('model.detector.teacher_config', 'teacher.py'),
     ('model.detector._scope_', 'evil'),
     ('model.relation_head.type', 'MyOwnHead'),
-    ('model.relation_head.scorer.context', 'mmdet.CameraMotionCompensation'),
+    ('model.relation_head.scorer.attention', 'mmdet.CameraMotionCompensation'),
     ('model.relation_head.loss_relation.class_weight', 'weights.pkl'),
     ('model.detector.backbone.norm_cfg.type', 'torch.os.system'),
     ('model.detector.backbone.plugins', []),
@@ -76,7 +83,7 @@ def test_nothing_is_left_of_what_only_training_needs(cfg):
     ('test_dataloader.dataset', 'file.py'),
     ('test_dataloader.dataset.pipeline', None),
     ('visualizer.task', 'http://127.0.0.1/x')])
-def test_all_else_is_refused_by_file_key_and_value(cfg, place, value):
+def test_other_parts_are_refused_with_file_key_and_value(cfg, place, value):
     *parents, key = place.split('.')
     owner = cfg
     for parent in parents:

@@ -122,7 +122,7 @@ def test_bytes_are_an_image_or_refused_by_name(content, start):
 def test_a_cut_file_is_named(tmp_path, suffix, cut):
     path = write(tmp_path, suffix)
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(ValueError, match=rf'image\.{suffix} is empty, damaged or no'):
+    with pytest.raises(ValueError, match=rf'image\.{suffix} .*damaged'):
         read_image(path)
 
 

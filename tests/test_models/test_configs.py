@@ -7,13 +7,14 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
-from mmsgp.models import build_object_detector
+from mmsgp.models import build_detector_adapter
 from mmsgp.registry import HOOKS, MODELS
 from mmsgp.testing.models import CONFIGS, random_samples
 
 NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
 BASES = ('motifnet', 'linknet', 'kern', 'frequency')
-RELATIONS = [name for name in NAMES if name.startswith(BASES)]
+RELATIONS = [name for name in NAMES
+             if name.startswith((*BASES, 'transformer'))]
 SIDE = 160
 
 
@@ -25,8 +26,8 @@ def build(name):
     detector.init_cfg = detector.backbone.init_cfg = None  # no file is there
     model.data_preprocessor.pad_size_divisor = SIDE
     if 'detector' in model:
-        model.tasks = ('predcls', 'sgcls', 'sggen')
-        model.detection = dict(max_per_image=4)
+        model.test_tasks = ('predcls', 'sgcls', 'sggen')
+        model.detection_cfg = dict(max_per_image=4)
     torch.manual_seed(0)
     model = MODELS.build(model)
     for name, parameter in model.named_parameters():
@@ -85,7 +86,7 @@ def test_only_fc6_and_fc7_learn_at_a_tenth(name):
 @pytest.mark.parametrize('name', sorted(set(NAMES) - set(RELATIONS)))
 def test_detector_config_takes_a_training_and_a_test_step(name):
     model, optimizer = build(name)
-    num_classes = build_object_detector(model).num_classes
+    num_classes = build_detector_adapter(model).num_classes
     data = batch(num_classes, 5)
     logged = model.train().train_step(data, optimizer)
     assert torch.isfinite(logged['loss'])
@@ -99,7 +100,7 @@ def test_a_detector_of_other_classes_than_its_data_is_refused(name):
     model, _ = build(name)
     hook, = (HOOKS.build(hook) for hook in cfg.custom_hooks
              if 'NumClass' in hook.type)
-    num_classes = build_object_detector(model).num_classes
+    num_classes = build_detector_adapter(model).num_classes
 
     def train(data_classes):
         dataset = SimpleNamespace(

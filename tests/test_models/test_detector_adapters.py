@@ -12,9 +12,10 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 from mmsgp.models import (
-    ObjectDetector,
+    DetectorAdapter,
+    GenericAdapter,
     SceneGraphParser,
-    build_object_detector,
+    build_detector_adapter,
     logits_by_overlap,
 )
 from mmsgp.registry import MODELS, TASK_UTILS
@@ -72,6 +73,14 @@ def batch(num_images=2):
     return torch.randn(num_images, 3, SIDE, SIDE), samples
 
 
+def detect(adapter, maps, samples, **thresholds):
+    return adapter.detect_objects(adapter.prepare(maps, samples), **thresholds)
+
+
+def classify(adapter, maps, samples, bboxes):
+    return adapter.classify_boxes(adapter.prepare(maps, samples), bboxes)
+
+
 def sorted_rows(table):
     return torch.tensor(sorted(table.double().tolist()))
 
@@ -84,8 +93,8 @@ def test_boxes_and_probabilities_are_those_of_mmdetection(built, name):
     proposals = detector.rpn_head.predict(maps, samples, rescale=False)
     expected = detector.roi_head.predict_bbox(
         maps, [s.metainfo for s in samples], proposals, rcnn_test_cfg=None)
-    found = build_object_detector(detector).detect_objects(
-        maps, samples, **EVERYTHING)
+    found = detect(build_detector_adapter(detector), maps, samples,
+                   **EVERYTHING)
     probabilities = found.logits.softmax(dim=1)
     rows = torch.cat([probabilities, found.class_bboxes.flatten(1)], dim=1)
     for own, result in zip(rows.split(found.sizes), expected):
@@ -106,11 +115,10 @@ def test_a_relation_head_may_look_at_the_proposals(built):
     images, samples = batch()
     maps = detector.extract_feat(images)
     thresholds = dict(score_thr=0.0, iou_thr=0.5, max_per_image=20)
-    usual = build_object_detector(detector).detect_objects(
+    usual = detect(build_detector_adapter(detector), maps, samples, **thresholds)
+    found = detect(build_detector_adapter(
+        detector, dict(type='TwoStageAdapter', regions='proposals')),
         maps, samples, **thresholds)
-    found = build_object_detector(
-        detector, dict(type='TwoStageObjects', regions='proposals')
-    ).detect_objects(maps, samples, **thresholds)
     torch.testing.assert_close(found.class_bboxes, usual.class_bboxes)
     torch.testing.assert_close(found.logits, usual.logits)
     assert not torch.allclose(found.bboxes, usual.bboxes)
@@ -121,11 +129,11 @@ def test_a_relation_head_may_look_at_the_proposals(built):
     # Their logits are those of the boxes that were pooled.
     torch.testing.assert_close(
         found.logits,
-        build_object_detector(detector).classify_boxes(
-            maps, list(found.bboxes.split(found.sizes)), samples),
+        classify(build_detector_adapter(detector), maps, samples,
+                 list(found.bboxes.split(found.sizes))),
         rtol=1e-4, atol=1e-4)
     with pytest.raises(ValueError, match="regions .*'roi'"):
-        build_object_detector(detector, dict(type='TwoStageObjects',
+        build_detector_adapter(detector, dict(type='TwoStageAdapter',
                                              regions='roi'))
 
 
@@ -135,8 +143,7 @@ def test_given_boxes_have_the_mean_logits_of_the_stages(built, name):
     images, samples = batch()
     maps = detector.extract_feat(images)
     bboxes = [random_bboxes(n, SIDE) for n in (3, 0)]
-    logits = build_object_detector(detector).classify_boxes(
-        maps, bboxes, samples)
+    logits = classify(build_detector_adapter(detector), maps, samples, bboxes)
     roi_head, rois = detector.roi_head, bbox2roi(bboxes)
     if name.startswith('cascade'):
         expected = sum(
@@ -195,8 +202,8 @@ def test_any_detector_is_used_by_its_boxes_and_labels(built, name):
     expected = detector.predict(
         images, [s.clone() for s in samples], rescale=False)
     maps = detector.extract_feat(images)
-    found = build_object_detector(detector).detect_objects(
-        maps, samples, score_thr=0.0, iou_thr=1.0, max_per_image=1000)
+    found = detect(build_detector_adapter(detector), maps, samples,
+                   score_thr=0.0, iou_thr=1.0, max_per_image=1000)
     assert sum(found.sizes) > 0
     starts = (0, found.sizes[0])
     for start, size, sample in zip(starts, found.sizes, expected):
@@ -212,7 +219,7 @@ def test_any_detector_is_used_by_its_boxes_and_labels(built, name):
     ('sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco', True),
     ('sabl/sabl-faster-rcnn_r50_fpn_1x_coco', False),
 ])
-def test_box_heads_of_another_kind_are_used_by_boxes_and_labels(
+def test_box_heads_of_another_kind_are_used_by_the_generic_adapter(
         name, finds):
     init_default_scope('mmsgp')
     cfg = Config.fromfile(MMDET_CONFIGS / f'{name}.py').model
@@ -220,14 +227,15 @@ def test_box_heads_of_another_kind_are_used_by_boxes_and_labels(
     torch.manual_seed(0)
     detector = MODELS.build(cfg).eval().requires_grad_(False)
     detector.init_weights()
-    own = build_object_detector(detector)
+    own = build_detector_adapter(detector)
+    assert type(own) is GenericAdapter
     assert own.num_classes == 80
     images, samples = batch(num_images=1)
     maps = detector.extract_feat(images)
-    logits = own.classify_boxes(maps, [random_bboxes(3, SIDE)], samples)
+    logits = classify(own, maps, samples, [random_bboxes(3, SIDE)])
     assert logits.shape == (3, 81)
-    found = own.detect_objects(maps, samples, score_thr=0.0, iou_thr=1.0,
-                               max_per_image=1000)
+    found = detect(own, maps, samples, score_thr=0.0, iou_thr=1.0,
+                   max_per_image=1000)
     expected, = detector.predict(images, samples, rescale=False)
     # Sparse R-CNN leaves boxes that cross the border as they are.
     boxes = expected.pred_instances.bboxes.clamp(0, SIDE)
@@ -239,7 +247,7 @@ def test_box_heads_of_another_kind_are_used_by_boxes_and_labels(
 
 def test_a_detector_without_box_heads_is_refused_in_words():
     with pytest.raises(ValueError, match='Linear has no bbox_head'):
-        _ = build_object_detector(torch.nn.Linear(1, 1)).num_classes
+        _ = build_detector_adapter(torch.nn.Linear(1, 1)).num_classes
 
 
 def test_a_detector_without_proposals_of_its_own_is_refused_in_words():
@@ -248,7 +256,7 @@ def test_a_detector_without_proposals_of_its_own_is_refused_in_words():
         MMDET_CONFIGS / 'fast_rcnn' / 'fast-rcnn_r50_fpn_1x_coco.py').model
     cfg.backbone.init_cfg = None
     with pytest.raises(ValueError, match='FastRCNN without rpn_head'):
-        build_object_detector(MODELS.build(cfg))
+        build_detector_adapter(MODELS.build(cfg))
 
 
 @pytest.mark.parametrize('name', OTHERS)
@@ -268,52 +276,57 @@ def test_detections_end_at_the_border_of_their_image(
     monkeypatch.setattr(
         detector, 'predict', lambda maps, samples, rescale: [
             DetDataSample(pred_instances=found) for _ in samples])
-    own, maps = build_object_detector(detector), (torch.zeros(1, 3, 4, 4), )
-    objects = own.detect_objects(maps, samples, **EVERYTHING)
+    own, maps = build_detector_adapter(detector), (torch.zeros(1, 3, 4, 4), )
+    objects = detect(own, maps, samples, **EVERYTHING)
     assert torch.equal(objects.bboxes,
                        torch.tensor([good, [0, 150, 80, 160]]))
     assert objects.logits.argmax(dim=1).tolist() == [3, 1]
-    assert own.classify_boxes(maps, [objects.bboxes], samples).isfinite().all()
+    assert classify(own, maps, samples, [objects.bboxes]).isfinite().all()
     found.labels[0] = 24
     with pytest.raises(ValueError, match='label 24.*24 classes, 0 to 23'):
-        own.detect_objects(maps, samples, **EVERYTHING)
+        detect(own, maps, samples, **EVERYTHING)
+
+
+def counted(name, function, calls):
+    return lambda *args, **kwargs: calls.append(name) or function(*args, **kwargs)
 
 
 @pytest.mark.parametrize('name', OTHERS)
-def test_the_backbone_runs_once_for_all_tasks(name):
+def test_backbone_and_detection_run_once_for_all_tasks(monkeypatch, name):
     init_default_scope('mmsgp')
     cfg = Config.fromfile(
         CONFIGS / f'motifnet_cce_scorer_{name}_minivg.py').model
     cfg.detector.init_cfg = cfg.detector.backbone.init_cfg = None
-    model = MODELS.build({**cfg, 'tasks': ('predcls', 'sgcls', 'sggen')})
-    calls = []
+    model = MODELS.build({**cfg, 'test_tasks': ('predcls', 'sgcls', 'sggen')})
+    head, calls = model.detector.bbox_head, []
     model.detector.backbone.register_forward_hook(
-        lambda *_: calls.append(1))
+        lambda *_: calls.append('backbone'))
+    for step in ('forward', 'predict_by_feat'):  # the latter suppresses boxes
+        monkeypatch.setattr(head, step, counted(step, getattr(head, step), calls))
     images, samples = batch()
-    model.eval().predict(images, samples)
-    assert len(calls) == 1
-    model.eval().predict(images, samples)  # and nothing is left behind
-    assert len(calls) == 2
+    for times in (1, 2):  # and nothing is left behind
+        model.eval().predict(images, samples)
+        assert sorted(calls) == sorted(
+            times * ['backbone', 'forward', 'predict_by_feat'])
 
 
 @TASK_UTILS.register_module()
-class AnnotatedObjects(ObjectDetector):
+class AnnotatedObjects(DetectorAdapter):
     """Detects what is annotated, with the logits of the real detector."""
 
     @property
     def num_classes(self):
         return self.detector.roi_head.bbox_head.num_classes
 
-    def classify_boxes(self, feature_maps, bboxes, data_samples):
-        return build_object_detector(self.detector).classify_boxes(
-            feature_maps, bboxes, data_samples)
+    def classify_boxes(self, batch, bboxes):
+        return classify(build_detector_adapter(self.detector),
+                        batch.feature_maps, batch.data_samples, bboxes)
 
-    def detect_objects(self, feature_maps, data_samples, score_thr, iou_thr,
-                       max_per_image):
-        bboxes = [s.gt_scene_graph.objects.bboxes for s in data_samples]
+    def detect_objects(self, batch, score_thr, iou_thr, max_per_image):
+        bboxes = [s.gt_scene_graph.objects.bboxes for s in batch.data_samples]
         classes = torch.cat(bboxes)[:, None].expand(-1, self.num_classes, 4)
         return ObjectBatch.from_list(
-            bboxes, self.classify_boxes(feature_maps, bboxes, data_samples),
+            bboxes, self.classify_boxes(batch, bboxes),
             class_bboxes=classes)
 
 
@@ -322,8 +335,8 @@ def test_sggen_with_annotated_boxes_for_detections_is_sgcls(head):
     torch.manual_seed(0)
     cfg = small_model_cfg(type=head, scorer=dict(type='Scorer'), **HEADS[head])
     model = MODELS.build({
-        **cfg, 'tasks': ('sgcls', 'sggen'),
-        'object_detector': dict(type='AnnotatedObjects')
+        **cfg, 'test_tasks': ('sgcls', 'sggen'),
+        'detector_adapter': dict(type='AnnotatedObjects')
     })
     model.init_weights()
     for buffer in model.relation_head.buffers():
@@ -351,8 +364,8 @@ def test_sggen_with_annotated_boxes_for_detections_is_sgcls(head):
 def test_no_detection_or_one_trains_and_tests(head, task, max_per_image,
                                               num_relations):
     model = small_parser(type=head, scorer=dict(type='Scorer'), **HEADS[head])
-    model.task, model.tasks = task, ('sggen', )
-    model.detection = dict(score_thr=0.0, iou_thr=0.3,
+    model.train_task, model.test_tasks = task, ('sggen', )
+    model.detection_cfg = dict(score_thr=0.0, iou_thr=0.3,
                            max_per_image=max_per_image)
     torch.manual_seed(0)
     images, samples = torch.randn(2, 3, 96, 96), random_samples([3, 3])
@@ -371,8 +384,8 @@ def test_refinement_learns_from_the_pairs_it_is_assigned():
     torch.manual_seed(0)
     cfg = small_model_cfg(scorer=dict(type='Scorer'))
     model: SceneGraphParser = MODELS.build({
-        **cfg, 'task': 'sggen',
-        'object_detector': dict(type='AnnotatedObjects')
+        **cfg, 'train_task': 'sggen',
+        'detector_adapter': dict(type='AnnotatedObjects')
     })
     samples = random_samples([4, 1])
     bboxes = torch.tensor([[0., 0, 50, 50], [46, 0, 96, 50], [0, 46, 50, 96],
@@ -402,21 +415,21 @@ def test_refinement_learns_from_the_pairs_it_is_assigned():
 class FirstAnnotatedObject(AnnotatedObjects):
     """A detector that finds one object of each image."""
 
-    def detect_objects(self, feature_maps, data_samples, **kwargs):
-        return super().detect_objects(feature_maps, [
+    def detect_objects(self, batch, **kwargs):
+        return super().detect_objects(batch._replace(data_samples=[
             SceneGraphDataSample(
                 gt_scene_graph=SceneGraph(
                     objects=sample.gt_scene_graph.objects[:1]))
-            for sample in data_samples
-        ], **kwargs)
+            for sample in batch.data_samples
+        ]), **kwargs)
 
 
 @pytest.mark.parametrize('task', ['sgcls', 'sggen'])
 def test_linknet_learns_all_annotated_classes_of_an_image(task):
     torch.manual_seed(0)
     model = MODELS.build({
-        **small_model_cfg(type='LinkNetHead'), 'task': task,
-        'object_detector': dict(type=FirstAnnotatedObject)
+        **small_model_cfg(type='LinkNetHead'), 'train_task': task,
+        'detector_adapter': dict(type=FirstAnnotatedObject)
     })
     samples = random_samples([2, 3])
     classes = [[3, 1], [0, 4, 4]]
@@ -458,7 +471,7 @@ def test_a_compiled_backbone_computes_the_same(monkeypatch):
 
 def test_unknown_training_tasks_are_refused():
     with pytest.raises(ValueError, match="'sgcls', 'sggen'.*'predcls'"):
-        MODELS.build({**small_model_cfg(), 'task': 'predcls'})
+        MODELS.build({**small_model_cfg(), 'train_task': 'predcls'})
 
 
 @pytest.mark.parametrize('name', ['faster_rcnn_r50_fpn', 'rtmdet_tiny'])
@@ -486,7 +499,7 @@ def test_weights_of_another_detector_are_refused(tmp_path, name, damage,
 
 def test_unknown_thresholds_of_detections_are_refused():
     with pytest.raises(ValueError, match="'score_thr'.*got 'max_per_img'"):
-        MODELS.build({**small_model_cfg(), 'detection': dict(max_per_img=10)})
+        MODELS.build({**small_model_cfg(), 'detection_cfg': dict(max_per_img=10)})
 
 
 @pytest.mark.parametrize('key, value', [
@@ -495,23 +508,23 @@ def test_unknown_thresholds_of_detections_are_refused():
 ])
 def test_thresholds_out_of_range_are_refused(key, value):
     with pytest.raises(ValueError, match=f'{key} must be .*got {value!r}'):
-        MODELS.build({**small_model_cfg(), 'detection': {key: value}})
+        MODELS.build({**small_model_cfg(), 'detection_cfg': {key: value}})
 
 
 @pytest.mark.parametrize('detection', [
     EVERYTHING, dict(score_thr=1, iou_thr=0, max_per_image=0)])
 def test_thresholds_may_keep_everything_or_nothing(detection):
-    model = MODELS.build({**small_model_cfg(), 'detection': detection})
-    assert model.detection == detection
+    model = MODELS.build({**small_model_cfg(), 'detection_cfg': detection})
+    assert model.detection_cfg == detection
 
 
 def test_a_parser_normalises_images_as_its_detector():
     cfg = small_model_cfg()
-    expected = cfg.data_preprocessor
-    model = MODELS.build({**cfg, 'data_preprocessor': None})
+    expected = cfg.detector.data_preprocessor
+    model = MODELS.build(cfg)
     assert model.data_preprocessor.mean.flatten().tolist() == pytest.approx(
         expected.mean)
-    assert model.data_preprocessor.pad_size_divisor == 160
+    assert model.data_preprocessor.pad_to == (160, 160)
     for key, value in (('mean', [0, 0, 0]), ('std', [1, 1, 1]),
                        ('bgr_to_rgb', False)):
         with pytest.raises(ValueError, match=f'data_preprocessor: {key} is'):
@@ -526,11 +539,3 @@ def test_wrong_strides_are_refused(stride):
     with pytest.raises(ValueError, match=(
             rf'pair_features.roi_extractor: .*\[{stride}\].*are \[8\]')):
         model.extract_feat(torch.randn(1, 3, SIDE, SIDE))
-
-
-@pytest.mark.parametrize('shape, warns', [
-    ((160, 160), False), ((320, 320), True), ((160, 320), True)])
-def test_padding_to_another_shape_is_warned_of(recwarn, shape, warns):
-    small_parser().extract_feat(torch.randn(1, 3, *shape))
-    assert any('pad_size_divisor, 160 x 160' in str(w.message)
-               for w in recwarn) == warns

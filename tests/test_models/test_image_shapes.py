@@ -25,7 +25,7 @@ def parser(request):
     cfg = Config.fromfile(
         CONFIGS / f'motifnet_cce_scorer_{request.param}minivg.py')
     cfg.model.detector.init_cfg = cfg.model.detector.backbone.init_cfg = None
-    cfg.model.update(tasks=TASKS, detection=dict(max_per_image=5))
+    cfg.model.update(test_tasks=TASKS, detection_cfg=dict(max_per_image=5))
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()

@@ -23,8 +23,8 @@ def test_graphs_in_bfloat16_are_those_in_float32(head):
     with torch.no_grad():  # a detector that tells objects apart
         model.detector.rpn_head.rpn_cls.weight *= 30
         model.detector.roi_head.bbox_head.fc_cls.weight *= 30
-    model.tasks = ('predcls', 'sgcls', 'sggen')
-    model.detection['max_per_image'] = 8
+    model.test_tasks = ('predcls', 'sgcls', 'sggen')
+    model.detection_cfg['max_per_image'] = 8
     images, samples = torch.randn(2, 3, 96, 96), random_samples([4, 5])
     exact = model.predict(images, [s.clone() for s in samples])
     with torch.autocast(**BFLOAT16):
@@ -55,9 +55,9 @@ def test_detected_boxes_in_bfloat16_lie_where_they_do_in_float32():
             maps = model.extract_feat(images)
         assert maps[0].dtype == torch.float32
         assert not torch.equal(maps[0], exact)
-        whole = model.object_detector._propose((exact, ), samples)
+        whole = model.detector_adapter._propose((exact, ), samples)
         with torch.autocast(**BFLOAT16):
-            half = model.object_detector._propose((exact, ), samples)
+            half = model.detector_adapter._propose((exact, ), samples)
     # A neighbour in bfloat16 is up to half a pixel away at 64 to 96.
     assert len(half[0]) and half[0].dtype == torch.float32
     fractions = half[0] - half[0].bfloat16().float()
@@ -94,8 +94,8 @@ def test_a_step_in_bfloat16_goes_the_way_of_a_step_in_float32(head, task):
             assert cfg.val_cfg.fp16
         model = small_parser(type=head, scorer=SCORER, **HEADS[head]).train()
         model.task = task
-        model.detection['score_thr'] = 0.0
-        model.detection['max_per_image'] = 6
+        model.detection_cfg['score_thr'] = 0.0
+        model.detection_cfg['max_per_image'] = 6
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0

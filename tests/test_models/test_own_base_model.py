@@ -23,7 +23,7 @@ def model(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     cfg = Config.fromfile(tmp_path / 'pairwise_cce_scorer_minivg.py')
     cfg.model.detector.init_cfg = None
-    cfg.model.tasks = ('predcls', 'sgcls', 'sggen')
+    cfg.model.test_tasks = ('predcls', 'sgcls', 'sggen')
     yield MODELS.build(cfg.model)
     MODELS.module_dict.pop('PairwiseHead')
 

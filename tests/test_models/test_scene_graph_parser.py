@@ -61,13 +61,13 @@ def parser_of(head, **kwargs):
 @pytest.fixture(scope='module', params=HEADS)
 def parser(request):
     model = parser_of(request.param, scorer=SCORER).eval()
-    model.tasks = TASKS
+    model.test_tasks = TASKS
     # As initialised all its scores nearly tie, and rounding would decide.
     with torch.no_grad():
         model.detector.rpn_head.rpn_cls.weight *= 30
         model.detector.roi_head.bbox_head.fc_cls.weight *= 30
     # A detector that has learnt nothing finds its boxes everywhere.
-    model.detection = dict(model.detection, max_per_image=8)
+    model.detection_cfg = dict(model.detection_cfg, max_per_image=8)
     return model
 
 
@@ -115,10 +115,11 @@ def test_pairs_some_at_a_time_give_what_all_at_once_do(
     maps = torch.randn(len(sizes), 64, 12, 12),
     regions = head.extract_regions(maps, objects)
     expected = head(regions, objects)  # with gradients: at once
-    relate, seen = head.relate, []
+    features, seen = head.relation_features, []
     monkeypatch.setattr(
-        head, 'relate', lambda context, some, objects: seen.append(
-            len(some.pairs)) or relate(context, some, objects))
+        head, 'relation_features',
+        lambda context, some, objects: seen.append(len(some.pairs)) or
+        features(context, some, objects))
     if head.pairs_per_chunk is not None:
         monkeypatch.setattr(head, 'pairs_per_chunk', 5)
     with torch.no_grad():
@@ -135,10 +136,11 @@ def test_a_head_in_training_sees_all_pairs_at_once(monkeypatch):
     parser = parser_of('LinkNetHead').train()
     head, objects = parser.relation_head, random_objects((6, 5))
     regions = head.extract_regions((torch.randn(2, 64, 12, 12), ), objects)
-    relate, seen = head.relate, []
+    features, seen = head.relation_features, []
     monkeypatch.setattr(
-        head, 'relate', lambda context, some, objects: seen.append(
-            len(some.pairs)) or relate(context, some, objects))
+        head, 'relation_features',
+        lambda context, some, objects: seen.append(len(some.pairs)) or
+        features(context, some, objects))
     monkeypatch.setattr(head, 'pairs_per_chunk', 5)
     with torch.no_grad():
         head(regions, objects)
@@ -150,9 +152,9 @@ def test_three_tasks_in_one_pass_equal_three_passes(parser):
     images, samples = torch.randn(2, 3, 96, 96), random_samples([5, 3])
     together = parser.predict(images, [s.clone() for s in samples])
     for task in TASKS:
-        parser.tasks = (task, )
+        parser.test_tasks = (task, )
         single = parser.predict(images, [s.clone() for s in samples])
-        parser.tasks = TASKS
+        parser.test_tasks = TASKS
         for one, three in zip(single, together):
             assert list(one.pred_scene_graphs) == [task]
             assert_same_graphs(one.pred_scene_graphs[task],
@@ -183,7 +185,7 @@ def test_predictions_keep_what_the_task_gives(parser):
 
 def test_without_scorer_relations_rank_by_the_product_of_probabilities():
     model = small_parser().eval()
-    model.tasks = ('sgcls', )
+    model.test_tasks = ('sgcls', )
     sample, = model.predict(torch.randn(1, 3, 96, 96), random_samples([5]))
     graph = sample.pred_scene_graphs['sgcls']
     relations, scores = graph.relations, graph.objects.scores
@@ -223,8 +225,8 @@ def test_images_of_few_objects_train_and_test(sizes):
     assert torch.isfinite(total)
     # so that distributed training never waits for a gradient
     assert all(p.grad is not None for p in model.relation_head.parameters())
-    model.eval().tasks = TASKS
-    model.detection['score_thr'] = 0.99  # nothing is detected
+    model.eval().test_tasks = TASKS
+    model.detection_cfg['score_thr'] = 0.99  # nothing is detected
     for sample, size in zip(model.predict(images, samples), sizes):
         graph = sample.pred_scene_graphs['sgcls']
         assert graph.num_relations == size * (size - 1)
@@ -290,7 +292,7 @@ def naive_scores(graph):
 def test_relations_are_ranked_as_asked(parser, rank_by, task):
     parser = copy.deepcopy(parser)
     parser.relation_head.rank_by = rank_by
-    parser.tasks = (task, )
+    parser.test_tasks = (task, )
     torch.manual_seed(0)
     for sample in parser.predict(torch.randn(2, 3, 96, 96),
                                  random_samples([4, 5])):
@@ -316,7 +318,7 @@ def test_a_scorer_ranks_by_significance_where_boxes_and_labels_are_given(parser)
     for rank_by in ('significance', 'expected_significance'):
         parser = copy.deepcopy(parser)
         parser.relation_head.rank_by = rank_by
-        parser.tasks = ('predcls', 'sggen')
+        parser.test_tasks = ('predcls', 'sggen')
         torch.manual_seed(0)
         sample, = parser.predict(torch.randn(1, 3, 96, 96), random_samples([6]))
         orders[rank_by] = {
@@ -330,9 +332,9 @@ def test_a_scorer_ranks_by_significance_where_boxes_and_labels_are_given(parser)
 
 def test_significances_close_to_one_do_not_tie(parser, monkeypatch):
     logits = torch.linspace(18, 30, 30)[torch.randperm(30)]
-    monkeypatch.setattr(parser.relation_head.scorer, 'score',
+    monkeypatch.setattr(parser.relation_head.scorer, 'forward',
                         lambda *args: logits)
-    monkeypatch.setattr(parser, 'tasks', ('predcls', ))
+    monkeypatch.setattr(parser, 'test_tasks', ('predcls', ))
     sample, = parser.predict(torch.randn(1, 3, 96, 96), random_samples([6]))
     relations = sample.pred_scene_graphs['predcls'].relations
     assert (relations.significance.float() == 1).all()
@@ -361,7 +363,7 @@ def test_the_prior_has_the_floor_that_is_asked_for(tmp_path, eps):
     head = small_parser(
         num_predicates=len(dataset.metainfo['predicates']),
         frequency_prior=dict(type='FrequencyPrior', eps=eps)).relation_head
-    head.load_priors(dataset.statistics, dataset.metainfo['classes'])
+    head.load_statistics(dataset.statistics, dataset.metainfo['classes'])
     counts = dataset.statistics.predicate_cooccurrence
     assert (counts == 0).any()
     torch.testing.assert_close(
@@ -384,7 +386,7 @@ def test_the_decoder_may_start_from_word_vectors(tmp_path):
                         ).relation_head
     before = head.decoder.label_embedding.weight.detach().clone()
     classes = [f'class{i}' for i in range(5)]
-    head.load_priors(dataset.statistics, classes)
+    head.load_statistics(dataset.statistics, classes)
     after = head.decoder.label_embedding.weight
     assert after[1].tolist() == rows[0]
     changed = (after != before).any(dim=1).nonzero().flatten().tolist()
@@ -397,8 +399,8 @@ def test_proposals_may_be_pooled_while_regressed_boxes_are_the_output(
     graphs, pooled = {}, {}
     for regions in ('boxes', 'proposals'):
         cfg = small_model_cfg()
-        cfg.object_detector = dict(type='TwoStageObjects', regions=regions)
-        cfg.tasks = ('sgcls', 'sggen')
+        cfg.detector_adapter = dict(type='TwoStageAdapter', regions=regions)
+        cfg.test_tasks = ('sgcls', 'sggen')
         torch.manual_seed(0)
         model = MODELS.build(cfg)
         torch.nn.init.normal_(
@@ -436,7 +438,7 @@ def test_priors_of_another_data_set_do_not_fit_kern(tmp_path):
     dataset = make_vg_data(tmp_path, num_classes=7, with_images=False).dataset()
     model = parser_of('KERNHead')
     with pytest.raises(ValueError, match='num_classes and num_predicates'):
-        model.load_priors(dataset)
+        model.load_statistics(dataset)
 
 
 @pytest.mark.parametrize('head', HEADS)
@@ -444,7 +446,7 @@ def test_a_head_takes_the_priors_of_its_data_set(tmp_path, head):
     dataset = make_vg_data(tmp_path, with_images=False).dataset()
     model = parser_of(head, loss_relation=dict(
         type='LogitAdjustedLoss', num_predicates=4))
-    model.load_priors(dataset)
+    model.load_statistics(dataset)
     statistics = dataset.statistics
     head = model.relation_head
     if hasattr(head, 'predicate_cooccurrence'):
@@ -467,13 +469,13 @@ def test_a_head_takes_the_priors_of_its_data_set(tmp_path, head):
 def test_a_loss_counts_on_top_of_the_checkpoint_of_another_loss(tmp_path):
     dataset = make_vg_data(tmp_path, with_images=False).dataset()
     trained = small_parser()
-    trained.load_priors(dataset)
+    trained.load_statistics(dataset)
     with torch.no_grad():
         trained.relation_head.frequency_prior.table += 1  # learnt
     model = small_parser(loss_relation=dict(
         type='LogitAdjustedLoss', num_predicates=4))
     model.load_state_dict(trained.state_dict(), strict=False)
-    model.load_priors(dataset)
+    model.load_statistics(dataset)
     assert model.relation_head.loss_relation.predicate_values[1:].any()
     assert torch.equal(model.relation_head.frequency_prior.table,
                        trained.relation_head.frequency_prior.table)
@@ -481,7 +483,7 @@ def test_a_loss_counts_on_top_of_the_checkpoint_of_another_loss(tmp_path):
 
 def test_unknown_tasks_are_refused():
     with pytest.raises(ValueError, match="'sgcls', 'sggen'"):
-        MODELS.build(dict(small_model_cfg(), tasks=('sgdet', )))
+        MODELS.build(dict(small_model_cfg(), test_tasks=('sgdet', )))
 
 
 def test_detector_and_head_must_agree_in_classes():
@@ -535,7 +537,7 @@ def test_weights_of_another_parser_are_refused(tmp_path):
                               predicates=data.predicates[::-1])
     model.init_weights()
     with pytest.raises(ValueError, match='parser.pth.*other predicates'):
-        model.load_priors(data.dataset())
+        model.load_statistics(data.dataset())
     missing = next(key for key in state if key.startswith('relation_head.'))
     state.pop(missing)
     with pytest.raises(ValueError, match=f'has no .{missing}'):
@@ -544,7 +546,7 @@ def test_weights_of_another_parser_are_refused(tmp_path):
 
 def test_double_precision_is_kept(parser):
     parser = copy.deepcopy(parser).double()
-    parser.tasks = ('sgcls', )
+    parser.test_tasks = ('sgcls', )
     sample, = parser.predict(
         torch.randn(1, 3, 96, 96, dtype=torch.float64), random_samples([3]))
     relations = sample.pred_scene_graphs['sgcls'].relations

@@ -16,6 +16,11 @@ def inputs():
             torch.randn(4, 4).double(), image_ids)
 
 
+def score(scorer, features, distributions, image_features, image_ids):
+    return scorer(scorer.embed(features, distributions), image_features,
+                  image_ids)
+
+
 def naive_scores(scorer, features, distributions, image_features, image_ids):
     """Each relation attends to those of its image, one pair at a time."""
 
@@ -44,7 +49,7 @@ def naive_scores(scorer, features, distributions, image_features, image_ids):
 def test_scores_and_gradients_equal_the_equations(inputs):
     scorer = Scorer(**SIZES).double()
     weights = torch.randn(7).double()
-    scores = scorer(*inputs)
+    scores = score(scorer, *inputs)
     torch.testing.assert_close(scores, naive_scores(scorer, *inputs),
                                rtol=1e-9, atol=1e-12)
     gradients = torch.autograd.grad((scores * weights).sum(),
@@ -59,29 +64,29 @@ def test_scores_and_gradients_equal_the_equations(inputs):
 def test_images_are_never_mixed(inputs):
     scorer = Scorer(**SIZES).double()
     features, distributions, image_features, image_ids = inputs
-    together = scorer(*inputs)
+    together = score(scorer, *inputs)
     for image in range(4):
         own = image_ids == image
-        alone = scorer(features[own], distributions[own],
-                       image_features[image, None],
-                       torch.zeros(int(own.sum()), dtype=torch.long))
+        alone = score(scorer, features[own], distributions[own],
+                      image_features[image, None],
+                      torch.zeros(int(own.sum()), dtype=torch.long))
         torch.testing.assert_close(together[own], alone, rtol=1e-9,
                                    atol=1e-12)
 
 
 def test_without_self_attention_each_relation_stands_alone(inputs):
-    scorer = Scorer(**SIZES, context='RelationFC').double()
+    scorer = Scorer(**SIZES, attention=dict(type='RelationFC')).double()
     features, distributions, image_features, image_ids = inputs
-    before = scorer(*inputs)
+    before = score(scorer, *inputs)
     features[0] += 1
-    after = scorer(*inputs)
+    after = score(scorer, *inputs)
     assert before[0] != after[0]
     assert torch.equal(before[1:], after[1:])
 
 
 def test_no_relation_at_all():
     scorer = Scorer(**SIZES)
-    scores = scorer(torch.zeros(0, 6), torch.zeros(0, 4), torch.zeros(2, 4),
-                    torch.zeros(0, dtype=torch.long))
+    scores = score(scorer, torch.zeros(0, 6), torch.zeros(0, 4),
+                   torch.zeros(2, 4), torch.zeros(0, dtype=torch.long))
     assert scores.shape == (0, )
     scorer.loss(scores, torch.zeros(0, dtype=torch.bool)).backward()

@@ -10,9 +10,9 @@ from mmsgp.testing.models import CONFIGS, random_samples
 def test_a_training_and_a_test_step_on_592_pixels():
     torch.manual_seed(0)
     cfg = Config.fromfile(CONFIGS / 'motifnet_cce_scorer_vg.py').model
-    cfg.tasks = ('predcls', 'sgcls', 'sggen')
+    cfg.test_tasks = ('predcls', 'sgcls', 'sggen')
     # Boxes of a detector that has learnt nothing are too many to wait for.
-    cfg.detection = dict(max_per_image=6)
+    cfg.detection_cfg = dict(max_per_image=6)
     model = MODELS.build(cfg)
     params = [p for p in model.parameters() if p.requires_grad]
     optimizer = OptimWrapper(torch.optim.SGD(params, lr=1e-3))
@@ -30,7 +30,7 @@ def test_a_training_and_a_test_step_on_592_pixels():
 
     sample, = model.eval().test_step(batch())
     assert sample.batch_input_shape == (592, 592)
-    for task in cfg.tasks:
+    for task in cfg.test_tasks:
         relations = sample.pred_scene_graphs[task].relations
         assert relations.distribution.shape[1] == 51
         assert torch.isfinite(relations.scores).all()

@@ -28,12 +28,12 @@ from threading import Lock
 from mmengine.config import Config, DictAction
 from rich.console import Console
 
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.folder_lock import locked
-from mmsgp.reporting.grid_table import markdown, read_paper, summarise, write_csv
+from mmsgp.reporting.grid_table import csv_rows, markdown, read_paper, summarise
 from mmsgp.reporting.grids import COST, GRIDS, TOPK
 from mmsgp.reporting.run_settings import RunSettings
-from mmsgp.utils.files import replacing
+from mmsgp.utils.files import replacing, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 # A folder's training is one cell's at a time.
@@ -222,7 +222,7 @@ def run_cells(cells: Sequence[Cell], jobs: int,
     return failures
 
 
-def read_runs(cells: Sequence[Cell], console: Console) -> list[dict]:
+def read_results(cells: Sequence[Cell], console: Console) -> list[dict]:
     """Metrics of the cells of a row; what is left out is said."""
     runs = []
     for cell in cells:
@@ -239,7 +239,7 @@ def collect(rows: dict[str, str], args: argparse.Namespace,
     """What is known of each row: its entries, task by task."""
     return {
         method: summarise(
-            read_runs(make_cells({method: config}, args), console),
+            read_results(make_cells({method: config}, args), console),
             TOPK[args.grid], paper.get(method, {}))
         for method, config in rows.items()
     }
@@ -289,7 +289,7 @@ def parse_args() -> argparse.Namespace:
         '--jobs', type=int, default=1,
         help='cells at once, which share the cores (default: 1)')
     parser.add_argument(
-        '--paper', type=Path, default=ROOT.parent / 'shared/data/paper',
+        '--paper', type=Path, default=ROOT / 'docs/paper',
         help='folder of the published tables (default: %(default)s)')
     parser.add_argument(
         '--feature-cache', nargs='?', metavar='DIR',
@@ -319,7 +319,7 @@ def main() -> None:
         sys.exit(f'{args.grid} has {list(rows)}, not {sorted(unknown)}')
     cells = make_cells({method: rows[method] for method in methods}, args)
     with ExitStack() as stack:
-        with mistakes_in_a_line():
+        with exit_on_user_error():
             stack.enter_context(locked(args.out_dir))
             check_folders(cells, make_cells(rows, args))
         run_grid(cells, rows, args, console)
@@ -334,10 +334,10 @@ def run_grid(cells: Sequence[Cell], rows: dict[str, str],
     text = markdown(table)
     console.print(text, markup=False, soft_wrap=True)
     stem = args.out_dir / f'{args.grid}_{args.data}'
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         with replacing(stem.with_suffix('.md')) as draft:
             draft.write_text(text)
-        write_csv(table, stem.with_suffix('.csv'))
+        write_csv(stem.with_suffix('.csv'), csv_rows(table))
     console.print(f'{stem}.md, {stem}.csv' + (
         '; in brackets the paper, on Visual Genome' if paper else
         f'; no published figures: {args.paper} has no {args.grid}.csv, see '

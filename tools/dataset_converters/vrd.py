@@ -30,10 +30,10 @@ class Image(NamedTuple):
     """One converted image.
 
     Args:
-        info (dict): An entry of image_data.json, and the split.
-        boxes (ndarray): (N, 4), ``x1, y1, x2, y2`` in rendered pixels.
-        labels (ndarray): (N,), 0-based.
-        relations (ndarray): (M, 3), subject, object and predicate 1..R.
+        info: An entry of image_data.json, and the split.
+        boxes: (N, 4), ``x1, y1, x2, y2`` in rendered pixels.
+        labels: (N,), 0-based.
+        relations: (M, 3), subject, object and predicate 1..R.
     """
     info: dict
     boxes: np.ndarray
@@ -45,10 +45,10 @@ class Source:
     """A file of annotations with the sizes of its images.
 
     Args:
-        path (Path): The annotations: image name to list of relations.
-        metadata_path (Path): Image name to width and height.
-        num_classes (int): Number of object categories.
-        num_predicates (int): Number of predicates.
+        path: The annotations: image name to list of relations.
+        metadata_path: Image name to width and height.
+        num_classes: Number of object categories.
+        num_predicates: Number of predicates.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -180,11 +180,11 @@ def convert_images(train: Source, test: Source | None, num_test: int,
     """Convert all images, in name order, training before test.
 
     Args:
-        train (Source): The annotations to train on.
-        test (Source, optional): The annotations to test on; without any, the
+        train: The annotations to train on.
+        test: The annotations to test on; without any, the
             last ``num_test`` images of ``train`` are held out.
-        num_test (int): Number of images held out.
-        max_size (int): Longest side of a rendered image in pixels.
+        num_test: Number of images held out.
+        max_size: Longest side of a rendered image in pixels.
 
     Raises:
         ValueError: If something is missing, a number is out of its range, or an

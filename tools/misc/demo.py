@@ -26,6 +26,7 @@ from rich.progress import (
 )
 
 from mmsgp.datasets.minivg.generate import MARKER, holds_minivg
+from mmsgp.structures.tasks import TASKS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORK_DIRS = Path('work_dirs')
@@ -233,7 +234,7 @@ def main() -> None:
     work_dirs = [str(OUT_DIR / config) for config in MODELS.values()]
     subprocess.run([
         sys.executable, tool('analysis_tools/compare'), *work_dirs, '--names',
-        *MODELS, '--tasks', 'predcls', 'sgcls', 'sggen', '--metrics', 'mR', 'R'
+        *MODELS, '--tasks', *TASKS, '--metrics', 'mR', 'R'
     ], check=True)
     console.print(f'{(time.monotonic() - start) / 60:.1f} minutes. Parsed test '
                   f'scenes: {OUT_DIR}/scene_*.png')

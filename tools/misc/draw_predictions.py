@@ -13,8 +13,8 @@ from mmengine.utils import track_iter_progress
 from torch.utils.data import default_collate
 
 from mmsgp.checkpoint.integrity import check_finite
-from mmsgp.checkpoint.loading import refuse_unsafe_checkpoints, weights_of
-from mmsgp.datasets.image_files import read_unturned
+from mmsgp.checkpoint.loading import use_safe_checkpoint_loading, weights_of
+from mmsgp.datasets.image_files import read_without_exif_rotation
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.visualization import TASK_TITLES, draw_comparison
 
@@ -40,12 +40,12 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     cfg = Config.fromfile(args.config)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
     init_default_scope(cfg.default_scope)
-    cfg.model.tasks = (args.task, )
+    cfg.model.test_tasks = (args.task, )
     model = MODELS.build(cfg.model)
     loaded = load_checkpoint(
         model, args.checkpoint, map_location='cpu', strict=True)
@@ -64,7 +64,7 @@ def main() -> None:
                     inputs=default_collate([item['inputs']]),
                     data_samples=[item['data_samples']]))
         picture = draw_comparison(
-            read_unturned(sample.img_path),
+            read_without_exif_rotation(sample.img_path),
             sample.gt_scene_graph.cpu(),
             sample.pred_scene_graphs[args.task].cpu(),
             dataset.metainfo['classes'],

@@ -19,9 +19,10 @@ from torch import Tensor
 from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.checkpoint.loading import load_checkpoint_file, weights_of
 from mmsgp.checkpoint.pretrained import holds_detector
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
 from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
+from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.files import replacing
@@ -36,9 +37,9 @@ def config_options(weights: dict[str, Tensor], kind: str,
     """Settings that make a config fit, as ``--cfg-options``.
 
     Args:
-        weights (dict[str, Tensor]): The converted ones.
-        kind (str): See :func:`convert`.
-        own_detector (bool): Whether the detector is the reference's.
+        weights: The converted ones.
+        kind: See :func:`convert`.
+        own_detector: Whether the detector is the reference's.
     """
     head = 'model.relation_head'
     hidden = dict(
@@ -85,7 +86,7 @@ def read_parser_config(path: str, kind: str) -> Config:
         ValueError: If it is another model's.
     """
     cfg = read_config_file(path)
-    if 'relation_head' not in cfg.get('model', {}):
+    if not is_parser_config(cfg.get('model')):
         raise ValueError(f'{path} has no relation head: give the config of a '
                          f'parser with a {HEADS[kind].__name__}')
     init_default_scope(cfg.get('default_scope', 'mmsgp'))
@@ -102,11 +103,11 @@ def check_fit(config: str, module: nn.Module, weights: dict[str, Tensor],
     """Refuse weights that are not those of a module.
 
     Args:
-        config (str): The module's, to be named.
-        module (nn.Module): The weights are loaded into it.
-        weights (dict[str, Tensor]): Of the parser.
-        prefix (str): Of the module's among them.
-        may_lack (str | tuple[str]): How names begin that need not be there.
+        config: The module's, to be named.
+        module: The weights are loaded into it.
+        weights: Of the parser.
+        prefix: Of the module's among them.
+        may_lack: How names begin that need not be there.
 
     Raises:
         ValueError: If names or shapes differ.
@@ -130,10 +131,10 @@ def fill_statistics(weights: dict[str, Tensor], config: str, kind: str,
     """Add what a model takes from its training set and the weights lack.
 
     Args:
-        weights (dict[str, Tensor]): The converted ones; changed in place.
-        config (str): Config of the parser and its training set.
-        kind (str): See :func:`convert`.
-        options (dict): Settings of it to change.
+        weights: The converted ones; changed in place.
+        config: Config of the parser and its training set.
+        kind: See :func:`convert`.
+        options: Settings of it to change.
 
     Raises:
         ValueError: If the weights do not fit the config.
@@ -142,7 +143,7 @@ def fill_statistics(weights: dict[str, Tensor], config: str, kind: str,
     cfg.merge_from_dict(options)
     dataset = innermost_dataset(DATASETS.build(cfg.train_dataloader.dataset))
     head = MODELS.build(cfg.model.relation_head)
-    head.load_priors(dataset.statistics, dataset.metainfo['classes'])
+    head.load_statistics(dataset.statistics, dataset.metainfo['classes'])
     for name, value in head.named_buffers():
         weights.setdefault(f'relation_head.{name}', value)
     # A Scorer is still to be trained.
@@ -182,7 +183,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         run(args)
 
 

@@ -220,10 +220,10 @@ def unpack_highway_lstm(weight: Tensor, bias: Tensor, input_size: int,
     highway; of the biases 5 * hidden a layer.
 
     Args:
-        weight (Tensor): Flat.
-        bias (Tensor): Flat.
-        input_size (int): Inputs of the first layer.
-        hidden_size (int): Units of each layer.
+        weight: Flat.
+        bias: Flat.
+        input_size: Inputs of the first layer.
+        hidden_size: Units of each layer.
 
     Raises:
         ValueError: If the numbers of weights do not fit.
@@ -307,10 +307,10 @@ def convert(state: dict[str, Tensor], kind: str,
     """Map a reference's state dict.
 
     Args:
-        state (dict[str, Tensor]): Of the reference, with or without its
+        state: Of the reference, with or without its
             detector.
-        kind (str): ``'motifnet'``, ``'linknet'`` or ``'kern'``.
-        separate_gates (bool): KERN only: give the second gate weights of its
+        kind: ``'motifnet'``, ``'linknet'`` or ``'kern'``.
+        separate_gates: KERN only: give the second gate weights of its
             own. The official code computes both with one matrix, so that in
             its files the other one was never trained. Defaults to False.
 

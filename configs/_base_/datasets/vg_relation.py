@@ -1,7 +1,10 @@
 # Relations of Visual Genome (VG150).
 dataset_type = 'VGDataset'
 data_root = 'data/vg/'
+# to which images are scaled and padded: squares, so that one of any shape fits
 img_scale = (592, 592)
+num_classes = 150
+num_predicates = 50
 backend_args = None
 
 train_pipeline = [
@@ -73,5 +76,5 @@ test_dataloader = dict(
         pipeline=test_pipeline,
         backend_args=backend_args))
 
-val_evaluator = dict(type='SceneGraphMetric', suite=('R', 'mR', 'F'))
+val_evaluator = dict(type='SceneGraphMetric', metrics=('R', 'mR', 'F'))
 test_evaluator = dict(type='SceneGraphMetric')

@@ -1,5 +1,4 @@
-_base_ = './faster_rcnn_vgg16.py'
-
+# MotifNet over VGG16: a config adds the detector and the numbers of its data.
 roi_extractor = dict(
     type='mmdet.SingleRoIExtractor',
     roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
@@ -7,17 +6,11 @@ roi_extractor = dict(
     featmap_strides=[16])
 
 model = dict(
-    _delete_=True,
     type='SceneGraphParser',
-    data_preprocessor=_base_.model.data_preprocessor,
-    detector=_base_.model,
-    tasks=('sgcls', ),
+    test_tasks=('sgcls', ),
     relation_head=dict(
         type='MotifNetHead',
-        num_classes=150,
-        num_predicates=50,
         hidden_size=256,
-        norm_momentum=0.001,
         roi_extractor=roi_extractor,
         fc_head=dict(type='VGGHead', in_channels=512, out_channels=4096),
         pair_features=dict(

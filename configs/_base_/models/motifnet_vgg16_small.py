@@ -1,6 +1,4 @@
-# As motifnet_vgg16.py, on the small detector and with narrower layers.
-_base_ = './faster_rcnn_vgg16_small.py'
-
+# As motifnet_vgg16.py, over the small detector and with narrower layers.
 roi_extractor = dict(
     type='mmdet.SingleRoIExtractor',
     roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=1),
@@ -8,15 +6,10 @@ roi_extractor = dict(
     featmap_strides=[8])
 
 model = dict(
-    _delete_=True,
     type='SceneGraphParser',
-    data_preprocessor=_base_.model.data_preprocessor,
-    detector=_base_.model,
-    tasks=('sgcls', ),
+    test_tasks=('sgcls', ),
     relation_head=dict(
         type='MotifNetHead',
-        num_classes=150,
-        num_predicates=50,
         hidden_size=128,
         roi_extractor=roi_extractor,
         fc_head=dict(

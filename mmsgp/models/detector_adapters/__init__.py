@@ -1,8 +1,10 @@
-from .base import ObjectDetector, build_object_detector, select_objects
-from .boxes_and_labels import BoxesAndLabels, logits_by_overlap
-from .two_stage import TwoStageObjects
+from .base import DetectorAdapter, PreparedBatch, select_objects
+from .builder import ADAPTERS, build_detector_adapter
+from .generic import GenericAdapter, logits_by_overlap
+from .two_stage import TwoStageAdapter
 
 __all__ = [
-    'BoxesAndLabels', 'ObjectDetector', 'TwoStageObjects', 'build_object_detector',
-    'logits_by_overlap', 'select_objects'
+    'ADAPTERS', 'DetectorAdapter', 'GenericAdapter', 'PreparedBatch',
+    'TwoStageAdapter', 'build_detector_adapter', 'logits_by_overlap',
+    'select_objects'
 ]

@@ -1,4 +1,4 @@
-"""What the parser asks of a detector.
+"""The interface between a detector and the parser.
 
 Shape shorthand: B images, N boxes of a batch, C object classes, K boxes of an
 image.
@@ -7,28 +7,41 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
-from inspect import signature
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import torch
 import torch.nn as nn
 from mmcv.ops import batched_nms
-from mmdet.models.dense_heads import RPNHead
 from mmdet.models.detectors import BaseDetector
+from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmsgp.registry import TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
 
 
-class ObjectDetector(metaclass=ABCMeta):
+class PreparedBatch(NamedTuple):
+    """The images of a batch, as an adapter reads them.
+
+    Attributes:
+        feature_maps (tuple[Tensor]): Of B images.
+        data_samples (Sequence[SceneGraphDataSample]): Meta information.
+        detections (list[InstanceData], optional): What an adapter has found
+            in each image before it is asked for anything. Defaults to None.
+    """
+    feature_maps: tuple[Tensor, ...]
+    data_samples: Sequence[SceneGraphDataSample]
+    detections: list[InstanceData] | None = None
+
+
+class DetectorAdapter(metaclass=ABCMeta):
     """A detector of MMDetection as the parser sees it.
 
-    Feature maps come from the detector's ``extract_feat``. From them a
-    subclass tells what given boxes show, and which objects there are. It has
-    no weights of its own. A detector of another kind is made fit by a subclass
-    that ``TASK_UTILS`` registers and ``SceneGraphParser(object_detector=...)``
-    names.
+    Feature maps come from the detector's ``extract_feat``. :meth:`prepare` runs
+    once per batch; from its result a subclass classifies given boxes and
+    detects objects. It has no weights of its own. A subclass for another kind
+    of detector is registered in ``TASK_UTILS`` and named by
+    ``SceneGraphParser(detector_adapter=...)``.
 
     Args:
         detector (BaseDetector): The detector.
@@ -47,32 +60,46 @@ class ObjectDetector(metaclass=ABCMeta):
         """Layers fc6 and fc7 that a relation head may start from, if any."""
         return None
 
-    @abstractmethod
-    def classify_boxes(self, feature_maps: tuple[Tensor, ...],
-                       bboxes: list[Tensor],
-                       data_samples: Sequence[SceneGraphDataSample]) -> Tensor:
-        """Class logits of given boxes.
+    @classmethod
+    def fits(cls, detector: BaseDetector) -> bool:
+        """Whether a detector of a class that is listed for it has the parts
+        that the adapter needs."""
+        return True
+
+    def prepare(self, feature_maps: tuple[Tensor, ...],
+                data_samples: Sequence[SceneGraphDataSample]) -> PreparedBatch:
+        """Do once per batch what several tasks need.
 
         Args:
             feature_maps (tuple[Tensor]): Of B images.
+            data_samples (Sequence[SceneGraphDataSample]): Meta information.
+
+        Returns:
+            PreparedBatch: Argument of the other methods.
+        """
+        return PreparedBatch(feature_maps, data_samples)
+
+    @abstractmethod
+    def classify_boxes(self, batch: PreparedBatch,
+                       bboxes: list[Tensor]) -> Tensor:
+        """Class logits of given boxes.
+
+        Args:
+            batch (PreparedBatch): Result of :meth:`prepare`.
             bboxes (list[Tensor]): Boxes of each image, (N_i, 4), in pixels of
                 its input.
-            data_samples (Sequence[SceneGraphDataSample]): Meta information.
 
         Returns:
             Tensor: (N, C+1), background last.
         """
 
     @abstractmethod
-    def detect_objects(self, feature_maps: tuple[Tensor, ...],
-                       data_samples: Sequence[SceneGraphDataSample],
-                       score_thr: float, iou_thr: float,
-                       max_per_image: int) -> ObjectBatch:
+    def detect_objects(self, batch: PreparedBatch, score_thr: float,
+                       iou_thr: float, max_per_image: int) -> ObjectBatch:
         """Detect the objects whose relations are asked for.
 
         Args:
-            feature_maps (tuple[Tensor]): Of B images.
-            data_samples (Sequence[SceneGraphDataSample]): Meta information.
+            batch (PreparedBatch): Result of :meth:`prepare`.
             score_thr (float): Least probability of a box's class.
             iou_thr (float): IoU of the suppression within a class.
             max_per_image (int): Most boxes of an image.
@@ -80,45 +107,6 @@ class ObjectDetector(metaclass=ABCMeta):
         Returns:
             ObjectBatch: With ``class_bboxes``, the best box first.
         """
-
-
-def build_object_detector(detector: BaseDetector,
-                          cfg: dict | None = None) -> ObjectDetector:
-    """The parser's view of a detector.
-
-    Args:
-        detector (BaseDetector): The detector.
-        cfg (dict, optional): Config of an :class:`ObjectDetector`. Defaults to
-            None: ``TwoStageObjects`` where a region proposal network feeds
-            plain box heads, ``BoxesAndLabels`` for any other.
-
-    Raises:
-        ValueError: If the detector finds no boxes of its own.
-    """
-    if cfg is None:
-        if hasattr(detector, 'roi_head') and not hasattr(detector, 'rpn_head'):
-            raise ValueError(
-                f'a {type(detector).__name__} without rpn_head classifies '
-                'proposals that others made: take a detector that finds its own, '
-                'e.g. a FasterRCNN, or name an ObjectDetector of your own in '
-                'model.object_detector')
-        plain = isinstance(getattr(detector, 'rpn_head', None), RPNHead) and \
-            _has_plain_box_heads(getattr(detector, 'roi_head', None))
-        cfg = dict(type='TwoStageObjects' if plain else 'BoxesAndLabels')
-    return TASK_UTILS.build({**cfg, 'detector': detector})
-
-
-def _has_plain_box_heads(roi_head: nn.Module | None) -> bool:
-    """Whether maps and boxes alone give C+1 logits and the usual deltas."""
-    heads = box_heads(roi_head)
-    if not heads or not set(signature(roi_head._bbox_forward).parameters) <= {
-            'stage', 'x', 'rois'}:
-        return False
-    return all(
-        getattr(getattr(head, 'fc_cls', None), 'out_features', None) ==
-        head.num_classes + 1 and
-        getattr(getattr(head, 'fc_reg', None), 'out_features', None) in
-        (4, 4 * head.num_classes) for head in heads)
 
 
 def box_heads(owner: nn.Module | None) -> list[nn.Module]:
@@ -131,18 +119,18 @@ def box_heads(owner: nn.Module | None) -> list[nn.Module]:
 
 def check_thresholds(score_thr: float, iou_thr: float,
                      max_per_image: int) -> None:
-    """Refuse arguments of :meth:`ObjectDetector.detect_objects` in words.
+    """Check the thresholds of :meth:`DetectorAdapter.detect_objects`.
 
     Raises:
-        ValueError: If a threshold is none of a probability or an IoU, or the
-            most boxes are no number of boxes.
+        ValueError: If a threshold is not between 0 and 1, or the number of
+            boxes is not a whole number.
     """
     for name, value in (('score_thr', score_thr), ('iou_thr', iou_thr)):
         if not isinstance(value, Real) or not 0 <= value <= 1:
             raise ValueError(
-                f'detection: {name} must be a number from 0 to 1, got {value!r}')
+                f'detection_cfg: {name} must be a number from 0 to 1, got {value!r}')
     if not isinstance(max_per_image, Integral) or max_per_image < 0:
-        raise ValueError('detection: max_per_image must be a whole number of at '
+        raise ValueError('detection_cfg: max_per_image must be a whole number of at '
                          f'least 0, got {max_per_image!r}')
 
 

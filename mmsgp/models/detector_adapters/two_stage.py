@@ -11,6 +11,7 @@ from functools import partial
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from mmdet.models.dense_heads import RPNHead
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures.bbox import bbox2roi
 from torch import Tensor
@@ -19,11 +20,11 @@ from mmsgp.models.layers import full_precision
 from mmsgp.registry import TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
 
-from .base import ObjectDetector, select_objects
+from .base import DetectorAdapter, PreparedBatch, box_heads, select_objects
 
 
 @TASK_UTILS.register_module()
-class TwoStageObjects(ObjectDetector):
+class TwoStageAdapter(DetectorAdapter):
     """A region proposal network and the box heads of one or more stages.
 
     Faster R-CNN has one stage, Cascade R-CNN several: logits are their mean,
@@ -45,9 +46,19 @@ class TwoStageObjects(ObjectDetector):
     def __init__(self, detector: BaseDetector, regions: str = 'boxes') -> None:
         super().__init__(detector)
         if regions not in ('boxes', 'proposals'):
-            raise ValueError("object_detector.regions must be 'boxes' or "
+            raise ValueError("detector_adapter.regions must be 'boxes' or "
                              f"'proposals', got {regions!r}")
         self.regions = regions
+
+    @classmethod
+    def fits(cls, detector: BaseDetector) -> bool:
+        """Whether the box heads give C+1 logits and the usual deltas."""
+        heads = box_heads(getattr(detector, 'roi_head', None))
+        return isinstance(getattr(detector, 'rpn_head', None), RPNHead) and \
+            bool(heads) and all(
+                _outputs(head, 'fc_cls') == head.num_classes + 1 and
+                _outputs(head, 'fc_reg') in (4, 4 * head.num_classes)
+                for head in heads)
 
     @property
     def num_classes(self) -> int:
@@ -57,25 +68,23 @@ class TwoStageObjects(ObjectDetector):
     def fc_head(self) -> nn.Module | None:
         return getattr(self._stages[-1][1], 'fc_head', None)
 
-    def classify_boxes(self, feature_maps: tuple[Tensor, ...],
-                       bboxes: list[Tensor],
-                       data_samples: Sequence[SceneGraphDataSample]) -> Tensor:
-        """Class logits of given boxes, see :class:`ObjectDetector`."""
+    def classify_boxes(self, batch: PreparedBatch,
+                       bboxes: list[Tensor]) -> Tensor:
+        """Class logits of given boxes, see :class:`DetectorAdapter`."""
         rois = bbox2roi(bboxes)
         return torch.stack([
-            full_precision(forward(feature_maps, rois)['cls_score'])
+            full_precision(forward(batch.feature_maps, rois)['cls_score'])
             for forward, _ in self._stages
         ]).mean(dim=0)
 
-    def detect_objects(self, feature_maps: tuple[Tensor, ...],
-                       data_samples: Sequence[SceneGraphDataSample],
-                       score_thr: float, iou_thr: float,
-                       max_per_image: int) -> ObjectBatch:
-        """Detect objects, see :class:`ObjectDetector`.
+    def detect_objects(self, batch: PreparedBatch, score_thr: float,
+                       iou_thr: float, max_per_image: int) -> ObjectBatch:
+        """Detect objects, see :class:`DetectorAdapter`.
 
         A box keeps the boxes regressed for the other classes, which a
         relation head may still choose.
         """
+        feature_maps, data_samples, _ = batch
         rois, logits, deltas = self._run_stages(
             feature_maps, self._propose(feature_maps, data_samples),
             data_samples)
@@ -140,6 +149,11 @@ class TwoStageObjects(ObjectDetector):
                 ]
         return bboxes, torch.stack(all_logits).mean(dim=0).split(
             sizes), deltas
+
+
+def _outputs(bbox_head: nn.Module, layer: str) -> int | None:
+    """Outputs of a linear layer of a head; None if it has no such layer."""
+    return getattr(getattr(bbox_head, layer, None), 'out_features', None)
 
 
 def _decode(bbox_head: nn.Module, bboxes: Tensor, deltas: Tensor,

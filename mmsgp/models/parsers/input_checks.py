@@ -8,14 +8,14 @@ from mmdet.models.roi_heads.roi_extractors.base_roi_extractor import (
 from torch import Tensor
 
 
-def check_normalization(own: dict, detectors: dict) -> None:
+def check_normalization(parser_cfg: dict, detector_cfg: dict) -> None:
     """Compare the parser's config of a data preprocessor with the detector's.
 
     Raises:
         ValueError: If mean, standard deviation or channel order differ.
     """
-    expected = _normalization(detectors)
-    for key, value in _normalization(own).items():
+    expected = _normalization(detector_cfg)
+    for key, value in _normalization(parser_cfg).items():
         if value != expected[key]:
             raise ValueError(
                 f'data_preprocessor: {key} is {value}, and {expected[key]} in '

@@ -4,7 +4,6 @@ Shape shorthand: B images, N objects of a batch, C object classes.
 """
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,16 +12,16 @@ from mmdet.models.detectors import BaseDetector
 from torch import Tensor
 
 from mmsgp.checkpoint.pretrained import check_names, check_pretrained, pretrained_cfgs
-from mmsgp.models.detector_adapters.base import build_object_detector, check_thresholds
+from mmsgp.models.detector_adapters import PreparedBatch, build_detector_adapter
+from mmsgp.models.detector_adapters.base import check_thresholds
 from mmsgp.models.layers import full_precision
-from mmsgp.models.task_modules import assign_graph
-from mmsgp.registry import MODELS
+from mmsgp.registry import MODELS, TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
+from mmsgp.structures.tasks import TASKS
 
 from .feature_cache import FeatureCache
 from .input_checks import check_normalization, check_strides
 
-TASKS = ('predcls', 'sgcls', 'sggen')
 TRAINING_TASKS = ('sgcls', 'sggen')
 DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
 
@@ -41,19 +40,21 @@ class SceneGraphParser(BaseDetector):
         detector (dict): Config of a detector of MMDetection. Its weights come
             from its own ``init_cfg``.
         relation_head (dict): Config of the relation head.
-        task (str): What the relation head is trained on: annotated boxes,
-            ``'sgcls'``, or detected ones, ``'sggen'``, to which
-            :func:`assign_graph` carries over the annotations. Defaults to
+        train_task (str): What the relation head is trained on: annotated
+            boxes, ``'sgcls'``, or detected ones, ``'sggen'``, to which the
+            ``graph_assigner`` carries over the annotations. Defaults to
             ``'sgcls'``.
-        tasks (Sequence[str]): Tasks that :meth:`predict` runs, any of
+        test_tasks (Sequence[str]): Tasks that :meth:`predict` runs, any of
             ``predcls``, ``sgcls`` and ``sggen``. Defaults to ``('sgcls',)``.
-        detection (dict): Thresholds of the objects of SGGen, arguments of
-            :meth:`ObjectDetector.detect_objects`; what is left out has the
+        detection_cfg (dict): Thresholds of the objects of SGGen, arguments of
+            :meth:`DetectorAdapter.detect_objects`; what is left out has the
             value of the reference: ``score_thr=0.01``, ``iou_thr=0.3``,
             ``max_per_image=64``.
-        object_detector (dict, optional): Config of the
-            :class:`ObjectDetector`. Defaults to None, see
-            :func:`build_object_detector`.
+        detector_adapter (dict, optional): Config of the
+            :class:`DetectorAdapter`. Defaults to None, see
+            :func:`build_detector_adapter`.
+        graph_assigner (dict): Config of what annotates detected boxes.
+            Defaults to :class:`GraphAssigner`.
         compile_backbone (bool): Whether ``torch.compile`` makes kernels for the
             detector's backbone, at the first image of each size. Defaults to
             False.
@@ -73,42 +74,44 @@ class SceneGraphParser(BaseDetector):
     def __init__(self,
                  detector: dict,
                  relation_head: dict,
-                 task: str = 'sgcls',
-                 tasks: Sequence[str] = ('sgcls', ),
-                 detection: dict = DEFAULT_DETECTION,
-                 object_detector: dict | None = None,
+                 train_task: str = 'sgcls',
+                 test_tasks: Sequence[str] = ('sgcls', ),
+                 detection_cfg: dict = DEFAULT_DETECTION,
+                 detector_adapter: dict | None = None,
+                 graph_assigner: dict = dict(type='GraphAssigner'),
                  compile_backbone: bool = False,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
-        detectors = detector.get('data_preprocessor')
-        if data_preprocessor and detectors:
-            check_normalization(data_preprocessor, detectors)
+        detector_preprocessor = detector.get('data_preprocessor')
+        if data_preprocessor and detector_preprocessor:
+            check_normalization(data_preprocessor, detector_preprocessor)
         super().__init__(
-            data_preprocessor=data_preprocessor or detectors,
+            data_preprocessor=data_preprocessor or detector_preprocessor,
             init_cfg=init_cfg)
-        unknown = set(tasks) - set(TASKS)
-        if unknown or not tasks:
-            raise ValueError(f'tasks must be some of {TASKS}, got '
-                             f'{tuple(tasks)}')
-        if task not in TRAINING_TASKS:
-            raise ValueError(f'task, what the model is trained on, is one of '
-                             f'{TRAINING_TASKS}, got {task!r}')
-        for key in detection:
+        unknown = set(test_tasks) - set(TASKS)
+        if unknown or not test_tasks:
+            raise ValueError(f'test_tasks must be some of {TASKS}, got '
+                             f'{tuple(test_tasks)}')
+        if train_task not in TRAINING_TASKS:
+            raise ValueError(f'train_task must be one of {TRAINING_TASKS}, got '
+                             f'{train_task!r}')
+        for key in detection_cfg:
             if key not in DEFAULT_DETECTION:
-                raise ValueError(f'detection knows {list(DEFAULT_DETECTION)}, '
-                                 f'got {key!r}')
-        self.task = task
-        self.tasks = tuple(tasks)
-        self.detection = {**DEFAULT_DETECTION, **detection}
-        check_thresholds(**self.detection)
+                raise ValueError('detection_cfg takes '
+                                 f'{list(DEFAULT_DETECTION)}, got {key!r}')
+        self.train_task = train_task
+        self.test_tasks = tuple(test_tasks)
+        self.detection_cfg = {**DEFAULT_DETECTION, **detection_cfg}
+        check_thresholds(**self.detection_cfg)
         self.detector = MODELS.build(detector)
         self.detector.requires_grad_(False)
         if compile_backbone:
             self.detector.backbone.compile()
-        self.object_detector = build_object_detector(self.detector,
-                                                     object_detector)
+        self.detector_adapter = build_detector_adapter(self.detector,
+                                                       detector_adapter)
         self.relation_head = MODELS.build(relation_head)
-        detected = self.object_detector.num_classes
+        self.graph_assigner = TASK_UTILS.build(graph_assigner)
+        detected = self.detector_adapter.num_classes
         if detected != self.relation_head.num_classes:
             raise ValueError(
                 f'the detector has {detected} classes and the relation head '
@@ -117,8 +120,8 @@ class SceneGraphParser(BaseDetector):
         self.feature_cache: FeatureCache | None = None  # FeatureCacheHook
         # Of the files to start from: path, kinds of names that count, names.
         self._known_names: list[tuple[str, tuple[str, ...], dict]] = []
-        # Travels in the checkpoint: a resumed run keeps its learnt priors.
-        # A number, for processes average their buffers.
+        # Travels in the checkpoint, by this name: a resumed run keeps its
+        # learnt priors. A number, because processes average their buffers.
         self.register_buffer('has_priors', torch.tensor(0.0))
 
     def train(self, mode: bool = True) -> SceneGraphParser:
@@ -144,14 +147,20 @@ class SceneGraphParser(BaseDetector):
             self._known_names.append(
                 (init_cfg['checkpoint'], ('classes', 'predicates'), names))
         super().init_weights()
-        if not own and self.object_detector.fc_head is not None:
-            self.relation_head.copy_fc_heads(self.object_detector.fc_head)
+        if not own and self.detector_adapter.fc_head is not None:
+            self.relation_head.init_from_detector(self.detector_adapter.fc_head)
 
-    def load_priors(self, dataset) -> None:
+    @property
+    def has_statistics(self) -> bool:
+        """Whether the model knows its training set: it was trained."""
+        return bool(self.has_priors)
+
+    def load_statistics(self, dataset) -> None:
         """Take what the model needs of a training set.
 
-        Priors are learnt further and therefore taken once; what a loss counts
-        is not, and may be new to the checkpoint of another loss.
+        What the head learns further is taken once. What a loss or a debiasing
+        method counts may be new to the checkpoint of another one, and is
+        taken each time.
 
         Args:
             dataset (VGDataset): Gives ``statistics`` and ``metainfo``.
@@ -163,13 +172,14 @@ class SceneGraphParser(BaseDetector):
         for filename, kinds, names in self._known_names:
             for kind in kinds:
                 check_names(filename, kind, names, dataset.metainfo)
-        if not self.has_priors:
-            self.relation_head.load_priors(dataset.statistics,
-                                           dataset.metainfo['classes'])
+        head = self.relation_head
+        if not self.has_statistics:
+            head.load_statistics(dataset.statistics,
+                                 dataset.metainfo['classes'])
             self.has_priors.fill_(1)
-        loss = self.relation_head.loss_relation
-        if hasattr(loss, 'load_priors'):
-            loss.load_priors(dataset.statistics)
+        for part in (head.loss_relation, head.debiasing):
+            if hasattr(part, 'load_statistics'):
+                part.load_statistics(dataset.statistics)
 
     @torch.no_grad()
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
@@ -181,24 +191,11 @@ class SceneGraphParser(BaseDetector):
             ValueError: If the maps have other strides than the relation head
                 pools with.
         """
-        self._warn_of_padding(batch_inputs)
         extract = self.detector.extract_feat
         maps = extract(batch_inputs) if self.feature_cache is None else \
             self.feature_cache(batch_inputs, extract)
         check_strides(self.relation_head, batch_inputs, maps)
         return tuple(map(full_precision, maps))
-
-    def _warn_of_padding(self, batch_inputs: Tensor) -> None:
-        side = getattr(self.data_preprocessor, 'pad_size_divisor', None)
-        height, width = batch_inputs.shape[-2:]
-        if side is not None and (height, width) != (side, side):
-            # once: the text is always the same
-            warnings.warn(
-                'images are not padded to the square of '
-                f'data_preprocessor.pad_size_divisor, {side} x {side} pixels: '
-                'a result may depend on the other images of its batch. Set it '
-                'to the longer side that the pipeline scales images to',
-                stacklevel=2)
 
     def loss(self, batch_inputs: Tensor,
              batch_data_samples: list[SceneGraphDataSample]) -> dict:
@@ -213,6 +210,7 @@ class SceneGraphParser(BaseDetector):
             dict: Losses by name.
         """
         feature_maps = self.extract_feat(batch_inputs)
+        batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
         graphs = [sample.gt_scene_graph for sample in batch_data_samples]
         num_classes = self.relation_head.num_classes
         # Of all annotated objects: a detector does not find each of them.
@@ -220,14 +218,13 @@ class SceneGraphParser(BaseDetector):
             batch_inputs.new_zeros(num_classes, dtype=torch.bool).index_fill(
                 0, graph.objects.labels, True) for graph in graphs
         ])
-        if self.task == 'sgcls':
+        if self.train_task == 'sgcls':
             objects = self._given_objects(
-                feature_maps, [graph.objects.bboxes for graph in graphs],
-                batch_data_samples)
+                batch, [graph.objects.bboxes for graph in graphs])
         else:
-            objects = self._detected_objects(feature_maps, batch_data_samples)
+            objects = self._detected_objects(batch)
             graphs = [
-                assign_graph(bboxes, graph, num_classes)
+                self.graph_assigner(bboxes, graph, num_classes)
                 for bboxes, graph in zip(
                     objects.bboxes.split(objects.sizes), graphs)
             ]
@@ -235,8 +232,11 @@ class SceneGraphParser(BaseDetector):
             objects,
             targets=torch.cat([graph.objects.labels for graph in graphs]),
             present=present)
-        return self.relation_head.loss(feature_maps, objects,
-                                       [graph.relations for graph in graphs])
+        head = self.relation_head
+        pairs, predicates = head.sample_pairs(
+            objects, [graph.relations for graph in graphs])
+        regions = head.extract_regions(feature_maps, objects, pairs)
+        return head.loss(regions, objects, predicates)
 
     @torch.no_grad()
     def predict(
@@ -257,34 +257,35 @@ class SceneGraphParser(BaseDetector):
             list: The samples, with ``pred_scene_graphs``.
         """
         feature_maps = self.extract_feat(batch_inputs)
+        batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
         scales = [
             batch_inputs.new_tensor(sample.scale_factor).repeat(2)
             for sample in batch_data_samples
         ]
         predictions = {}
-        if 'predcls' in self.tasks or 'sgcls' in self.tasks:
+        if 'predcls' in self.test_tasks or 'sgcls' in self.test_tasks:
             graphs = [sample.gt_scene_graph for sample in batch_data_samples]
-            objects = self._given_objects(feature_maps, [
+            objects = self._given_objects(batch, [
                 graph.objects.bboxes * scale
                 for graph, scale in zip(graphs, scales)
-            ], batch_data_samples)
+            ])
             given = {'sgcls': objects}
-            if 'predcls' in self.tasks:
+            if 'predcls' in self.test_tasks:
                 given['predcls'] = objects.with_labels(
                     torch.cat([graph.objects.labels for graph in graphs]))
             regions = self.relation_head.extract_regions(feature_maps, objects)
-            for task in self.tasks:
+            for task in self.test_tasks:
                 if task in given:
                     predictions[task] = self.relation_head.predict(
                         regions, given[task])
-        if 'sggen' in self.tasks:
-            objects = self._detected_objects(feature_maps, batch_data_samples)
+        if 'sggen' in self.test_tasks:
+            objects = self._detected_objects(batch)
             regions = self.relation_head.extract_regions(feature_maps, objects)
             predictions['sggen'] = self.relation_head.predict(regions, objects)
         for i, sample in enumerate(batch_data_samples):
             sample.pred_scene_graphs = {
                 task: predictions[task][i]
-                for task in self.tasks
+                for task in self.test_tasks
             }
             if rescale:
                 for graph in sample.pred_scene_graphs.values():
@@ -295,24 +296,21 @@ class SceneGraphParser(BaseDetector):
                  batch_data_samples: list[SceneGraphDataSample]) -> tuple:
         """Raw outputs for given boxes in pixels of the inputs."""
         feature_maps = self.extract_feat(batch_inputs)
-        objects = self._given_objects(feature_maps, [
+        batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
+        objects = self._given_objects(batch, [
             sample.gt_scene_graph.objects.bboxes
             for sample in batch_data_samples
-        ], batch_data_samples)
+        ])
         regions = self.relation_head.extract_regions(feature_maps, objects)
         return self.relation_head(regions, objects)
 
     @torch.no_grad()
-    def _given_objects(
-            self, feature_maps: tuple[Tensor, ...], bboxes: list[Tensor],
-            data_samples: list[SceneGraphDataSample]) -> ObjectBatch:
-        logits = self.object_detector.classify_boxes(feature_maps, bboxes,
-                                                     data_samples)
+    def _given_objects(self, batch: PreparedBatch,
+                       bboxes: list[Tensor]) -> ObjectBatch:
+        logits = self.detector_adapter.classify_boxes(batch, bboxes)
         return ObjectBatch.from_list(bboxes, logits)
 
     @torch.no_grad()
-    def _detected_objects(
-            self, feature_maps: tuple[Tensor, ...],
-            data_samples: list[SceneGraphDataSample]) -> ObjectBatch:
-        return self.object_detector.detect_objects(feature_maps, data_samples,
-                                                   **self.detection)
+    def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
+        return self.detector_adapter.detect_objects(batch,
+                                                    **self.detection_cfg)

@@ -84,9 +84,9 @@ class Scorer(BaseModule):
         image_channels (int): I. Defaults to 512.
         hidden_channels (int): Size of the embedded relation. Defaults to 512.
         attention_channels (int): Size of q, k and v. Defaults to 256.
-        context (str): Registered module that relates the relations of an
-            image. Defaults to ``'RelationSelfAttention'``; ``'RelationFC'``
-            is the variant without self-attention.
+        attention (dict): Config of the module that relates the relations of
+            an image. Defaults to ``RelationSelfAttention``; ``RelationFC`` is
+            the variant without self-attention.
         loss (dict): Config of the loss, see ``losses/significance_loss.py``.
             Defaults to binary cross-entropy.
         init_cfg (dict, optional): Defaults to None.
@@ -98,38 +98,29 @@ class Scorer(BaseModule):
                  image_channels: int = 512,
                  hidden_channels: int = 512,
                  attention_channels: int = 256,
-                 context: str = 'RelationSelfAttention',
+                 attention: dict = dict(type='RelationSelfAttention'),
                  loss: dict = dict(type='SignificanceBCELoss'),
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.fc_feature = nn.Linear(relation_channels, hidden_channels)
         self.fc_distribution = nn.Linear(num_predicates + 1, hidden_channels)
-        self.context = MODELS.build(
-            dict(
-                type=context,
-                in_channels=hidden_channels + image_channels,
-                out_channels=attention_channels))
+        # By the name `context` its weights lie in published checkpoints.
+        self.context = MODELS.build({
+            **attention, 'in_channels': hidden_channels + image_channels,
+            'out_channels': attention_channels
+        })
         self.fc_score = nn.Linear(attention_channels, 1)
-        self.loss_module = MODELS.build(loss)
+        self.loss_significance = MODELS.build(loss)
 
-    def forward(self, features: Tensor, distributions: Tensor,
-                image_features: Tensor, image_ids: Tensor) -> Tensor:
-        """Score relations.
+    def embed(self, features: Tensor, distributions: Tensor) -> Tensor:
+        """``ReLU(FC(feature)) + ReLU(FC(distribution))`` of each relation.
+
+        It looks at each relation alone, so that it may be called on some of
+        them at a time.
 
         Args:
             features (Tensor): (P, D), before the predicate classifier.
             distributions (Tensor): (P, R+1), predicate probabilities.
-            image_features (Tensor): (B, I), globally average-pooled.
-            image_ids (Tensor): (P,), image of each relation, in any order.
-
-        Returns:
-            Tensor: (P,), significance before the sigmoid.
-        """
-        return self.score(
-            self.embed(features, distributions), image_features, image_ids)
-
-    def embed(self, features: Tensor, distributions: Tensor) -> Tensor:
-        """``ReLU(FC(feature)) + ReLU(FC(distribution))`` of each relation.
 
         Returns:
             Tensor: (P, hidden_channels).
@@ -137,9 +128,18 @@ class Scorer(BaseModule):
         return (F.relu_(self.fc_feature(features)) +
                 F.relu_(self.fc_distribution(distributions)))
 
-    def score(self, embedded: Tensor, image_features: Tensor,
-              image_ids: Tensor) -> Tensor:
-        """Score relations by what :meth:`embed` makes of them: (P,)."""
+    def forward(self, embedded: Tensor, image_features: Tensor,
+                image_ids: Tensor) -> Tensor:
+        """Score relations among those of their image.
+
+        Args:
+            embedded (Tensor): (P, hidden_channels), from :meth:`embed`.
+            image_features (Tensor): (B, I), globally average-pooled.
+            image_ids (Tensor): (P,), image of each relation, in any order.
+
+        Returns:
+            Tensor: (P,), significance before the sigmoid.
+        """
         order = image_ids.argsort(stable=True)
         sizes = image_ids.bincount(minlength=len(image_features)).tolist()
         parts = [(order, sizes)]
@@ -149,10 +149,10 @@ class Scorer(BaseModule):
         for rows, sizes in parts:
             hidden = torch.cat(
                 [embedded[rows], image_features[image_ids[rows]]], dim=1)
-            context = self.context(hidden, sizes)
-            logits[rows] = self.fc_score(context).squeeze(1)
+            attended = self.context(hidden, sizes)
+            logits[rows] = self.fc_score(attended).squeeze(1)
         return logits
 
     def loss(self, logits: Tensor, annotated: Tensor) -> Tensor:
         """Loss of significance logits (P,) against ``annotated`` (P,)."""
-        return self.loss_module(logits, annotated)
+        return self.loss_significance(logits, annotated)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.structures import InstanceData
 
-from mmsgp.datasets.image_files import read_unturned
+from mmsgp.datasets.image_files import read_without_exif_rotation
 from mmsgp.evaluation import PredictionFile
 from mmsgp.evaluation.relation_ranks import RelationRanks
 from mmsgp.structures import SceneGraph, SceneGraphDataSample
@@ -103,7 +103,7 @@ def _draw(visualizer: SceneGraphVisualizer, sample: dict) -> np.ndarray | None:
         for task, graph in sample['pred_scene_graphs'].items()
     }
     visualizer.add_datasample(
-        'gallery', read_unturned(sample['img_path']), data_sample)
+        'gallery', read_without_exif_rotation(sample['img_path']), data_sample)
     return visualizer.get_image()
 
 

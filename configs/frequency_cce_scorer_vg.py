@@ -1,3 +1,0 @@
-_base_ = './frequency_cce_vg.py'
-
-model = dict(relation_head=dict(scorer=dict(type='Scorer')))

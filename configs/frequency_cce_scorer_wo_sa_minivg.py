@@ -1,4 +1,0 @@
-# The Scorer without self-attention: a relation is scored alone.
-_base_ = './frequency_cce_scorer_minivg.py'
-
-model = dict(relation_head=dict(scorer=dict(context='RelationFC')))

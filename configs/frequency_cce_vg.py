@@ -1,6 +1,0 @@
-# The weight of the authors' code.
-_base_ = './frequency_ce_vg.py'
-
-model = dict(
-    relation_head=dict(
-        loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=100.0)))

@@ -1,3 +1,0 @@
-_base_ = './frequency_ce_minivg.py'
-
-model = dict(relation_head=dict(scorer=dict(type='Scorer')))

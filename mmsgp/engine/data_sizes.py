@@ -1,0 +1,80 @@
+"""Numbers of classes and predicates, which are facts of the data."""
+from __future__ import annotations
+
+from mmengine.config import Config
+
+from mmsgp.registry import DATASETS
+from mmsgp.utils.config_variables import SIZES
+
+
+def fill_in_sizes(cfg: Config, split: str = 'train') -> None:
+    """Give a model the numbers of classes and predicates of its data set.
+
+    Where the config leaves them out or has None they are taken from the names
+    of the data set; a number that is there must be that of the data.
+
+    Args:
+        cfg (Config): Of a detector or a parser, which is changed.
+        split (str): Whose data set is asked. Defaults to ``'train'``.
+
+    Raises:
+        OSError: If a number is missing, and the file of the names too.
+        ValueError: If a number contradicts the data, or is missing and the
+            data set cannot tell it.
+    """
+    slots = _slots(cfg.model)
+    missing = [place for place, (owner, key) in slots.items()
+               if owner.get(key) is None]
+    dataset = _innermost(cfg[f'{split}_dataloader'].dataset)
+    try:
+        sizes = _read_sizes(dataset)
+    except OSError:  # building the data set says so in its own words
+        if missing:
+            raise
+        return
+    if sizes is None:
+        if missing:
+            raise ValueError(f'{missing[0]} is missing, and a {dataset.type} does '
+                             'not tell it: set it in the config')
+        return
+    for place, (owner, key) in slots.items():
+        if owner.get(key) is None:
+            owner[key] = sizes[key]
+        elif owner[key] != sizes[key]:
+            raise ValueError(
+                f'{place} is {owner[key]}, and the data set in '
+                f'{dataset.get("data_root", "")!r} has {sizes[key]}: leave it out '
+                "of the config, it is then the data set's")
+    cfg.update({key: sizes[key] for key in SIZES if key in cfg})
+
+
+def _slots(model: dict) -> dict[str, tuple[dict, str]]:
+    """Owner and key of each number in the config of a model, by place."""
+    slots = {}
+    if 'relation_head' in model:
+        for key in SIZES:
+            slots[f'model.relation_head.{key}'] = model.relation_head, key
+    place = 'model.detector.' if 'detector' in model else 'model.'
+    detector = model.get('detector', model)
+    if detector.get('roi_head'):
+        detector, place = detector.roi_head, f'{place}roi_head.'
+    heads = detector.get('bbox_head') or []
+    for head in heads if isinstance(heads, (list, tuple)) else [heads]:
+        slots.setdefault(f'{place}bbox_head.num_classes', (head, 'num_classes'))
+    return slots
+
+
+def _innermost(dataset: dict) -> dict:
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    return dataset
+
+
+def _read_sizes(dataset: dict) -> dict[str, int] | None:
+    """The numbers of a data set; None if it does not tell its names."""
+    read_names = getattr(DATASETS.get(dataset.get('type')), 'read_names', None)
+    if read_names is None:
+        return None
+    names = read_names(**{k: v for k, v in dataset.items() if k != 'type'})
+    return dict(num_classes=len(names['classes']),
+                num_predicates=len(names['predicates']))

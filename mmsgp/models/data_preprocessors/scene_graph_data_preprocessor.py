@@ -1,0 +1,49 @@
+"""Images of one size.
+
+Shape shorthand: B images, H x W pixels of the padded images.
+"""
+from __future__ import annotations
+
+import torch.nn.functional as F
+from mmdet.models.data_preprocessors import DetDataPreprocessor
+
+from mmsgp.registry import MODELS
+
+
+@MODELS.register_module()
+class SceneGraphDataPreprocessor(DetDataPreprocessor):
+    """Pads all images to one size, in training and in tests.
+
+    What an image is padded with then never depends on the other images of its
+    batch. The size is the one that the pipeline scales images to: in the configs
+    both are ``img_scale``.
+
+    Args:
+        pad_to (tuple[int, int]): Height and width H and W in pixels.
+        **kwargs: Arguments of MMDetection's ``DetDataPreprocessor``.
+    """
+
+    def __init__(self, pad_to: tuple[int, int], **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.pad_to = tuple(pad_to)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Normalise images, pad them and stack them to (B, 3, H, W).
+
+        Raises:
+            ValueError: If an image is larger than ``pad_to``.
+        """
+        data = super().forward(data, training)
+        inputs, samples = data['inputs'], data['data_samples'] or ()
+        height, width = inputs.shape[-2:]
+        below, right = self.pad_to[0] - height, self.pad_to[1] - width
+        if below < 0 or right < 0:
+            raise ValueError(
+                f'images of {height} x {width} pixels (height x width) do not fit '
+                f'into data_preprocessor.pad_to={self.pad_to}: set it to the '
+                'size that Resize scales images to, the img_scale of the config')
+        data['inputs'] = F.pad(inputs, (0, right, 0, below), value=self.pad_value)
+        for sample in samples:
+            sample.set_metainfo(
+                dict(batch_input_shape=self.pad_to, pad_shape=self.pad_to))
+        return data

@@ -1,0 +1,156 @@
+"""Variables that a config writes once and reads in several places.
+
+MMEngine puts the value of a variable in its places while it reads the file in which
+they stand. A file on top of it, or a setting of the command line, that changes the
+variable afterwards would change nothing. Here it changes the places too.
+"""
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from inspect import signature
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+# Each variable with the keys of the places that read it.
+VARIABLES = {
+    'data_root': ('data_root', ),
+    'img_scale': ('scale', 'pad_to'),
+    'num_classes': ('num_classes', ),
+    'num_predicates': ('num_predicates', )
+}
+# These two are facts of the data, see fill_in_sizes.
+SIZES = ('num_classes', 'num_predicates')
+# Keys that something reads when the run starts; all others are variables.
+SETTINGS = {*signature(Runner.__init__).parameters, 'detector_config'} - {'self', 'cfg'}
+
+
+def merge_options(cfg: Config, options: Mapping | None) -> None:
+    """Merge the settings of a command line into a config.
+
+    Args:
+        cfg (Config): The config, which is changed.
+        options (Mapping, optional): Values by dotted key. Defaults to None.
+
+    Raises:
+        ValueError: If a setting would change nothing.
+    """
+    options = dict(options or {})
+    change_variables(cfg, {
+        name: options.pop(name) for name in VARIABLES
+        if name in options and name in cfg})
+    for key in options:
+        if key.split('.')[0] not in SETTINGS:
+            raise ValueError(_without_effect(cfg, key))
+    cfg.merge_from_dict(options)
+
+
+def change_variables(cfg: Config, values: Mapping) -> None:
+    """Change variables and all places that have their value.
+
+    Where another ``data_root`` comes without numbers of classes and predicates,
+    those of the config no longer hold: they become None.
+
+    Raises:
+        ValueError: If no place has the value of a variable, or a value is not
+            of the variable's kind.
+    """
+    if values.get('data_root', cfg.get('data_root')) != cfg.get('data_root'):
+        values = {**{name: None for name in SIZES if name in cfg}, **values}
+    for name, value in values.items():
+        old = cfg[name]
+        if isinstance(old, (tuple, list)):
+            if not isinstance(value, (tuple, list)) or len(value) != len(old):
+                raise ValueError(f'{name} must be {len(old)} numbers such as '
+                                 f'{old}, got {value!r}')
+            value = type(old)(value)
+        places = [(owner, key) for owner, key, _ in _places(cfg)
+                  if key in VARIABLES[name] and owner[key] == old]
+        if not places and name not in SIZES:  # a detector has no predicates
+            raise ValueError(
+                f'{name}={value!r} would change nothing: no '
+                f'{" or ".join(VARIABLES[name])} in {cfg.filename} is {old!r}. '
+                'Set the places themselves')
+        for owner, key in places:
+            owner[key] = value
+        cfg[name] = value
+
+
+def follow_files(cfg: Config, path: str | Path) -> None:
+    """Let variables act that a config file, or a base of it, sets too late.
+
+    Args:
+        cfg (Config): The config of the file, which is changed.
+        path (str | Path): The file.
+    """
+    late = _set_too_late(Path(path))
+    for name, (old, _) in late.items():
+        cfg[name] = old
+    change_variables(cfg, {name: new for name, (_, new) in late.items()})
+
+
+def _set_too_late(path: Path) -> dict[str, tuple]:
+    """The value in the places and the one that is set later, by variable."""
+    assigned, bases = _read_assignments(path)
+    late: dict[str, tuple] = {}
+    for base in bases:
+        late.update(_set_too_late(base))
+    assigned &= VARIABLES.keys()
+    if not assigned or not bases:
+        return late
+    cfg, before = Config.fromfile(path), {}
+    for base in bases:
+        before.update(Config.fromfile(base)._cfg_dict)
+    for name in assigned & before.keys():
+        values = [owner[key] for owner, key, _ in _places(cfg)
+                  if key in VARIABLES[name]]
+        old, _ = late.pop(name, (before[name], None))
+        # else the file has filled the places itself
+        if old in values and cfg[name] not in values:
+            late[name] = old, cfg[name]
+    return late
+
+
+def _read_assignments(path: Path) -> tuple[set[str], list[Path]]:
+    """Names that a file assigns, and its base files."""
+    try:
+        body = ast.parse(path.read_text(encoding='utf-8')).body
+    except SyntaxError:  # JSON, YAML or a template of MMEngine
+        return set(), []
+    values = {target.id: node.value for node in body if isinstance(node, ast.Assign)
+              for target in node.targets if isinstance(target, ast.Name)}
+    try:
+        bases = ast.literal_eval(values.get('_base_', ast.Constant([])))
+    except ValueError:  # computed
+        bases = []
+    bases = [bases] if isinstance(bases, str) else bases
+    # '::' names a config of another package
+    return set(values), [path.parent / base for base in bases if '::' not in base]
+
+
+def _places(cfg: Config) -> Iterator[tuple[dict, str, str]]:
+    """Owner, key and dotted path of all that is read when a run starts."""
+    yield from _walk({key: value for key, value in cfg.items() if key in SETTINGS})
+
+
+def _walk(node: object, path: str = '') -> Iterator[tuple[dict, str, str]]:
+    if isinstance(node, dict):
+        for key, value in list(node.items()):
+            yield node, key, f'{path}{key}'
+            yield from _walk(value, f'{path}{key}.')
+    elif isinstance(node, (list, tuple)):
+        for i, value in enumerate(node):
+            yield from _walk(value, f'{path}{i}.')
+
+
+def _without_effect(cfg: Config, key: str) -> str:
+    name = key.split('.')[0]
+    if name not in cfg:
+        return f'--cfg-options {key}: nothing reads a setting {name!r}'
+    places = [path for owner, key, path in _places(cfg)
+              if cfg[name] is not None and owner[key] == cfg[name]]
+    return (f'--cfg-options {key} would change nothing: {name!r} is a variable of '
+            'the config, whose value is in its places already. Set '
+            f'{" and ".join(places) or "these"} instead')
