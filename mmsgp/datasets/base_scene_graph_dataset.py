@@ -126,7 +126,8 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
                 files count.
 
         Returns:
-            ``classes`` and ``predicates``, here those of ``METAINFO``.
+            ``classes`` and ``predicates``, here those of ``METAINFO``; nothing if
+            only the annotations have them.
 
         Raises:
             FileNotFoundError: If the file that has them is missing.

@@ -72,6 +72,13 @@ def test_a_repeat_within_several_counts_once(parts, joined):
     assert_equal_statistics(both.statistics, joined.statistics)
 
 
+def test_names_are_read_without_building_the_parts(parts):
+    one, other = config(parts)['datasets']
+    one = dict(type='RepeatDataset', times=3, dataset=one)
+    assert ConcatDataset.read_names(datasets=[one, other], lazy_init=True) == dict(
+        classes=parts[0].classes, predicates=parts[0].predicates)
+
+
 @pytest.mark.parametrize('names, message', [
     (dict(predicates=('a', 'predicate 2', 'b', 'predicate 4')),
      r"part 2 .* has 4 predicates, from number 1 on \('a', 'predicate 2', 'b'\), "

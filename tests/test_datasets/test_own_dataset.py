@@ -10,6 +10,7 @@ import pytest
 from mmengine.config import Config
 
 from mmsgp.datasets import ConcatDataset
+from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
@@ -79,3 +80,14 @@ def test_its_mistakes_are_named(config, tmp_path):
     with pytest.raises(ValueError, match='graphs.json: image train.jpg has the '
                        'class 2, expected 0 .. 1'):
         build(config, 'train')
+
+
+def test_a_model_of_it_is_told_its_numbers_in_the_config(config):
+    head = dict(num_classes=2, num_predicates=2)
+    config.merge_from_dict(dict(model=dict(relation_head=head)))
+    fill_in_sizes(config)
+    assert config.model.relation_head == head
+    config.model.relation_head.num_predicates = None
+    with pytest.raises(ValueError, match='num_predicates is missing, and a '
+                       'MyDataset does not tell it: set it in the config'):
+        fill_in_sizes(config)
