@@ -4,7 +4,6 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -38,6 +37,7 @@ from mmsgp.engine.last_checkpoint import (
 from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.models.parsers import is_parser_config
+from mmsgp.reporting.jobs import Job, run_jobs
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import clear_drafts
 from mmsgp.utils.unwritten import collecting_unwritten
@@ -172,7 +172,7 @@ def train_detector(config: str, target: Path) -> None:
     launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT',
               'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
-    subprocess.run(command, check=True, env=environment)
+    run_jobs([Job('training the detector', command)], environment)
     publish_weights(find_last_checkpoint(target.parent), target)
 
 
