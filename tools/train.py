@@ -20,6 +20,7 @@ from mmsgp.checkpoint.pretrained import (
     pretrained_cfgs,
     read_weights,
 )
+from mmsgp.cli.arguments import parse_launched
 from mmsgp.cli.errors import mistakes_in_a_line
 from mmsgp.engine.distributed import (
     check_launcher,
@@ -71,16 +72,7 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         help='override settings of the config: key=value, nested keys with '
         'dots, e.g. train_dataloader.batch_size=4')
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher')
-    # torch.distributed.launch passes it; torchrun sets the variable itself
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parse_launched(parser)
 
 
 def load_config(args: argparse.Namespace) -> Config:
