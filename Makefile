@@ -105,7 +105,7 @@ sbom: install $(AUDIT_STEP)  ## Build the wheel, and the bill of its materials (
 
 $(VENV_STEP):
 	@command -v $(PYTHON) >/dev/null || { echo "MISSING: $(PYTHON) is not found." \
-	    "MEND: install Python 3.10 or newer, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	    "FIX: install Python 3.10 or newer, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) tools/misc/check_environment.py .
 	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STEPS) && touch $@

@@ -1,8 +1,8 @@
 """Load annotations as large as Visual Genome's: time and memory.
 
-Writes a random file of Visual Genome's size, reads it in fresh processes and
-compares with the limits it must keep and with annotations as MMEngine's
-``BaseDataset`` keeps them, in pickled dictionaries. No image is read.
+It writes a random file of Visual Genome's size, reads it in new processes, and
+compares the figures with their limits and with MMEngine's ``BaseDataset``, which
+keeps annotations in pickled dictionaries. No image is read.
 
     python benchmarks/dataset.py [--images 108073]
 """
@@ -37,7 +37,7 @@ LIMITS = {
 
 
 def write_data(root: Path, num_images: int) -> None:
-    """Images of 800 x 600 with as skewed a number of boxes as the real ones."""
+    """Write images of 800 x 600 with a realistic distribution of boxes."""
     rng = np.random.default_rng(0)
     num_boxes = 2 + rng.negative_binomial(
         3, 3 / (BOXES_PER_IMAGE + 1), size=num_images)
@@ -81,13 +81,13 @@ def build(root: str, pickled: bool) -> BaseDataset:
 
 
 def named(figures: dict, pickled: bool) -> dict:
-    """Figures of the peer have a prefix of their own."""
+    """Add a prefix to the figures of pickled dictionaries."""
     prefix = 'pickled_' if pickled else ''
     return {f'{prefix}{name}': value for name, value in figures.items()}
 
 
 def memory_mb(key: str, path: str = '/proc/self/status') -> float:
-    """A field of Linux's account of a process's memory."""
+    """Read a field of Linux's memory statistics of a process."""
     for line in Path(path).read_text().splitlines():
         if line.startswith(f'{key}:'):
             return int(line.split()[1]) / 1024
@@ -118,7 +118,7 @@ def measure_statistics(root: str) -> dict:
 
 
 def read_privately(item: dict) -> float:
-    """What the worker that read the item does not share, in MB."""
+    """Measure the private memory of the worker that read the item, in MB."""
     path = '/proc/self/smaps_rollup'
     return memory_mb('Private_Dirty', path) if item['sample_idx'] % 500 == 0 \
         else 0.

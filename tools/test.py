@@ -10,11 +10,13 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
+from mmsgp.checkpoint.legacy_config import check_renamed
 from mmsgp.checkpoint.loading import (
     load_trained_model,
     use_safe_checkpoint_loading,
 )
 from mmsgp.cli.errors import exit_on_user_error
+from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.engine.distributed import check_launcher, setup_launcher, tear_down
 from mmsgp.engine.mixed_precision import predict_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
@@ -23,6 +25,8 @@ from mmsgp.evaluation.metrics.scene_graph_metric import effective_ng_limit
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import METRICS, names_subclass
 from mmsgp.structures.tasks import TASKS
+from mmsgp.utils.config_file import read_config_file
+from mmsgp.utils.config_variables import merge_options
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import replacing
 from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
@@ -77,10 +81,11 @@ def parse_args() -> argparse.Namespace:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """The config with the command line's settings merged in."""
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    """The config with the command line's settings and the data's sizes."""
+    cfg = read_config_file(args.config)
+    merge_options(cfg, args.cfg_options)
+    check_renamed(cfg.model, args.config)
+    fill_in_sizes(cfg, 'test')
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
         Path('work_dirs', Path(args.config).stem))
     if is_parser_config(cfg.model):

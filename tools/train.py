@@ -14,6 +14,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
+from mmsgp.checkpoint.legacy_config import check_renamed
 from mmsgp.checkpoint.loading import publish_weights, use_safe_checkpoint_loading
 from mmsgp.checkpoint.pretrained import (
     check_load_from,
@@ -23,6 +24,7 @@ from mmsgp.checkpoint.pretrained import (
 )
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
+from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.engine.distributed import (
     check_launcher,
     setup_launcher,
@@ -38,6 +40,8 @@ from mmsgp.engine.last_checkpoint import (
 from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.models.parsers import is_parser_config
+from mmsgp.utils.config_file import read_config_file
+from mmsgp.utils.config_variables import merge_options
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import clear_drafts
 from mmsgp.utils.unwritten import collecting_unwritten
@@ -84,10 +88,11 @@ def parse_args() -> argparse.Namespace:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """The config with the command line's settings merged in."""
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    """The config with the command line's settings and the data's sizes."""
+    cfg = read_config_file(args.config)
+    merge_options(cfg, args.cfg_options)
+    check_renamed(cfg.model, args.config)
+    fill_in_sizes(cfg)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
         Path('work_dirs', Path(args.config).stem))
     if args.amp:
@@ -138,7 +143,7 @@ def ensure_detector(cfg: Config) -> None:
         while not target.is_file():
             time.sleep(1)
     elif not target.is_file():
-        train_detector(cfg.detector_config, target)
+        train_detector(cfg, target)
 
 
 def is_first_process() -> bool:
@@ -146,19 +151,20 @@ def is_first_process() -> bool:
     return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) == 0
 
 
-def train_detector(config: str, target: Path) -> None:
+def train_detector(cfg: Config, target: Path) -> None:
     """Train a detector, or go on with it, and write its weights.
 
     Args:
-        config (str): Its config, relative to here or to the repository.
+        cfg (Config): Of the parser. It names the detector's config, relative to
+            here or to the repository; data and size of images are the parser's.
         target (Path): File of the weights; its folder is the work directory.
     """
-    path = Path(config)
+    path = Path(cfg.detector_config)
     if not path.is_file():
-        path = Path(__file__).resolve().parents[1] / config
+        path = Path(__file__).resolve().parents[1] / path
     if not path.is_file():
         raise FileNotFoundError(
-            f'neither the weights {target} nor the config {config} of the '
+            f'neither the weights {target} nor the config {path} of the '
             'detector exist: set model.detector.init_cfg.checkpoint to a '
             'trained detector')
     print_log(
@@ -169,6 +175,10 @@ def train_detector(config: str, target: Path) -> None:
         str(path), '--work-dir',
         str(target.parent), '--resume'
     ]
+    own = read_config_file(path)
+    options = [f'{name}={cfg[name]}' for name in ('data_root', 'img_scale')
+               if name in cfg and cfg[name] != own.get(name, cfg[name])]
+    command += ['--cfg-options', *options] if options else []
     launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT',
               'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}

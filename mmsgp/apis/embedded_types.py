@@ -71,7 +71,8 @@ PARTS = {
     'parser': Types(('mmsgp.SceneGraphParser', )),
     'detector': Types(('mmdet.FasterRCNN', 'mmdet.CascadeRCNN', 'mmdet.RTMDet',
                        'mmdet.DETR')),
-    'data_preprocessor': Types(('mmdet.DetDataPreprocessor', )),
+    'data_preprocessor': Types(('mmsgp.SceneGraphDataPreprocessor',
+                                'mmdet.DetDataPreprocessor')),
     'backbone': Types(('mmsgp.VGG', 'mmdet.ResNet', 'mmdet.CSPNeXt')),
     'neck': Types(('mmdet.FPN', 'mmdet.ChannelMapper', 'mmdet.CSPNeXtPAFPN')),
     'rpn_head': Types(('mmdet.RPNHead', 'mmsgp.ReLU6RPNHead')),
@@ -140,7 +141,7 @@ ARGUMENTS = {
          'scale_factor'),
         Numbers(limit=200)),
     # sides of images in pixels
-    **dict.fromkeys(('scale', 'pad_size_divisor'), Numbers(limit=4096)),
+    **dict.fromkeys(('scale', 'pad_to', 'pad_size_divisor'), Numbers(limit=4096)),
     **dict.fromkeys(
         # data preprocessor, transforms, visualizer
         ('mean', 'std', 'pad_value', 'bgr_to_rgb', 'rgb_to_bgr',

@@ -12,6 +12,7 @@ from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_mod
 from torch import Tensor
 
 from mmsgp.checkpoint.integrity import check_finite
+from mmsgp.checkpoint.legacy_config import check_renamed
 from mmsgp.checkpoint.loading import (
     meta_of,
     naming_misfit,
@@ -68,7 +69,9 @@ def load_parser(config: str | Path | Config | ConfigDict | None,
                          'SceneGraphParser' if type_ else
                          'the config has no model with a type: give the config of '
                          'a SceneGraphParser')
-    if is_embedded:
+    if not is_embedded:
+        check_renamed(cfg.model, cfg.get('filename') or 'the config')
+    else:
         _check_size(cfg.model, tensors, weights)
     model = MODELS.build(cfg.model)
     with naming_misfit(weights):

@@ -17,9 +17,23 @@ def _as_type(name: Any) -> dict:
     return dict(type=name)
 
 
+def _as_adapter(adapter: Any) -> Any:
+    names = {'TwoStageObjects': 'TwoStageAdapter', 'BoxesAndLabels': 'GenericAdapter'}
+    if not isinstance(adapter, dict) or not isinstance(adapter.get('type'), str):
+        return adapter
+    scope, dot, name = adapter['type'].rpartition('.')
+    return {**adapter, 'type': f'{scope}{dot}{names.get(name, name)}'}
+
+
 # Type of a part: {old argument: (new argument, new value of the old value)}.
 # An argument that keeps its value takes `_same`.
 RENAMED_ARGUMENTS: dict[str, dict[str, tuple[str, Callable]]] = {
+    'SceneGraphParser': {
+        'task': ('train_task', _same),
+        'tasks': ('test_tasks', _same),
+        'detection': ('detection_cfg', _same),
+        'object_detector': ('detector_adapter', _as_adapter)
+    },
     'Scorer': {'context': ('attention', _as_type)},
 }
 
@@ -49,6 +63,31 @@ def modernise(model_cfg: dict) -> dict:
         else:
             modern[key] = _inside(value)
     return modern
+
+
+def check_renamed(model_cfg: dict, source: str, place: str = 'model') -> None:
+    """Check that a config that somebody wrote has no old argument.
+
+    Args:
+        model_cfg (dict): Config of a model.
+        source (str): The file, for errors.
+        place (str): Where in the file it stands. Defaults to ``'model'``.
+
+    Raises:
+        ValueError: If it has one; with its new name.
+    """
+    renamed = RENAMED_ARGUMENTS.get(
+        str(model_cfg.get('type')).split('.')[-1], {})
+    for key, value in model_cfg.items():
+        if key in renamed:
+            raise ValueError(
+                f'{source}: {place}.{key} is now {place}.{renamed[key][0]}, here '
+                f'{renamed[key][1](value)!r}')
+        for i, part in enumerate(value if isinstance(value, (list, tuple)) else
+                                 [value]):
+            if isinstance(part, dict):
+                stage = f'.{i}' if isinstance(value, (list, tuple)) else ''
+                check_renamed(part, source, f'{place}.{key}{stage}')
 
 
 def _inside(value: Any) -> Any:

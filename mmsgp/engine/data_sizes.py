@@ -59,8 +59,11 @@ def _slots(model: dict) -> dict[str, tuple[dict, str]]:
     if detector.get('roi_head'):
         detector, place = detector.roi_head, f'{place}roi_head.'
     heads = detector.get('bbox_head') or []
-    for head in heads if isinstance(heads, (list, tuple)) else [heads]:
-        slots.setdefault(f'{place}bbox_head.num_classes', (head, 'num_classes'))
+    if isinstance(heads, dict):
+        heads = [heads]
+    for i, head in enumerate(heads):
+        stage = f'.{i}' if len(heads) > 1 else ''
+        slots[f'{place}bbox_head{stage}.num_classes'] = head, 'num_classes'
     return slots
 
 

@@ -118,11 +118,14 @@ def evaluate(config, dataset, samples):
 
 @pytest.mark.parametrize('name', NAMES)
 @pytest.mark.parametrize('model', ['faster_rcnn_vgg16', 'motifnet_cce_scorer'])
-def test_inputs_are_padded_to_one_square(model, name):
+def test_inputs_are_padded_to_the_square_that_they_are_scaled_to(model, name):
     # Otherwise an image's neighbours in the batch would change its result.
     config = Config.fromfile(CONFIGS.parents[1] / f'{model}_{name}.py')
-    side = config.model.data_preprocessor.pad_size_divisor
-    for pipeline in (config.train_pipeline, config.test_pipeline):
+    detector = config.model.get('detector', config.model)
+    height, width = detector.data_preprocessor.pad_to
+    assert height == width
+    for pipeline in (config.train_dataloader.dataset.pipeline,
+                     config.test_dataloader.dataset.pipeline):
         resize, = (step for step in pipeline if step.type == 'Resize')
-        assert resize.scale == (side, side)
+        assert resize.scale == config.img_scale == (width, height)
         assert resize.keep_ratio

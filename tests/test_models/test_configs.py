@@ -1,4 +1,5 @@
-"""Every config builds, takes a training step and a test step."""
+"""Every config builds the model that its name says; each model trains and tests."""
+import copy
 from types import SimpleNamespace
 
 import pytest
@@ -12,19 +13,87 @@ from mmsgp.registry import HOOKS, MODELS
 from mmsgp.testing.models import CONFIGS, random_samples
 
 NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
-BASES = ('motifnet', 'linknet', 'kern', 'frequency')
-RELATIONS = [name for name in NAMES
-             if name.startswith((*BASES, 'transformer'))]
+HEADS = dict(motifnet='MotifNetHead', linknet='LinkNetHead', kern='KERNHead',
+             frequency='FrequencyHead')
+RELATIONS = [name for name in NAMES if name.startswith(tuple(HEADS))]
+DETECTORS = sorted(set(NAMES) - set(RELATIONS))
+LOSSES = dict(ce='CrossEntropyLoss', cce='CCELoss', focal='SoftmaxFocalLoss',
+              scorer='CrossEntropyLoss')
+SIZES = dict(vg=(150, 50), vrd=(100, 70), minivg=(24, 18))
+VARIANTS = [name for name in RELATIONS if name.split('_')[1] in LOSSES and
+            not {'from', 'sggen', 'r50', 'rtmdet'} & set(name.split('_'))]
 SIDE = 160
 
 
-def build(name):
-    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+@pytest.fixture(scope='module')
+def loaded():
+    init_default_scope('mmsgp')
+    return {name: Config.fromfile(CONFIGS / f'{name}.py') for name in NAMES}
+
+
+@pytest.mark.parametrize('name', RELATIONS)
+def test_a_relation_config_is_the_model_of_its_name(loaded, name):
+    base, *kinds, data = name.split('_')
+    head_cfg = loaded[name].model.relation_head
+    with torch.device('meta'):
+        model = MODELS.build(copy.deepcopy(loaded[name].model))
+    head = model.relation_head
+    assert type(head).__name__ == HEADS[base]
+    assert type(head.loss_relation).__name__ == LOSSES[kinds[0]]
+    assert (head.scorer is not None) == ('scorer' in kinds)
+    if head.scorer is not None:
+        kind = 'RelationFC' if 'wo' in kinds else 'RelationSelfAttention'
+        assert type(head.scorer.context).__name__ == kind
+    assert (head.num_classes, head.num_predicates) == SIZES[data]
+    assert model.detector_adapter.num_classes == head.num_classes
+    assert model.train_task == ('sggen' if 'sggen' in kinds else 'sgcls')
+    assert (loaded[name].load_from is not None) == (
+        'from' in kinds or 'sggen' in kinds)
+    assert head_cfg.num_classes == loaded[name].num_classes
+
+
+@pytest.mark.parametrize('name', DETECTORS)
+def test_a_detector_config_finds_the_classes_of_its_data(loaded, name):
+    cfg = loaded[name]
+    with torch.device('meta'):
+        model = MODELS.build(copy.deepcopy(cfg.model))
+    num_classes = build_detector_adapter(model).num_classes
+    assert num_classes == SIZES[name.split('_')[-1]][0] == cfg.num_classes
+    hook, = (HOOKS.build(hook) for hook in cfg.custom_hooks
+             if 'NumClass' in hook.type)
+
+    def train(data_classes):
+        dataset = SimpleNamespace(
+            metainfo=dict(classes=('class', ) * data_classes))
+        hook.before_train_epoch(SimpleNamespace(
+            model=model, train_dataloader=SimpleNamespace(dataset=dataset)))
+
+    train(num_classes)
+    with pytest.raises(AssertionError, match=rf'\({num_classes}\)'):
+        train(num_classes - 4)
+
+
+@pytest.mark.parametrize('name', VARIANTS)
+def test_configs_of_a_table_differ_in_loss_and_scorer_alone(loaded, name):
+    """And in rates, which suit the loss."""
+    def compared(cfg):
+        cfg = cfg.to_dict()
+        for key in ('loss_relation', 'scorer'):
+            cfg['model']['relation_head'].pop(key, None)
+        return [cfg[key] for key in (
+            'model', 'train_dataloader', 'val_dataloader', 'test_dataloader',
+            'val_evaluator', 'test_evaluator', 'custom_hooks', 'randomness')]
+
+    base, data = name.split('_')[0], name.split('_')[-1]
+    assert compared(loaded[name]) == compared(loaded[f'{base}_ce_{data}'])
+
+
+def build(cfg):
+    """A model with random weights and its optimizer."""
     init_default_scope(cfg.default_scope)
     model = cfg.model
     detector = model.get('detector', model)
     detector.init_cfg = detector.backbone.init_cfg = None  # no file is there
-    model.data_preprocessor.pad_size_divisor = SIDE
     if 'detector' in model:
         model.test_tasks = ('predcls', 'sgcls', 'sggen')
         model.detection_cfg = dict(max_per_image=4)
@@ -42,20 +111,26 @@ def build(name):
 def batch(num_classes, num_predicates):
     samples = random_samples([4, 3], num_classes, num_predicates,
                              image_size=SIDE)
-    for sample in samples:
-        sample.set_metainfo(dict(img_shape=(SIDE, SIDE)))
     images = torch.randint(0, 256, (2, 3, SIDE, SIDE), dtype=torch.uint8)
     return dict(inputs=list(images), data_samples=samples)
 
 
-@pytest.mark.parametrize('name', RELATIONS)
-def test_relation_config_takes_a_training_and_a_test_step(name):
-    model, optimizer = build(name)
+@pytest.mark.parametrize('loss', ['CrossEntropyLoss', 'CCELoss', 'SoftmaxFocalLoss',
+                                  'LogitAdjustedLoss'])
+@pytest.mark.parametrize('scorer', [None, 'Scorer'])
+@pytest.mark.parametrize('base', HEADS)
+def test_each_base_model_takes_each_loss_and_a_scorer(base, scorer, loss):
+    """A training and a test step of each task."""
+    cfg = Config.fromfile(CONFIGS / f'{base}_ce_minivg.py')
+    scope = 'mmdet.' if loss == 'CrossEntropyLoss' else ''
+    cfg.model.relation_head.update(
+        scorer=scorer and dict(type=scorer), loss_relation=dict(type=scope + loss))
+    model, optimizer = build(cfg)
     head = model.relation_head
-    data = batch(head.num_classes, head.num_predicates)
     trained = [p for p in head.parameters() if p.requires_grad]
     before = [p.detach().clone() for p in trained]
-    logged = model.train().train_step(data, optimizer)
+    logged = model.train().train_step(
+        batch(head.num_classes, head.num_predicates), optimizer)
     assert torch.isfinite(logged['loss'])
     changed = [not torch.equal(b, p) for b, p in zip(before, trained)]
     assert sum(changed) > len(changed) / 2
@@ -67,13 +142,36 @@ def test_relation_config_takes_a_training_and_a_test_step(name):
             assert len(relations.labels) in num_pairs
             assert relations.distribution.shape[1] == head.num_predicates + 1
             assert torch.isfinite(relations.scores).all()
-            assert ('significance' in relations) == (head.scorer is not None)
+            assert ('significance' in relations) == (scorer is not None)
+
+
+@pytest.mark.parametrize('name', [
+    name for name in NAMES if name.startswith('motifnet_cce_scorer_') and
+    ('_r50_' in name or 'rtmdet' in name)])
+def test_a_parser_over_another_detector_trains_and_tests(loaded, name):
+    model, optimizer = build(Config(loaded[name].to_dict()))
+    head = model.relation_head
+    data = batch(head.num_classes, head.num_predicates)
+    assert torch.isfinite(model.train().train_step(data, optimizer)['loss'])
+    for sample in model.eval().test_step(
+            batch(head.num_classes, head.num_predicates)):
+        assert len(sample.pred_scene_graphs['sgcls'].relations.labels) in (12, 6)
+
+
+@pytest.mark.parametrize('name', [n for n in DETECTORS if not n.endswith('_vg')])
+def test_a_detector_takes_a_training_and_a_test_step(loaded, name):
+    model, optimizer = build(Config(loaded[name].to_dict()))
+    data = batch(build_detector_adapter(model).num_classes, 5)
+    logged = model.train().train_step(data, optimizer)
+    assert torch.isfinite(logged['loss'])
+    for sample in model.eval().test_step(data):
+        assert sample.pred_instances.bboxes.shape[1] == 4
 
 
 @pytest.mark.parametrize('name', [
     f'{base}_cce_scorer_minivg' for base in ('motifnet', 'linknet', 'kern')])
-def test_only_fc6_and_fc7_learn_at_a_tenth(name):
-    model, optimizer = build(name)
+def test_only_fc6_and_fc7_learn_at_a_tenth(loaded, name):
+    model, optimizer = build(Config(loaded[name].to_dict()))
     names = {id(p): key for key, p in model.named_parameters()}
     rates = {names[id(p)]: group['lr']
              for group in optimizer.optimizer.param_groups
@@ -83,40 +181,10 @@ def test_only_fc6_and_fc7_learn_at_a_tenth(name):
     assert len(slow) == 8  # two heads, two layers, weight and bias
 
 
-@pytest.mark.parametrize('name', sorted(set(NAMES) - set(RELATIONS)))
-def test_detector_config_takes_a_training_and_a_test_step(name):
-    model, optimizer = build(name)
-    num_classes = build_detector_adapter(model).num_classes
-    data = batch(num_classes, 5)
-    logged = model.train().train_step(data, optimizer)
-    assert torch.isfinite(logged['loss'])
-    for sample in model.eval().test_step(data):
-        assert sample.pred_instances.bboxes.shape[1] == 4
-
-
-@pytest.mark.parametrize('name', sorted(set(NAMES) - set(RELATIONS)))
-def test_a_detector_of_other_classes_than_its_data_is_refused(name):
-    cfg = Config.fromfile(CONFIGS / f'{name}.py')
-    model, _ = build(name)
-    hook, = (HOOKS.build(hook) for hook in cfg.custom_hooks
-             if 'NumClass' in hook.type)
-    num_classes = build_detector_adapter(model).num_classes
-
-    def train(data_classes):
-        dataset = SimpleNamespace(
-            metainfo=dict(classes=('class', ) * data_classes))
-        hook.before_train_epoch(SimpleNamespace(
-            model=model, train_dataloader=SimpleNamespace(dataset=dataset)))
-
-    train(num_classes)
-    with pytest.raises(AssertionError, match=rf'\({num_classes}\)'):
-        train(num_classes - 4)
-
-
-@pytest.mark.parametrize('data', ['vg', 'vrd', 'minivg'])
-@pytest.mark.parametrize('base', BASES)
-def test_each_base_model_comes_with_each_loss(base, data):
+@pytest.mark.parametrize('data', SIZES)
+@pytest.mark.parametrize('base', ['motifnet', 'linknet', 'kern'])
+def test_each_base_model_comes_with_cross_entropy_cce_and_scorer(base, data):
     kinds = {name[len(base) + 1:-len(data) - 1] for name in RELATIONS
              if name.startswith(f'{base}_') and name.endswith(f'_{data}')}
-    assert kinds >= {'ce', 'cce', 'scorer', 'cce_scorer', 'focal',
-                     'cce_scorer_wo_sa'}
+    assert kinds >= {'ce', 'cce', 'cce_scorer', 'cce_scorer_wo_sa', 'ce_from_ce',
+                     'cce_scorer_from_ce'}

@@ -1,4 +1,4 @@
-"""The demo's stages: what runs, what is skipped, what a failure says."""
+"""The demo's stages run, are skipped, or fail with a helpful message."""
 import importlib.util
 import sys
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_stages_run_once(demo, make_stage, tmp_path):
     assert order(tmp_path) == ['a', 'b']
 
 
-def test_what_follows_a_changed_stage_runs_again(demo, make_stage, tmp_path):
+def test_stages_after_a_changed_one_run_again(demo, make_stage, tmp_path):
     stages = [make_stage(name) for name in 'abc']
     demo.run_stages(stages, Console(quiet=True))
     stages[1].results[0].unlink()
@@ -98,7 +98,7 @@ def test_a_checkpoint_is_published_by_the_command(
     assert set(torch.load(target)) == {'state_dict', 'meta', 'checksums'}
 
 
-def test_another_minivg_is_not_the_demos(demo, make_stage, tmp_path):
+def test_other_minivg_data_is_not_used(demo, make_stage, tmp_path):
     stage = make_stage('a')
     demo.run_stages([stage], Console(quiet=True))
     stage.is_current = lambda: False

@@ -1,7 +1,7 @@
-"""The whole toolbox on MiniVG: data, detector, two models, tests, pictures.
+"""Run the whole toolbox on MiniVG: data, detector, two models, tests, pictures.
 
-Each stage is a command that can be run by hand; a stage whose result is there
-already is skipped. Outputs lie in work_dirs/, pictures in work_dirs/demo/.
+Each stage is a command that you can also run yourself; a stage is skipped if its
+result exists. Outputs are in work_dirs/, pictures in work_dirs/demo/.
 """
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Run:
     Attributes:
         command: Arguments of Python.
         log: The file of its output.
-        epochs: Number of epochs if it trains.
+        epochs: Number of epochs of a training.
     """
     command: list[str]
     log: Path
     epochs: int = 1
 
     def fraction(self) -> float:
-        """How far the command is, by its log."""
+        """Read the finished share of the command from its log."""
         steps = [step for step in STEP.findall(self.log.read_text())
                  if step[0] != 'val']
         if not steps:
@@ -67,14 +67,14 @@ class Run:
 
 @dataclass
 class Stage:
-    """Commands of the demo that run side by side.
+    """Commands of the demo that run at the same time.
 
     Attributes:
-        title: What they do.
-        runs: The commands; the cores are shared among them.
-        results: Files that are there once they are done.
-        weight: The stage's share of the demo's time, for the time left.
-        is_current: Whether results that are there are those of the demo.
+        title: Title for the progress bar.
+        runs: The commands; they share the cores.
+        results: Files that exist when the commands are done.
+        weight: The stage's share of the demo's time, to estimate the time left.
+        is_current: Whether existing results belong to this demo.
     """
     title: str
     runs: list[Run]
@@ -97,7 +97,7 @@ def tool(name: str) -> str:
 
 
 def train(config: str) -> tuple[Run, Path]:
-    """Training of a config, resumed if it was cut off, and its result."""
+    """Return the training of a config, resumed if interrupted, and its result."""
     epochs = Config.fromfile(config_path(config)).train_cfg.max_epochs
     command = [
         tool('train'), config_path(config), '--work-dir',
@@ -108,7 +108,7 @@ def train(config: str) -> tuple[Run, Path]:
 
 
 def test(config: str, checkpoint: Path) -> tuple[Run, Path]:
-    """Test of a checkpoint on all tasks, and its result."""
+    """Return the test of a checkpoint on all tasks, and its result."""
     work_dir = OUT_DIR / config
     command = [
         tool('test'), config_path(config), str(checkpoint), '--work-dir',
@@ -119,7 +119,7 @@ def test(config: str, checkpoint: Path) -> tuple[Run, Path]:
 
 
 def make_stages() -> list[Stage]:
-    """The stages in their order."""
+    """List the stages in their order."""
     detector, detector_checkpoint = train(DETECTOR)
     weights = WORK_DIRS / DETECTOR / 'detector.pth'
     trained = [train(config) for config in MODELS.values()]
@@ -155,17 +155,17 @@ def make_stages() -> list[Stage]:
 
 
 def num_cores() -> int:
-    """Number of cores that this process may use."""
+    """Count the cores that this process may use."""
     if hasattr(os, 'sched_getaffinity'):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def run(stage: Stage, update: Callable[[float], None]) -> None:
-    """Run a stage, its output to files, its progress to ``update``.
+    """Run a stage; write its output to files and its progress to ``update``.
 
     Raises:
-        SystemExit: If a command fails, with the end of its output.
+        SystemExit: If a command fails. The message is the end of its output.
     """
     threads = max(1, num_cores() // len(stage.runs))
     environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)}
@@ -190,16 +190,16 @@ def run(stage: Stage, update: Callable[[float], None]) -> None:
         if state not in (0, None):
             tail = job.log.read_text().splitlines()[-TAIL_LINES:]
             sys.exit('\n'.join(tail) + f'\n\n{stage.title}: failed. The whole '
-                     f'output lies in {job.log}; `make demo` goes on from here')
+                     f'output is in {job.log}; `make demo` continues from here')
 
 
 def run_stages(stages: list[Stage], console: Console) -> None:
-    """Run what has no result yet, with one bar and the time left."""
+    """Run the stages without result, with one bar and the time left."""
     OUT_DIR.mkdir(parents=True, exist_ok=True)
     first = next((i for i, s in enumerate(stages) if not s.done), len(stages))
     for stage in stages[:first]:
-        console.print(f'done before: {stage.title}')
-    # What comes after a stage that is to be run is out of date.
+        console.print(f'already done: {stage.title}')
+    # Results after the first stage to run are out of date.
     pending = stages[first:]
     for stage in pending[1:]:
         for result in stage.results:

@@ -1,9 +1,9 @@
 """Draw the documentation's pictures.
 
-figures takes two runs on VRD: trained and tested as the README says, with
---out WORK_DIR/predictions.h5, into one work directory each. Needs Playwright and
-Chromium (requirements/tests.txt) for the picture of the report. scene takes the
-checkpoint of MotifNet with CCE and the Scorer that `make demo` trains.
+figures needs the work directories of two runs on VRD, trained and tested as in the
+README with --out WORK_DIR/predictions.h5; and Playwright and Chromium
+(requirements/tests.txt) for the picture of the report. scene needs the checkpoint of
+MotifNet with CCE and the Scorer from `make demo`.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from helpers.browser import headless_chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / 'docs/pictures'
-# A page of documentation is about as wide as this many names are.
+# About as many names as fit into the width of a documentation page.
 NUM_PREDICATES = 40
 PAGE_WIDTH = 1000
 SCENE_CONFIG = ROOT / 'configs/motifnet_cce_scorer_minivg.py'
@@ -48,7 +48,7 @@ def run(tool: str, *arguments: str) -> None:
 
 
 def photograph(page_file: Path, picture: Path) -> None:
-    """The report's chart of predicates, as a reader sees it."""
+    """Take a screenshot of the report's chart of predicates."""
     with headless_chromium() as browser:
         page = browser.new_page(viewport=dict(width=PAGE_WIDTH, height=620))
         page.goto(page_file.as_uri())
@@ -60,7 +60,7 @@ def photograph(page_file: Path, picture: Path) -> None:
 
 
 def draw_scene(checkpoint: str) -> None:
-    """A scene of the demo, as wide as a page."""
+    """Draw a scene of the demo, as wide as a page."""
     with tempfile.TemporaryDirectory() as folder:
         run('misc/draw_predictions', str(SCENE_CONFIG), checkpoint, '--out-dir',
             folder, '--images', str(SCENE))

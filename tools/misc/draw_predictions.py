@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
         '--task', default='sgcls', choices=('predcls', 'sgcls', 'sggen'))
     parser.add_argument(
         '--images', type=int, nargs='+', default=range(6),
-        help='indices of test images (default: the first six)')
+        help='indices of test images (default: the first 6)')
     parser.add_argument(
         '--topk', type=int, default=8, help='predictions to draw (default: 8)')
     parser.add_argument('--device', default='cpu')

@@ -1,10 +1,10 @@
-"""Run a long command quietly: its output goes to a file, progress to the screen.
+"""Run a long command with its output in a file and progress on the screen.
 
 Usage: python run_with_progress.py TITLE LOGFILE COMMAND [ARGUMENT ...]
 
-Prints the time passed and, for what ninja compiles, the share that is done and
-the time left. When the command fails the end of its output is shown. The exit
-status is the command's.
+It prints the elapsed time and, if ninja compiles, the finished share and the time
+left. If the command fails, it prints the end of the output. The exit status is the
+command's.
 """
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ import time
 from pathlib import Path
 
 TAIL_LINES = 40
-# A terminal's line is rewritten; a log file gets a line a minute.
+# Seconds; a terminal's line is overwritten, a log file gets one line per minute.
 PERIOD = 1 if sys.stdout.isatty() else 60
 NINJA_STEP = re.compile(rb'\[(\d+)/(\d+)\]')
 
 
 def minutes(seconds: float) -> str:
-    """``75`` as ``1:15``."""
+    """Format seconds as minutes: ``75`` as ``1:15``."""
     return f'{int(seconds) // 60}:{int(seconds) % 60:02d}'
 
 
 def describe(title: str, seconds: float, output: bytes) -> str:
-    """The progress line after ``seconds`` with ``output`` so far."""
+    """Return the progress line after ``seconds`` with the current ``output``."""
     line = f'{title}: {minutes(seconds)}'
     steps = NINJA_STEP.findall(output)
     if not steps or steps[-1][0] == b'0':
@@ -62,7 +62,7 @@ def run(title: str, log_file: Path, command: list[str]) -> int:
                 seconds = time.monotonic() - start
                 show(describe(title, seconds, log_file.read_bytes()))
             except KeyboardInterrupt:
-                # The terminal interrupts the command as well.
+                # The terminal interrupts the command, too.
                 process.wait()
                 return 130
     outcome = 'done' if status == 0 else 'FAILED'
@@ -73,7 +73,7 @@ def run(title: str, log_file: Path, command: list[str]) -> int:
 def show_tail(log_file: Path) -> None:
     lines = log_file.read_text(errors='replace').splitlines()
     sys.stderr.write('\n'.join(lines[-TAIL_LINES:]))
-    sys.stderr.write(f'\nThe whole output lies in {log_file}\n')
+    sys.stderr.write(f'\nThe whole output is in {log_file}\n')
 
 
 def main() -> int:

@@ -1,3 +1,4 @@
+from .builder import build_relation_loss
 from .cce_loss import CCELoss, cce_loss
 from .rebalanced_loss import LogitAdjustedLoss, ReweightedCrossEntropyLoss
 from .significance_loss import (
@@ -11,6 +12,6 @@ from .softmax_focal_loss import SoftmaxFocalLoss, softmax_focal_loss
 __all__ = [
     'CCELoss', 'LogitAdjustedLoss', 'ReweightedCrossEntropyLoss',
     'SignificanceBCELoss', 'SignificanceHingeLoss', 'SignificanceMSELoss',
-    'SignificanceRankingLoss', 'SoftmaxFocalLoss', 'cce_loss',
-    'softmax_focal_loss'
+    'SignificanceRankingLoss', 'SoftmaxFocalLoss', 'build_relation_loss',
+    'cce_loss', 'softmax_focal_loss'
 ]

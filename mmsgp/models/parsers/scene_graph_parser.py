@@ -85,8 +85,13 @@ class SceneGraphParser(BaseDetector):
         detector_preprocessor = detector.get('data_preprocessor')
         if data_preprocessor and detector_preprocessor:
             check_normalization(data_preprocessor, detector_preprocessor)
+        if detector_preprocessor:
+            # built here, because MMEngine would look for it in its own registry
+            detector_preprocessor = MODELS.build(detector_preprocessor)
+            detector = {**detector, 'data_preprocessor': detector_preprocessor}
         super().__init__(
-            data_preprocessor=data_preprocessor or detector_preprocessor,
+            data_preprocessor=MODELS.build(data_preprocessor)
+            if data_preprocessor else detector_preprocessor,
             init_cfg=init_cfg)
         unknown = set(test_tasks) - set(TASKS)
         if unknown or not test_tasks:

@@ -17,6 +17,7 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraph
 from mmsgp.structures.ranking import check_ranking, default_ranking
 
+from ..losses import build_relation_loss
 from .head_outputs import (
     ObjectContext,
     ObjectEncoding,
@@ -110,7 +111,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             num_predicates=num_predicates,
             image_channels=image_channels or self.roi_extractor.out_channels)
         self.loss_object = MODELS.build(loss_object)
-        self.loss_relation = MODELS.build(loss_relation)
+        self.loss_relation = build_relation_loss(loss_relation, num_predicates)
         self.debiasing = build_or_none(debiasing, num_predicates=num_predicates)
 
     # ---- what a base model supplies

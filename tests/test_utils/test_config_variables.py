@@ -1,0 +1,123 @@
+"""Variables of a config reach all places that read them."""
+import pytest
+
+from mmsgp.testing.models import CONFIGS
+from mmsgp.utils.config_file import read_config_file
+from mmsgp.utils.config_variables import merge_options
+
+NAMES = ['motifnet_cce_scorer_minivg', 'kern_ce_vg', 'frequency_ce_vrd',
+         'faster_rcnn_vgg16_vrd', 'cascade_rcnn_r50_fpn_minivg']
+
+
+def read(name):
+    return read_config_file(CONFIGS / f'{name}.py')
+
+
+def detector_of(cfg):
+    return cfg.model.get('detector', cfg.model)
+
+
+def datasets(cfg):
+    return [cfg[f'{split}_dataloader'].dataset for split in ('train', 'val', 'test')]
+
+
+def bbox_heads(cfg):
+    heads = detector_of(cfg).roi_head.bbox_head
+    return heads if isinstance(heads, list) else [heads]
+
+
+def sides(cfg):
+    scales = {step.scale for dataset in datasets(cfg) for step in dataset.pipeline
+              if step.type == 'Resize'}
+    return scales | {detector_of(cfg).data_preprocessor.pad_to}
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_size_of_images_changes_everywhere(name):
+    cfg = read(name)
+    assert sides(cfg) == {cfg.img_scale}
+    merge_options(cfg, {'img_scale': [96, 96]})
+    assert sides(cfg) == {cfg.img_scale} == {(96, 96)}
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_other_data_have_their_own_numbers(name):
+    cfg = read(name)
+    merge_options(cfg, {'data_root': 'data/mine'})
+    assert {dataset.data_root for dataset in datasets(cfg)} == {'data/mine'}
+    assert {head.num_classes for head in bbox_heads(cfg)} == {None}
+    if 'relation_head' in cfg.model:
+        assert cfg.model.relation_head.num_classes is None
+        assert cfg.model.relation_head.num_predicates is None
+
+
+def test_numbers_that_are_given_with_the_data_stay():
+    cfg = read('motifnet_ce_minivg')
+    merge_options(cfg, dict(data_root='data/mine', num_classes=7))
+    assert cfg.model.relation_head.num_classes == 7
+    assert cfg.model.relation_head.num_predicates is None
+
+
+def test_a_place_that_is_set_goes_before_the_variable():
+    cfg = read('motifnet_ce_minivg')
+    merge_options(cfg, {'data_root': 'a', 'val_dataloader.dataset.data_root': 'b'})
+    assert [dataset.data_root for dataset in datasets(cfg)] == ['a', 'b', 'a']
+
+
+@pytest.mark.parametrize('key, told', [
+    ('train_pipeline', "'train_pipeline' .*Set train_dataloader.dataset.pipeline"),
+    ('train_pipeline.0.type', "'train_pipeline' "),
+    ('detector.num_queries', "'detector' "),
+    ('backend_args', "'backend_args' "),
+    ('learning_rate', "'learning_rate'"),
+])
+def test_a_setting_that_would_change_nothing_is_refused(key, told):
+    with pytest.raises(ValueError, match=told):
+        merge_options(read('motifnet_ce_minivg'), {key: 1})
+
+
+@pytest.mark.parametrize('value', [96, (96, ), 'large'])
+def test_a_size_of_images_is_a_pair(value):
+    with pytest.raises(ValueError, match='img_scale must be 2 numbers'):
+        merge_options(read('motifnet_ce_minivg'), dict(img_scale=value))
+
+
+def test_settings_of_a_run_are_merged_as_mmengine_does():
+    cfg = read('motifnet_ce_minivg')
+    merge_options(cfg, {'train_cfg.max_epochs': 1, 'custom_hooks.0.type': 'SeedHook',
+                        'experiment_name': 'a', 'detector_config': 'b.py'})
+    assert cfg.train_cfg.max_epochs == 1 and cfg.custom_hooks[0].type == 'SeedHook'
+    assert cfg.experiment_name == 'a' and cfg.detector_config == 'b.py'
+
+
+def write(folder, name, text):
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def test_one_line_in_a_file_of_ones_own_changes_the_data(tmp_path):
+    base = CONFIGS / 'motifnet_cce_scorer_vrd.py'
+    path = write(tmp_path, 'mine.py',
+                 f"_base_ = '{base}'\ndata_root = 'data/mine/'\n")
+    cfg = read_config_file(path)
+    assert {dataset.data_root for dataset in datasets(cfg)} == {'data/mine/'}
+    assert cfg.model.relation_head.num_predicates is None
+    assert sides(cfg) == {(192, 192)}
+    path = write(tmp_path, 'larger.py',
+                 "_base_ = ['./mine.py']\nimg_scale = (256, 256)\n")
+    cfg = read_config_file(path)
+    assert {dataset.data_root for dataset in datasets(cfg)} == {'data/mine/'}
+    assert sides(cfg) == {(256, 256)}
+    path = write(tmp_path, 'third.py', "_base_ = './larger.py'\ndata_root = 'c'\n")
+    cfg = read_config_file(path)
+    assert {dataset.data_root for dataset in datasets(cfg)} == {'c'}
+    assert sides(cfg) == {(256, 256)}
+
+
+def test_places_that_a_file_sets_stay_as_they_are(tmp_path):
+    base = CONFIGS / 'motifnet_ce_minivg.py'
+    path = write(tmp_path, 'mine.py', (
+        f"_base_ = '{base}'\n"
+        "train_dataloader = dict(dataset=dict(data_root='train'))\n"))
+    assert [dataset.data_root for dataset in datasets(read_config_file(path))] == [
+        'train', 'data/minivg/', 'data/minivg/']
