@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf
 from typing import Any
 
 from mmsgp.utils.json_files import in_brief
@@ -32,14 +31,29 @@ def get_field(mapping: Mapping, key: str, kind: type, where: str) -> Any:
     return value
 
 
+def get_whole(mapping: Mapping, key: str, limit: int, where: str) -> int:
+    """The whole number of a key, at least 0 and less than a limit.
+
+    Raises:
+        ValueError: If it is no such number, see :func:`get_field`.
+    """
+    value = get_field(mapping, key, int, where)
+    check_numbers([value], [limit], f'{where}.{key}')
+    return value
+
+
 def get_names(mapping: Mapping, key: str, where: str) -> tuple[str, ...]:
-    """A list of names, all different, of a line each; see :func:`get_field`."""
+    """The list of names of a key: texts of one line, all different.
+
+    Raises:
+        ValueError: If it is no such list, see :func:`get_field`.
+    """
     names = get_field(mapping, key, list, where)
     for index, name in enumerate(names):
         if type(name) is not str or not name.strip() or \
                 not name.isprintable() or name in names[:index]:
             raise ValueError(f'{where}: {key}[{index}] is {in_brief(name)}, '
-                             'expected a name that differs from the others')
+                             'expected a name, other than those before')
     return tuple(names)
 
 
@@ -60,7 +74,7 @@ def check_numbers(values: Any, limits: Sequence[int | None],
         ValueError: If it is no list of such numbers.
     """
     if type(values) is list and len(values) == len(limits) and all(
-            type(value) in (int, float) and -inf < value < inf
+            type(value) in (int, float) and -2**63 < value < 2**63
             if limit is None else type(value) is int and 0 <= value < limit
             for value, limit in zip(values, limits)):
         return values

@@ -7,9 +7,10 @@ from mmsgp.registry import DATASETS
 
 from .base_scene_graph_dataset import BaseSceneGraphDataset, join_root
 from .graph_annotations import GraphAnnotations
-from .json_fields import check_numbers, get_field, get_names
+from .json_fields import check_numbers, get_field, get_names, get_whole
 from .vg_sgg.files import load_json
 
+_MAX_SIDE = 2**20  # OpenCV reads no image with a longer side
 _HINT = ': get it from the authors of PSG and point data_root at its folder'
 
 
@@ -17,7 +18,7 @@ _HINT = ': get it from the authors of PSG and point data_root at its folder'
 class PSGDataset(BaseSceneGraphDataset):
     """PSG with the boxes of its segments, things and stuff, without masks.
 
-    Images in ``test_image_ids`` are for test; there, a repeated relation counts
+    Images in ``test_image_ids`` are for test, where a repeated relation counts
     once. Validation takes the first ``num_val_images`` of the others.
 
     Args:
@@ -41,10 +42,9 @@ class PSGDataset(BaseSceneGraphDataset):
         content = load_json(path := self.ann_file, _HINT)
         names = _names_of(content, path)
         test_ids = set(map(str, get_field(content, 'test_image_ids', list, path)))
-        images = get_field(content, 'data', list, path)
-        return GraphAnnotations.from_images(
-            (_read_image(image, test_ids, f'{path}: data[{index}]', **names)
-             for index, image in enumerate(images)), **names)
+        return GraphAnnotations.from_images((
+            _read_image(image, test_ids, f'{path}: data[{index}]', names) for
+            index, image in enumerate(get_field(content, 'data', list, path))), **names)
 
 
 def _names_of(content: dict, path: str) -> dict[str, tuple[str, ...]]:
@@ -53,19 +53,17 @@ def _names_of(content: dict, path: str) -> dict[str, tuple[str, ...]]:
     return dict(classes=things + stuff, predicates=predicates)
 
 
-def _read_image(image: dict, test_ids: set[str], where: str, classes: tuple,
-                predicates: tuple) -> dict:
+def _read_image(image: dict, test_ids: set[str], where: str, names: dict) -> dict:
     """An image of the file, for :meth:`GraphAnnotations.from_images`."""
     image_id = get_field(image, 'image_id', str, where)
     number = int(image_id) if image_id.isdecimal() else image_id
     boxes, labels, relations = [], [], []
     for index, item in enumerate(get_field(image, 'annotations', list, where)):
         place = f'{where}.annotations[{index}]'
-        box, label = (get_field(item, key, kind, place) for key, kind in (
-            ('bbox', list), ('category_id', int)))
+        box = get_field(item, 'bbox', list, place)
         boxes.append(check_numbers(box, [None] * 4, f'{place}.bbox'))
-        labels += check_numbers([label], [len(classes)], f'{place}.category_id')
-    limits = len(boxes), len(boxes), len(predicates)
+        labels.append(get_whole(item, 'category_id', len(names['classes']), place))
+    limits = len(boxes), len(boxes), len(names['predicates'])
     for index, row in enumerate(get_field(image, 'relations', list, where)):
         relations.append(check_numbers(row, limits, f'{where}.relations[{index}]'))
     if image_id in test_ids:
@@ -75,6 +73,7 @@ def _read_image(image: dict, test_ids: set[str], where: str, classes: tuple,
     return dict(
         img_id=check_numbers([number], [2**63], f'{where}.image_id'),
         file_name=get_field(image, 'file_name', str, where), boxes=boxes, labels=labels,
-        **{key: get_field(image, key, int, where) for key in ('width', 'height')},
+        width=get_whole(image, 'width', _MAX_SIDE, where),
+        height=get_whole(image, 'height', _MAX_SIDE, where),
         relations=np.reshape(relations, (-1, 3)) + (0, 0, 1),
         split='test' if image_id in test_ids else 'train')
