@@ -15,6 +15,15 @@ TORCH ?= $(or $(shell cat $(VENV)/torch-choice 2>/dev/null),$(DEFAULT_TORCH))
 LOCK ?= requirements/lock.txt
 CONSTRAINTS := $(if $(LOCK),-c $(LOCK))
 
+# A folder of wheels that `make wheelhouse` made on another machine: nothing is
+# downloaded or compiled then.
+PREBUILT ?=
+WHEELHOUSE ?= dist/wheelhouse
+ifneq ($(PREBUILT),)
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(PREBUILT))
+endif
+
 # A step leaves an empty file named after what it depends on, by content: a
 # second run does nothing, and a changed requirement runs what comes after it.
 STEPS := $(VENV)/steps
@@ -31,7 +40,7 @@ AUDIT_STEP := $(STEPS)/audit-$(call key,requirements/audit.txt)
 quietly = $(BIN)/python tools/misc/run_with_progress.py
 check_ops = $(BIN)/python -c 'from mmsgp.utils import check_mmcv_ops; check_mmcv_ops()'
 
-.PHONY: help install demo test test-faults lint lock audit sbom rebuild-mmcv clean distclean
+.PHONY: help install wheelhouse demo test test-browser test-faults lint lock audit sbom rebuild-mmcv clean distclean
 .DELETE_ON_ERROR:
 # Steps share one environment, in which one pip at a time may work.
 .NOTPARALLEL:
@@ -42,16 +51,37 @@ help:  ## Show this list.
 	@echo
 	@echo "  PYTHON=python3.11     the interpreter to make $(VENV) with"
 	@echo "  TORCH='$(DEFAULT_TORCH)' what pip installs as PyTorch: any of its arguments"
+	@echo '  PREBUILT=FOLDER       wheels of `make wheelhouse`, instead of downloading and compiling'
+	@echo '  WHEELHOUSE=FOLDER     where `make wheelhouse` writes them (default: $(WHEELHOUSE))'
 
 install: $(OPENMMLAB_STEP) $(PROJECT_STEP)  ## Install everything into .venv.
 	@echo 'MMSGP is installed in $(VENV)'
+
+# With the wheel that mmcv was compiled to, which pip has kept.
+wheelhouse: install  ## Collect the wheels of an installation, for machines like this one.
+	@mkdir -p '$(WHEELHOUSE)'
+	@$(quietly) 'collecting the wheels of PyTorch' $(VENV)/logs/wheelhouse.log \
+	    $(PIP) wheel --wheel-dir '$(WHEELHOUSE)' \
+	    $(if $(filter-out $(DEFAULT_TORCH),$(TORCH)),,$(CONSTRAINTS)) \
+	    $(foreach argument,$(TORCH),'$(argument)')
+	@$(quietly) 'collecting the other wheels' $(VENV)/logs/wheelhouse.log \
+	    $(PIP) wheel --wheel-dir '$(WHEELHOUSE)' --find-links '$(WHEELHOUSE)' $(CONSTRAINTS) \
+	    -r requirements/build.txt -r requirements/runtime.txt \
+	    -r requirements/tests.txt -r requirements/demo.txt
+	@$(quietly) 'collecting the wheels of OpenMMLab' $(VENV)/logs/wheelhouse.log \
+	    $(PIP) wheel --wheel-dir '$(WHEELHOUSE)' $(CONSTRAINTS) --no-deps --no-build-isolation \
+	    -r requirements/mminstall.txt -r requirements/peers.txt .
+	@echo 'The wheels are in $(WHEELHOUSE): copy it, then make install PREBUILT=FOLDER'
 
 demo: install  ## Install, then make a small data set, train, test and draw.
 	$(BIN)/python tools/misc/demo.py
 
 test: install $(TESTS_STEP) lint  ## Install, then check the style and run the tests.
-	@bash tools/misc/install_chromium.sh $(VENV)/logs/chromium.log || true
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-browser: install $(TESTS_STEP)  ## Test the pages; as root on Debian, install Chromium first.
+	@bash tools/misc/install_chromium.sh $(VENV)/logs/chromium.log || true
+	$(BIN)/python -m pytest -m browser $(PYTEST_ARGS)
 
 test-faults: install $(TESTS_STEP)  ## The long runs of what may go wrong: hours.
 	$(BIN)/python -m pytest -m faults tests/faults $(PYTEST_ARGS)
@@ -75,7 +105,7 @@ sbom: install $(AUDIT_STEP)  ## Build the wheel, and the bill of its materials (
 
 $(VENV_STEP):
 	@command -v $(PYTHON) >/dev/null || { echo "MISSING: $(PYTHON) is not found." \
-	    "MEND: install Python 3.10 or newer, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	    "FIX: install Python 3.10 or newer, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) tools/misc/check_environment.py .
 	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STEPS) && touch $@

@@ -4,15 +4,17 @@ PyTorch and the OpenMMLab stack (requirements/mminstall.txt) are not among the
 dependencies: mmcv is compiled against the PyTorch that is there, so both have
 to be installed before. ``make install`` does it all in order.
 
-Configs and tools stay in the repository: MMEngine resolves ``package::config``
-for OpenMMLab's own packages only.
+A wheel holds copies of ``configs/`` and ``tools/`` in ``mmsgp/.mim``, as those of
+OpenMMLab do.
 """
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 
@@ -28,6 +30,19 @@ def read_requirements(name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith('#')]
 
 
+class BuildWithMim(build_py):
+    """Copy configs and tools into the package that is built."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        for name in ('configs', 'tools'):
+            shutil.copytree(
+                ROOT / name, Path(self.build_lib, 'mmsgp', '.mim', name),
+                ignore=shutil.ignore_patterns('__pycache__'), dirs_exist_ok=True)
+
+
 if __name__ == '__main__':
     setup(
         name='mmsgp',
@@ -39,7 +54,12 @@ if __name__ == '__main__':
         license='Apache-2.0',
         keywords='computer vision, scene graph, visual relationship detection',
         packages=find_packages(include=['mmsgp', 'mmsgp.*']),
-        entry_points=dict(console_scripts=['mmsgp-infer = mmsgp.cli.infer:main']),
+        cmdclass=dict(build_py=BuildWithMim),
+        entry_points=dict(console_scripts=[
+            'mmsgp-infer = mmsgp.cli.infer:main',
+            'mmsgp-train = mmsgp.cli.packaged:train',
+            'mmsgp-test = mmsgp.cli.packaged:test',
+        ]),
         package_data={'mmsgp.reporting.html': ['page.*']},
         python_requires='>=3.10',
         install_requires=read_requirements('runtime'),

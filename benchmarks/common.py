@@ -1,4 +1,4 @@
-"""What the benchmarks measure with."""
+"""Helpers that the benchmarks share."""
 from __future__ import annotations
 
 import multiprocessing
@@ -10,14 +10,14 @@ import torch
 
 
 def in_fresh_process(function: Callable, *args):
-    """Call where no memory of other measurements lingers."""
+    """Call a function in a new process, without memory of other measurements."""
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *args).result()
 
 
 def seconds(call: Callable, repeats: int = 3) -> float:
-    """The best time of several."""
+    """Measure the best time of several calls."""
     best = float('inf')
     for _ in range(repeats):
         start = time.perf_counter()
@@ -27,6 +27,6 @@ def seconds(call: Callable, repeats: int = 3) -> float:
 
 
 def matmul_rate(size: int = 2048) -> float:
-    """FLOPs a second of a matrix product in float32."""
+    """Measure the FLOPs per second of a matrix product in float32."""
     one, other = torch.rand(size, size), torch.rand(size, size)
     return 2 * size**3 / seconds(lambda: one @ other, 10)

@@ -1,8 +1,8 @@
-"""Score predictions: images per second beside sgbench, and memory.
+"""Score predictions: images per second compared with sgbench, and memory.
 
-Both score the same random predictions, 64 boxes, 4,032 pairs and 71 predicate
-scores an image, in one process, by turns; the best of several rounds counts.
-sgbench gets its arrays ready, MMSGP what a model hands to the evaluator.
+Both score the same random predictions, with 64 boxes, 4,032 pairs and 71 predicate
+scores per image, alternately in the same process; the best of several rounds counts.
+sgbench gets prepared arrays, MMSGP the samples that a model gives to the evaluator.
 
     python benchmarks/evaluation.py [--images 2000] [--memory-images 30000]
 """
@@ -35,7 +35,7 @@ NUM_RELATIONS = 20
 NUM_DISTINCT = 50
 TOPK = (20, 50, 100)
 ROUNDS = 5
-# Images per second, as a share of sgbench's for R@K and mR@K.
+# Images per second relative to sgbench's for R@K and mR@K.
 LIMITS = {'R + mR': 1.0, 'whole suite': 0.6}
 META = dict(
     predicates=[f'predicate {p}' for p in range(NUM_PREDICATES)],
@@ -43,12 +43,12 @@ META = dict(
 
 
 def make_image(generator: torch.Generator, num_annotated: int) -> dict:
-    """A sample whose predicted objects are annotated ones, moved a little.
+    """Make a sample whose predicted objects are annotated ones, slightly moved.
 
     Args:
-        generator (Generator): Source of randomness.
-        num_annotated (int): Annotated objects; where they are as many as
-            predicted ones, these are given: PredCls.
+        generator: Source of randomness.
+        num_annotated: Number of annotated objects. If it is that of predicted
+            objects, the objects are given (PredCls).
     """
     given = num_annotated == NUM_BOXES
     bboxes = random_boxes(generator, num_annotated, 512)
@@ -71,7 +71,8 @@ def make_image(generator: torch.Generator, num_annotated: int) -> dict:
     distribution = (3 * torch.randn(
         len(pairs), NUM_PREDICATES + 1, generator=generator)).softmax(dim=1)
     scores, predicates = distribution[:, 1:].max(dim=1)
-    scores *= object_scores[pairs].prod(dim=1)
+    weights = object_scores[pairs].prod(dim=1)
+    scores *= weights
     order = scores.argsort(descending=True)
     pred = SceneGraph(
         objects=InstanceData(
@@ -83,12 +84,13 @@ def make_image(generator: torch.Generator, num_annotated: int) -> dict:
             pairs=pairs[order],
             labels=predicates[order] + 1,
             scores=scores[order],
-            distribution=distribution[order]))
+            distribution=distribution[order],
+            weights=weights[order]))
     return predicted_sample(0, gt, sgcls=pred).to_dict()
 
 
 def repeated(samples: list[dict], number: int) -> Iterator[dict]:
-    """As many samples, each an image of its own."""
+    """Yield ``number`` samples with different image ids."""
     for i in range(number):
         yield dict(samples[i % len(samples)], img_id=i)
 
@@ -133,7 +135,7 @@ def score_with_sgbench(arrays: list[tuple], number: int) -> dict[str, float]:
 
 
 def measure_speed(num_annotated: int, number: int) -> dict[str, float]:
-    """Images per second of each, by turns, the best of several rounds."""
+    """Measure images per second alternately; the best of several rounds counts."""
     silence()
     generator = torch.Generator().manual_seed(0)
     samples = [make_image(generator, num_annotated)
@@ -141,7 +143,7 @@ def measure_speed(num_annotated: int, number: int) -> dict[str, float]:
     arrays = [sgbench_arrays(sample) for sample in samples]
     calls = {
         'sgbench': lambda: score_with_sgbench(arrays, number),
-        'R + mR': lambda: score(samples, number, topk=TOPK, suite=('R', 'mR')),
+        'R + mR': lambda: score(samples, number, topk=TOPK, metric=('R', 'mR')),
         'whole suite': lambda: score(samples, number, topk=(*TOPK, 'all')),
     }
     rates, results = dict.fromkeys(calls, 0.), {}
@@ -160,7 +162,7 @@ def measure_speed(num_annotated: int, number: int) -> dict[str, float]:
 
 
 def measure_memory(number: int) -> dict[str, float]:
-    """Resident memory while images are scored, and what is kept of them."""
+    """Measure the resident memory of scoring, and the kept bytes per image."""
     silence()
     generator = torch.Generator().manual_seed(0)
     samples = [make_image(generator, NUM_BOXES) for _ in range(NUM_DISTINCT)]
@@ -171,10 +173,10 @@ def measure_memory(number: int) -> dict[str, float]:
         metric.process({}, [sample])
         if i + 1 in (number // 30, number // 3, number):
             figures[f'{i + 1} images, MB'] = resident_mb()
-    kept = sum(r['table'].nbytes for r in metric.results)
+    kept = sum(image.table.nbytes for image in metric.results)
     figures['ranks of an image, bytes'] = kept / number
     first, *_, last = (v for k, v in figures.items() if 'images' in k)
-    figures['growth by an image, bytes'] = (
+    figures['growth per image, bytes'] = (
         (last - first) * 2**20 / (number - number // 30))
     start = time.perf_counter()
     metric.evaluate(number)
@@ -190,9 +192,9 @@ def resident_mb() -> float:
 
 
 def silence() -> None:
-    """Metrics print themselves."""
+    """Silence the metrics, which log their results."""
     MMLogger.get_instance('benchmark', log_level=logging.ERROR)
-    warnings.simplefilter('ignore', RuntimeWarning)  # of sgbench's means
+    warnings.simplefilter('ignore', RuntimeWarning)  # from sgbench's means
 
 
 def speed_table(title: str, rates: dict[str, float]) -> Table:

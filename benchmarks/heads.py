@@ -1,12 +1,11 @@
-"""Relation heads: time against their FLOPs, and against simpler versions.
+"""Relation heads: time compared with their FLOPs and with simpler versions.
 
 (a) FLOPs over the machine's measured rate of matrix products, (b) a loop over
-pairs, (c) a batched version that follows the formulas without sharing
-anything. Layers are timed on one image, KERN's graphs in training, too. Whole
-heads are timed on several images: forward over all pairs, as in a test, against
-(a), (b) for what is done a pair, and image after image; and a step of training,
-forward and backward over the pairs that are sampled, against (a) and, likewise,
-(b). Results are compared before times are.
+pairs, (c) a batched version of the formulas that shares no computation. Layers are
+timed on one image, KERN's graphs also in training. Whole heads are timed on several
+images: forward over all pairs, as in a test, against (a), (b) for the work per pair,
+and image after image; and a training step, forward and backward over the sampled
+pairs, against (a) and (b). Results are compared before times.
 
     python benchmarks/heads.py [--boxes 20 64] [--images 8]
 """
@@ -22,6 +21,7 @@ import torch
 from common import in_fresh_process, matmul_rate, seconds
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from naive_layers import looped_pairs, naive_masks, straightforward_pairs
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -36,65 +36,11 @@ from mmsgp.utils.flops import counting_flops
 CONFIGS = Path(__file__).parents[1] / 'configs'
 HEADS = ('motifnet', 'linknet', 'kern')  # with features of pairs
 NUM_CLASSES, NUM_PREDICATES, CHANNELS = 150, 50, 4096
-SAMPLED_PAIRS = 256  # at most, of an image in training
-LOOP_PAIRS = 20  # a loop is timed on at most so many pairs and scaled
-# Predicates that a pair's classes have in the training set: 6.9 of 71 on
-# average over the pairs of VRD's test images.
+SAMPLED_PAIRS = 256  # at most, per image in training
+LOOP_PAIRS = 20  # a loop is timed on at most this number of pairs and scaled
+# Share of predicates that occur between a pair's classes in the training set: on
+# average 6.9 of 71 for the pairs of VRD's test images.
 EDGES = {'all edges': 1.0, 'a tenth of the edges': 0.1}
-
-
-# ---- the formulas without anything shared
-
-
-def naive_masks(subjects: Tensor, objects: Tensor, size: int = 27) -> Tensor:
-    """Masks of pairs one by one, cell by cell of each axis."""
-    masks = []
-    for pair in zip(subjects.tolist(), objects.tolist()):
-        start = [min(b[i] for b in pair) for i in (0, 1)]
-        end = [max(b[i] for b in pair) for i in (2, 3)]
-        scale = [size / max(e - s, 1e-6) for s, e in zip(start, end)]
-        rows = []
-        for b in pair:
-            along = [[
-                max(0., min(1., cell + 1 - (b[i] - start[i]) * scale[i])) *
-                max(0., min(1., (b[i + 2] - start[i]) * scale[i] - cell))
-                for cell in range(size)] for i in (0, 1)]
-            rows.append(torch.tensor(along[1])[:, None] *
-                        torch.tensor(along[0])[None])
-        masks.append(torch.stack(rows))
-    return torch.stack(masks)
-
-
-def straightforward_pairs(graph: PairGraph, subjects: Tensor, objects: Tensor,
-                          pairs: Tensor, weights: Tensor) -> Tensor:
-    """All nodes of all pairs alike, messages in full."""
-    unit, hidden = graph.unit, subjects.shape[1]
-    num_predicates = weights.shape[1]
-    inputs = state = torch.cat([
-        subjects[:, None], objects[:, None],
-        pairs[:, None].expand(-1, num_predicates, -1)
-    ], dim=1)
-    for _ in range(graph.num_steps):
-        to_ends = (weights[..., None] * state[:, 2:]).sum(1, keepdim=True)
-        to_predicates = weights[..., None] * state[:, :2].sum(1, keepdim=True)
-        message = torch.cat([to_ends.expand(-1, 2, -1), to_predicates], dim=1)
-        message = unit.fc_message(torch.cat([message, message], dim=2))
-        gates = unit.fc_gates(state)
-        update, reset = torch.sigmoid(
-            message[..., :2 * hidden] + gates).chunk(2, dim=2)
-        candidate = torch.tanh(message[..., 2 * hidden:] +
-                               unit.fc_candidate(reset * state))
-        state = (1 - update) * state + update * candidate
-    nodes = torch.relu(graph.readout.fc(torch.cat([state, inputs], dim=2)))
-    return nodes.flatten(1)
-
-
-def looped_pairs(graph: PairGraph, *rows: Tensor) -> Tensor:
-    """The same, pair by pair."""
-    return torch.cat([
-        straightforward_pairs(graph, *(row[i:i + 1] for row in rows))
-        for i in range(len(rows[0]))
-    ])
 
 
 def random_bboxes(number: int, side: int = 592) -> Tensor:
@@ -104,7 +50,7 @@ def random_bboxes(number: int, side: int = 592) -> Tensor:
 
 
 def measure_layers(num_boxes: int) -> dict[str, dict]:
-    """Seconds of each layer on one image, and its peers' ratios."""
+    """Measure the seconds of each layer on one image, and ratios of other versions."""
     torch.manual_seed(0)
     rate = matmul_rate()
     num_pairs = num_boxes * (num_boxes - 1)
@@ -128,7 +74,7 @@ def measure_layers(num_boxes: int) -> dict[str, dict]:
 
 @torch.no_grad()
 def measure_graph(num_pairs: int, share: float, rate: float) -> dict:
-    """KERN's graphs of pairs, where a share of the edges is there."""
+    """Measure KERN's graphs of pairs with a share of the edges."""
     graph = PairGraph(512, 3)
     weights = torch.rand(num_pairs, NUM_PREDICATES + 1) / 10
     weights[torch.rand_like(weights) >= share] = 0
@@ -152,7 +98,7 @@ def measure_graph(num_pairs: int, share: float, rate: float) -> dict:
 
 
 def measure_graph_training(num_pairs: int, share: float) -> dict:
-    """The same, forward and backward over an image's sampled pairs."""
+    """Measure the same, forward and backward over an image's sampled pairs."""
     torch.manual_seed(0)
     graph = PairGraph(512, 3)
     weights = torch.rand(num_pairs, NUM_PREDICATES + 1) / 10
@@ -181,9 +127,9 @@ def measure_graph_training(num_pairs: int, share: float) -> dict:
 
 
 def build_head(kind: str) -> nn.Module:
-    """A head of Visual Genome's size without its vision.
+    """Build a head of Visual Genome's size without its vision layers.
 
-    Vision is the same for all and by far the largest part: left out.
+    They are the same for all heads and by far the largest part.
     """
     cfg = Config.fromfile(CONFIGS / f'{kind}_cce_scorer_vg.py')
     init_default_scope(cfg.default_scope)
@@ -192,15 +138,15 @@ def build_head(kind: str) -> nn.Module:
     if kind == 'kern':
         edges = head.predicate_cooccurrence
         edges.uniform_(0, 0.1)[torch.rand_like(edges) >= 0.1] = 0
-        # Larger ones saturate the gates, and the gradients that are left are
-        # denormal numbers, with which a processor is many times slower.
+        # Larger values saturate the gates; the remaining gradients are denormal
+        # numbers, with which a processor is many times slower.
         head.object_cooccurrence.uniform_(0, 0.01)
     return head
 
 
 def random_input(num_images: int, num_boxes: int,
                  **kwargs) -> tuple[RegionFeatures, ObjectBatch]:
-    """Regions of all pairs, and their objects."""
+    """Draw the regions of all pairs, and their objects."""
     num_objects = num_images * num_boxes
     objects = ObjectBatch.from_list(
         [random_bboxes(num_boxes) for _ in range(num_images)],
@@ -219,16 +165,14 @@ def take_pairs(regions: RegionFeatures, chosen) -> RegionFeatures:
 def classify_pairs(head: nn.Module, context, regions: RegionFeatures,
                    objects: ObjectBatch) -> Tensor:
     """Logits of pairs: steps 2 and 3 of a head."""
-    logits = head.fc_predicate(head.relate(context, regions, objects))
-    if head.frequency_prior is not None:
-        logits = logits + head.frequency_prior(
-            *context.labels[regions.pairs].unbind(1))
-    return logits
+    return head.predicate_logits(
+        head.relation_features(context, regions, objects),
+        context.labels[regions.pairs])
 
 
 def by_image(head: nn.Module, regions: RegionFeatures,
              objects: ObjectBatch) -> Tensor:
-    """Relation logits of the images one after another."""
+    """Compute the relation logits image by image."""
     logits = []
     num_pairs = len(regions.pairs) // objects.num_images
     for i, size in enumerate(objects.sizes):
@@ -246,7 +190,7 @@ def by_image(head: nn.Module, regions: RegionFeatures,
 
 @torch.no_grad()
 def measure_test(kind: str, num_images: int, num_boxes: int) -> dict:
-    """Forward over all pairs."""
+    """Measure forward over all pairs."""
     torch.manual_seed(0)
     rate = matmul_rate()
     head = build_head(kind).eval()
@@ -257,11 +201,11 @@ def measure_test(kind: str, num_images: int, num_boxes: int) -> dict:
     torch.testing.assert_close(
         by_image(head, regions, objects), output.relation_logits, rtol=1e-2,
         atol=1e-2)
+    context = output.context
     del output
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     own = seconds(lambda: head(regions, objects), 2)
     images = seconds(lambda: by_image(head, regions, objects), 2)
-    context = head.context(regions, objects)
     few = [take_pairs(regions, [i])
            for i in range(min(LOOP_PAIRS, len(regions.pairs)))]
     loop = seconds(lambda: [
@@ -280,7 +224,7 @@ def measure_test(kind: str, num_images: int, num_boxes: int) -> dict:
 
 
 def measure_training(kind: str, num_images: int, num_boxes: int) -> dict:
-    """Forward and backward over the pairs that are sampled."""
+    """Measure forward and backward over the sampled pairs."""
     torch.manual_seed(0)
     rate = matmul_rate()
     head = build_head(kind).train()
@@ -294,14 +238,14 @@ def measure_training(kind: str, num_images: int, num_boxes: int) -> dict:
     regions, labels = take_pairs(regions, sampled), labels[sampled]
 
     def step() -> None:
-        losses = head.loss_by_feat(head(regions, objects), objects, labels)
+        losses = head.loss(regions, objects, labels)
         sum(v for k, v in losses.items() if k.startswith('loss')).backward()
 
     with counting_flops() as counter:
         step()
     own = seconds(step, 2)
     with torch.no_grad():
-        context = head.eval().context(regions, objects)  # a pair has no batch
+        context = head.eval()(regions, objects).context  # a pair has no batch
 
     def classify(parts: list[RegionFeatures]) -> None:
         for part in parts:
@@ -338,8 +282,8 @@ def main() -> None:
     parser.add_argument('--heads', nargs='*', choices=HEADS, default=HEADS)
     args = parser.parse_args()
     if min(args.boxes) < 2:
-        parser.error(f'--boxes must be at least 2, for one has no pairs, got '
-                     f'{min(args.boxes)}')
+        parser.error(f'--boxes must be at least 2, because one box has no pairs, '
+                     f'got {min(args.boxes)}')
     console = Console(width=130)
     console.print(f'{torch.get_num_threads()} threads, '
                   f'{matmul_rate() / 1e9:.0f} GFLOP/s in a matrix product')

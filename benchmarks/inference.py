@@ -1,11 +1,10 @@
-"""From pixels to graph, stage by stage: time, memory, and time against FLOPs.
+"""From pixels to graph, stage by stage: time, memory, and time over FLOPs.
 
-SGGen by MotifNet with Scorer at Visual Genome's size, random weights, one
-image of 592 x 592. The model itself is timed, by clocks around the parts that
-it calls; what none of them takes is post-processing: decoding, suppression,
-candidate pairs and ranking. A stage's floor is its FLOPs over the machine's
-measured rate of matrix products. Class logits are made sharper, or a detector
-that has learnt nothing would find no object.
+SGGen by MotifNet with Scorer at Visual Genome's size, random weights, one image of
+592 x 592. Clocks around the parts of the model measure the time; the rest is
+post-processing: decoding, suppression, candidate pairs and ranking. A stage's floor
+is its FLOPs over the machine's measured rate of matrix products. Class logits are
+made sharper, because an untrained detector would find no object.
 
     python benchmarks/inference.py [--boxes 8 32 64] [--amp] [--compile]
         [--device cuda]
@@ -62,12 +61,12 @@ def parts(model: SceneGraphParser) -> list[tuple[str, Any, str]]:
 
 
 class Meter:
-    """Gives each stage what is used while it is the innermost one.
+    """Adds used time, memory or FLOPs to the innermost current stage.
 
     Args:
-        read (Callable[[], float]): Reads the meter.
-        reset (Callable[[], None], optional): Resets a meter of peaks. Defaults
-            to None: readings only grow, and their differences are added.
+        read: Reads the meter.
+        reset: Resets a meter of peaks. Defaults to None: readings only grow, and
+            their differences are added.
     """
 
     def __init__(self, read: Callable[[], float],
@@ -88,7 +87,7 @@ class Meter:
             self._stack.pop()
 
     def _settle(self) -> None:
-        """Book what was used since the last reading."""
+        """Add the difference to the last reading."""
         reading = self.read()
         if self._stack:
             name = self._stack[-1]
@@ -112,7 +111,7 @@ def metered(meter: Meter, stage: str, function: Callable) -> Callable:
 
 def run(model: SceneGraphParser, image: torch.Tensor, meter: Meter,
         amp: bool):
-    """One prediction, metered; returns the graph."""
+    """Predict one graph with a meter; return the graph."""
     torch.manual_seed(0)
     sample, = random_samples([0], 150, 50, image_size=SIDE)
     with ExitStack() as stack:
@@ -129,7 +128,7 @@ def run(model: SceneGraphParser, image: torch.Tensor, meter: Meter,
 
 
 def half(device: str) -> torch.dtype:
-    """What the tools' --amp computes in."""
+    """Return the data type of the tools' --amp."""
     return torch.float16 if device == 'cuda' else torch.bfloat16
 
 
@@ -143,7 +142,7 @@ def clock(device: str) -> Callable[[], float]:
 
 
 def memory_meter(device: str) -> Meter:
-    """Peak memory in MB: of the process, or of the GPU."""
+    """Make a meter of peak memory in MB, of the process or of the GPU."""
     if device == 'cuda':
         return Meter(lambda: torch.cuda.max_memory_allocated() / 2**20,
                      torch.cuda.reset_peak_memory_stats)
@@ -156,7 +155,7 @@ def memory_meter(device: str) -> Meter:
 
 
 def measured_rate(device: str, amp: bool, size: int = 2048) -> float:
-    """FLOPs a second of a matrix product."""
+    """Measure the FLOPs per second of a matrix product."""
     one, other = torch.rand(2, size, size, device=device).to(
         half(device) if amp else torch.float32)
     read, best = clock(device), float('inf')
@@ -169,7 +168,7 @@ def measured_rate(device: str, amp: bool, size: int = 2048) -> float:
 
 def measure(model: SceneGraphParser, image: torch.Tensor, num_boxes: int,
             repeats: int, amp: bool) -> dict:
-    """Seconds, FLOPs and MB of each stage; boxes and pairs."""
+    """Measure seconds, FLOPs and MB per stage; count boxes and pairs."""
     device = image.device.type
     model.detection_cfg['max_per_image'] = num_boxes
     with (torch.compiler.set_stance('force_eager'),
@@ -192,7 +191,7 @@ def measure(model: SceneGraphParser, image: torch.Tensor, num_boxes: int,
 
 
 def report(result: dict, rate: float) -> Table:
-    """A table of the stages."""
+    """Make a table of the stages."""
     total = Counter()
     table = Table(title=f'{result["boxes"]} boxes, {result["pairs"]} pairs')
     for column in ('stage', 'ms', '% of all', 'GFLOP', 'times the floor',
@@ -227,7 +226,7 @@ def main() -> None:
         '--amp', action='store_true',
         help='float16 on a GPU, bfloat16 on a CPU')
     parser.add_argument(
-        '--compile', action='store_true', help='the backbone')
+        '--compile', action='store_true', help='compile the backbone')
     parser.add_argument('--sharpness', type=float, default=100.)
     args = parser.parse_args()
     init_default_scope('mmsgp')
@@ -256,7 +255,7 @@ def main() -> None:
         result['images_per_second'] = 1 / seconds
         results.append(result)
         console.print(report(result, rate))
-        console.print(f'{1 / seconds:.2f} images a second')
+        console.print(f'{1 / seconds:.2f} images per second')
     shares = [result['post_processing_share'] for result in results]
     console.print(f'post-processing: {100 * max(shares):.1f} % at most (limit '
                   f'{100 * LIMIT:.0f} %)')

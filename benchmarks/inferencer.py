@@ -1,9 +1,9 @@
-"""Parse a folder of images: SceneGraphInferencer beside the loop of tools/test.py.
+"""Parse a folder of images: SceneGraphInferencer compared with tools/test.py.
 
-The same model, of the MiniVG configuration, parses the same test images of MiniVG
-(SGGen) by turns; the graphs are compared before the times are. Test's time is that
-of its loop over the images, its metrics left aside; both include reading the images.
-Without a checkpoint the weights are random and up to 20 objects are detected.
+The same model of a MiniVG config parses the same test images of MiniVG (SGGen)
+alternately; graphs are compared before times. The time of tools/test.py is that of
+its loop over the images without metrics; both include reading the images. Without a
+checkpoint, weights are random and up to 20 objects are detected.
 
     python benchmarks/inferencer.py [--checkpoint FILE] [--images 100]
 """
@@ -31,7 +31,7 @@ RANDOM_OBJECTS = 20
 
 
 class Collector(Hook):
-    """Keeps the paths and the best relations, and the seconds of the loop."""
+    """Keeps the paths, the best relations and the seconds of the loop."""
 
     def before_test_epoch(self, runner) -> None:
         self.relations = {}
@@ -65,7 +65,7 @@ def make_runner(checkpoint: Path, batch_size: int, num_images: int,
 
 def compare(checkpoint: Path, batch_size: int, num_images: int,
             rounds: int) -> tuple[float, float]:
-    """Seconds of test and of the inferencer, the best of some rounds."""
+    """Measure the best seconds of test and of the inferencer."""
     with tempfile.TemporaryDirectory() as folder:
         runner, collector = make_runner(checkpoint, batch_size, num_images, folder)
         inferencer = SceneGraphInferencer(
@@ -89,14 +89,14 @@ def compare(checkpoint: Path, batch_size: int, num_images: int,
 
 
 def assert_same(relations: dict[str, list], graphs: list[dict]) -> None:
-    """The best relations of each image are the same; near ties may swap."""
+    """Check that the best relations per image are equal; near ties may swap."""
     by_name = {Path(path).name: value for path, value in relations.items()}
     assert len(graphs) == len(by_name)
     differing = 0
     for graph in graphs:
-        told = [[r['subject'], r['object'], r['label']] for r in graph['relations']]
-        differing += told != by_name[Path(graph['image']).name]
-    # Other neighbours in a batch round otherwise in the last digit.
+        rows = [[r['subject'], r['object'], r['label']] for r in graph['relations']]
+        differing += rows != by_name[Path(graph['image']).name]
+    # In another batch, rounding differs in the last digit.
     assert differing <= 0.1 * len(graphs), f'{differing} graphs differ'
 
 
@@ -109,7 +109,7 @@ def main() -> None:
     args = parser.parse_args()
     logging.disable(logging.WARNING)
     table = Table(title=f'{args.images} images, {torch.get_num_threads()} threads')
-    for column in ('batch size', 'test (ms an image)', 'inferencer', 'ratio'):
+    for column in ('batch size', 'test (ms per image)', 'inferencer', 'ratio'):
         table.add_column(column, justify='right')
     results = {}
     with tempfile.TemporaryDirectory() as folder:

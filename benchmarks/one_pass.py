@@ -1,8 +1,8 @@
-"""Test three tasks in one pass, and in three: time, on the VG-sized model.
+"""Test three tasks in one pass or in three: time of the VG-sized model.
 
-Random weights and images of 592 x 592 with 20 annotated boxes; the results
-are compared before the times are. The class logits are made sharper, or a
-detector that has learnt nothing would find no object to relate.
+Random weights and images of 592 x 592 with 20 annotated boxes; results are compared
+before times. Class logits are made sharper, because an untrained detector would find
+no object.
 
     python benchmarks/one_pass.py [--images 10] [--device cpu]
 """
@@ -20,16 +20,16 @@ from rich.console import Console
 from rich.progress import track
 
 from mmsgp.registry import MODELS
+from mmsgp.structures.tasks import TASKS
 from mmsgp.testing.models import random_samples
 
 CONFIG = Path(__file__).parents[1] / 'configs' / 'motifnet_cce_scorer_vg.py'
-TASKS = ('predcls', 'sgcls', 'sggen')
 LIMIT = 0.7
 
 
 def predict(model, tasks: tuple[str, ...], image: torch.Tensor,
             seed: int) -> tuple[dict, float]:
-    """Graphs of an image, and the seconds they took."""
+    """Predict the graphs of an image; return them and the seconds."""
     torch.manual_seed(seed)
     sample, = random_samples([20], 150, 50, image_size=592)
     sample.set_metainfo(dict(img_shape=(592, 592)))
@@ -54,13 +54,13 @@ def main() -> None:
     parser.add_argument('--device', default='cpu')
     parser.add_argument(
         '--sharpness', type=float, default=100.,
-        help='factor of the class logits: the larger, the more detections '
+        help='factor of the class logits; larger ones give more detections '
         '(default: 100)')
     args = parser.parse_args()
     init_default_scope('mmsgp')
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile(CONFIG).model)
-    with torch.no_grad():  # as initialised, no class stands out: no object
+    with torch.no_grad():  # untrained, no class has a high score
         model.detector.roi_head.bbox_head.fc_cls.weight *= args.sharpness
     model = model.to(args.device).eval()
     together, apart = 0., dict.fromkeys(TASKS, 0.)
@@ -73,7 +73,7 @@ def main() -> None:
         for task in TASKS:
             alone, times[task] = predict(model, (task, ), image, i + 1)
             assert_same(alone[task], graphs[task])
-        if i >= 0:  # the first one warms up
+        if i >= 0:  # the first round warms up
             together += seconds
             num_pairs += graphs['sggen'].num_relations
             for task in TASKS:
@@ -81,8 +81,8 @@ def main() -> None:
     ratio = together / sum(apart.values())
     Console().print(
         f'{args.images} images, {args.device}, {torch.get_num_threads()} '
-        f'threads; {num_pairs / args.images:.0f} pairs an image in SGGen\n'
-        f'one pass: {together / args.images:.2f} s an image; three: ' +
+        f'threads; {num_pairs / args.images:.0f} pairs per image in SGGen\n'
+        f'one pass: {together / args.images:.2f} s per image; three: ' +
         ' + '.join(f'{seconds / args.images:.2f}'
                    for seconds in apart.values()) +
         f'; ratio {ratio:.2f} (at most {LIMIT}); equal results')

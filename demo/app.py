@@ -1,10 +1,10 @@
-"""A page that parses images: drop one, see its boxes and its scene graph.
+"""Serve a web page that parses images into boxes and scene graphs.
 
-    python demo/app.py                 # the models that `make demo` trained
-    python demo/app.py CHECKPOINT ...  # any others that training wrote
+    python demo/app.py                 # the models of `make demo`
+    python demo/app.py CHECKPOINT ...  # other checkpoints of training
 
-It answers to this machine alone unless --host says otherwise, and sends nothing out.
-Models run in a process of their own, where a request may fail or take too long.
+Without --host, only this machine can reach it. It sends no data anywhere. Models run
+in another process, because a request may crash it or take too long.
 """
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from mmsgp.visualization import draw_scene_graph
 WORK_DIRS = Path(__file__).resolve().parents[1] / 'work_dirs'
 DEMO_MODELS = ('motifnet_cce_scorer_minivg', 'motifnet_ce_minivg')
 MAX_DRAWN = 30
-# More than most cameras take; a visitor waits for larger ones and fills the memory.
+# More than most cameras have. Larger images take long and fill the memory.
 MAX_PIXELS = 16_000_000
 MAX_WAITING = 32
-MAX_SESSIONS = 50  # whose images are kept
+MAX_SESSIONS = 50  # sessions whose images are kept
 KEEP_SECONDS = 3600
 LOOPBACK = ('127.0.0.1', 'localhost')
 COLUMNS = ['rank', 'subject', 'predicate', 'object', 'score']
@@ -47,29 +47,29 @@ WELCOME = 'Drop an image: its boxes and relations appear here.'
 
 @dataclass
 class Parsed:
-    """An image and its graph, kept for the visitor who looks at it.
+    """An image and its graph, kept for a visitor.
 
     Attributes:
-        image: (H, W, 3) uint8, RGB, no larger than it is shown.
+        image: (H, W, 3) uint8, RGB, not larger than needed for drawing.
         graph: Its best relations; boxes are in the pixels of the file.
         drawn: The same; boxes are in the pixels of ``image``.
-        meta: ``classes``, ``predicates`` and perhaps ``palette``.
-        told: What the model said, for JSON.
-        seconds: How long parsing took.
-        folder: Where the file to download is written; gone with this object.
+        meta: ``classes``, ``predicates`` and, optionally, ``palette``.
+        info: Name, size and task of the image, for JSON.
+        seconds: Seconds of parsing.
+        folder: Folder of the file to download; removed with this object.
     """
     image: np.ndarray
     graph: SceneGraph
     drawn: SceneGraph
     meta: dict
-    told: dict
+    info: dict
     seconds: float
     folder: tempfile.TemporaryDirectory = field(
         default_factory=tempfile.TemporaryDirectory)
 
 
 def find_demo_models() -> list[Path]:
-    """The last checkpoints of the models that `make demo` trains."""
+    """List the last checkpoints of the models of `make demo`."""
     found = []
     for name in DEMO_MODELS:
         epochs = sorted((WORK_DIRS / name).glob('epoch_*.pth'),
@@ -79,26 +79,26 @@ def find_demo_models() -> list[Path]:
 
 
 def name_models(checkpoints: list[Path]) -> dict[str, Path]:
-    """Checkpoints by what they are called on the page: folders and file."""
+    """Name checkpoints for the page by their folders and file."""
     names = distinct_tails(
         [str(path.resolve()).removesuffix('.pth') for path in checkpoints], least=2)
     return dict(zip(names, checkpoints))
 
 
 def check_image(path: str, max_pixels: int) -> None:
-    """Look at the beginning of a visitor's file, which is named as they named it.
+    """Check the header of a visitor's file; errors show the visitor's file name.
 
     Raises:
-        ValueError: If it is no image, or one of more pixels.
+        ValueError: If it is not an image, or has too many pixels.
     """
     with open(path, 'rb') as file:
         image_files.check_image(file, Path(path).name, max_pixels)
 
 
-def tell(parsed: Parsed, topk: int, score_thr: float) -> dict:
-    """The graph for JSON, with the relations that the page shows."""
+def describe(parsed: Parsed, topk: int, score_thr: float) -> dict:
+    """Describe the graph for JSON, with the relations that the page shows."""
     names = parsed.meta['classes'], parsed.meta['predicates']
-    return parsed.told | describe_graph(parsed.graph, *names, topk, score_thr)
+    return parsed.info | describe_graph(parsed.graph, *names, topk, score_thr)
 
 
 def draw(parsed: Parsed, topk: int, score_thr: float,
@@ -109,28 +109,28 @@ def draw(parsed: Parsed, topk: int, score_thr: float,
         score_thr=score_thr, highlight=highlight)
 
 
-def table_of(told: dict) -> list[list]:
-    """A row for each relation."""
+def table_of(graph: dict) -> list[list]:
+    """Make a row per relation."""
     return [[rank, *words, f'{score:.3f}']
-            for rank, (*words, score) in enumerate(tabulate_relations(told), 1)]
+            for rank, (*words, score) in enumerate(tabulate_relations(graph), 1)]
 
 
 def show(parsed: Parsed | None, topk: int, score_thr: float) -> tuple:
-    """Status, picture, table and file to download."""
+    """Make status, picture, table and file to download."""
     if parsed is None:
         return WELCOME, None, [], gr.DownloadButton(interactive=False)
-    told = tell(parsed, topk, score_thr)
+    graph = describe(parsed, topk, score_thr)
     file = Path(parsed.folder.name, 'scene_graph.json')
-    save_graph(told, file)
-    number = len(told['relations'])
-    status = (f"{len(told['objects'])} objects, {number} relations shown; parsed "
+    save_graph(graph, file)
+    number = len(graph['relations'])
+    status = (f"{len(graph['objects'])} objects, {number} relations shown; parsed "
               f'in {parsed.seconds:.2f} s')
-    return (status, draw(parsed, topk, score_thr), table_of(told),
+    return (status, draw(parsed, topk, score_thr), table_of(graph),
             gr.DownloadButton(value=str(file), interactive=True))
 
 
 def refuse_addresses(component: gr.File) -> None:
-    """Let a component take uploads alone: Gradio would fetch a URL in their place."""
+    """Make a component accept only uploads; Gradio would also download URLs."""
     take = component.async_move_resource_to_block_cache
 
     async def take_upload(path: str | Path | None) -> str | None:
@@ -143,14 +143,13 @@ def refuse_addresses(component: gr.File) -> None:
 
 def make_page(models: dict[str, Path], worker: Worker, device: str | None = None,
               max_pixels: int = MAX_PIXELS) -> gr.Blocks:
-    """The page.
+    """Build the page.
 
     Args:
-        models (dict[str, Path]): Checkpoints by the names on the page.
-        worker (Worker): Runs them.
-        device (str, optional): Where they run. Defaults to None: a GPU if there
-            is one.
-        max_pixels (int): Images of more are refused. Defaults to 16 million.
+        models: Checkpoints by their names on the page.
+        worker: Process that runs the models.
+        device: Device of the models. Defaults to None: a GPU if there is one.
+        max_pixels: Largest number of pixels of an image. Defaults to 16 million.
     """
 
     def on_image(path: str | None, model: str, topk: int, score_thr: float) -> tuple:
@@ -160,19 +159,19 @@ def make_page(models: dict[str, Path], worker: Worker, device: str | None = None
             check_image(path, max_pixels)
             parsed = Parsed(**worker(parse, path, models[model], device))
         except TimeoutError as error:
-            told = f'{Path(path).name}: {error}; try a smaller image'
+            message = f'{Path(path).name}: {error}; try a smaller image'
         except (OSError, ValueError) as error:
-            # Where the server keeps its models is not the visitor's business.
-            told = str(error)
+            # Do not show the server's paths to visitors.
+            message = str(error)
             for name, checkpoint in models.items():
-                told = told.replace(str(checkpoint), name)
+                message = message.replace(str(checkpoint), name)
         else:
             return parsed, *show(parsed, topk, score_thr)
-        return None, f'**{told}**', *show(None, topk, score_thr)[1:]
+        return None, f'**{message}**', *show(None, topk, score_thr)[1:]
 
     def on_row(parsed: Parsed, topk: int, score_thr: float,
                event: gr.SelectData) -> np.ndarray:
-        # The row tells its rank, however the table is sorted.
+        # The row contains its rank, even if the table is sorted.
         return draw(parsed, topk, score_thr, highlight=int(event.row_value[0]) - 1)
 
     with gr.Blocks(title='MMSGP', analytics_enabled=False, fill_width=True,
@@ -195,7 +194,7 @@ def make_page(models: dict[str, Path], worker: Worker, device: str | None = None
             with gr.Column(scale=3):
                 status = gr.Markdown(WELCOME, elem_id='status')
                 gr.Markdown('### Boxes and graph')
-                # A label would cover the picture's corner.
+                # A label would cover a corner of the picture.
                 picture = gr.Image(label='Boxes and graph', show_label=False,
                                    interactive=False,
                                    format='png', buttons=['download', 'fullscreen'],
@@ -214,18 +213,17 @@ def make_page(models: dict[str, Path], worker: Worker, device: str | None = None
 
 
 def launch(page: gr.Blocks, max_size: int, hosts: list[str], **kwargs) -> str:
-    """Serve the page from threads of this process, and from nowhere else.
+    """Serve the page from threads of this process only.
 
     Args:
-        page (gr.Blocks): The page.
-        max_size (int): Largest file in bytes.
-        hosts (list[str]): Names that it may be asked by; ``'*'`` is any. A name
-            that leads here without being one of them may be an attack by way of
-            a visitor's browser (DNS rebinding).
+        page: The page.
+        max_size: Largest file in bytes.
+        hosts: Accepted host names of requests; ``'*'`` accepts any. Other names
+            may be an attack through a visitor's browser (DNS rebinding).
         **kwargs: Arguments of Gradio's ``launch``.
 
     Returns:
-        str: Its address.
+        str: Address of the page.
     """
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts,
                              www_redirect=False),
@@ -238,14 +236,14 @@ def launch(page: gr.Blocks, max_size: int, hosts: list[str], **kwargs) -> str:
 
 
 def size_in_bytes(text: str) -> int:
-    """A size such as ``10mb`` or ``800kb``.
+    """Parse a size such as ``10mb`` or ``800kb``.
 
     Raises:
         argparse.ArgumentTypeError: If it is not a size.
     """
     match = re.fullmatch(r'(\d+) ?(kb|mb|gb)', text.lower())
     if match is None:
-        raise argparse.ArgumentTypeError(f'{text} is no size such as 10mb')
+        raise argparse.ArgumentTypeError(f'{text} is not a size such as 10mb')
     return int(match[1]) * dict(kb=2**10, mb=2**20, gb=2**30)[match[2]]
 
 
@@ -253,27 +251,27 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         'checkpoints', nargs='*', type=Path,
-        help='checkpoints of scene graph parsers, to choose among '
+        help='checkpoints of scene graph parsers for the page '
         '(default: those of `make demo`)')
     parser.add_argument(
         '--host', default='127.0.0.1',
-        help='address to answer at (default: 127.0.0.1, this machine alone)')
+        help='address to listen at (default: 127.0.0.1, for this machine only)')
     parser.add_argument(
         '--port', type=int, help='(default: the first free one from 7860)')
     parser.add_argument(
         '--hosts', nargs='+', metavar='NAME',
-        help='names that the page may be asked by, behind a proxy or with --host '
+        help='accepted host names of requests, behind a proxy or with --host '
         "(default: this machine's own at 127.0.0.1, any with another --host)")
     parser.add_argument(
         '--max-size', type=size_in_bytes, default='10mb',
-        help='largest file (default: 10mb)')
+        help='largest size of a file (default: 10mb)')
     parser.add_argument(
         '--time-limit', type=float, default=60,
-        help='seconds that an image may take (default: 60)')
+        help='largest number of seconds per image (default: 60)')
     parser.add_argument(
         '--max-pixels', type=int, default=MAX_PIXELS,
-        help='images of more are refused (default: %(default)s)')
-    parser.add_argument('--device', help='such as cpu or cuda:1')
+        help='images with more pixels are refused (default: %(default)s)')
+    parser.add_argument('--device', help='e.g. cpu or cuda:1')
     return parser.parse_args()
 
 
@@ -281,14 +279,13 @@ def main() -> None:
     args = parse_args()
     checkpoints = args.checkpoints or find_demo_models()
     if not checkpoints:
-        sys.exit(f'no model: {WORK_DIRS / DEMO_MODELS[0]} has no checkpoint. `make '
-                 'demo` trains one, or name one that you have: python demo/app.py '
-                 'CHECKPOINT')
+        sys.exit(f'{WORK_DIRS / DEMO_MODELS[0]} has no checkpoint: train one with '
+                 '`make demo`, or give another: python demo/app.py CHECKPOINT')
     missing = [str(path) for path in checkpoints if not path.is_file()]
     if missing:
-        sys.exit(f'demo/app.py: no such checkpoint: {", ".join(missing)}')
+        sys.exit(f'demo/app.py: checkpoint does not exist: {", ".join(missing)}')
     models = name_models(checkpoints)
-    # The end of the command ends the worker and removes the folder.
+    # So that SIGTERM, too, ends the worker and removes the folder.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     first = partial(check_model, next(iter(models.values())), args.device)
     with own_folder(), Worker(args.time_limit, prepare=first) as worker:

@@ -1,4 +1,4 @@
-"""Limits of the page: routes, sizes of requests and files on disk."""
+"""Limit the routes, request sizes and files on disk of the page."""
 from __future__ import annotations
 
 import ctypes
@@ -18,26 +18,26 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# What the page itself asks for. Gradio has more: it fetches addresses, converts
-# films, keeps links and calls methods of components.
+# Routes that the page needs. Gradio's others download URLs, convert videos, store
+# links and call methods of components.
 ROUTES = re.compile(
     r'/|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt)/?'
     r'|/(assets|static|svelte)/.+'
     r'|/gradio_api/(info|app_id|startup-events|reset|cancel|upload|upload_progress'
     r'|queue/(join|data|status)|heartbeat/\w+)/?'
     r'|/gradio_api/file=(?!\w+:).+')
-SLACK = 2**16  # of a request beside its file
+SLACK = 2**16  # bytes of a request besides its file
 SWEEP_EVERY = 600.0
 KEEP_BROKEN_UPLOADS = 3600.0
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of malloc.h
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # from malloc.h
 
 
 class Guard:
-    """ASGI middleware: routes of the page alone, and requests of a limited size.
+    """ASGI middleware that limits the routes and the size of requests.
 
     Args:
-        app (ASGIApp): What answers.
-        max_size (int): Largest file in bytes; a request may be little larger.
+        app: The application.
+        max_size: Largest file in bytes; a request may be slightly larger.
     """
 
     def __init__(self, app: ASGIApp, max_size: int) -> None:
@@ -48,9 +48,9 @@ class Guard:
         if scope['type'] == 'lifespan':
             return await self.app(scope, receive, send)
         if scope['type'] != 'http' or not ROUTES.fullmatch(scope['path']):
-            return await PlainTextResponse('no such page', 404)(scope, receive, send)
-        told = Headers(scope=scope).get('content-length', '0')
-        if not told.isdecimal() or int(told) > self.max_request:
+            return await PlainTextResponse('page not found', 404)(scope, receive, send)
+        length = Headers(scope=scope).get('content-length', '0')
+        if not length.isdecimal() or int(length) > self.max_request:
             return await PlainTextResponse('too large', 413)(scope, receive, send)
         received = 0
 
@@ -58,7 +58,7 @@ class Guard:
             nonlocal received
             message = await receive()
             received += len(message.get('body', b''))
-            if received > self.max_request:  # the length was not told
+            if received > self.max_request:  # without content-length
                 raise HTTPException(413, 'too large')
             return message
 
@@ -66,11 +66,11 @@ class Guard:
 
 
 def give_memory_back() -> None:
-    """Have pictures freed soon and returned to the system; called before serving.
+    """Free the memory of pictures early; call it before serving.
 
-    Figures are freed by Python's collector alone, which would wait for as many new
-    objects as a quarter of what was imported. And what a thread frees the GNU C
-    library would keep for it.
+    Only Python's garbage collector frees figures; without ``gc.freeze`` it would wait
+    until new objects are a quarter of all imported ones. The GNU C library would keep
+    memory that a thread has freed.
     """
     gc.collect()
     gc.freeze()
@@ -81,13 +81,12 @@ def give_memory_back() -> None:
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """A folder of this server alone, for all its files; gone with it.
+    """Make a temporary folder for all files of this server.
 
-    Gradio removes files that it handed out by their age; uploads that broke off
-    are removed here.
+    Gradio removes old files of visitors; incomplete uploads are removed here.
 
     Yields:
-        Path: The folder, which other users of the machine cannot read.
+        Path: The folder; other users of the machine cannot read it.
     """
     names = ('GRADIO_TEMP_DIR', 'GRADIO_EXAMPLES_CACHE')
     before = {name: os.environ.get(name) for name in names}, tempfile.tempdir
@@ -117,11 +116,11 @@ def _sweep(folder: Path, done: threading.Event) -> None:
 
 
 def remove_broken_uploads(folder: Path, age: float = KEEP_BROKEN_UPLOADS) -> None:
-    """Remove what uploads that broke off have left.
+    """Remove the files of incomplete uploads.
 
     Args:
-        folder (Path): Where uploads are written. Whole ones lie in folders in it.
-        age (float): Seconds after which an upload goes on no more.
+        folder: Folder of uploads. Complete ones are in its subfolders.
+        age: Seconds after which an upload counts as incomplete.
     """
     for path in folder.glob('tmp*'):
         if path.is_file() and path.stat().st_mtime < time.time() - age:

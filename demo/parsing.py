@@ -1,4 +1,4 @@
-"""Functions that run in the worker process of the page."""
+"""Functions for the worker process of the page."""
 from __future__ import annotations
 
 import copy
@@ -11,7 +11,7 @@ import mmcv
 from mmsgp.apis import SceneGraphInferencer
 
 MAX_RELATIONS = 100
-MAX_SIDE = 1200  # of the image that is kept, twice what the picture shows of it
+MAX_SIDE = 1200  # pixels of the kept image, twice its size in the picture
 
 
 @lru_cache(maxsize=4)
@@ -20,21 +20,21 @@ def load_model(checkpoint: Path, device: str | None) -> SceneGraphInferencer:
 
 
 def parse(path: str, checkpoint: Path, device: str | None) -> dict:
-    """Parse the image of a file; called in the worker.
+    """Parse an image file; called in the worker.
 
     Returns:
         dict: Arguments of the page's ``Parsed``.
 
     Raises:
         OSError: If the checkpoint does not exist.
-        ValueError: If the file is no image, or too thin to be parsed.
+        ValueError: If the file is not an image, or too thin to be parsed.
     """
     inferencer = load_model(checkpoint, device)
     start = time.perf_counter()
     try:
         result = inferencer(path, return_datasamples=True, return_vis=False)
     except ValueError as error:
-        # Where the server keeps the file is not the visitor's business.
+        # Do not show the server's paths to visitors.
         raise ValueError(str(error).replace(path, Path(path).name)) from error
     seconds = time.perf_counter() - start
     sample, = result['predictions']
@@ -51,10 +51,10 @@ def parse(path: str, checkpoint: Path, device: str | None) -> dict:
         graph=graph,
         drawn=drawn,
         meta=inferencer.model.dataset_meta,
-        told=dict(image=Path(path).name, width=width, height=height, task='sggen'),
+        info=dict(image=Path(path).name, width=width, height=height, task='sggen'),
         seconds=seconds)
 
 
 def check_model(checkpoint: Path, device: str | None) -> None:
-    """Load a model in the worker, which keeps it; called when it starts."""
+    """Load a model in the worker and cache it; called when the worker starts."""
     load_model(checkpoint, device)

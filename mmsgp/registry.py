@@ -1,22 +1,22 @@
 """MMSGP's registries: children of MMDetection's, under the scope ``mmsgp``.
 
-A component that MMSGP does not define is looked up in MMDetection, then in
-MMEngine, so that a config names all of them alike.
+A component that MMSGP does not define is searched in MMDetection, then in
+MMEngine; a config names all of them in the same way.
 """
 from mmdet import registry as mmdet_registry
 from mmengine.registry import Registry
 
 
 def _child(parent: str, location: str, own: bool = False) -> Registry:
-    """A child of MMDetection's registry.
+    """Create a child of a registry of MMDetection.
 
-    A look-up goes on to the parents, but imports what is at the locations of
-    the registry that was asked only: those of both packages are named.
+    A search continues in the parents, but imports only the locations of the
+    registry where it began: those of both packages are given.
 
     Args:
         parent: Name of the registry in :mod:`mmdet.registry`.
-        location: Where a package keeps the parts of this kind.
-        own: Whether MMSGP has such parts.
+        location: The module with a package's components of this kind.
+        own: Whether MMSGP has such components.
     """
     registry = getattr(mmdet_registry, parent)
     packages = ('mmsgp', 'mmdet') if own else ('mmdet', )
@@ -48,3 +48,16 @@ OPTIM_WRAPPER_CONSTRUCTORS = _child(
 PARAM_SCHEDULERS = _child('PARAM_SCHEDULERS', 'engine.schedulers')
 VISUALIZERS = _child('VISUALIZERS', 'visualization', own=True)
 VISBACKENDS = _child('VISBACKENDS', 'visualization')
+
+
+def names_subclass(type_: object, registry: Registry, base: type | tuple[type, ...]
+                   ) -> bool:
+    """Whether the ``type`` of a config is a class, or one derived from it.
+
+    Args:
+        type_: A registered name, with or without its scope, or a class.
+        registry: Where the name is looked up.
+        base: The class, or several.
+    """
+    found = registry.get(type_) if isinstance(type_, str) and type_ else type_
+    return isinstance(found, type) and issubclass(found, base)

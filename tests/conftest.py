@@ -19,6 +19,14 @@ settings.register_profile(
 settings.load_profile('mmsgp')
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what opens a page in a browser, before marks select tests."""
+    for item in items:
+        if 'browser' in item.fixturenames:
+            item.add_marker('browser')
+
+
 @pytest.fixture(autouse=True)
 def own_log():
     """No test goes on writing into the log of another one's run."""

@@ -13,26 +13,24 @@ from mmengine.logging import print_log
 from mmsgp.checkpoint.legacy_config import check_renamed
 from mmsgp.checkpoint.loading import (
     load_trained_model,
-    refuse_unsafe_checkpoints,
+    use_safe_checkpoint_loading,
 )
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.arguments import parse_launched
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.engine.distributed import check_launcher, setup_launcher, tear_down
 from mmsgp.engine.mixed_precision import predict_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
-from mmsgp.evaluation.metrics.scene_graph_metric import (
-    SceneGraphMetric,
-    effective_ng_limit,
-)
-from mmsgp.models import is_parser_config
-from mmsgp.registry import METRICS
+from mmsgp.evaluation import SceneGraphMetric
+from mmsgp.evaluation.metrics.scene_graph_metric import effective_ng_limit
+from mmsgp.models.parsers import is_parser_config
+from mmsgp.registry import METRICS, names_subclass
+from mmsgp.structures.tasks import TASKS
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.config_variables import merge_options
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import replacing
 from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
-
-TASKS = ('predcls', 'sgcls', 'sggen')
 
 
 def parse_args() -> argparse.Namespace:
@@ -72,15 +70,7 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         help='override settings of the config: key=value, nested keys with '
         'dots')
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parse_launched(parser)
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -91,7 +81,7 @@ def load_config(args: argparse.Namespace) -> Config:
     fill_in_sizes(cfg, 'test')
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
         Path('work_dirs', Path(args.config).stem))
-    if is_parser_config(cfg):
+    if is_parser_config(cfg.model):
         cfg.model.test_tasks = tuple(args.tasks or TASKS)
         cfg.test_evaluator = load_evaluators(cfg, args.out)
     elif args.tasks or args.out:
@@ -114,13 +104,14 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
     evaluators = cfg.test_evaluator
     if not isinstance(evaluators, list):
         evaluators = [evaluators]
-    metrics = [e for e in evaluators if is_graph_metric(e.type)]
-    for metric in metrics:
-        metric.output_dir = cfg.work_dir
+    recalls = [evaluator for evaluator in evaluators
+               if names_subclass(evaluator.type, METRICS, SceneGraphMetric)]
+    for evaluator in recalls:
+        evaluator.output_dir = cfg.work_dir
     if out_file is not None:
         limits = [
-            effective_ng_limit(e.get('ng_limit', 100), e.get('topk', ()))
-            for e in metrics
+            effective_ng_limit(recall.get('ng_limit', 100), recall.get('topk', ()))
+            for recall in recalls
         ]
         evaluators.append(
             dict(
@@ -128,12 +119,6 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
                 out_file=out_file,
                 ng_limit=max(limits, default=100)))
     return evaluators
-
-
-def is_graph_metric(kind: str | type) -> bool:
-    """Whether a type of evaluator is a :class:`SceneGraphMetric`."""
-    kind = METRICS.get(kind) if isinstance(kind, str) else kind
-    return isinstance(kind, type) and issubclass(kind, SceneGraphMetric)
 
 
 def choose_log_folder(work_dir: str) -> str:
@@ -159,9 +144,9 @@ def choose_log_folder(work_dir: str) -> str:
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         check_launcher(args.launcher)
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     cfg = load_config(args)
     with collecting_unwritten() as unwritten:
         cfg.work_dir = choose_log_folder(cfg.work_dir)

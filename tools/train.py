@@ -4,7 +4,6 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,14 +14,15 @@ from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
 from mmsgp.checkpoint.legacy_config import check_renamed
-from mmsgp.checkpoint.loading import publish_weights, refuse_unsafe_checkpoints
+from mmsgp.checkpoint.loading import publish_weights, use_safe_checkpoint_loading
 from mmsgp.checkpoint.pretrained import (
-    check_start,
+    check_load_from,
     holds_detector,
     pretrained_cfgs,
     read_weights,
 )
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.arguments import parse_launched
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
 from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.engine.distributed import (
@@ -39,7 +39,8 @@ from mmsgp.engine.last_checkpoint import (
 )
 from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
-from mmsgp.models import is_parser_config
+from mmsgp.models.parsers import is_parser_config
+from mmsgp.reporting.jobs import Job, run_jobs
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.config_variables import merge_options
 from mmsgp.utils.environment import check_mmcv_ops
@@ -75,16 +76,7 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         help='override settings of the config: key=value, nested keys with '
         'dots, e.g. train_dataloader.batch_size=4')
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher')
-    # torch.distributed.launch passes it; torchrun sets the variable itself
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parse_launched(parser)
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -182,7 +174,7 @@ def train_detector(cfg: Config, target: Path) -> None:
     launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT',
               'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
-    subprocess.run(command, check=True, env=environment)
+    run_jobs([Job('training the detector', command)], environment)
     publish_weights(find_last_checkpoint(target.parent), target)
 
 
@@ -198,7 +190,7 @@ def kept_work_dir(cfg: Config) -> Iterator[None]:
     """
     with ExitStack() as stack:
         if is_first_process():
-            with mistakes_in_a_line():
+            with exit_on_user_error():
                 stack.enter_context(locked(cfg.work_dir))
                 clear_drafts(cfg.work_dir)
                 if cfg.get('resume') and not cfg.get('load_from'):
@@ -208,7 +200,7 @@ def kept_work_dir(cfg: Config) -> Iterator[None]:
 
 def train(cfg: Config, launcher: str) -> None:
     """Train from a config, and a missing detector before."""
-    goes_on = cfg.get('load_from') and is_parser_config(cfg)
+    goes_on = cfg.get('load_from') and is_parser_config(cfg.model)
     if goes_on:
         take_detector_of_start(cfg)
     ensure_detector(cfg)
@@ -216,7 +208,7 @@ def train(cfg: Config, launcher: str) -> None:
     runner = SceneGraphRunner.from_cfg(cfg)
     if goes_on:
         dataset = innermost_dataset(runner.train_dataloader.dataset)
-        check_start(cfg.load_from, unwrap_model(runner.model),
+        check_load_from(cfg.load_from, unwrap_model(runner.model),
                     dataset.metainfo)
     try:
         runner.train()
@@ -231,9 +223,9 @@ def train(cfg: Config, launcher: str) -> None:
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         check_launcher(args.launcher)
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     cfg = load_config(args)
     with kept_work_dir(cfg), collecting_unwritten() as unwritten:
         train(cfg, args.launcher)

@@ -1,4 +1,4 @@
-"""The config inside a checkpoint, as far as it is safe to build."""
+"""Read the safe parts of the config inside a checkpoint."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -30,22 +30,22 @@ _SHORT.maxstring = _SHORT.maxother = 80
 
 
 def embedded_config(text: str, source: str) -> Config:
-    """Read what prediction needs of the config in a checkpoint.
+    """Read the parts of a checkpoint's config that prediction needs.
 
-    That is the model, the test pipeline and how graphs are drawn, without what
-    only training needs. The rest of the config is not looked at.
+    These are the model, the test pipeline and the settings of drawing, without
+    arguments that only training needs. The rest of the config is ignored.
 
     Args:
-        text (str): The config, as in the ``meta`` of a checkpoint.
-        source (str): The checkpoint, for errors.
+        text: The config in the ``meta`` of a checkpoint.
+        source: Name of the checkpoint, for error messages.
 
     Returns:
         Config: ``model``, ``test_dataloader.dataset.pipeline`` and
-        ``visualizer``, built of parts in :mod:`.embedded_types` alone.
+        ``visualizer``, with parts listed in :mod:`.embedded_types` only.
 
     Raises:
-        ValueError: If the text is more than names and values, or names a part,
-            an argument or a value that is not listed there.
+        ValueError: If the text holds more than names and values, or if a part,
+            an argument or a value is not listed there.
     """
     values = parse_config_text(text, source)
     checker = _Checker(source)
@@ -62,17 +62,17 @@ def embedded_config(text: str, source: str) -> Config:
 
 
 class _Checker:
-    """Copies what is allowed of a config, and refuses all else.
+    """Copies the allowed parts of a config and rejects all others.
 
     Args:
-        source (str): The checkpoint, for errors.
+        source: Name of the checkpoint, for error messages.
     """
 
     def __init__(self, source: str) -> None:
         self.source = source
 
     def inner(self, values: dict, *keys: str) -> Mapping:
-        """The dict under keys; empty if a key is missing."""
+        """Return the dict under nested keys; empty if a key is missing."""
         for i, key in enumerate(keys, 1):
             values = values.get(key) or {}
             if not isinstance(values, dict):
@@ -80,19 +80,19 @@ class _Checker:
         return values
 
     def steps(self, pipeline: object, place: str) -> list[dict]:
-        """A pipeline without what loads images and annotations."""
+        """Return a pipeline without the steps that load images and annotations."""
         if not isinstance(pipeline, (list, tuple)) or len(pipeline) > MAX_ITEMS:
             self._refuse(place, pipeline, 'a list of transforms was expected')
         return [self.check(step, Part('transform'), f'{place}[{i}]')
                 for i, step in enumerate(pipeline)
                 if not isinstance(step, dict) or
-                str(step.get('type')).split('.')[-1] not in LOADERS]
+                _full_name(step.get('type'), LOADERS) is None]
 
     def check(self, value: object, kind: object, place: str) -> object:
-        """A copy of a value that is of a kind.
+        """Copy a value and check its kind.
 
         Raises:
-            ValueError: If it is of another one.
+            ValueError: If the value is of another kind.
         """
         if isinstance(kind, (Part, Settings)):
             if value is None:
@@ -125,8 +125,7 @@ class _Checker:
     def _part(self, values: dict, part: Part, place: str) -> dict:
         types = PARTS[part.kind]
         given = values.get('type')
-        name = next((name for name in types.names
-                     if given in (name, name.split('.')[-1])), None)
+        name = _full_name(given, types.names)
         if name is None:
             self._refuse(f'{place}.type', given,
                          f'as {part.kind} it may name {", ".join(types.names)}')
@@ -142,8 +141,8 @@ class _Checker:
                     checked[key] = None
                 continue
             if key not in known or key not in ARGUMENTS:
-                self._refuse(f'{place}.{key}', value, 'it is no argument that is known '
-                             'to be harmless')
+                self._refuse(f'{place}.{key}', value, 'it is not a known harmless '
+                             'argument')
             checked[key] = self.check(value, ARGUMENTS[key], f'{place}.{key}')
         return checked
 
@@ -154,12 +153,17 @@ class _Checker:
             'give its config file (--config)')
 
 
+def _full_name(given: object, names: tuple[str, ...]) -> str | None:
+    """The name that is given with its scope or without it; None if no name is."""
+    return next((name for name in names if given in (name, name.split('.')[-1])), None)
+
+
 def _is_number(value: object, limit: float) -> bool:
     return value is None or isinstance(value, (int, float)) and abs(value) <= limit
 
 
 def _known_arguments(name: str, types: Types) -> tuple[str, ...]:
-    """The arguments of a type, those of its base classes included."""
+    """List the arguments of a type and its base classes."""
     known = list(types.arguments)
     if '.' not in name:
         return tuple(known)

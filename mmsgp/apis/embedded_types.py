@@ -1,24 +1,26 @@
-"""The parts that a config inside a checkpoint may name, and their arguments.
+"""Lists of the parts and arguments that a config in a checkpoint may have.
 
-Whoever wrote a checkpoint wrote the config inside it. Registered classes are
-no safe choice: some run a text or a file that they are given. So what may be
-built is listed: the parts of MMSGP's own configs, and for each argument its
-kind of value. What is not listed is refused.
+A checkpoint from a stranger contains a stranger's config. Not every registered
+class is safe: some run a text or a file from their arguments. Therefore only
+listed parts are built: those of MMSGP's own configs, with a kind of value per
+argument. All others are rejected.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mmsgp.models.relation_heads.motifnet_head import ORDERS
+from mmsgp.models.context_encoders.motif import ORDERS
 from mmsgp.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmsgp.structures.ranking import RANKINGS
+from mmsgp.structures.tasks import TASK_TITLES, TASKS
 
-# Arguments that prediction does without. They become None, whatever they hold.
+# Arguments that prediction does not need. They become None.
 DROPPED = ('train_cfg', 'init_cfg', 'word_vectors', 'decoder_word_vectors',
            'compile_backbone')
 
-# Steps of a test pipeline that load what an inferencer has or does without.
-LOADERS = ('LoadImage', 'LoadImageFromFile', 'LoadAnnotations', 'LoadRelations')
+# Steps of a test pipeline that an inferencer replaces or does not need.
+LOADERS = ('mmsgp.LoadImage', 'mmdet.LoadImageFromFile',
+           'mmdet.LoadAnnotations', 'mmsgp.LoadRelations')
 
 
 @dataclass(frozen=True)
@@ -29,36 +31,36 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Words:
-    """One of some words or some of them; booleans and None where they may be."""
+    """One or some of these words; booleans and None, too."""
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Names:
-    """Names of Python variables, which are looked up in a dict."""
+    """Python identifiers, which are keys of a dict."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A dict without type, whose keys are arguments of this list."""
+    """A dict without ``type``, with keys from this list."""
     keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Part:
-    """A dict with one of some types, or a list of such dicts."""
+    """A dict with a ``type`` of this kind of part, or a list of such dicts."""
     kind: str
 
 
 @dataclass(frozen=True)
 class Types:
-    """Types of one kind of part.
+    """Types of a kind of part.
 
     Attributes:
         names: Registered names, with their scope if they are classes of MMSGP
             or MMDetection.
-        registry: Where a class is found; what its ``__init__`` takes is known.
-        arguments: What is known besides, or instead of a class.
+        registry: Registry of the classes; the arguments of ``__init__`` are known.
+        arguments: Other known arguments, or all of them if there is no class.
     """
     names: tuple[str, ...]
     registry: object = MODELS
@@ -84,7 +86,7 @@ PARTS = {
         ('mmdet.AnchorGenerator', 'mmdet.MlvlPointGenerator'), TASK_UTILS),
     'bbox_coder': Types(
         ('mmdet.DeltaXYWHBBoxCoder', 'mmdet.DistancePointBBoxCoder'), TASK_UTILS),
-    # A class is made with its losses, also where nothing is trained.
+    # A class needs its losses, even without training.
     'loss': Types((
         'mmdet.CrossEntropyLoss', 'mmdet.SmoothL1Loss', 'mmdet.L1Loss',
         'mmdet.GIoULoss', 'mmdet.QualityFocalLoss', 'mmsgp.CCELoss',
@@ -92,9 +94,13 @@ PARTS = {
         'mmsgp.LogitAdjustedLoss', 'mmsgp.SignificanceBCELoss',
         'mmsgp.SignificanceMSELoss', 'mmsgp.SignificanceHingeLoss',
         'mmsgp.SignificanceRankingLoss'),
-        arguments=('bg_cls_weight', )),  # which DETRHead takes of it
+        arguments=('bg_cls_weight', )),  # DETRHead reads it
     'relation_head': Types(('mmsgp.MotifNetHead', 'mmsgp.LinkNetHead',
-                            'mmsgp.KERNHead', 'mmsgp.FrequencyHead')),
+                            'mmsgp.KERNHead', 'mmsgp.FrequencyHead',
+                            'mmsgp.RoleProductHead')),
+    'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
+                              'mmsgp.TransformerContext')),
+    'debiasing': Types(('mmsgp.PostHocLogitAdjustment', )),
     'fc_head': Types(('mmsgp.VGGHead', )),
     'pair_features': Types(('mmsgp.PairFeatures', )),
     'frequency_prior': Types(('mmsgp.FrequencyPrior', )),
@@ -103,9 +109,10 @@ PARTS = {
     'pair_sampler': Types(('mmsgp.PairSampler', ), TASK_UTILS),
     'detector_adapter': Types(
         ('mmsgp.TwoStageAdapter', 'mmsgp.GenericAdapter'), TASK_UTILS),
+    'graph_assigner': Types(('mmsgp.GraphAssigner', ), TASK_UTILS),
     'transform': Types(
         ('mmsgp.Resize', 'mmsgp.PackSceneGraphInputs'), TRANSFORMS),
-    # Layers of MMCV, which has its own ways to find them.
+    # Layers of MMCV, which finds them in its own way.
     'norm': Types(('BN', 'SyncBN', 'GN', 'LN'), arguments=(
         'eps', 'momentum', 'affine', 'num_groups', 'requires_grad')),
     'activation': Types(
@@ -125,7 +132,7 @@ _LAYERS = Settings(('num_layers', 'layer_cfg', 'post_norm_cfg',
                     'return_intermediate'))
 
 ARGUMENTS = {
-    # what is made as often, or grows as much, as they say
+    # numbers of layers and factors of size, which need memory
     **dict.fromkeys(
         ('depth', 'num_stages', 'num_outs', 'num_csp_blocks', 'stacked_convs',
          'num_convs', 'num_layers', 'num_fcs', 'num_heads', 'num_object_layers',
@@ -162,7 +169,7 @@ ARGUMENTS = {
          'with_cls', 'with_reg', 'reg_class_agnostic', 'reg_decoded_bbox',
          'share_conv', 'pred_kernel_size', 'exp_on_reg', 'with_objectness',
          'use_syncbn', 'sync_cls_avg_factor',
-         # what is done with boxes
+         # filters of boxes
          'nms_pre', 'score_thr', 'max_per_img', 'max_per_image', 'min_bbox_size',
          'iou_threshold', 'class_agnostic', 'split_thr', 'max_num', 'min_score',
          'score_threshold', 'sigma',
@@ -188,9 +195,9 @@ ARGUMENTS = {
     'quota': Words(('image', 'batch')),
     'image_activation': Words(('sigmoid', 'softmax')),
     'regions': Words(('boxes', 'proposals')),
-    'task': Words(('predcls', 'sgcls', 'sggen', 'phrdet')),
+    'task': Words(tuple(TASK_TITLES)),
     'train_task': Words(('sgcls', 'sggen')),
-    'test_tasks': Words(('predcls', 'sgcls', 'sggen')),
+    'test_tasks': Words(TASKS),
     'backend': Words(('cv2', 'pillow')),
     'interpolation': Words(('nearest', 'bilinear', 'bicubic', 'area', 'lanczos')),
     'meta_keys': Names(),
@@ -213,11 +220,13 @@ ARGUMENTS = {
         'detector', 'data_preprocessor', 'backbone', 'neck', 'rpn_head', 'roi_head',
         'bbox_head', 'roi_extractor', 'roi_layer', 'bbox_coder', 'relation_head',
         'fc_head', 'pair_features', 'frequency_prior', 'scorer', 'attention',
-        'pair_sampler', 'detector_adapter', 'nms', 'loss')},
+        'debiasing', 'pair_sampler', 'graph_assigner', 'detector_adapter', 'nms',
+        'loss')},
     **dict.fromkeys(
         ('loss_cls', 'loss_bbox', 'loss_iou', 'loss_object', 'loss_relation'),
         Part('loss')),
     'bbox_roi_extractor': Part('roi_extractor'),
+    'context': Part('context_encoder'),
     'anchor_generator': Part('prior_generator'),
     'norm_cfg': Part('norm'),
     'post_norm_cfg': Part('norm'),

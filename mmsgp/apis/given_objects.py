@@ -1,4 +1,4 @@
-"""Boxes and classes that a user gives with an image.
+"""Boxes and classes that a user gives for an image.
 
 Shape shorthand: N objects, C object classes.
 """
@@ -21,9 +21,9 @@ MAX_OBJECTS = 200
 
 
 def given_task(bboxes: Sequence | None, labels: Sequence | None) -> str:
-    """The task that what is given leaves to do."""
+    """Return the task that fits the given arguments."""
     if bboxes is None and labels is not None:
-        raise ValueError('labels need bboxes: give both, or boxes alone')
+        raise ValueError('labels need bboxes: give both, or only bboxes')
     return 'sggen' if bboxes is None else 'sgcls' if labels is None else 'predcls'
 
 
@@ -31,17 +31,17 @@ def with_objects(source: ImageSource, bboxes: Sequence,
                  labels: Sequence | None,
                  classes: Sequence[str],
                  max_objects: int = MAX_OBJECTS) -> Iterator[dict]:
-    """The images of a source with the objects given for them as ``given``.
+    """Add the given objects to the images of a source, under ``given``.
 
     Args:
-        source (ImageSource): Images.
-        bboxes (Sequence): Boxes of each, or of its single one.
-        labels (Sequence, optional): Classes of each, likewise.
-        classes (Sequence[str]): C names.
-        max_objects (int): Most objects of an image. Defaults to 200.
+        source: Images.
+        bboxes: Boxes per image; for a single image its boxes.
+        labels: Classes per image; for a single image its classes.
+        classes: C names.
+        max_objects: Limit of objects per image. Defaults to 200.
 
     Raises:
-        WrongNumber: If there are more or fewer images.
+        WrongNumber: If the number of images differs.
     """
     if source.is_single:
         bboxes = [bboxes]
@@ -53,7 +53,7 @@ def with_objects(source: ImageSource, bboxes: Sequence,
             raise WrongNumber(name, len(values), total)
     images = iter(source)
     if source.total is None:
-        # One more is asked for, to see that there is none.
+        # Ask for one more image, to check that there is none.
         bboxes, labels = chain(bboxes, [None]), chain(labels, [None])
         images = _Exactly(images, total)
 
@@ -62,25 +62,26 @@ def with_objects(source: ImageSource, bboxes: Sequence,
                                      image['img_path'] or image['name'], max_objects)
         return image
 
-    # The images last: one that cannot be read uses its objects up.
+    # The images last: one that cannot be read still consumes its objects.
     return map(attach, bboxes, labels, images)
 
 
 class WrongNumber(ValueError):
-    """Objects of more or fewer images than there are: no error of an image."""
+    """The number of box lists and of images differ. ``on_error`` never skips it."""
 
     def __init__(self, name: str, given: int, images: int | str) -> None:
-        super().__init__(f'{name} of {given} images were given for {images}: give a '
-                         'list with one item for each image')
+        super().__init__(f'{name} for {given} images were given, but there are '
+                         f'{images}: give a list with one item per image')
 
 
 class _Exactly:
-    """Images that must be as many as those that boxes are given for.
+    """Iterator that checks the number of images.
 
-    One that cannot be read counts.
+    An image that cannot be read counts, too.
 
     Raises:
-        ValueError: At their end if they are fewer, or at the first too many.
+        WrongNumber: After the last image if there are too few, or at the first
+            one too many.
     """
 
     def __init__(self, images: Iterator[dict], number: int) -> None:
@@ -110,23 +111,23 @@ def given_graph(bboxes: np.ndarray | Tensor | Sequence,
                 image_size: tuple[int, int],
                 image: str,
                 max_objects: int = MAX_OBJECTS) -> SceneGraph:
-    """A graph of given objects, without relations.
+    """Build a graph of given objects, without relations.
 
     Args:
         bboxes: (N, 4) ``x1, y1, x2, y2`` in pixels of the image.
-        labels: (N,) classes, by number ``0 .. C-1`` or by name; None if they
-            are to be found (SGCls).
-        classes (Sequence[str]): C names.
-        image_size (tuple[int, int]): Height and width of the image.
-        image (str): What the image is called in errors.
-        max_objects (int): Most objects. Defaults to 200.
+        labels: (N,) classes, by number ``0 .. C-1`` or by name; None for SGCls,
+            which predicts them.
+        classes: C names.
+        image_size: Height and width of the image.
+        image: Name of the image in error messages.
+        max_objects: Limit of objects. Defaults to 200.
 
     Returns:
-        SceneGraph: What PredCls and SGCls take as given.
+        SceneGraph: The input of PredCls and SGCls.
 
     Raises:
-        ValueError: If a box is none or leaves the image, a class is unknown,
-            there are not as many classes as boxes, or too many.
+        ValueError: If a box is invalid or leaves the image, a class is unknown,
+            the numbers of classes and boxes differ, or there are too many boxes.
     """
     boxes = _as_numbers(bboxes, image)
     if boxes.shape == (0, ):
@@ -135,8 +136,8 @@ def given_graph(bboxes: np.ndarray | Tensor | Sequence,
     if len(boxes) > max_objects:
         # Memory grows with the number of pairs.
         raise ValueError(
-            f'{image}: {len(boxes)} objects are given, more than the {max_objects} '
-            'that are taken (max_objects): give fewer, or raise the limit')
+            f'{image}: {len(boxes)} objects are given, more than the limit of '
+            f'{max_objects} (max_objects): give fewer, or raise the limit')
     numbers = [0] * len(boxes) if labels is None else \
         _class_numbers(labels, classes, image)
     if len(numbers) != len(boxes):
@@ -150,11 +151,11 @@ def given_graph(bboxes: np.ndarray | Tensor | Sequence,
 
 
 def _as_numbers(bboxes: np.ndarray | Tensor | Sequence, image: str) -> Tensor:
-    """Boxes as float32; neither truth values nor texts are numbers."""
+    """Convert boxes to float32; booleans and texts are not numbers."""
     try:
         array = np.array(bboxes)
         if array.size and array.dtype.kind not in 'iuf':
-            raise ValueError(f'these are {array.dtype}')
+            raise ValueError(f'got {array.dtype}')
         with np.errstate(over='ignore'):
             return torch.as_tensor(array.astype(np.float32))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -168,7 +169,7 @@ def _check_boxes(boxes: Tensor, image_size: tuple[int, int], image: str) -> None
                          f'{tuple(boxes.shape)}')
     height, width = image_size
     limits = boxes.new_tensor([width, height])
-    # A pixel of tolerance, for boxes that were rounded.
+    # A pixel of tolerance, because boxes may be rounded.
     inside = (boxes[:, :2] >= -1).all(1) & (boxes[:, 2:] <= limits + 1).all(1)
     good = inside & (boxes[:, 2:] > boxes[:, :2]).all(1)
     for index in (~good).nonzero().flatten().tolist()[:1]:
@@ -183,7 +184,7 @@ def _class_numbers(labels: Sequence[int | str] | np.ndarray | Tensor,
     if isinstance(labels, (np.ndarray, Tensor)):
         labels = labels.tolist()
     if not isinstance(labels, Iterable):
-        raise ValueError(f'{image}: expected a list of labels, one for each box, '
+        raise ValueError(f'{image}: expected a list with one label per box, '
                          f'got {labels!r}')
     return [_class_number(label, classes, image) for label in labels]
 
@@ -191,14 +192,14 @@ def _class_numbers(labels: Sequence[int | str] | np.ndarray | Tensor,
 def _class_number(label: int | str, classes: Sequence[str], image: str) -> int:
     if isinstance(label, str):
         if label not in classes:
-            raise ValueError(f'{image}: the model knows no class {label!r}; its '
+            raise ValueError(f'{image}: {label!r} is not a class of the model; its '
                              f'{len(classes)} classes are {", ".join(classes)}')
         return classes.index(label)
     try:
         number = operator.index(label)
     except TypeError as error:
-        raise ValueError(f'{image}: label {label!r} is neither the name of a class '
-                         'nor its number') from error
+        raise ValueError(f'{image}: label {label!r} is neither the name nor the '
+                         'number of a class') from error
     if not 0 <= number < len(classes):
         raise ValueError(f'{image}: label {number} is out of range: the model has '
                          f'the classes 0 to {len(classes) - 1}')

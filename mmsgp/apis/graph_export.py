@@ -1,4 +1,4 @@
-"""Scene graphs as plain data, as graphs of networkx, and as files."""
+"""Convert scene graphs to plain data, networkx graphs and files."""
 from __future__ import annotations
 
 import json
@@ -19,17 +19,15 @@ def describe_graph(graph: SceneGraph,
                    predicates: Sequence[str],
                    topk: int | None = None,
                    score_thr: float = 0.0) -> dict:
-    """A scene graph in numbers and texts, ready for JSON.
+    """Convert a scene graph to numbers and texts, ready for JSON.
 
     Args:
-        graph (SceneGraph): Annotated or predicted.
-        classes (Sequence[str]): Names of the object classes.
-        predicates (Sequence[str]): Names of the predicates; predicate ``p`` is
+        graph: Annotated or predicted.
+        classes: Names of the object classes.
+        predicates: Names of the predicates; predicate ``p`` is
             ``predicates[p - 1]``.
-        topk (int, optional): Relations to keep, the first ones. Defaults to
-            None: all.
-        score_thr (float): Predicted relations with a lower score are left out.
-            Defaults to 0.0.
+        topk: Number of relations to keep, from the first. Defaults to None: all.
+        score_thr: Lowest score of predicted relations to keep. Defaults to 0.0.
 
     Returns:
         dict: ``objects``, dicts of ``id``, ``label``, ``name``, ``bbox``
@@ -38,8 +36,8 @@ def describe_graph(graph: SceneGraph,
         ``predicate`` and, predicted, ``score``.
 
     Raises:
-        ValueError: If a box or a score is NaN or infinite, as those of a model
-            with damaged weights are.
+        ValueError: If a box or a score is NaN or infinite, e.g. because the
+            weights are damaged.
     """
     _check_finite(graph)
     graph = graph.top(len(graph.relations) if topk is None else topk).cpu()
@@ -72,9 +70,8 @@ def _check_finite(graph: SceneGraph) -> None:
             index = finite.reshape(len(finite), -1).all(dim=1).logical_not().nonzero()
             row = int(index[0])
             raise ValueError(
-                f'{field} of {name} {row} are {data[field][row].tolist()}, no finite '
-                'numbers: the weights of the model are damaged or its training '
-                'diverged')
+                f'{field} of {name} {row} are not finite: {data[field][row].tolist()}. '
+                'The weights of the model are damaged, or its training diverged')
 
 
 def _add_scores(items: list[dict], data: InstanceData) -> None:
@@ -84,14 +81,14 @@ def _add_scores(items: list[dict], data: InstanceData) -> None:
 
 
 def tabulate_relations(graph: dict) -> list[tuple[str, str, str, float]]:
-    """The relations of a predicted graph, in words.
+    """List the relations of a predicted graph in words.
 
     Args:
-        graph (dict): Of :func:`describe_graph`.
+        graph: Result of :func:`describe_graph`.
 
     Returns:
-        list: Subject, predicate, object and score of each. Objects of one class
-        are numbered as in pictures of the same relations.
+        list: Subject, predicate, object and score per relation. Objects of the
+        same class are numbered as in pictures of the same relations.
     """
     ids = sorted({relation[end] for relation in graph['relations']
                   for end in ('subject', 'object')})
@@ -103,10 +100,10 @@ def tabulate_relations(graph: dict) -> list[tuple[str, str, str, float]]:
 
 
 def to_networkx(graph: dict) -> nx.MultiDiGraph:
-    """A graph of networkx, an edge from subject to object for each relation.
+    """Convert a graph to networkx: an edge from subject to object per relation.
 
     Args:
-        graph (dict): Of :func:`describe_graph`.
+        graph: Result of :func:`describe_graph`.
 
     Returns:
         nx.MultiDiGraph: Nodes have ``label`` (the class), ``x1``, ``y1``,
@@ -138,7 +135,7 @@ def _write_graphml(graph: dict, path: Path) -> None:
 
 
 def _write_dot(graph: dict, path: Path) -> None:
-    # Graphviz shows labels; the other attributes are kept for programs.
+    # Graphviz shows only labels; other programs may read the other attributes.
     path.write_text(nx.nx_pydot.to_pydot(to_networkx(graph)).to_string(),
                     encoding='utf-8')
 
@@ -151,20 +148,20 @@ WRITERS = {
 
 
 def save_graph(graph: dict, path: str | Path) -> None:
-    """Write a graph as its file's suffix says.
+    """Write a graph in the format of the file's suffix.
 
     Args:
-        graph (dict): Of :func:`describe_graph`.
-        path (str or Path): Ends in ``.json``, ``.graphml`` or ``.dot``.
+        graph: Result of :func:`describe_graph`.
+        path: A file that ends in ``.json``, ``.graphml`` or ``.dot``.
 
     Raises:
         ValueError: If it ends in anything else, or the graph cannot be written,
-            such as numbers that are not finite as JSON.
+            e.g. infinite numbers as JSON.
     """
     path = Path(path)
     write = WRITERS.get(path.suffix[1:].lower())
     if write is None:
-        raise ValueError(f'{path}: a graph is written as '
+        raise ValueError(f'{path}: the name of a graph file must end in '
                          f'{", ".join("." + name for name in WRITERS)}')
     try:
         with replacing(path) as draft:

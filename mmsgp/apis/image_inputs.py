@@ -1,4 +1,4 @@
-"""Images from files, folders, videos and arrays, read one at a time."""
+"""Read images from files, folders, videos and arrays, one at a time."""
 from __future__ import annotations
 
 import os
@@ -10,10 +10,12 @@ from pathlib import Path
 
 import mmcv
 import numpy as np
+from mmcv.transforms import LoadAnnotations, LoadImageFromFile
 from mmdet.datasets.transforms import LoadImageFromNDArray
 
 from mmsgp.datasets.image_files import MAX_PIXELS, check_size
-from mmsgp.datasets.transforms import LoadImage
+from mmsgp.datasets.transforms import LoadImage, LoadRelations
+from mmsgp.registry import TRANSFORMS, names_subclass
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
                   '.tiff', '.webp')
@@ -22,40 +24,47 @@ VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 ImageInput = str | Path | np.ndarray
 ImageInputs = ImageInput | Iterable[ImageInput]
 
-# Bytes of a name, to which endings are added: file systems take 255.
+# Bytes of a name without suffixes; file systems allow 255.
 _LONGEST_NAME = 190
 
 _load_array = LoadImageFromNDArray()
 
+# Steps of a pipeline that load what is read here, or what only annotations have.
+_LOADERS = (LoadImageFromFile, LoadAnnotations, LoadRelations)
+
+
+def without_loaders(pipeline: Iterable[dict]) -> list[dict]:
+    """The steps of a test pipeline that load neither image nor annotations."""
+    return [step for step in pipeline
+            if not names_subclass(step['type'], TRANSFORMS, _LOADERS)]
+
 
 class ImageSource:
-    """Images to parse, in order; iterating reads them, holding none.
+    """Iterable that reads the images to parse, and keeps none in memory.
 
-    One that cannot be read counts as an image. Its error is raised in its turn,
-    and the next ones can still be had.
+    A file that cannot be read counts as an image. Its error is raised when it is
+    read; iterating can continue after it.
 
-    An item is a dict as MMDetection's pipelines start from: ``img`` (H, W, 3)
+    An item is a dict, as MMDetection's pipelines need it: ``img`` (H, W, 3)
     uint8 BGR, ``img_path`` (None for an array), ``img_shape``, ``ori_shape``,
-    and ``name``, unlike those of the other items, for the files written of it;
-    a long one is cut.
+    and ``name``, a unique name for output files; long ones are shortened.
 
     Args:
-        inputs: An image: a path or an array, (H, W, 3) uint8 BGR as
-            :func:`mmcv.imread` reads it. A folder, whose images are taken in
-            the order of their names; a video, whose frames are; or any iterable
-            of these.
-        max_pixels (int): An image or video of more is not decoded. Defaults to
+        inputs: An image (a path, or an array, (H, W, 3) uint8 BGR, as
+            :func:`mmcv.imread` reads it), a folder of images, which are read in
+            the order of their names, a video, or any iterable of these.
+        max_pixels: Largest number of pixels of an image or frame. Defaults to
             64 million.
 
     Attributes:
-        is_single (bool): Whether the input is one image.
-        total (int or None): Number of images; None if it is not known before.
+        is_single: Whether the input is one image.
+        total: Number of images; None if it is unknown before reading.
 
     Raises:
-        FileNotFoundError: When it is read, if there is no such file or folder.
-        ValueError: When it is read, if a file is no image or video, or a folder
+        FileNotFoundError: While reading, if a file or folder does not exist.
+        ValueError: While reading, if a file is not an image or video, or a folder
             has no image.
-        TypeError: If an input is nothing of this.
+        TypeError: If an input is of another type.
     """
 
     def __init__(self, inputs: ImageInputs, max_pixels: int = MAX_PIXELS) -> None:
@@ -82,7 +91,7 @@ class ImageSource:
         used: Counter = Counter()
 
         def named(image: dict) -> dict:
-            """Images of one name, as a.jpg and a.png are, are told apart."""
+            """Make names unique, because e.g. a.jpg and a.png have the same stem."""
             stem = name = _cut(image['name'])
             while name in used:
                 used[stem] += 1
@@ -91,15 +100,14 @@ class ImageSource:
             image['name'] = name
             return image
 
-        # Without a variable here that would keep an image.
+        # map, not a generator: a local variable would keep the last image alive.
         return map(named, _Chained(map(self._read, self._items)))
 
 
 class _Chained:
-    """Items of iterables, one after the other.
+    """Iterator over the items of iterables, one after the other.
 
-    After an error the next items can be had, unlike those of
-    :func:`itertools.chain.from_iterable`.
+    It can continue after an error; :func:`itertools.chain.from_iterable` cannot.
     """
 
     def __init__(self, iterables: Iterable[Iterable]) -> None:
@@ -117,9 +125,9 @@ class _Chained:
 
 
 def _expand(value: ImageInput) -> list[ImageInput | Exception]:
-    """A folder as its images; anything else as it is.
+    """List the images of a folder; return any other input as it is.
 
-    What is not there is given as its error, to be raised when it is read.
+    A path that does not exist becomes an error, to be raised while reading.
     """
     if isinstance(value, np.ndarray):
         return [value]
@@ -133,7 +141,7 @@ def _expand(value: ImageInput) -> list[ImageInput | Exception]:
 
 
 def _cut(name: str) -> str:
-    """A name short enough for the files that are written of an image."""
+    """Shorten a name, so that file systems accept the names of output files."""
     while len(os.fsencode(name)) > _LONGEST_NAME:
         name = name[:-1]
     return name
@@ -144,11 +152,11 @@ def _list(path: Path) -> list[Path]:
         images = sorted(file for file in path.iterdir()
                         if file.suffix.lower() in IMAGE_SUFFIXES)
         if not images:
-            raise ValueError(f'the folder {path} has no image; images end in '
+            raise ValueError(f'the folder {path} has no images; images end in '
                              f'{", ".join(IMAGE_SUFFIXES)}')
         return images
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'{path}: no such image, video or folder')
+        raise FileNotFoundError(f'{path}: this image, video or folder does not exist')
     return [path]
 
 
@@ -160,7 +168,7 @@ def _count(item: ImageInput | Exception) -> int | None:
     if not isinstance(item, Path) or not _is_video(item):
         return 1
     try:
-        # Some containers do not say how many frames there are.
+        # Some containers do not contain the number of frames.
         return max(_open_video(item).frame_cnt, 0) or None
     except (OSError, ValueError):
         return 1
@@ -169,12 +177,12 @@ def _count(item: ImageInput | Exception) -> int | None:
 def _open_video(path: Path) -> mmcv.VideoReader:
     video = mmcv.VideoReader(str(path), cache_capacity=1)
     if not video.opened:
-        raise ValueError(f'{path} is empty, damaged or no video')
+        raise ValueError(f'{path} is empty, damaged or not a video')
     return video
 
 
 def _read(item: ImageInput | Exception, max_pixels: int) -> Iterator[dict]:
-    """The image, or the frames of a video, read when they are asked for."""
+    """Iterate over the image, or the frames of a video."""
     if isinstance(item, Exception):
         raise item
     if isinstance(item, np.ndarray):
@@ -188,7 +196,7 @@ def _read(item: ImageInput | Exception, max_pixels: int) -> Iterator[dict]:
 
 
 def _from_file(path: Path, max_pixels: int) -> dict:
-    # People look at upright images, whatever way round the camera was held.
+    # With EXIF rotation, because users look at upright images.
     load = LoadImage(color_type='color', max_pixels=max_pixels)
     return dict(load(dict(img_path=str(path))), name=path.stem)
 

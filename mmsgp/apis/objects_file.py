@@ -1,4 +1,4 @@
-"""Objects that a user gives in a JSON file."""
+"""Read the objects that a user gives in a JSON file."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,19 +9,19 @@ from mmsgp.utils.json_files import in_brief, read_json
 _EXPECTED = ('expected {"objects": [{"bbox": [x1, y1, x2, y2], "name": ...}, ...]} or '
              'a list of these')
 _MAX_BYTES = 2**28
-# Beyond any image, and far from where float32 overflows.
+# Larger than any image, and float32 does not overflow.
 _FARTHEST = 2**31
 
 
 def read_objects(path: Path) -> dict:
-    """Boxes, and classes if they are named, from a JSON file.
+    """Read boxes, and classes if they have names, from a JSON file.
 
     Returns:
         dict: The arguments ``bboxes`` and ``labels`` of the inferencer.
 
     Raises:
-        OSError: If there is no such file, or it cannot be read.
-        ValueError: If the file is not as it should be.
+        OSError: If the file does not exist or cannot be read.
+        ValueError: If the file has another format.
     """
     data = read_json(path, _MAX_BYTES)
     graphs = {'': data} if isinstance(data, dict) else \
@@ -35,13 +35,13 @@ def read_objects(path: Path) -> dict:
     named = [name is not None for names in labels for name in names]
     if any(named) and not all(named):
         raise ValueError(
-            f'{path}: {sum(named)} of {len(named)} objects have a name: give all of '
-            'them names (PredCls) or none (SGCls)')
+            f'{path}: {sum(named)} of {len(named)} objects have a name: give names '
+            'to all objects (PredCls) or to none (SGCls)')
     return dict(bboxes=bboxes, labels=labels if any(named) else None)
 
 
 def _objects_of(graph: Any, where: str, path: Path) -> list[dict]:
-    """The objects of an image, each with a box of numbers and a name or none."""
+    """Return an image's objects; check that boxes are numbers, names are texts."""
     objects = graph.get('objects') if isinstance(graph, dict) else None
     if not isinstance(objects, list):
         at = f' at {where[:-1]}' if where else ''

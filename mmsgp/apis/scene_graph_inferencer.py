@@ -1,4 +1,4 @@
-"""Images in, scene graphs out."""
+"""Parse images into scene graphs."""
 from __future__ import annotations
 
 import copy
@@ -16,40 +16,39 @@ from mmengine.infer import BaseInferencer
 from mmengine.registry import init_default_scope
 from rich.progress import Progress
 
-from mmsgp.checkpoint.loading import refuse_unsafe_checkpoints
+from mmsgp.checkpoint.loading import use_safe_checkpoint_loading
 from mmsgp.datasets.image_files import MAX_PIXELS
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.unwritten import may_be_unwritten
 from mmsgp.visualization import SceneGraphVisualizer
 
-from .embedded_types import LOADERS
 from .given_objects import MAX_OBJECTS, WrongNumber, given_task, with_objects
 from .graph_export import WRITERS, describe_graph, save_graph
-from .image_inputs import ImageInputs, ImageSource
-from .trained_parser import load_trained_parser
+from .image_inputs import ImageInputs, ImageSource, without_loaders
+from .trained_parser import load_parser
 
 
 class SceneGraphInferencer(BaseInferencer):
-    """Parses images into scene graphs, in the manner of ``DetInferencer``.
+    """Parses images into scene graphs; used like MMDetection's ``DetInferencer``.
 
-    It needs a config and a checkpoint, or a checkpoint alone if training wrote
-    it: names of classes and predicates, priors and the detector's weights
-    travel in the checkpoint. Nothing of the training data is read.
+    It needs a config and a checkpoint; a checkpoint of training holds its config.
+    The checkpoint contains the class names, priors and detector, so that no
+    training data is read.
 
     Args:
-        model (str, Path or Config, optional): Config file or config; or a
-            checkpoint (``.pth``) with its config. Default: None, that in ``weights``.
-        weights (str or Path, optional): Checkpoint. Defaults to None: it is ``model``.
-        device (str, optional): Defaults to None: an accelerator if there is one.
-        show_progress (bool): Whether to show a bar. Defaults to True.
-        max_pixels (int): Larger images are not decoded. Defaults to 64 million.
-        max_objects (int): Most objects to give with an image. Defaults to 200.
+        model: Config file or config, or a checkpoint (``.pth``) that holds its
+            config. Defaults to None: the config in ``weights``.
+        weights: Checkpoint. Defaults to None: ``model`` is the checkpoint.
+        device: Defaults to None: an accelerator if there is one.
+        show_progress: Whether to show a progress bar. Defaults to True.
+        max_pixels: Larger images are not decoded. Defaults to 64 million.
+        max_objects: Limit of given objects per image. Defaults to 200.
 
     Raises:
-        FileNotFoundError: If there is no such config or checkpoint.
+        FileNotFoundError: If the config or the checkpoint does not exist.
         ValueError: If the config cannot be read, the checkpoint does not fit it or
-            lacks the names of classes and predicates, or there is no such device.
+            lacks the names of classes and predicates, or the device is invalid.
 
     Example:
         >>> inferencer = SceneGraphInferencer(
@@ -74,7 +73,7 @@ class SceneGraphInferencer(BaseInferencer):
         self.max_pixels = max_pixels
         self.max_objects = max_objects
         init_default_scope('mmsgp')
-        refuse_unsafe_checkpoints()
+        use_safe_checkpoint_loading()
         if isinstance(model, (str, Path)):
             model = str(model)
             if weights is None and model.endswith('.pth'):
@@ -84,8 +83,8 @@ class SceneGraphInferencer(BaseInferencer):
             else:
                 model = read_config_file(model)
         if weights is None:
-            raise ValueError('give a checkpoint as weights: without one the model '
-                             'has learnt nothing and its classes have no names')
+            raise ValueError('weights is missing: give a checkpoint, which holds the '
+                             'trained weights and the names of the classes')
         super().__init__(model, str(weights), device, scope='mmsgp',
                          show_progress=show_progress)
 
@@ -98,8 +97,8 @@ class SceneGraphInferencer(BaseInferencer):
             **kwargs: Arguments of :meth:`stream`.
 
         Returns:
-            dict: ``predictions``, a graph for each image, see :meth:`stream`;
-            and ``visualization``, their pictures, (H', W', 3) uint8 RGB, if
+            dict: ``predictions``, a graph per image, see :meth:`stream`; and
+            ``visualization``, their pictures, (H', W', 3) uint8 RGB, if
             ``return_vis``.
         """
         predictions, pictures = [], []
@@ -119,49 +118,45 @@ class SceneGraphInferencer(BaseInferencer):
                pred_score_thr: float = 0.0,
                out_dir: str | Path = '',
                **kwargs) -> Iterator[dict]:
-        """Parse images one batch at a time; no more is held in memory.
+        """Parse images, with only one batch at a time in memory.
 
         The task is SGGen; with ``bboxes`` SGCls; with ``labels`` too, PredCls.
 
         Args:
-            inputs: As in :meth:`__call__`; any iterable will do.
-            batch_size (int): Images at a time. Defaults to 1.
-            bboxes (Sequence, optional): Boxes of each image, (N, 4) ``x1, y1,
-                x2, y2`` in its pixels; for a single image those alone. Defaults
-                to None: objects are detected.
-            labels (Sequence, optional): Classes of the boxes, (N,) by number or
-                by name. Defaults to None: they are found.
-            on_error (Callable, optional): Is given the error of an image that
-                cannot be read or parsed, which is then left out. Defaults to
-                None: the error is raised.
-            topk (int): Relations to keep, the best ones. Defaults to 100.
-            pred_score_thr (float): Relations with a lower score are left out.
-                Defaults to 0.0.
-            out_dir (str or Path): Pictures are written into its folder ``vis``
-                and graphs into ``preds``. Defaults to '': nothing is written.
-            return_vis (bool): Whether to draw pictures to be returned.
-                Defaults to False.
-            show (bool): Whether to show them. Defaults to False.
-            wait_time (float): Seconds to show each, 0 until a key is pressed.
+            inputs: See :meth:`__call__`; or any iterable of these.
+            batch_size: Images per batch. Defaults to 1.
+            bboxes: Boxes per image, (N, 4) ``x1, y1, x2, y2`` in its pixels; for
+                a single image its boxes. Defaults to None: objects are detected.
+            labels: Classes of the boxes, (N,), by number or by name. Defaults to
+                None: they are predicted.
+            on_error: Called with the error of an image that cannot be read or
+                parsed; the image is skipped. Defaults to None: errors are raised.
+            topk: Number of best relations to keep. Defaults to 100.
+            pred_score_thr: Lowest score of relations to keep. Defaults to 0.0.
+            out_dir: Folder for pictures (``vis/``) and graphs (``preds/``).
+                Defaults to '': nothing is written.
+            return_vis: Whether to return pictures. Defaults to False.
+            show: Whether to show pictures. Defaults to False.
+            wait_time: Seconds to show each, 0 until a key is pressed.
                 Defaults to 0.
-            no_save_vis (bool): Whether to write no pictures. Defaults to False.
-            no_save_pred (bool): Whether to write no graphs. Defaults to False.
-            formats (str or Sequence[str]): Of the graphs that are written:
-                ``json``, ``graphml``, ``dot``. Defaults to ``('json',)``.
-            return_datasamples (bool): Whether to return samples with all
-                relations, their distributions too, instead of graphs for JSON.
-                Defaults to False.
+            no_save_vis: Whether to write no pictures. Defaults to False.
+            no_save_pred: Whether to write no graphs. Defaults to False.
+            formats: File formats of graphs: ``json``, ``graphml``, ``dot``.
+                Defaults to ``('json',)``.
+            return_datasamples: Whether to return data samples, with all relations
+                and their distributions, instead of graphs for JSON. Defaults to
+                False.
 
         Yields:
             dict: ``predictions``, the graph of one image: ``image`` (path or
             None), ``width``, ``height``, ``task``, and ``objects`` and
-            ``relations`` as :func:`describe_graph` gives them; and
-            ``visualization``, its picture or None.
+            ``relations`` as in :func:`describe_graph`; and ``visualization``,
+            its picture or None.
 
         Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If a file is no image, a folder has none, or boxes or
-                labels do not fit.
+            FileNotFoundError: If a file does not exist.
+            ValueError: If a file is not an image, a folder has no images, or boxes
+                or labels do not fit.
         """
         source = ImageSource(inputs, self.max_pixels)
         given, _, visualize, postprocess = self._dispatch_kwargs(
@@ -183,7 +178,7 @@ class SceneGraphInferencer(BaseInferencer):
                 yield from self.postprocess(images, samples, pictures, **shared,
                                             **postprocess)
                 progress.advance(bar, len(images))
-                # Before the next batch is read.
+                # Free the memory before the next batch is read.
                 del images, data, samples, pictures
 
     def preprocess(self,
@@ -193,7 +188,7 @@ class SceneGraphInferencer(BaseInferencer):
                    labels: Sequence | None = None,
                    on_error: Callable[[Exception], None] | None = None
                    ) -> Iterator[tuple]:
-        """Batches of images and what the model makes of them.
+        """Yield batches of images and the model's inputs.
 
         Yields:
             tuple[list[dict], dict]: The images, items of :class:`ImageSource`,
@@ -228,8 +223,7 @@ class SceneGraphInferencer(BaseInferencer):
         """Draw, show and write a batch of images and their graphs.
 
         Returns:
-            list: Pictures, (H', W', 3) uint8 RGB; None where nothing asks for
-            one.
+            list: Pictures, (H', W', 3) uint8 RGB; None if no picture is needed.
         """
         save = out_dir != '' and not no_save_vis
         if not (save or show or return_vis):
@@ -262,7 +256,7 @@ class SceneGraphInferencer(BaseInferencer):
                     return_datasamples: bool = False,
                     no_save_pred: bool = False,
                     formats: Sequence[str] = ('json', )) -> Iterator[dict]:
-        """Make plain data of a batch of samples and write it.
+        """Convert a batch of samples to plain data and write it.
 
         Yields:
             dict: ``predictions`` and ``visualization`` of one image.
@@ -297,32 +291,31 @@ class SceneGraphInferencer(BaseInferencer):
         return images, self.collate_fn(packed)
 
     def _prepare(self, image: dict) -> tuple[dict, dict]:
-        """One image, as it is and as the model takes it."""
+        """Return an image and the model's input for it."""
         packed = self.pipeline(dict(image))
         if 'given' in image:
             packed['data_samples'].gt_scene_graph = image['given']
         return image, packed
 
     def _init_pipeline(self, cfg: Config) -> Compose:
-        """The config's test pipeline without what loads from a data set."""
+        """Build the test pipeline without the steps that load from a data set."""
         steps = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
         for step in steps:
             if 'meta_keys' in step:
                 step['meta_keys'] = [
                     key for key in step['meta_keys'] if key != 'img_id']
-        return Compose(
-            [step for step in steps if step['type'].split('.')[-1] not in LOADERS])
+        return Compose(without_loaders(steps))
 
     def _init_collate(self, cfg: Config) -> Callable:
-        """Images of one batch are padded by the model, not stacked here."""
+        """Do not stack images: the model pads them."""
         return pseudo_collate
 
     def _init_model(self, cfg: Config, weights: str,
                     device: str = 'cpu') -> nn.Module:
-        return load_trained_parser(cfg, weights, device)
+        return load_parser(cfg, weights, device)
 
     def _init_visualizer(self, cfg: Config) -> SceneGraphVisualizer:
-        """The config's visualizer, without its backends."""
+        """Build the config's visualizer without its backends."""
         settings = {key: value for key, value in cfg.get('visualizer', {}).items()
                     if key not in ('type', 'name', 'vis_backends')}
         visualizer = SceneGraphVisualizer(**settings)
@@ -338,7 +331,7 @@ def _check_positive(**values: int) -> None:
 
 
 def _without_errors(items: Iterator, on_error: Callable[[Exception], None]) -> Iterator:
-    """The items that can be had; maps go on after an error, generators end."""
+    """Skip items with errors. Give no generator: it ends at its first error."""
     while True:
         try:
             yield next(items)

@@ -1,4 +1,4 @@
-"""Calls in a process of their own, which may fail or take too long."""
+"""Run functions in another process, because they may crash or hang."""
 from __future__ import annotations
 
 import multiprocessing
@@ -13,15 +13,15 @@ from typing import Any
 class Worker:
     """Calls functions in another process, one at a time.
 
-    A call that does not end, fills the memory or crashes ends with that process
-    and harms nothing else; the next call gets a fresh one. Caches of the
-    functions live as long as the process. Any thread may call.
+    If a call hangs, crashes or fills the memory, only that process ends; the next
+    call gets a new one. Caches of the functions live as long as the process. Any
+    thread may call.
 
     Args:
-        time_limit (float): Seconds that a call may take, without its wait for
-            calls before it.
-        prepare (Callable, optional): Called without arguments by each new process,
-            for as long as it takes. Defaults to None.
+        time_limit: Seconds that a call may take, without waiting for earlier
+            calls.
+        prepare: Called without arguments by each new process, without a time
+            limit. Defaults to None.
 
     Example:
         >>> with Worker(time_limit=60) as worker:
@@ -37,20 +37,20 @@ class Worker:
         self._lock = threading.Lock()
         self._process = self._pipe = None
 
-    def __call__(self, function: Callable, *args) -> Any:
+    def __call__(self, function: Callable, *args: Any) -> Any:
         """Call a function.
 
         Args:
-            function (Callable): Importable by its name, as for pickle.
+            function: A function that pickle can import by name.
             *args: Its arguments.
 
         Returns:
-            What it returns.
+            The result of the function.
 
         Raises:
-            TimeoutError: If it takes longer than the limit.
-            ChildProcessError: If its process ends before it does.
-            Exception: What it raises.
+            TimeoutError: If the function takes longer than the limit.
+            ChildProcessError: If the process ends before the function.
+            Exception: Any error of the function.
         """
         with self._lock:
             try:
@@ -60,8 +60,8 @@ class Worker:
             except (EOFError, ConnectionError) as error:
                 code = self._end()
                 raise ChildProcessError(
-                    f'{function.__name__} ended its process, exit code {code}; was '
-                    'there too little memory?') from error
+                    f'the process of {function.__name__} ended with exit code {code}; '
+                    'was there too little memory?') from error
             except TimeoutError:
                 self._end(grace=0)
                 raise
@@ -72,15 +72,15 @@ class Worker:
     def _ask(self, call: bytes) -> tuple[bool, Any]:
         self._pipe.send_bytes(call)
         if not self._pipe.poll(self.time_limit):
-            raise TimeoutError(f'given up after {self.time_limit:g} s')
+            raise TimeoutError(f'stopped after {self.time_limit:g} s')
         return pickle.loads(self._pipe.recv_bytes())
 
     def start(self) -> None:
         """Start the process now, instead of at the first call.
 
         Raises:
-            ChildProcessError: If it ends at once.
-            Exception: What ``prepare`` raises.
+            ChildProcessError: If the process ends at once.
+            Exception: Any error of ``prepare``.
         """
         self(_nothing)
 
@@ -91,14 +91,14 @@ class Worker:
         self._process = context.Process(
             target=_serve, args=(other_end, self._prepare), daemon=True)
         self._process.start()
-        other_end.close()  # so that the end of the process is noticed
+        other_end.close()  # to notice when the process ends
         succeeded, result = pickle.loads(self._pipe.recv_bytes())
         if not succeeded:
             self._end()
             raise result
 
     def _end(self, grace: float = 1.0) -> int | None:
-        """Give the process some seconds to end, then kill it; its exit code."""
+        """Wait some seconds for the process, kill it, and return its exit code."""
         process, self._process = self._process, None
         if process is None:
             return None
@@ -109,7 +109,7 @@ class Worker:
         return process.exitcode
 
     def close(self) -> None:
-        """End the process, and the call that it is in."""
+        """End the process and its current call."""
         if self._process is not None:
             self._process.kill()
         with self._lock:
@@ -128,7 +128,7 @@ def _nothing() -> None:
 
 def _serve(pipe: Connection, prepare: Callable) -> None:
     """Answer calls until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the main process handles Ctrl-C
     pipe.send_bytes(_answer(prepare, ()))
     while True:
         try:
@@ -139,14 +139,14 @@ def _serve(pipe: Connection, prepare: Callable) -> None:
 
 
 def _answer(function: Callable, args: tuple) -> bytes:
-    """Whether the call succeeded, and its result or error, pickled."""
+    """Pickle whether a call succeeded, and its result or error."""
     try:
         return pickle.dumps((True, function(*args)))
-    except Exception as error:  # noqa: BLE001 - handed on
+    except Exception as error:  # noqa: BLE001 - raised by the caller
         try:
             answer = pickle.dumps((False, error))
-            pickle.loads(answer)  # not every error can be
-        except Exception:  # noqa: BLE001 - of any kind, from any class
+            pickle.loads(answer)  # not every error can be unpickled
+        except Exception:  # noqa: BLE001 - any class, any error
             error = RuntimeError(f'{type(error).__name__}: {error}')
             answer = pickle.dumps((False, error))
         return answer

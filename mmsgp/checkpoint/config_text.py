@@ -1,34 +1,34 @@
-"""Configs that travel in checkpoints, read without running them."""
+"""Read the config inside a checkpoint without running it."""
 from __future__ import annotations
 
 import ast
 
 from mmsgp.utils.text import in_a_line
 
-# Those of MMSGP have some twenty thousand.
+# The configs of MMSGP have about 20,000.
 MAX_LETTERS = 500_000
 
 
 def parse_config_text(text: str, source: str) -> dict:
-    """Read the text that MMEngine writes of a config.
+    """Read the text of a config as MMEngine writes it.
 
-    MMEngine itself reads it by running it, so that a checkpoint could bring
-    any code along. Here names, numbers, texts and containers are allowed.
+    MMEngine itself runs the text, so that a checkpoint could contain any code.
+    Here only names, numbers, texts and containers are allowed.
 
     Args:
-        text (str): As in the ``meta`` of a checkpoint.
-        source (str): Where it comes from, for errors.
+        text: The text in the ``meta`` of a checkpoint.
+        source: Name of the checkpoint, for error messages.
 
     Returns:
-        dict: Its values by name.
+        dict: The values of the config by name.
 
     Raises:
         ValueError: If the text holds anything else.
     """
     if not isinstance(text, str) or len(text) > MAX_LETTERS:
         raise ValueError(
-            f"{source}: meta['cfg'] is no text of at most {MAX_LETTERS:,} letters, as "
-            'a config is: give the config file (--config)')
+            f"{source}: meta['cfg'] is not a text of at most {MAX_LETTERS:,} letters, "
+            'so it is not a config: give the config file (--config)')
     values = {}
     try:
         for statement in ast.parse(text).body:
@@ -38,17 +38,17 @@ def parse_config_text(text: str, source: str) -> dict:
             if not isinstance(target, ast.Name):
                 raise ValueError(ast.unparse(statement))
             values[target.id] = _evaluate(statement.value)
-    # The parser runs out of stack in either of the last two ways.
+    # If Python's parser runs out of stack, it raises one of the last two.
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         raise ValueError(
-            f'the config in {source} is more than names and values '
-            f'({in_a_line(error, 200)}) and is not run; give the config file '
+            f'the config in {source} holds more than names and values '
+            f'({in_a_line(error, 200)}) and is not run: give the config file '
             '(--config)') from error
     return values
 
 
 def _evaluate(node: ast.expr):
-    """The value of a literal, or of ``dict({'any key': value}, key=value, ...)``.
+    """Evaluate a literal, or ``dict({'any key': value}, key=value, ...)``.
 
     Raises:
         ValueError: If it is anything else.

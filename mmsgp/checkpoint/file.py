@@ -1,4 +1,4 @@
-"""Checkpoint files as data: tensors, numbers and text, never code."""
+"""Read checkpoint files as data: tensors, numbers and text, never code."""
 from __future__ import annotations
 
 import os
@@ -16,17 +16,16 @@ from mmsgp.utils.text import in_a_line
 
 TRUST_VARIABLE = 'MMSGP_TRUST_CHECKPOINTS'
 HISTORY_METHODS = ('mean', 'max', 'min', 'current')
-# How PyTorch words that a pickle names a function or class it does not know.
+# Words in PyTorch's errors about an unknown function or class in a pickle.
 _ASKS_FOR_CODE = re.compile(
     r'global|not allowed|unrecognized function|instantiate|build Tensor|'
     r'create new object|TorchScript', re.IGNORECASE)
 
 
 def _history_method(owner: type, name: str) -> Callable:
-    """Stands in for ``getattr``, which finds a way to any function.
+    """Replace ``getattr``, with which a pickle could reach any function.
 
-    MMEngine's histories refer by it to their own statistics, and to nothing
-    else.
+    MMEngine's histories use it to refer to their own statistics only.
     """
     if owner is not HistoryBuffer or name not in HISTORY_METHODS:
         raise pickle.UnpicklingError(f'getattr of {name!r} is not allowed')
@@ -34,7 +33,7 @@ def _history_method(owner: type, name: str) -> Callable:
 
 
 def _safe_globals() -> list:
-    """Types that checkpoints of MMEngine's Runner hold besides tensors."""
+    """List the types in checkpoints of MMEngine's Runner, besides tensors."""
     multiarray = np._core.multiarray if hasattr(np, '_core') else \
         np.core.multiarray
     dtypes = {type(np.dtype(name)) for name in ('f4', 'f8', 'i4', 'i8', 'u4')}
@@ -45,41 +44,43 @@ def _safe_globals() -> list:
     ]
 
 
-def read_checkpoint(path: str | Path, map_location=None) -> dict:
+def read_checkpoint(path: str | Path,
+                    map_location: str | torch.device | None = None) -> dict:
     """Read a checkpoint without running the code inside it.
 
-    A pickle can run anything when it is loaded. Here that needs the
-    environment variable ``MMSGP_TRUST_CHECKPOINTS=1``.
+    A pickle can run any code when it is loaded. Here this needs the environment
+    variable ``MMSGP_TRUST_CHECKPOINTS=1``.
 
     Args:
         path: The file.
         map_location: As in :func:`torch.load`.
 
     Returns:
-        dict: The checkpoint, as it is in the file.
+        dict: The content of the file.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no file, is damaged, would fill the memory, or
-            holds code or something else than a dict; in one line.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is not a regular file, is damaged, would fill the
+            memory, holds code, or holds something else than a dict. The message
+            has one line.
     """
     path = Path(path).expanduser()
     if not path.exists():
         raise FileNotFoundError(f'checkpoint {path} not found')
-    # A pipe would be waited for; files of the system say that they are empty.
+    # Reading a pipe would wait; files in /proc have size 0.
     if not path.is_file() or path.stat().st_size == 0:
-        kind = 'empty' if path.is_file() else 'no regular file'
-        raise ValueError(f'{path} is {kind}: give the file of a checkpoint')
+        kind = 'empty' if path.is_file() else 'not a regular file'
+        raise ValueError(f'{path} is {kind}: give a checkpoint file')
     _check_archive(path)
     checkpoint = _load_file(path, map_location)
     if not isinstance(checkpoint, dict):
-        raise ValueError(f'{path} holds a {type(checkpoint).__name__}: a '
+        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, but a '
                          'checkpoint is a dict of weights by name')
     return checkpoint
 
 
 def _check_archive(path: Path) -> None:
-    """Check that an archive does not grow when it is unpacked."""
+    """Check that an archive is not compressed: unpacked it could fill the memory."""
     size = path.stat().st_size
     try:
         if not zipfile.is_zipfile(path):
@@ -90,11 +91,11 @@ def _check_archive(path: Path) -> None:
         raise _damaged(path, error) from error
     if unpacked > size:
         raise ValueError(
-            f'{path} has {size:,} bytes and unpacks to {unpacked:,}: PyTorch does not '
-            'compress checkpoints. Take another copy or another checkpoint')
+            f'{path} has {size:,} bytes and unpacks to {unpacked:,}, but PyTorch does '
+            'not compress checkpoints. Take another copy or another checkpoint')
 
 
-def _load_file(path: Path, map_location) -> object:
+def _load_file(path: Path, map_location: str | torch.device | None) -> object:
     trusted = os.environ.get(TRUST_VARIABLE) == '1'
     if trusted:
         print_log(f'{TRUST_VARIABLE}=1: code inside {path} is executed',
@@ -103,31 +104,30 @@ def _load_file(path: Path, map_location) -> object:
         with torch.serialization.safe_globals(_safe_globals()):
             return torch.load(
                 path, map_location=map_location, weights_only=not trusted)
-    # Bytes of other files, read as a pickle, fail in any way.
+    # Bytes of other files, read as a pickle, can raise any error.
     except Exception as error:
         reason = _reason(error)
         if trusted or not _ASKS_FOR_CODE.search(reason) or _has_damage(path):
             raise _damaged(path, error) from error
         raise ValueError(
-            f'{path} asks for code when it is loaded, which is not run: {reason}. '
-            'If it comes from a source that you trust, set '
-            f'{TRUST_VARIABLE}=1: the code inside it is then executed') from error
+            f'{path} contains code, which is not run: {reason}. If you trust its '
+            f'source, set {TRUST_VARIABLE}=1: the code is then executed') from error
 
 
 def _reason(error: Exception) -> str:
-    """PyTorch explains at length, and gives the cause at the end."""
+    """Shorten an error; PyTorch gives the cause at the end of a long text."""
     cause = error.__cause__ or error.__context__ or error
-    said = in_a_line(cause, 200).split(' Please use ')[0]
-    return f'{type(cause).__name__}: {said}'
+    text = in_a_line(cause, 200).split(' Please use ')[0]
+    return f'{type(cause).__name__}: {text}'
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:
-    return ValueError(f'{path} is cut, damaged or no checkpoint ({_reason(error)}). '
-                      'Take another copy or another checkpoint')
+    return ValueError(f'{path} is cut off, damaged or not a checkpoint '
+                      f'({_reason(error)}). Take another copy or another checkpoint')
 
 
 def _has_damage(path: Path) -> bool:
-    """Whether an archive differs from its own checksums."""
+    """Whether a file of an archive differs from its checksum."""
     try:
         if not zipfile.is_zipfile(path):
             return False

@@ -1,7 +1,7 @@
-"""Checksums of checkpoints: damaged files are noticed, and named.
+"""Checksums of checkpoints, to find damaged files.
 
-PyTorch reads a file whose bits have flipped without a word. A checksum finds
-accidents. It is no signature: whoever forges a file also writes its checksum.
+PyTorch reads a file with flipped bits without an error. A checksum finds such
+accidents. It is not a signature: whoever forges a file also writes its checksum.
 """
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from torch import Tensor
 from .file import read_checkpoint
 
 KEY = 'checksums'
-# A pickle of a few bytes can hold the same list a billion times.
+# A tiny pickle can hold the same list a billion times.
 MAX_VALUES = 100_000
 
 
 def add_checksum(checkpoint: dict) -> None:
-    """Add a checksum of each tensor and one of all else, before it is saved.
+    """Add a checksum per tensor, and one for the rest, before saving.
 
-    A checkpoint of more than 100,000 values gets none.
+    A checkpoint with more than 100,000 values gets no checksums.
 
     Args:
-        checkpoint (dict): Complete but for them; changed in place.
+        checkpoint: Complete but for the checksums; changed in place.
     """
     checkpoint.pop(KEY, None)
     sums = _checksums(checkpoint)
@@ -39,11 +39,12 @@ def check_checksum(checkpoint: dict, path: str | Path) -> None:
     """Compare a checkpoint with its checksums, if it has any.
 
     Args:
-        checkpoint (dict): As it was loaded.
-        path: Its file, to be named.
+        checkpoint: The loaded checkpoint.
+        path: Its file, for the error message.
 
     Raises:
-        ValueError: If it differs, in one line that names the first tensor.
+        ValueError: If it differs. The message has one line and names the first
+            damaged tensor.
     """
     if KEY not in checkpoint:
         return
@@ -57,48 +58,49 @@ def check_checksum(checkpoint: dict, path: str | Path) -> None:
     damaged = next(name for name in (*found, *expected)
                    if found.get(name) != expected.get(name))
     raise ValueError(
-        f'{path} is damaged: {damaged!r} has another checksum than when it was '
-        'saved. Take another copy or another checkpoint; if you changed it yourself, '
-        f'remove its {KEY!r}')
+        f'{path} is damaged: the checksum of {damaged!r} has changed since it was '
+        'saved. Take another copy or another checkpoint; if you changed the file '
+        f'yourself, remove its entry {KEY!r}')
 
 
 def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
-    """Check that weights are numbers: nothing can be predicted without.
+    """Check that weights are finite numbers.
 
     Args:
-        weights (Mapping[str, Tensor]): By name.
-        path: Their file, to be named.
+        weights: Tensors by name.
+        path: Their file, for the error message.
 
     Raises:
-        ValueError: If one holds NaN or infinity, with its name.
+        ValueError: If a tensor holds NaN or infinity. The message names it.
     """
     for name, tensor in weights.items():
-        # A sum is fast, and may overflow where all numbers are finite.
+        # The sum is fast, but may overflow although all numbers are finite.
         if tensor.is_floating_point() and not tensor.sum().isfinite() and \
                 not tensor.isfinite().all():
             raise ValueError(
-                f'{path}: {name!r} holds NaN or infinite values, with which nothing '
-                'can be predicted. Take another checkpoint')
+                f'{path}: {name!r} holds NaN or infinite values and cannot predict '
+                'anything. Take another checkpoint')
 
 
 def check_sound(path: str | Path) -> None:
-    """Check that a checkpoint file is complete and as it was saved.
+    """Check that a checkpoint file is complete and unchanged.
 
     Args:
         path: The file.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, cut or no checkpoint, in one line.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is damaged, cut off or not a checkpoint. The message has
+            one line.
     """
     check_checksum(read_checkpoint(path, 'cpu'), path)
 
 
 def _checksums(checkpoint: dict) -> dict[str, int] | None:
-    """CRC-32 of each tensor by its place, and of everything else.
+    """Compute the CRC-32 of each tensor, by its place, and of everything else.
 
     Returns:
-        dict: None if there are too many values, or a list that holds itself.
+        dict, optional: None if there are too many values, or a list holds itself.
     """
     sums, rest = {}, 0
     try:
@@ -116,7 +118,7 @@ def _checksums(checkpoint: dict) -> dict[str, int] | None:
 
 
 def _leaves(value: object, name: str = '') -> Iterator[tuple[str, object]]:
-    """Tensors, numbers and texts by their place, whatever holds them."""
+    """Yield the tensors, numbers and texts in all containers with their places."""
     if isinstance(value, HistoryBuffer):
         value = dict(data=value.data, max_length=value.max_length)
     if isinstance(value, (np.generic, np.ndarray)):
@@ -128,7 +130,7 @@ def _leaves(value: object, name: str = '') -> Iterator[tuple[str, object]]:
             yield from _leaves(item, f'{name}.{key}' if name else str(key))
     elif value is None or isinstance(value, (Tensor, bool, int, float, str, bytes)):
         yield name, value
-    else:  # such as a set, which has no order
+    else:  # e.g. a set, which has no order
         yield name, type(value).__name__
 
 

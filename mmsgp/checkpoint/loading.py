@@ -1,6 +1,8 @@
-"""Loading checkpoints without running the code inside them."""
+"""Load checkpoints without running the code inside them."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
@@ -20,8 +22,9 @@ from .integrity import add_checksum, check_checksum, check_finite
 from .integrity import check_sound as check_sound
 
 
-def load_checkpoint_file(filename: str | Path, map_location=None) -> dict:
-    """Load a checkpoint that is as it was saved, and run nothing of it.
+def load_checkpoint_file(filename: str | Path,
+                         map_location: str | torch.device | None = None) -> dict:
+    """Load an undamaged checkpoint without running the code inside it.
 
     Args:
         filename: Path of a checkpoint.
@@ -29,12 +32,12 @@ def load_checkpoint_file(filename: str | Path, map_location=None) -> dict:
 
     Returns:
         dict: The checkpoint, without ``meta['config']``: MMEngine runs that
-        text when a training is resumed.
+        text when training resumes.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If it is damaged, differs from its checksum, holds code, or
-            is no checkpoint.
+            is not a checkpoint.
     """
     checkpoint = read_checkpoint(filename, map_location)
     check_checksum(checkpoint, filename)
@@ -44,10 +47,10 @@ def load_checkpoint_file(filename: str | Path, map_location=None) -> dict:
 
 
 def meta_of(checkpoint: dict, filename: str | Path) -> dict:
-    """The ``meta`` of a checkpoint, empty if it has none.
+    """Return the ``meta`` of a checkpoint, empty if it has none.
 
     Raises:
-        ValueError: If that, or its ``dataset_meta``, is no dict.
+        ValueError: If ``meta`` or its ``dataset_meta`` is not a dict.
     """
     meta = checkpoint.get('meta') or {}
     if not isinstance(meta, dict):
@@ -58,11 +61,11 @@ def meta_of(checkpoint: dict, filename: str | Path) -> dict:
 
 
 def weights_of(checkpoint: dict, filename: str | Path) -> dict[str, Tensor]:
-    """The tensors of ``state_dict``, or of a file that is one, by name.
+    """Return the tensors by name, of ``state_dict`` or of a file without it.
 
     Raises:
-        ValueError: If ``state_dict`` is no dict of weights by name, or a tensor
-            claims more memory than the file holds.
+        ValueError: If ``state_dict`` is not a dict of weights by name, or a
+            tensor claims more memory than the file holds.
     """
     weights = checkpoint.get('state_dict', checkpoint)
     if not isinstance(weights, dict):
@@ -72,26 +75,27 @@ def weights_of(checkpoint: dict, filename: str | Path) -> dict[str, Tensor]:
     for key, value in tensors.items():
         if not isinstance(key, str):
             raise _wrong_entry(filename, 'a name in state_dict', key)
-        # A view may repeat one number a billion times.
+        # A view could repeat one number a billion times and fill the memory.
         if value.layout == torch.strided and \
                 value.nbytes > value.untyped_storage().nbytes():
             raise ValueError(
-                f'{filename}: {key!r} is damaged: {tuple(value.shape)} numbers are '
-                'more than the file holds. Take another copy or another checkpoint')
+                f'{filename}: {key!r} is damaged: the file holds fewer numbers than '
+                f'its shape {tuple(value.shape)}. Take another copy or checkpoint')
     return tensors
 
 
 def _wrong_entry(filename: str | Path, key: str, value: object) -> ValueError:
     return ValueError(
-        f'{filename}: {key} is {repr(value)[:60]!r}, a {type(value).__name__}, as in '
-        'no checkpoint. Take another copy or another checkpoint')
+        f'{filename}: {key} is {repr(value)[:60]!r}, a {type(value).__name__}: this '
+        'is not valid in a checkpoint. Take another copy or another checkpoint')
 
 
-def download_checkpoint(url: str, map_location=None) -> dict:
-    """Load a checkpoint by URL, as safely as from a file.
+def download_checkpoint(url: str,
+                        map_location: str | torch.device | None = None) -> dict:
+    """Load a checkpoint from a URL as safely as from a file.
 
     Args:
-        url (str): ``http`` or ``https``; the file is kept in PyTorch's cache.
+        url: An ``http`` or ``https`` address; the file stays in PyTorch's cache.
         map_location: As in :func:`torch.load`.
     """
     name = PurePosixPath(urlparse(url).path).name
@@ -105,23 +109,23 @@ def download_checkpoint(url: str, map_location=None) -> dict:
 
 
 def publish_weights(checkpoint: str | Path, target: str | Path) -> None:
-    """Write a training checkpoint's weights and class names alone.
+    """Write only the weights and class names of a training checkpoint.
 
-    The file appears complete or not at all.
+    The file is written completely or not at all.
 
     Args:
         checkpoint: A checkpoint of MMEngine's Runner.
         target: The file to write.
 
     Raises:
-        ValueError: If the checkpoint holds weights alone.
+        ValueError: If the checkpoint holds only weights.
     """
     full = load_checkpoint_file(str(checkpoint), map_location='cpu')
     if 'state_dict' not in full:
         raise ValueError(
-            f'{checkpoint} has no state_dict but {", ".join(map(str, full))[:60]}: '
-            'give a checkpoint of a training run. Plain weights load as they '
-            'are')
+            f'{checkpoint} has no state_dict, only {", ".join(map(str, full))[:60]}: '
+            'give a checkpoint of a training run. A file of plain weights can be '
+            'loaded as it is')
     published = dict(
         state_dict=full['state_dict'],
         meta=dict(dataset_meta=meta_of(full, checkpoint).get('dataset_meta')))
@@ -131,30 +135,42 @@ def publish_weights(checkpoint: str | Path, target: str | Path) -> None:
 
 
 def load_trained_model(runner: Runner, checkpoint: str) -> None:
-    """Load a checkpoint to test it: all of it, into all of the model.
+    """Load a checkpoint for a test; its weights and the model's must be the same.
 
     Args:
-        runner (Runner): Its model is loaded into.
-        checkpoint (str): Path or URL.
+        runner: Its model gets the weights.
+        checkpoint: Path or URL.
 
     Raises:
-        ValueError: If the checkpoint lacks weights of the model, has others
-            or of other shapes: it is another config's. If they hold NaN.
+        ValueError: If the checkpoint lacks weights of the model, has additional
+            ones or other shapes, because it belongs to another config; or if a
+            weight is not finite.
     """
-    try:
+    with naming_misfit(checkpoint):
         loaded = runner.load_checkpoint(
             checkpoint, map_location='cpu', strict=True)
-    except RuntimeError as error:
-        raise ValueError(
-            f'{checkpoint} does not fit the model: test it with the config it '
-            f'was trained with. {in_a_line(error)}') from error
     check_finite(weights_of(loaded, checkpoint), checkpoint)
 
 
-def refuse_unsafe_checkpoints() -> None:
-    """Make MMEngine load checkpoints by the functions of this module.
+@contextmanager
+def naming_misfit(filename: str | Path) -> Iterator[None]:
+    """Name the checkpoint whose weights do not fit the model.
 
-    MMEngine's own run a pickle that is more than data, whatever way it came.
+    Raises:
+        ValueError: Instead of PyTorch's ``RuntimeError``.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise ValueError(
+            f'{filename} does not fit the model: give the config it was trained '
+            f'with. {in_a_line(error)}') from error
+
+
+def use_safe_checkpoint_loading() -> None:
+    """Make MMEngine load checkpoints with the functions of this module.
+
+    MMEngine's own functions run the code in a pickle.
     """
 
     # MMEngine logs the loader's name without its first ten letters.
@@ -166,14 +182,14 @@ def refuse_unsafe_checkpoints() -> None:
 
     def load_downloaded(file, map_location=None, **kwargs) -> dict:
         if not isinstance(file, (str, Path)):
-            raise ValueError('checkpoints load from files and from http(s) addresses '
-                             'alone: download it, and give its path')
+            raise ValueError('checkpoints load only from files and from http(s) '
+                             'addresses: download it, and give its path')
         return load_checkpoint_file(file, map_location)
 
     CheckpointLoader.register_scheme('', load_from_local, force=True)
     CheckpointLoader.register_scheme(('http://', 'https://'),
                                      load_from_http,
                                      force=True)
-    # The loaders of torchvision://, s3:// and others end in one of these two.
+    # The loaders of torchvision://, s3:// and others call one of these two.
     mmengine_checkpoint.load_from_http = load_from_http
     mmengine_checkpoint._safe_torch_load = load_downloaded

@@ -1,4 +1,4 @@
-"""Check that weights of a checkpoint fit the model that they start."""
+"""Check that the weights of a checkpoint fit the model that starts from them."""
 from __future__ import annotations
 
 import logging
@@ -15,32 +15,32 @@ from .loading import meta_of, weights_of
 
 
 def pretrained_cfgs(init_cfg: dict | list[dict] | None) -> list[dict]:
-    """Those of a module's initialisations that load a file.
+    """Return the entries of ``init_cfg`` that load a checkpoint.
 
     Raises:
-        ValueError: If MMEngine would not take one for such.
+        ValueError: If MMEngine would not recognise such an entry.
     """
     init_cfgs = init_cfg if isinstance(init_cfg, list) else [init_cfg or {}]
     for cfg in init_cfgs:
         if str(cfg.get('type')).endswith('.Pretrained'):
-            # By another name the file is loaded first instead of last.
+            # MMEngine loads entries with another name first instead of last.
             raise ValueError(
-                f"init_cfg: type={cfg['type']!r} loads weights that random ones "
-                "then replace: write type='Pretrained'")
+                f"init_cfg: random weights would replace those that type="
+                f"{cfg['type']!r} loads: write type='Pretrained'")
     return [cfg for cfg in init_cfgs
             if cfg.get('type') in ('Pretrained', PretrainedInit)]
 
 
 def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
-    """Refuse an initialisation whose weights do not fit a model.
+    """Check that the weights of an ``init_cfg`` fit a model.
 
     Args:
-        init_cfg (dict): With ``checkpoint``, path or URL, and perhaps the
-            ``prefix`` of the model's weights in it.
-        model (nn.Module): All of its weights must be there.
+        init_cfg: With ``checkpoint``, a path or URL, and optionally ``prefix``,
+            the prefix of the model's weights in it.
+        model: The checkpoint must hold all of its weights.
 
     Returns:
-        dict: The names that the checkpoint was trained with, if it knows them.
+        dict: The class names that the checkpoint was trained with, if known.
 
     Raises:
         ValueError: If a weight is missing or has another shape.
@@ -57,24 +57,26 @@ def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
     return names
 
 
-def check_start(filename: str, model: nn.Module, metainfo: dict) -> None:
-    """Refuse a checkpoint that a parser cannot be trained on from.
+def check_load_from(filename: str, model: nn.Module, metainfo: dict) -> None:
+    """Check that training can continue from a checkpoint.
 
-    It may lack a Scorer, which is then trained anew, what a loss counts, and
-    all of the detector; and what a model takes of its training set, if it
-    says that it has none of it.
+    May be missing: the Scorer (re-initialised, with a warning), the class counts
+    of a loss or a debiasing method, the whole detector and, if ``has_priors`` is
+    0, the statistics of the training set.
 
     Args:
-        filename (str): Path or URL of the checkpoint.
-        model (SceneGraphParser): The parser.
-        metainfo (dict): ``classes`` and ``predicates`` of the training set.
+        filename: Path or URL of the checkpoint.
+        model: The parser.
+        metainfo: ``classes`` and ``predicates`` of the training set.
 
     Raises:
-        ValueError: If it lacks other weights, or has others of other shapes or
-            names: it is another model's or another data set's. If they hold NaN.
+        ValueError: If it lacks other weights, or if shapes or class names differ,
+            because it belongs to another model or data set; or if a weight is
+            not finite.
     """
     weights, names = read_weights(filename)
-    may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.']
+    may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.',
+                'relation_head.debiasing.']
     if not holds_detector(weights):
         may_lack.append('detector.')
     if not weights.get('has_priors'):
@@ -83,14 +85,14 @@ def check_start(filename: str, model: nn.Module, metainfo: dict) -> None:
     needed = [key for key in missing if not key.startswith(tuple(may_lack))]
     if needed:
         raise ValueError(
-            f'load_from: {filename} lacks {len(needed)} weights of the model, '
-            f'{", ".join(needed[:3])} among them: go on with the config it was '
-            'trained with, or one that differs in loss or Scorer alone')
+            f'load_from: {filename} lacks {len(needed)} weights of the model, e.g. '
+            f'{", ".join(needed[:3])}: use the config that it was trained with, or '
+            'one that differs only in the loss or the Scorer')
     for kind in ('classes', 'predicates'):
         check_names(filename, kind, names, metainfo)
     new = [key for key in missing if key.startswith('relation_head.scorer.')]
     if new:
-        print_log(f'load_from: {filename} has no Scorer, it starts from '
+        print_log(f'load_from: {filename} has no Scorer, so the Scorer starts from '
                   f'random weights: {", ".join(new)}',
                   logger='current', level=logging.WARNING)
 
@@ -102,17 +104,17 @@ def holds_detector(weights: dict[str, Tensor]) -> bool:
 
 def read_weights(filename: str,
                  prefix: str = '') -> tuple[dict[str, Tensor], dict]:
-    """Weights of a checkpoint and the names it knows.
+    """Read the weights of a checkpoint and its class names.
 
     Args:
-        filename (str): Path or URL.
-        prefix (str): Of the weights that MMEngine is to load. It leaves out
-            the ``module.`` of distributed training only where there is none.
+        filename: Path or URL.
+        prefix: Prefix of the weights that MMEngine will load. MMEngine removes
+            the ``module.`` of distributed training only without a prefix.
             Defaults to ``''``.
 
     Returns:
-        tuple[dict, dict]: Weights by key, and ``classes`` and ``predicates``
-        as far as they are known.
+        tuple[dict, dict]: Weights by key; ``classes`` and ``predicates``, if
+        the checkpoint has them.
 
     Raises:
         ValueError: If a weight holds NaN or infinity.
@@ -131,14 +133,14 @@ def read_weights(filename: str,
 
 
 def check_names(filename: str, kind: str, found: dict, expected: dict) -> None:
-    """Refuse weights whose classes or predicates mean something else.
+    """Check that classes or predicates mean the same in two sources.
 
     Args:
-        filename (str): Where the weights come from.
-        kind (str): ``'classes'`` or ``'predicates'``.
-        found (dict): Names that the weights were trained with, by kind; nothing
-            is refused where they are not known.
-        expected (dict): Names of the training set, by kind.
+        filename: Where the weights come from.
+        kind: ``'classes'`` or ``'predicates'``.
+        found: Names that the weights were trained with, by kind; without them
+            nothing is checked.
+        expected: Names of the training set, by kind.
 
     Raises:
         ValueError: If a name differs.
@@ -150,17 +152,17 @@ def check_names(filename: str, kind: str, found: dict, expected: dict) -> None:
         if own != name:
             raise ValueError(
                 f'{filename} was trained with other {kind}: number {i} is '
-                f'{own!r}, and {name!r} in the training set. Train it on this '
-                "data set, or give the data set its names by 'metainfo' if "
-                'they mean the same')
+                f'{own!r}, but {name!r} in the training set. Train it on this '
+                "data set; if the names mean the same, give them to the data set "
+                "by 'metainfo'")
 
 
 def _missing_weights(filename: str, weights: dict[str, Tensor],
                      model: nn.Module, prefix: str = '') -> list[str]:
-    """What weights lack of a model's.
+    """List the model's weights that a checkpoint lacks.
 
     Raises:
-        ValueError: If one has another shape.
+        ValueError: If a weight has another shape.
     """
     missing = []
     for name, own in model.state_dict().items():
@@ -170,7 +172,7 @@ def _missing_weights(filename: str, weights: dict[str, Tensor],
         elif weights[key].shape != own.shape:
             raise ValueError(
                 f'{filename}: {key!r} has the shape '
-                f'{tuple(weights[key].shape)}, the configured '
-                f'{type(model).__name__} {tuple(own.shape)}. Was it trained '
+                f'{tuple(weights[key].shape)}, but the configured '
+                f'{type(model).__name__} needs {tuple(own.shape)}. Was it trained '
                 'on another data set, with other classes?')
     return missing

@@ -1,9 +1,27 @@
-"""Arguments that several tools of the evaluation take."""
+"""Arguments that several commands share."""
 from __future__ import annotations
 
 import argparse
+import os
 
-from mmsgp.evaluation.functional import METRICS
+from mmsgp.evaluation.functional import METRIC_NAMES
+
+
+def parse_launched(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the arguments of a command that a launcher may start.
+
+    Adds ``--launcher``, and sets ``LOCAL_RANK`` where the launcher does not.
+    """
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='job launcher')
+    # torch.distributed.launch passes it; torchrun sets the variable itself
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
 
 
 def add_recall_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +36,8 @@ def add_recall_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--metrics',
         nargs='+',
-        choices=METRICS,
-        default=METRICS,
+        choices=METRIC_NAMES,
+        default=METRIC_NAMES,
         help='(default: all)')
     parser.add_argument(
         '--groups',
@@ -30,7 +48,7 @@ def add_recall_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what figures of the recall of predicates take."""
+    """Add the arguments of the figures of recall per predicate."""
     parser.add_argument(
         '--task', default='predcls', help='(default: predcls)')
     parser.add_argument(
@@ -38,31 +56,31 @@ def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
         help="the K of recall@K, a number or 'all' (default: 100)")
     parser.add_argument(
         '--names', nargs='+', metavar='NAME',
-        help='what the runs are called (default: their folders)')
+        help='names of the runs (default: their folders)')
     parser.add_argument(
         '--num-predicates', type=positive, metavar='N',
         help='only the N most frequent in training (default: all)')
     parser.add_argument(
-        '--out', help='the files without their ending (default: '
+        '--out', help='path of the files without extension (default: '
         'work_dirs/figures/per_class_..._TASK)')
 
 
 def natural(text: str) -> int:
-    """A number, 0 or more."""
+    """Parse a number, 0 or more."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f'{text!r} is no number from 0 on')
+        raise argparse.ArgumentTypeError(f'{text!r} is not a number of 0 or more')
     return int(text)
 
 
 def positive(text: str) -> int:
-    """A number, 1 or more."""
+    """Parse a number, 1 or more."""
     if natural(text) == 0:
         raise argparse.ArgumentTypeError('0 is too few: give 1 or more')
     return int(text)
 
 
 def threshold(text: str) -> int | str:
-    """A number of predictions, or ``'all'``."""
+    """Parse a number of predictions, or ``'all'``."""
     if text == 'all':
         return text
     if not text.isdecimal() or int(text) == 0:
@@ -72,7 +90,7 @@ def threshold(text: str) -> int | str:
 
 
 def groups(text: str) -> str | tuple[int, ...]:
-    """A preset of groups, or two numbers."""
+    """Parse the name of predefined groups, or two numbers."""
     if ',' not in text:
         return text
     try:

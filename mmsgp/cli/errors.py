@@ -1,4 +1,4 @@
-"""Users' mistakes told in a line, without a traceback."""
+"""Report user errors in one line instead of a traceback."""
 from __future__ import annotations
 
 import sys
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def mistakes_in_a_line() -> Iterator[None]:
-    """End a tool with the message of an error in what it was given.
+def exit_on_user_error() -> Iterator[None]:
+    """Exit with the message of an error that the user can correct.
 
     Raises:
-        SystemExit: Instead of ``OSError`` (a file is missing) and
-            ``ValueError`` (it is not what was expected).
+        SystemExit: Instead of an ``OSError`` (e.g. a file does not exist) or a
+            ``ValueError`` (e.g. a file has unexpected content).
     """
     try:
         yield

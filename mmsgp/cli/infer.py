@@ -15,7 +15,7 @@ from mmsgp.apis.objects_file import read_objects
 from mmsgp.datasets.image_files import MAX_PIXELS
 from mmsgp.utils.unwritten import collecting_unwritten
 
-# As many as a picture shows, so that both number their objects alike.
+# As many as a picture shows, so that objects have the same numbers in both.
 _SHOWN = 20
 
 
@@ -32,13 +32,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--objects', type=Path,
         help='JSON file of given objects, as in preds/*.json: {"objects": '
-        '[{"bbox": [x1, y1, x2, y2], "name": "dog"}, ...]}, or a list of these '
-        'with one for each image; names may be left out (SGCls)')
+        '[{"bbox": [x1, y1, x2, y2], "name": "dog"}, ...]}, or a list of these, '
+        'one per image; names are optional (without names: SGCls)')
     parser.add_argument(
-        '--batch-size', type=int, default=1, help='images at a time (default: 1)')
+        '--batch-size', type=int, default=1, help='images per batch (default: 1)')
     parser.add_argument(
         '--topk', type=int, default=100,
-        help='relations to keep of an image (default: 100); pictures show at '
+        help='relations to keep per image (default: 100); pictures show at '
         'most 20')
     parser.add_argument(
         '--score-thr', type=float, default=0.0,
@@ -48,19 +48,19 @@ def parse_args() -> argparse.Namespace:
         help='how to write the graphs (default: json)')
     parser.add_argument(
         '--max-pixels', type=int, default=MAX_PIXELS,
-        help='images of more are not decoded (default: %(default)s)')
+        help='images with more pixels are not decoded (default: %(default)s)')
     parser.add_argument(
         '--max-objects', type=int, default=MAX_OBJECTS,
         help='images with more given objects are not parsed (default: %(default)s)')
     parser.add_argument(
         '--no-pictures', action='store_true', help='write graphs only')
     parser.add_argument(
-        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
+        '--device', help='e.g. cpu or cuda:1 (default: a GPU if there is one)')
     return parser.parse_args()
 
 
 def print_relations(console: Console, graph: dict) -> None:
-    """The best relations of one image as a table."""
+    """Print the best relations of an image as a table."""
     table = Table(title=f'{graph["image"]}: the best relations ({graph["task"]})')
     for column in ('subject', 'predicate', 'object'):
         table.add_column(column)
@@ -73,7 +73,7 @@ def print_relations(console: Console, graph: dict) -> None:
 
 def main() -> None:
     args = parse_args()
-    # Names of files and classes are no markup.
+    # Names of files and classes may look like markup.
     console = Console(markup=False, emoji=False)
     errors = []
 
@@ -96,14 +96,14 @@ def main() -> None:
                     no_save_vis=args.no_pictures, formats=args.formats,
                     on_error=report, **given):
                 number, graph = number + 1, result['predictions']
-                if unwritten:  # what is not kept is printed
+                if unwritten:  # a graph that was not written is printed
                     print_relations(console, graph)
     except WrongNumber as error:
         sys.exit(f'mmsgp-infer: {args.objects}: {error}')
     except (OSError, ValueError) as error:
         sys.exit(f'mmsgp-infer: {error}')
     if unwritten:
-        sys.exit(f'mmsgp-infer: could not be written: {", ".join(unwritten)}')
+        sys.exit(f'mmsgp-infer: cannot write {", ".join(unwritten)}')
     if number == 1:
         print_relations(console, graph)
     pictures = '' if args.no_pictures else f', pictures into {args.out / "vis"}'

@@ -1,6 +1,7 @@
 from .base_scene_graph_dataset import BaseSceneGraphDataset
 from .dataset_wrappers import ConcatDataset, innermost_dataset
 from .graph_annotations import GraphAnnotations
+from .psg_dataset import PSGDataset
 from .statistics import DatasetStatistics
 from .transforms import *  # noqa: F401, F403
 from .vg_dataset import VGDataset
@@ -8,5 +9,6 @@ from .vg_sgg.writer import write_vg_sgg
 
 __all__ = [
     'BaseSceneGraphDataset', 'ConcatDataset', 'DatasetStatistics',
-    'GraphAnnotations', 'VGDataset', 'innermost_dataset', 'write_vg_sgg'
+    'GraphAnnotations', 'PSGDataset', 'VGDataset', 'innermost_dataset',
+    'write_vg_sgg'
 ]

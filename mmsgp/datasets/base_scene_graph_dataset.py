@@ -126,7 +126,8 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
                 files count.
 
         Returns:
-            ``classes`` and ``predicates``, here those of ``METAINFO``.
+            ``classes`` and ``predicates``, here those of ``METAINFO``; nothing if
+            only the annotations have them.
 
         Raises:
             FileNotFoundError: If the file that has them is missing.
@@ -156,14 +157,15 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
 
     def load_data_list(self) -> GraphAnnotations:
         """Read the images of the split, before any is filtered out."""
+        source = self.ann_file or type(self).__name__
         annotations = self.load_annotations()
-        annotations.check(self.ann_file or type(self).__name__)
+        annotations.check(source)
         self._set_names(annotations.classes, annotations.predicates)
         filter_relations = self.filter_cfg['filter_empty_relations']
         if self.split == 'train':
             check_num_val_images(annotations, self.num_val_images,
-                                 filter_relations, self.ann_file)
-        # Whatever filter_cfg says
+                                 filter_relations, source)
+        # Statistics are of relations, whatever filter_cfg says.
         self._count(annotations.subset(split_indices(
             annotations, 'train', self.num_val_images,
             filter_empty_relations=True)))
@@ -171,7 +173,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
                                 filter_relations)
         if not len(indices):
             raise ValueError(
-                f'{self.ann_file} has no image for the split {self.split!r} '
+                f'{source} has no image for the split {self.split!r} '
                 f'(with num_val_images={self.num_val_images})')
         chosen = annotations.subset(indices)
         if self.split == 'train':

@@ -55,6 +55,16 @@ class ConcatDataset(_ConcatDataset):
             *(ignore_keys or ())
         ])
 
+    @classmethod
+    def read_names(cls, datasets: list[dict],
+                   **kwargs) -> dict[str, tuple[str, ...]]:
+        """Read the names of the first part, without the annotations."""
+        part = datasets[0]
+        while 'dataset' in part:
+            part = part['dataset']
+        part = dict(part)
+        return DATASETS.get(part.pop('type')).read_names(**part)
+
     @property
     @force_full_init
     def statistics(self) -> DatasetStatistics:

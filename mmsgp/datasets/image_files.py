@@ -1,4 +1,4 @@
-"""Image files, looked at before they are decoded."""
+"""Check image files before they are decoded."""
 from __future__ import annotations
 
 import os
@@ -16,16 +16,16 @@ import numpy as np
 from mmengine import fileio
 from PIL import Image
 
-# 8,000 x 8,000, more than most cameras take in one shot: 192 MB once decoded.
+# 8,000 x 8,000, more than most cameras have: 192 MB when decoded.
 MAX_PIXELS = 64_000_000
-# Of these OpenCV decodes what Pillow reads the size of.
+# Formats that OpenCV decodes and whose size Pillow reads.
 _KINDS = ('JPEG', 'PNG', 'BMP', 'PPM', 'TIFF', 'WEBP', 'GIF', 'AVIF', 'JPEG2000',
           'SUN')
-# Four channels of 16 bits, uncompressed; and room for what describes the image.
+# Four uncompressed channels of 16 bits; and a minimum, for metadata.
 _BYTES_PER_PIXEL = 8
 _FEWEST_BYTES = 2**24
 _TIFF_SIZE_TAGS = (256, 257)
-# What Pillow and OpenCV raise for damaged content.
+# Errors of Pillow and OpenCV for damaged content.
 _DAMAGE = (OSError, SyntaxError, ValueError, LookupError, TypeError,
            ArithmeticError, RuntimeError, AssertionError, EOFError, MemoryError,
            struct.error, zlib.error, cv2.error, Image.DecompressionBombError)
@@ -36,22 +36,22 @@ def read_image(path: str | Path,
                max_pixels: int = MAX_PIXELS,
                imdecode_backend: str = 'cv2',
                backend_args: dict | None = None) -> np.ndarray:
-    """An image, unless decoding it would fill the memory.
+    """Read an image, unless it would fill the memory.
 
     Args:
-        path (str | Path): Of the image.
-        flag (str): As :func:`mmcv.imfrombytes` takes it. Defaults to ``'color'``.
-        max_pixels (int): An image of more is not decoded. Defaults to 64 million.
-        imdecode_backend (str): MMCV's backend that decodes. Defaults to ``'cv2'``.
-        backend_args (dict, optional): Where files lie, as MMEngine's file backends
-            take it. Defaults to None: the path says it.
+        path: Path of the image.
+        flag: See :func:`mmcv.imfrombytes`. Defaults to ``'color'``.
+        max_pixels: Largest number of pixels. Defaults to 64 million.
+        imdecode_backend: MMCV's decoding backend. Defaults to ``'cv2'``.
+        backend_args: Config of MMEngine's file backend. Defaults to None: chosen
+            by the path.
 
     Returns:
-        ndarray: (H, W, 3) uint8, BGR, for flags of colour.
+        ndarray: (H, W, 3) uint8, BGR, for colour flags.
 
     Raises:
-        OSError: If there is no such file, or it cannot be read.
-        ValueError: If it is empty, damaged, no image, or too large.
+        OSError: If the file does not exist or cannot be read.
+        ValueError: If it is empty, damaged, not an image, or too large.
     """
     with _open(path, backend_args) as file:
         check_image(file, path, max_pixels)
@@ -60,20 +60,20 @@ def read_image(path: str | Path,
             image = mmcv.imfrombytes(
                 file.read(), flag=flag, backend=imdecode_backend)
             if image is None:
-                raise OSError('OpenCV decodes nothing')
+                raise OSError('OpenCV cannot decode it')
     return image
 
 
 def check_image(file: BinaryIO, path: str | Path, max_pixels: int) -> None:
-    """Check the header and the length of a file, which is not decoded.
+    """Check the header and the size of a file without decoding it.
 
     Args:
-        file (BinaryIO): The file, opened.
-        path (str | Path): What it is called in errors.
-        max_pixels (int): Most pixels that an image may have.
+        file: The open file.
+        path: Its name in error messages.
+        max_pixels: Largest number of pixels.
 
     Raises:
-        ValueError: If it is empty, damaged, no image, or too large.
+        ValueError: If it is empty, damaged, not an image, or too large.
     """
     most_bytes = max(_BYTES_PER_PIXEL * max_pixels, _FEWEST_BYTES)
     with _damage_named(path):
@@ -81,36 +81,36 @@ def check_image(file: BinaryIO, path: str | Path, max_pixels: int) -> None:
     if num_bytes > most_bytes:
         raise ValueError(
             f'{path} has {num_bytes / 2**20:.0f} MiB, but an image of '
-            f'{max_pixels / 10**6:g} million pixels, the most that are taken '
-            f'(max_pixels), has at most {most_bytes / 2**20:.0f}')
+            f'{max_pixels / 10**6:g} million pixels, the limit (max_pixels), has '
+            f'at most {most_bytes / 2**20:.0f}')
     with _damage_named(path):
         width, height = _size_in_header(file)
     check_size(width, height, path, max_pixels)
 
 
 def check_size(width: int, height: int, path: str | Path, max_pixels: int) -> None:
-    """Raise a ValueError that names the file if it has too many pixels."""
+    """Check the number of pixels. Raises a ValueError that names the file."""
     if width * height > max_pixels:
         raise ValueError(
-            f'{path} has {width} x {height} pixels, more than the '
-            f'{max_pixels / 10**6:g} million that are taken (max_pixels): make it '
-            'smaller')
+            f'{path} has {width} x {height} pixels, more than the limit of '
+            f'{max_pixels / 10**6:g} million (max_pixels): make it smaller')
 
 
-def read_unturned(path: str | Path, backend_args: dict | None = None) -> np.ndarray:
-    """An image as its pixels lie in the file, whatever its EXIF orientation.
+def read_without_exif_rotation(path: str | Path,
+                               backend_args: dict | None = None) -> np.ndarray:
+    """Read an image without applying its EXIF orientation.
 
     Boxes are annotated, and predicted, on these pixels.
 
     Args:
-        path (str | Path): Of the image.
-        backend_args (dict, optional): Where files lie, as MMEngine's file backends
-            take it. Defaults to None: the path says it.
+        path: Path of the image.
+        backend_args: Config of MMEngine's file backend. Defaults to None: chosen
+            by the path.
 
     Returns:
         ndarray: (H, W, 3) uint8, RGB.
     """
-    # With this flag OpenCV, one of MMCV's backends, would ignore channel_order.
+    # bgr2rgb, because MMCV ignores channel_order with this flag and OpenCV.
     return mmcv.bgr2rgb(mmcv.imread(
         path, flag='color_ignore_orientation', backend_args=backend_args))
 
@@ -120,10 +120,10 @@ def _damage_named(path: str | Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        # Of libraries' other errors the texts say less.
-        telling = (ValueError, Image.DecompressionBombError)
-        reason = f' ({error})' if isinstance(error, telling) else ''
-        raise ValueError(f'{path} is empty, damaged or no image{reason}') from error
+        # The texts of other errors do not help the user.
+        helpful = (ValueError, Image.DecompressionBombError)
+        reason = f' ({error})' if isinstance(error, helpful) else ''
+        raise ValueError(f'{path} is empty, damaged or not an image{reason}') from error
 
 
 def _open(path: str | Path, backend_args: dict | None) -> BinaryIO:
@@ -131,12 +131,12 @@ def _open(path: str | Path, backend_args: dict | None) -> BinaryIO:
     if not isinstance(backend, fileio.LocalBackend):
         return BytesIO(backend.get(path))
     if os.path.exists(path) and not os.path.isfile(path):
-        raise ValueError(f'{path} is no file')
+        raise ValueError(f'{path} is not a regular file')
     return open(path, 'rb')
 
 
 def _size_in_header(file: BinaryIO) -> tuple[int, int]:
-    """Width and height by Pillow's readers, whatever Pillow's own limit."""
+    """Read width and height with Pillow's readers, without Pillow's own limit."""
     Image.init()
     file.seek(0)
     prefix = file.read(16)
@@ -148,11 +148,11 @@ def _size_in_header(file: BinaryIO) -> tuple[int, int]:
                 if kind == 'TIFF':
                     _check_tiff_tags(file, prefix)
                 return image.size
-    raise OSError('the kind is unknown')
+    raise OSError('unknown format')
 
 
 def _check_tiff_tags(file: BinaryIO, prefix: bytes) -> None:
-    """Of a size given twice Pillow takes the last, and OpenCV the first."""
+    """Check that the size occurs once; of two, Pillow and OpenCV differ in choice."""
     order = '<' if prefix[:2] == b'II' else '>'
     is_big = 43 in prefix[2:4]
     file.seek(struct.unpack(order + ('Q' if is_big else 'I'),
@@ -164,4 +164,4 @@ def _check_tiff_tags(file: BinaryIO, prefix: bytes) -> None:
     tags = [struct.unpack_from(order + 'H', entries, at)[0]
             for at in range(0, len(entries) - 1, entry)]
     if any(tags.count(tag) != 1 for tag in _TIFF_SIZE_TAGS):
-        raise ValueError('its size is given twice')
+        raise ValueError('its header gives the size twice')

@@ -18,6 +18,7 @@ from .graph_annotations import GraphAnnotations, ragged_arange
 
 # Pairs of boxes that are held in memory at once, about 100 bytes each.
 _PAIRS_PER_CHUNK = 100_000
+_CELLS_PER_CHUNK = 1_000_000  # of a table of images and classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +175,7 @@ def _image_counts(annotations: GraphAnnotations,
     single = np.zeros(num_classes, dtype=np.int64)
     double = np.zeros(num_classes, dtype=np.int64)
     both = np.zeros((num_classes, num_classes), dtype=np.int64)
-    images_per_chunk = max(1, _PAIRS_PER_CHUNK // num_classes)
+    images_per_chunk = max(1, _CELLS_PER_CHUNK // num_classes)
     for start in range(0, len(annotations), images_per_chunk):
         chunk = annotations[start:start + images_per_chunk]
         counts = _counts_per_image(chunk, num_classes)

@@ -79,5 +79,7 @@ def _read_sizes(dataset: dict) -> dict[str, int] | None:
     if read_names is None:
         return None
     names = read_names(**{k: v for k, v in dataset.items() if k != 'type'})
+    if not names:
+        return None
     return dict(num_classes=len(names['classes']),
                 num_predicates=len(names['predicates']))

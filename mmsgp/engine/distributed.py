@@ -1,4 +1,4 @@
-"""Starting several processes, with or without accelerators."""
+"""Start several processes, with or without accelerators."""
 from __future__ import annotations
 
 import os
@@ -20,14 +20,14 @@ DEFAULT_TIMEOUT = 1800
 
 
 def check_launcher(launcher: str) -> None:
-    """Make sure that the processes can meet, before any work is done.
+    """Check that the processes can meet, before any work is done.
 
     Args:
-        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
 
     Raises:
         ValueError: If the launcher did not start this process.
-        OSError: If the port at which the processes meet is taken.
+        OSError: If the port at which the processes meet is in use.
     """
     missing = [name for name in NEEDED[launcher] if name not in os.environ]
     if missing:
@@ -43,30 +43,30 @@ def check_launcher(launcher: str) -> None:
 
 
 def check_port(port: int) -> None:
-    """Make sure that nothing listens at a port of this machine.
+    """Check that a port of this machine is free.
 
     Raises:
-        OSError: If it is taken or not allowed.
+        OSError: If the port is in use or not allowed.
     """
     try:
         with socket.create_server(('', port)):
             pass
     except OSError as error:
         raise OSError(
-            f'port {port}, at which the processes are to meet, cannot be used: '
-            f'{error.strerror}. Choose another one: PORT=... tools/dist_train.sh, '
+            f'port {port}, where the processes meet, cannot be used: '
+            f'{error.strerror}. Choose another port: PORT=... tools/dist_train.sh, '
             'torchrun --master-port ..., or MASTER_PORT') from error
 
 
 def dist_timeout(cfg: Config) -> float:
-    """Seconds that a process waits for another one, of a config.
+    """Return the seconds that a process waits for another one.
 
     Raises:
-        ValueError: If ``env_cfg.dist_cfg.timeout`` is no positive number.
+        ValueError: If ``env_cfg.dist_cfg.timeout`` is not a positive number.
     """
     value = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout', DEFAULT_TIMEOUT)
     if not isinstance(value, (int, float)) or not value > 0:
-        raise ValueError('env_cfg.dist_cfg.timeout of the config must be a number of '
+        raise ValueError('env_cfg.dist_cfg.timeout must be a positive number of '
                          f'seconds, got {value!r}')
     return value
 
@@ -74,21 +74,21 @@ def dist_timeout(cfg: Config) -> float:
 def setup_launcher(cfg: Config, launcher: str) -> None:
     """Prepare a config for MMEngine's Runner under a launcher.
 
-    MMEngine takes for granted that every process owns an accelerator. On a
-    machine without one the process group is started here, with gloo, and the
-    model is wrapped without device ids.
+    MMEngine expects an accelerator per process. On a machine without one, the
+    process group is started here with gloo, and the model is wrapped without
+    device ids.
 
     Args:
-        cfg (Config): Changed in place.
-        launcher (str): ``none``, ``pytorch``, ``slurm`` or ``mpi``; without
-            an accelerator ``none`` or ``pytorch``.
+        cfg: Changed in place.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``; on a machine
+            without an accelerator ``none`` or ``pytorch``.
 
     Raises:
-        ValueError: If the launcher needs an accelerator and there is none.
+        ValueError: If the launcher needs an accelerator and finds none.
     """
     cfg.launcher = launcher
     if cfg.get('randomness', {}).get('deterministic'):
-        # cuBLAS is deterministic with a workspace of its own only.
+        # cuBLAS is deterministic only with a fixed workspace.
         os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     if launcher == 'none' or get_device() != 'cpu':
         return
@@ -98,17 +98,17 @@ def setup_launcher(cfg: Config, launcher: str) -> None:
         device_ids=None,
         broadcast_buffers=False)
     if launcher != 'pytorch':
-        raise ValueError(f'--launcher {launcher} needs an accelerator in every '
-                         'process and found none: use tools/dist_train.sh')
+        raise ValueError(f'--launcher {launcher} needs an accelerator per process '
+                         'and found none: use tools/dist_train.sh')
     torch.distributed.init_process_group(
         'gloo', timeout=timedelta(seconds=dist_timeout(cfg)))
 
 
 def tear_down() -> None:
-    """Leave the process group, together.
+    """Leave the process group, all processes together.
 
-    A process that ends with its group still open may be aborted by a thread
-    of the group, or take the others' rendezvous away.
+    A process that ends while its group is open may be aborted by a thread of
+    the group, or end the store where the others meet.
     """
     if torch.distributed.is_available() and \
             torch.distributed.is_initialized():
@@ -117,5 +117,5 @@ def tear_down() -> None:
 
 
 def unwrap_model(model: torch.nn.Module) -> torch.nn.Module:
-    """The model itself, without what wraps it in several processes."""
+    """Return the model without the wrapper of distributed training."""
     return model.module if is_model_wrapper(model) else model

@@ -1,4 +1,4 @@
-"""A folder that one process at a time works in."""
+"""Lock a folder, so that only one process works in it."""
 from __future__ import annotations
 
 import fcntl
@@ -18,28 +18,28 @@ LOCK_FILE = '.lock'
 def locked(folder: str | os.PathLike) -> Iterator[None]:
     """Keep other processes from working in a folder.
 
-    The lock is one of the operating system's: it ends with the process,
-    however that ends. The file ``.lock`` stays, and says who holds it.
+    The operating system releases the lock when the process ends, for whatever
+    reason. The file ``.lock`` stays; it names the process that holds the lock.
 
     Args:
-        folder: Made if it does not exist.
+        folder: Created if it does not exist.
 
     Raises:
-        BlockingIOError: If another process works in it; process, machine and
-            time are named.
+        BlockingIOError: If another process works in it. The message names the
+            process, its machine and the time.
         OSError: If the folder cannot be written to.
     """
     make_folder(folder)
     path = Path(folder, LOCK_FILE)
     with path.open('a+') as file:
         try:
-            # Unlike flock, not inherited by the processes that load data.
+            # Data workers would inherit a lock of flock, but not this one.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
             file.seek(0)
             raise BlockingIOError(
                 f'{folder} is in use by {file.read().strip() or "a process"}: '
-                'wait until it has ended, end it, or name another folder'
+                'wait until it ends, end it, or give another folder'
             ) from error
         try:
             file.truncate(0)

@@ -1,8 +1,8 @@
-"""The checkpoint that a run goes on from.
+"""Find the checkpoint from which a run resumes.
 
 MMEngine writes the path of the last checkpoint into ``last_checkpoint`` in the
-work directory. After a power cut, or when the folder was moved, it may be
-empty, or name a file that is damaged or gone.
+work directory. After a power cut, or after the folder was moved, this file may
+be empty, or name a checkpoint that is damaged or does not exist.
 """
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ POINTER = 'last_checkpoint'
 
 
 def write_pointer(work_dir: str | Path, checkpoint: str | Path) -> None:
-    """Name the last checkpoint of a run, durably.
+    """Write the path of the last checkpoint, safe from a power cut.
 
     Args:
         work_dir: The run's folder.
-        checkpoint: The file, which is on the disk already.
+        checkpoint: The file, which must be on the disk already.
     """
     with replacing(Path(work_dir, POINTER)) as draft:
         draft.write_text(str(checkpoint))
 
 
 def find_last_checkpoint(work_dir: str | Path) -> Path | None:
-    """The last sound checkpoint of a run.
+    """Find the last sound checkpoint of a run.
 
-    It is the one that ``last_checkpoint`` names, looked for in the work
-    directory first. If that cannot be used, it is the newest sound checkpoint
-    in the work directory; a line says so.
+    ``last_checkpoint`` names it; the work directory is searched first, then the
+    written path. If that file cannot be used, the newest sound checkpoint in
+    the work directory is taken, with a warning.
 
     Args:
         work_dir: The run's folder.
 
     Returns:
-        Path: The checkpoint; None if the run has not saved one.
+        Path: The checkpoint; None if the run has saved none.
 
     Raises:
         ValueError: If there are checkpoints, but all of them are damaged.
@@ -63,8 +63,8 @@ def find_last_checkpoint(work_dir: str | Path) -> Path | None:
             check_sound(path)
         except (OSError, ValueError):
             continue
-        print_log(f'{reason}. The newest sound checkpoint is {path}: the '
-                  'training goes on from it',
+        print_log(f'{reason}. Training resumes from {path}, the newest sound '
+                  'checkpoint',
                   logger='current', level=logging.WARNING)
         return path
     raise ValueError(
@@ -73,12 +73,12 @@ def find_last_checkpoint(work_dir: str | Path) -> Path | None:
 
 
 def has_checkpoint(work_dir: str | Path) -> bool:
-    """Whether a run has begun to save checkpoints, sound or not."""
+    """Whether a run has saved a checkpoint, sound or not."""
     return Path(work_dir, POINTER).is_file() or bool(_saved(work_dir))
 
 
 def _saved(work_dir: str | Path) -> list[Path]:
-    """Checkpoints of epochs and iterations, the best ones left out."""
+    """List the checkpoints of epochs and iterations, without the best ones."""
     return [path for path in Path(work_dir).glob('*_[0-9]*.pth')
             if not path.name.startswith('best_')]
 
@@ -94,7 +94,7 @@ def _check_named(pointer: Path, named: Path) -> Path:
 
 
 def mend_pointer(work_dir: str | Path) -> None:
-    """Let ``last_checkpoint`` name a sound checkpoint, for MMEngine to read.
+    """Make ``last_checkpoint`` name a sound checkpoint; MMEngine reads it.
 
     Args:
         work_dir: The run's folder.

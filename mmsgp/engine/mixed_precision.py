@@ -1,21 +1,21 @@
-"""Turning mixed precision on in a config."""
+"""Turn on mixed precision in a config."""
 from __future__ import annotations
 
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from mmsgp.models import is_parser_config
+from mmsgp.models.parsers import is_parser_config
 
 
 def train_in_mixed_precision(cfg: Config) -> None:
-    """Train in mixed precision, and validate so: ``--amp``.
+    """Train and validate in mixed precision (``--amp``).
 
     Args:
-        cfg (Config): It is changed: float16 with a scaled loss on a GPU,
-            bfloat16 on a CPU.
+        cfg: Changed in place: float16 with a scaled loss on a GPU, bfloat16 on
+            a CPU.
 
     Raises:
-        ValueError: If the model cannot run in it on this machine.
+        ValueError: If this machine cannot run the model in mixed precision.
     """
     _check_device(cfg)
     if get_device() == 'cpu':
@@ -34,9 +34,9 @@ def predict_in_mixed_precision(cfg: Config) -> None:
 
 
 def _check_device(cfg: Config) -> None:
-    if not is_parser_config(cfg) and get_device() == 'cpu':
+    if not is_parser_config(cfg.model) and get_device() == 'cpu':
         raise ValueError(
-            f'--amp: a {cfg.model.type} alone needs a GPU for it, as MMCV '
-            'pools and suppresses boxes in half precision on GPUs only. A '
-            'SceneGraphParser does so in full precision and takes it on a '
-            'CPU, too')
+            f'--amp: a {cfg.model.type} alone needs a GPU, because MMCV runs '
+            'RoIAlign and NMS in half precision on GPUs only. A '
+            'SceneGraphParser runs them in full precision, so that --amp '
+            'works on a CPU, too')

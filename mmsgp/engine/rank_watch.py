@@ -1,4 +1,4 @@
-"""Which of several processes no longer answers."""
+"""Find the process of a distributed run that no longer answers."""
 from __future__ import annotations
 
 import json
@@ -15,18 +15,19 @@ from torch.distributed import Store
 
 
 class RankWatch:
-    """Says which process the others wait for in vain.
+    """Reports which process the others wait for in vain.
 
-    The error of a process group that timed out names no rank. Here each process
-    tells a common store, from a thread of its own, that it lives and what it is
-    doing. Shortly before the group gives up, the first one that lives says of
-    all of them where they are.
+    When a process group times out, its error names no rank. Here a thread of
+    each process writes to a common store that the process is alive and where in
+    the code it is. Shortly before the group times out, the lowest rank that is
+    alive logs the places of all.
 
     Args:
-        store (Store): Common to all processes; this watch's own connection.
-        rank (int): Of this process.
-        size (int): Number of processes.
-        timeout (float): Seconds after which the process group gives up.
+        store: Common to all processes, over a connection that only this watch
+            uses.
+        rank: Rank of this process.
+        size: Number of processes.
+        timeout: Seconds after which the process group times out.
     """
 
     def __init__(self, store: Store, rank: int, size: int, timeout: float) -> None:
@@ -37,15 +38,15 @@ class RankWatch:
         self._done = threading.Event()
         self._steps = 0
         self._stepped = time.monotonic()
-        self._told = [None] * size  # what each process told last
-        self._heard = [self._stepped] * size  # when that was
+        self._reports = [None] * size  # the last report of each process
+        self._heard = [self._stepped] * size  # the time of that report
 
     def start(self) -> None:
         for target in (self._exchange, self._watch):
             threading.Thread(target=target, daemon=True).start()
 
     def step(self) -> None:
-        """Note that this process goes on."""
+        """Note that this process has done a step."""
         self._steps += 1
         self._stepped = time.monotonic()
 
@@ -53,40 +54,40 @@ class RankWatch:
         self._done.set()
 
     def _exchange(self) -> None:
-        """Tell the store of this process, and hear of the others."""
+        """Write the report of this process, and read those of the others."""
         beats = 0
         while not self._done.is_set():
             beats += 1
-            told = dict(beats=beats, steps=self._steps, pid=os.getpid(),
-                        host=socket.gethostname(), place=_place_of_main_thread())
+            report = dict(beats=beats, steps=self._steps, pid=os.getpid(),
+                          host=socket.gethostname(), place=_place_of_main_thread())
             try:
-                self._store.set(f'rank {self._rank}', json.dumps(told))
-                for rank, before in enumerate(self._told):
+                self._store.set(f'rank {self._rank}', json.dumps(report))
+                for rank, before in enumerate(self._reports):
                     if not self._store.check([f'rank {rank}']):
                         continue
-                    told = json.loads(self._store.get(f'rank {rank}'))
-                    if told != before:
-                        self._told[rank] = told
+                    report = json.loads(self._store.get(f'rank {rank}'))
+                    if report != before:
+                        self._reports[rank] = report
                         self._heard[rank] = time.monotonic()
-            except RuntimeError:  # whoever keeps the store has ended
+            except RuntimeError:  # the process that holds the store has ended
                 return
             self._done.wait(self._interval)
 
     def _watch(self) -> None:
-        """Say once what this process waits for; later again if it went on."""
-        told_of_step = None
+        """Log what this process waits for, once per step."""
+        reported_step = None
         while not self._done.wait(self._interval / 2):
             complaint = self.complaint()
-            if complaint and told_of_step != self._steps:
-                told_of_step = self._steps
+            if complaint and reported_step != self._steps:
+                reported_step = self._steps
                 print_log(complaint, logger='current', level=logging.ERROR)
 
     def complaint(self) -> str | None:
-        """Where all processes are, if this one has waited for too long.
+        """Describe where all processes are, if this one has waited for too long.
 
         Returns:
             str, optional: One line; None if this process goes on, or if another
-            one says it.
+            one reports it.
         """
         now = time.monotonic()
         waited = now - self._stepped
@@ -95,24 +96,25 @@ class RankWatch:
             return None
         if not alive[self._rank]:
             return (f'rank {self._rank} has heard of no process for {waited:.0f} s: '
-                    'rank 0 or the launcher, which keeps their common store, does not '
+                    'rank 0 or the launcher, which holds the common store, does not '
                     'answer')
         places = '; '.join(map(self._describe, range(len(alive)), alive))
-        return (f'no step was done for {waited:.0f} s, and the processes give up '
+        return (f'no step was done for {waited:.0f} s, and the processes stop '
                 f'after env_cfg.dist_cfg.timeout: {places}')
 
     def _describe(self, rank: int, alive: bool) -> str:
-        told = self._told[rank]
-        if told is None:
+        report = self._reports[rank]
+        if report is None:
             return f'rank {rank} never answered'
-        name = f'rank {rank} (process {told["pid"]} on {told["host"]})'
+        name = f'rank {rank} (process {report["pid"]} on {report["host"]})'
+        step = report['steps'] + 1
         if not alive:
-            return f'{name} DOES NOT ANSWER, last heard of in step {told["steps"] + 1}'
-        return f'{name} answers, in step {told["steps"] + 1}, {told["place"]}'
+            return f'{name} DOES NOT ANSWER, last heard of in step {step}'
+        return f'{name} answers, in step {step}, {report["place"]}'
 
 
 def _place_of_main_thread() -> str:
-    """The function and the line that the main thread is in."""
+    """Describe the function and the line where the main thread is."""
     frame = sys._current_frames().get(threading.main_thread().ident)
     if frame is None:
         return 'at its end'

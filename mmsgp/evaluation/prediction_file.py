@@ -23,10 +23,10 @@ import numpy as np
 import torch
 
 from .functional import GraphArrays, to_numpy, unconstrained_entries
+from .image_ranks import ImageKey
 from .reranking import rerank, with_other_weights
 
 FORMAT = 'MMSGP predictions 1'
-KEYS = ('img_id', 'img_path', 'sample_idx')
 _FIELDS = {
     'objects': dict(bboxes=np.float64, labels=np.int32, scores=np.float32),
     'relations': dict(
@@ -82,10 +82,11 @@ class PredictionWriter:
             sample (dict): What ``SceneGraphDataSample.to_dict`` gives, with
                 ``gt_scene_graph`` and ``pred_scene_graphs``.
         """
-        keys = {key: sample.get(key) for key in KEYS}
+        key = ImageKey.of(sample)
         rows = {
             'images': dict(
-                keys=np.array([json.dumps(keys, default=int).encode()])),
+                keys=np.array([
+                    json.dumps(key._asdict(), default=int).encode()])),
             **_graph_rows('annotated', sample['gt_scene_graph'])
         }
         layout = {'tasks': tuple(sample['pred_scene_graphs'])}
@@ -93,8 +94,7 @@ class PredictionWriter:
             rows.update(_graph_rows(task, graph))
             if not len(graph['relations']['labels']):
                 continue
-            name = (f'{task} prediction of image {sample.get("img_id")} '
-                    f'({sample.get("img_path")})')
+            name = f'{task} prediction of {key}'
             arrays = GraphArrays.from_dict(graph)
             for suffix, weighted in with_other_weights(graph).items():
                 group = f'{task}/unconstrained{suffix}'
@@ -108,9 +108,9 @@ class PredictionWriter:
         for part, value in layout.items():
             if self._layout.setdefault(part, value) != value:
                 raise ValueError(
-                    f'image {keys["img_id"]} ({keys["img_path"]}): {part} is '
-                    f'{value}, of those before it was {self._layout[part]}; a '
-                    'file keeps the same tasks and fields of all images')
+                    f'{key}: {part} is {value}, of those before it was '
+                    f'{self._layout[part]}; a file keeps the same tasks and '
+                    'fields of all images')
         self._block.append(rows)
         if len(self._block) == _IMAGES_PER_BLOCK:
             self._flush()

@@ -4,8 +4,6 @@ Shape shorthand: K thresholds, R predicates. Values are in percent throughout.
 """
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -14,11 +12,10 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
-from mmsgp.utils.files import replacing
+from mmsgp.utils.files import replacing, write_csv
+from mmsgp.utils.tables import new_table, percent, render
 from mmsgp.utils.unwritten import may_be_unwritten
 
 from .functional import DESCRIPTIONS, GROUPS, TaskMetrics, predicate_groups
@@ -89,10 +86,11 @@ class RecallReport:
             draft.write_text(
                 json.dumps(content, indent=2) + '\n', encoding='utf-8')
         for task in self.tasks:
-            _write_csv(folder / f'metrics_{task}.csv',
-                       self._metric_rows(task))
-            _write_csv(folder / f'per_class_recall_{task}.csv',
-                       self._predicate_rows(task))
+            for name, rows in (('metrics', self._metric_rows(task)),
+                               ('per_class_recall', self._predicate_rows(task))):
+                path = folder / f'{name}_{task}.csv'
+                with may_be_unwritten(path):
+                    write_csv(path, rows)
         with may_be_unwritten(folder / RANKS_FILE):
             self.relations.save(folder / RANKS_FILE)
 
@@ -156,12 +154,11 @@ class RecallReport:
         return rows
 
     def _render_predicates(self, task: str) -> str:
-        table = new_table(f'{task}: recall of each predicate (%)', 'predicate')
-        for column in ('group', 'train', 'gt', *(f'R@{k}' for k in self.topk)):
-            table.add_column(column, justify='right')
+        table = new_table(f'{task}: recall of each predicate (%)', 'predicate',
+                          'group', 'train', 'gt', *(f'R@{k}' for k in self.topk))
         num_gt = self.relations.num_gt
         for i in self._order:
-            table.add_row(self.relations.names[i], self._group_of[i],
+            table.add_row(escape(self.relations.names[i]), self._group_of[i],
                           str(self._train_counts[i]), str(num_gt[i]),
                           *(percent(value)
                             for value in 100 * self.tasks[task].recall[:, i]))
@@ -169,9 +166,7 @@ class RecallReport:
 
     def _render_metrics(self, task: str) -> str:
         (_, *columns), *rows = self._metric_rows(task)
-        table = new_table(f'{task} (%)', 'metric')
-        for column in columns:
-            table.add_column(column, justify='right')
+        table = new_table(f'{task} (%)', 'metric', *columns)
         table.add_column('')
         for name, *values in rows:
             table.add_row(
@@ -205,37 +200,3 @@ class RecallReport:
                 notes.append(f'{task}: {", ".join(missing)} left out, see '
                              'SceneGraphMetric for what they need.')
         return notes
-
-
-def _write_csv(path: Path, rows: Sequence[Sequence]) -> None:
-    """Cells that are None or NaN are empty."""
-    with may_be_unwritten(path), replacing(path) as draft, draft.open(
-            'w', encoding='utf-8', newline='') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        for row in rows:
-            writer.writerow([
-                '' if isinstance(value, float) and math.isnan(value) else
-                value for value in row
-            ])
-
-
-def new_table(title: str, first_column: str) -> Table:
-    """A table with a left-aligned first column."""
-    table = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD)
-    table.add_column(first_column)
-    return table
-
-
-def percent(value: float) -> str:
-    """Two decimals, or a dash for what is undefined."""
-    return '-' if math.isnan(value) else f'{value:.2f}'
-
-
-def render(table: Table) -> str:
-    """The table as text, as wide as its content."""
-    # A log file has no terminal to fit into.
-    console = Console(
-        file=io.StringIO(), width=1000, markup=False, emoji=False)
-    console.print(table)
-    return '\n'.join(
-        line.rstrip() for line in console.file.getvalue().splitlines())

@@ -15,26 +15,9 @@ import numpy as np
 
 from mmsgp.utils.files import replacing
 
+from .image_ranks import ImageRanks, TaskRanks, check_images
+
 RANKS_FILE = 'ranks.npz'
-
-
-@dataclass(frozen=True, eq=False)
-class TaskRanks:
-    """Ranks of the annotated relations in the predictions of a task.
-
-    Attributes:
-        triplet (ndarray): (T,) int32, rank of the first hit under the graph
-            constraint.
-        pair (ndarray): (T,) int32, rank of the first prediction for the pair.
-        unconstrained (ndarray, optional): (T,) int32, rank of the first hit
-            without the graph constraint.
-        predicted (ndarray, optional): (T,) int32, predicate ``1 .. R`` of the
-            first prediction for the pair, 0 where there is none.
-    """
-    triplet: np.ndarray
-    pair: np.ndarray
-    unconstrained: np.ndarray | None = None
-    predicted: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +51,49 @@ class RelationRanks:
     names: Sequence[str]
     train_counts: Sequence[int] | None = None
     ng_limit: int = 100
+
+    @classmethod
+    def concatenate(cls,
+                    images: Sequence[ImageRanks],
+                    names: Sequence[str],
+                    train_counts: Sequence[int] | None = None,
+                    ng_limit: int = 100) -> RelationRanks:
+        """Join the ranks of images.
+
+        Ranks without the graph constraint are left out where an image lacks
+        them.
+
+        Args:
+            images (Sequence[ImageRanks]): I images.
+            names (Sequence[str]): R predicate names.
+            train_counts (Sequence[int], optional): R numbers of training
+                relations.
+            ng_limit (int): Predictions that were ranked without the graph
+                constraint. Defaults to 100.
+
+        Raises:
+            ValueError: If no image has a relation, images have different tasks
+                or fields, or a predicate has no name.
+        """
+        sizes = [image.table.shape[1] for image in images]
+        filled = [image for image, size in zip(images, sizes) if size]
+        check_images(filled, len(images), len(names))
+        by_image = [image.tasks for image in filled]
+        tasks = {task: TaskRanks.concatenate([ranks[task] for ranks in by_image])
+                 for task in by_image[0]}
+        return cls(
+            image_ids=np.array([str(image.key.img_id) for image in images]),
+            images=np.repeat(np.arange(len(images)), sizes),
+            predicates=np.concatenate(
+                [image.predicates for image in filled]).astype(np.int64),
+            first_of_pair=np.concatenate(
+                [image.first_of_pair for image in filled]),
+            unseen=None if filled[0].unseen is None else np.concatenate(
+                [image.unseen for image in filled]),
+            tasks=tasks,
+            names=tuple(names),
+            train_counts=train_counts,
+            ng_limit=ng_limit)
 
     @property
     def num_images(self) -> int:

@@ -1,5 +1,7 @@
 from .backbones import *  # noqa: F401,F403
+from .context_encoders import *  # noqa: F401,F403
 from .data_preprocessors import *  # noqa: F401,F403
+from .debiasing import *  # noqa: F401,F403
 from .dense_heads import *  # noqa: F401,F403
 from .detector_adapters import *  # noqa: F401,F403
 from .layers import *  # noqa: F401,F403

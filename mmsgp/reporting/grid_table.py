@@ -10,9 +10,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mmsgp.utils.files import replacing
+from mmsgp.structures.tasks import TASK_TITLES, TASKS
 
-TITLES = {'sggen': 'SGGen', 'sgcls': 'SGCls', 'predcls': 'PredCls'}
+# The hardest task first, as the paper's tables have it.
+TITLES = {task: TASK_TITLES[task] for task in reversed(TASKS)}
 
 
 def read_paper(path: Path) -> dict[str, dict[str, str]]:
@@ -68,12 +69,9 @@ def markdown(table: dict[str, list[dict]]) -> str:
     return ''.join('| ' + ' | '.join(line) + ' |\n' for line in lines)
 
 
-def write_csv(table: dict[str, list[dict]], path: Path) -> None:
-    """The same, a row a method and metric, in numbers."""
+def csv_rows(table: dict[str, list[dict]]) -> list[list]:
+    """The same as a file has it, a row a method and metric, in numbers."""
     first = next(iter(table.values()))[0]
-    with replacing(path) as draft, draft.open('w', newline='') as file:
-        writer = csv.DictWriter(
-            file, ['method', *first], lineterminator='\n')
-        writer.writeheader()
-        for method, entries in table.items():
-            writer.writerows(dict(entry, method=method) for entry in entries)
+    return [['method', *first],
+            *([method, *entry.values()]
+              for method, entries in table.items() for entry in entries)]

@@ -10,13 +10,14 @@ from mmengine.config import Config
 
 from mmsgp.checkpoint.pretrained import pretrained_cfgs
 from mmsgp.utils.files import replacing
-from mmsgp.utils.hashing import hash_of_file
+from mmsgp.utils.hashing import hash_files
 
 
 @cache
 def _file_key(path: str, changed: int) -> str:
     """A hash of a file as it was changed last, in nanoseconds."""
-    return hash_of_file(path)
+    # The prefix is part of the hashes that files of earlier runs hold.
+    return hash_files([path], prefix=b'[1, {}]')
 
 
 class RunSettings:

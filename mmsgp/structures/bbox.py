@@ -16,4 +16,5 @@ def boxes_overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """
     top_left = np.maximum(boxes[..., :2], others[..., :2])
     bottom_right = np.minimum(boxes[..., 2:], others[..., 2:])
-    return (bottom_right > top_left).all(axis=-1)
+    overlap = bottom_right > top_left
+    return overlap[..., 0] & overlap[..., 1]

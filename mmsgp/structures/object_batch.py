@@ -1,4 +1,4 @@
-"""What a relation head receives at its door.
+"""Input of a relation head.
 
 Shape shorthand: N objects of a batch, B images, C object classes.
 """
@@ -14,9 +14,8 @@ from torch import Tensor
 class ObjectBatch:
     """Objects of a batch of images, flat, image after image.
 
-    What is set is what a task gives: ``labels`` in PredCls, ``targets`` and
-    ``present`` in training, ``class_bboxes`` where boxes were detected
-    (SGGen).
+    Optional fields depend on the task: ``labels`` in PredCls, ``targets`` and
+    ``present`` in training, ``class_bboxes`` with detected boxes (SGGen).
 
     Attributes:
         bboxes: (N, 4), ``x1, y1, x2, y2`` in pixels of the network's input.
@@ -24,11 +23,11 @@ class ObjectBatch:
         sizes: Number of objects of each of the B images.
         logits: (N, C+1), the detector's class logits, background last.
         labels: (N,), given classes, or None.
-        targets: (N,), true classes to learn, background C where an object
-            matches no annotation, or None.
+        targets: (N,), true classes to learn, background C if an object matches
+            no annotation, or None.
         class_bboxes: (N, C, 4), the box regressed for each class, or None.
-        present: (B, C) bool, classes annotated in each image, found by the
-            detector or not; None if they are those of ``targets``.
+        present: (B, C) bool, annotated classes of each image, detected or not;
+            None if they are those of ``targets``.
     """
 
     bboxes: Tensor
@@ -43,7 +42,7 @@ class ObjectBatch:
     @classmethod
     def from_list(cls, bboxes: list[Tensor], logits: Tensor,
                   **kwargs) -> ObjectBatch:
-        """Join the boxes of images, (N_i, 4) each."""
+        """Build a batch from the boxes of images, (N_i, 4) each."""
         sizes = tuple(len(b) for b in bboxes)
         flat = torch.cat(bboxes)
         image_ids = torch.arange(
@@ -55,6 +54,31 @@ class ObjectBatch:
     def num_images(self) -> int:
         return len(self.sizes)
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the classes are given: nothing is left to find out."""
+        return self.labels is not None
+
+    @property
+    def known_labels(self) -> Tensor:
+        """Classes (N,) that are given or taught, background C elsewhere."""
+        for known in (self.labels, self.targets):
+            if known is not None:
+                return known
+        background = self.logits.shape[1] - 1
+        return torch.full_like(self.image_ids, background)
+
+    def present_classes(self) -> Tensor:
+        """Classes (B, C) that are annotated in each image, bool."""
+        if self.present is not None:
+            return self.present
+        background = self.logits.shape[1] - 1
+        known = self.targets < background
+        present = self.targets.new_zeros(
+            self.num_images, background, dtype=torch.bool)
+        present[self.image_ids[known], self.targets[known]] = True
+        return present
+
     def with_labels(self, labels: Tensor) -> ObjectBatch:
-        """The same objects with their classes given (N,)."""
+        """Return the same objects with given classes (N,)."""
         return replace(self, labels=labels)

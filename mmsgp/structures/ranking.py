@@ -1,4 +1,4 @@
-"""The orders in which relations can be listed.
+"""Rank the relations of an image by their scores.
 
 Shape shorthand: M relations of an image.
 
@@ -13,7 +13,7 @@ from typing import TypeVar
 
 Numbers = TypeVar('Numbers')  # arrays of NumPy or tensors, (M,) each
 
-# The factors of each order. The product is the probability that ...
+# Factors of each order. Their product is the probability that ...
 RANKINGS = {
     # the pair is annotated and its objects are right
     'expected_significance': ('significance', 'objects'),
@@ -27,27 +27,27 @@ RANKINGS = {
 
 
 def default_ranking(with_scorer: bool) -> str:
-    """The order of a model that names none."""
+    """Return the order of a model that gives no ``rank_by``."""
     return 'expected_significance' if with_scorer else 'probability'
 
 
 def check_ranking(rank_by: str, with_scorer: bool) -> None:
-    """Check that an order is known and that there is what it needs.
+    """Check that ``rank_by`` is known and that the model has what it needs.
 
     Raises:
-        ValueError: If it is unknown, or needs a Scorer and there is none.
+        ValueError: If it is unknown, or needs a Scorer and the model has none.
     """
     if rank_by not in RANKINGS:
         raise ValueError(f'rank_by must be one of {tuple(RANKINGS)}, got '
                          f'{rank_by!r}')
     if 'significance' in RANKINGS[rank_by] and not with_scorer:
-        raise ValueError(f'rank_by={rank_by!r} needs a scorer; without one '
-                         "relations are ranked by 'probability'")
+        raise ValueError(f'rank_by={rank_by!r} needs a scorer: add a scorer, or '
+                         "use rank_by='probability'")
 
 
 def pair_weights(rank_by: str, objects: Numbers,
                  significance: Numbers | None) -> Numbers:
-    """What the probabilities of a pair's predicates are multiplied by.
+    """Compute the weight of a pair's predicate probabilities.
 
     Without the graph constraint every predicate of a pair is a prediction;
     its score is its probability times this weight.
@@ -67,7 +67,7 @@ def pair_weights(rank_by: str, objects: Numbers,
 
 
 def same_weights(rank_by: str) -> str:
-    """The first order whose pairs have the same weights as in ``rank_by``."""
+    """Return the first order whose pairs have the same weights as in ``rank_by``."""
     def of_pair(order: str) -> set[str]:
         return set(RANKINGS[order]) - {'predicate'}
 
@@ -77,7 +77,7 @@ def same_weights(rank_by: str) -> str:
 
 def relation_scores(rank_by: str, objects: Numbers, predicates: Numbers,
                     significance: Numbers | None) -> Numbers:
-    """The scores that order the relations.
+    """Compute the scores that order the relations.
 
     Args:
         rank_by: One of :data:`RANKINGS`.

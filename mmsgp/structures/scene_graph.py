@@ -1,4 +1,4 @@
-"""The one structure for graphs, ground truth and predicted alike.
+"""Data structure of annotated and predicted scene graphs.
 
 Shape shorthand: N objects, M relations, R predicates.
 """
@@ -22,7 +22,7 @@ class SceneGraph(BaseDataElement):
 
     - ``pairs`` (Tensor): (M, 2), indices of the subject and the object.
     - ``labels`` (Tensor): (M,), predicates ``1 .. R``; 0 is *unknown*.
-    - ``unseen`` (Tensor): (M,) bool, annotations only, optional: whether the
+    - ``unseen`` (Tensor): (M,) bool, optional, annotations only, whether the
       triplet never occurs in training.
     - ``scores`` (Tensor): (M,), predictions only, sorted best first.
     - ``distribution`` (Tensor): (M, R+1), optional, the predicate
@@ -31,8 +31,11 @@ class SceneGraph(BaseDataElement):
       predicate in ``labels``.
     - ``significance`` (Tensor): (M,) float64, optional, the Scorer's output
       within [0, 1]; in single precision those close to 1 would tie.
-    - ``weights`` (Tensor): (M,), optional, what a pair's probabilities are
-      multiplied with to rank all predicates of all pairs.
+    - ``weights`` (Tensor): (M,), what a pair's probabilities are multiplied
+      by to rank all predicates of all pairs
+      (:func:`~mmsgp.structures.ranking.pair_weights`). A prediction with a
+      ``distribution`` must have them to be evaluated without the graph
+      constraint.
 
     Example:
         >>> graph = SceneGraph(
@@ -74,7 +77,7 @@ class SceneGraph(BaseDataElement):
         return torch.stack([subjects, self.relations.labels, objects], dim=1)
 
     def top(self, k: int) -> SceneGraph:
-        """The graph with its first ``k`` relations (a prediction's best)."""
+        """Return the graph with its first ``k`` relations, the best of a prediction."""
         return SceneGraph(
             metainfo=self.metainfo,
             objects=self.objects,
@@ -82,7 +85,7 @@ class SceneGraph(BaseDataElement):
 
     @classmethod
     def from_dict(cls, data: dict) -> SceneGraph:
-        """Undo :meth:`to_dict`."""
+        """Build a graph from the result of :meth:`to_dict`."""
         metainfo = {
             key: value
             for key, value in data.items() if key not in ('objects', 'relations')

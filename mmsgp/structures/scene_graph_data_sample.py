@@ -1,4 +1,4 @@
-"""What travels with an image through pipeline, model and evaluator."""
+"""Data sample of an image for pipeline, model and evaluator."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,10 +13,10 @@ class SceneGraphDataSample(DetDataSample):
     """A ``DetDataSample`` that also carries scene graphs.
 
     - ``gt_scene_graph`` (:class:`SceneGraph`): the annotated graph.
-    - ``pred_scene_graphs`` (dict[str, :class:`SceneGraph`]): a predicted
-      graph for each task (``predcls``, ``sgcls``, ``sggen``).
-    - ``gt_instances``: the objects of ``gt_scene_graph``, for the code of
-      MMDetection that looks for them there.
+    - ``pred_scene_graphs`` (dict[str, :class:`SceneGraph`]): one predicted
+      graph per task (``predcls``, ``sgcls``, ``sggen``).
+    - ``gt_instances``: the objects of ``gt_scene_graph``, because MMDetection
+      expects them there.
     """
 
     @property
@@ -55,8 +55,8 @@ class SceneGraphDataSample(DetDataSample):
         if 'gt_scene_graph' not in self:
             self.gt_scene_graph = SceneGraph()
         self.gt_scene_graph.objects = value
-        # An alias, not a field beside the graph: copies of the sample would
-        # set it on the graph that they share with the original.
+        # An alias, not a field: copies of the sample would set a field on the
+        # graph that they share with the original.
         self._data_fields.discard('gt_instances')
 
     def __contains__(self, item: str) -> bool:
@@ -65,7 +65,7 @@ class SceneGraphDataSample(DetDataSample):
         return super().__contains__(item)
 
     def to_dict(self) -> dict:
-        """Nested dictionaries, ``gt_instances`` included."""
+        """Convert to nested dictionaries, with ``gt_instances``."""
         data = super().to_dict()
         if 'gt_scene_graph' in data:
             data['gt_instances'] = data['gt_scene_graph']['objects']
@@ -76,7 +76,7 @@ class SceneGraphDataSample(DetDataSample):
             }
         return data
 
-    # BaseDataElement moves tensors and elements, not the values of a dict.
+    # BaseDataElement does not move the values of a dict.
     def _moved(self, sample: SceneGraphDataSample,
                move: Callable) -> SceneGraphDataSample:
         if 'pred_scene_graphs' in self:

@@ -1,7 +1,7 @@
 """Random scene graphs for tests and benchmarks.
 
-Boxes have whole coordinates on a small image, so that equal boxes and IoUs
-that meet a threshold exactly are common rather than freak events.
+Boxes have whole coordinates on a small image, so that equal boxes, and IoUs equal to
+a threshold, are common.
 """
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mmsgp.structures import SceneGraph, SceneGraphDataSample
 def random_boxes(generator: Generator,
                  num_boxes: int,
                  image_size: int = 64) -> Tensor:
-    """(N, 4) float32 boxes with whole coordinates and sides of at least 1.
+    """Draw boxes (N, 4), float32, whole coordinates, sides of at least 1.
 
     Args:
-        generator (Generator): Source of randomness.
-        num_boxes (int): N.
-        image_size (int): Width and height of the image. Defaults to 64.
+        generator: Source of randomness.
+        num_boxes: N.
+        image_size: Width and height of the image. Defaults to 64.
     """
     ends = [
         torch.rand(num_boxes, image_size + 1, generator=generator)
@@ -35,15 +35,15 @@ def random_scene_graph(generator: Generator,
                        num_classes: int = 5,
                        num_predicates: int = 4,
                        image_size: int = 64) -> SceneGraph:
-    """An annotated graph; a pair may carry several predicates.
+    """Draw an annotated graph; a pair may have several predicates.
 
     Args:
-        generator (Generator): Source of randomness.
-        num_objects (int): N.
-        num_relations (int): M; none is drawn for less than two objects.
-        num_classes (int): Labels are drawn from ``0 .. C-1``.
-        num_predicates (int): Predicates are drawn from ``1 .. R``.
-        image_size (int): Width and height of the image in pixels.
+        generator: Source of randomness.
+        num_objects: N.
+        num_relations: M; 0 for less than two objects.
+        num_classes: C; labels are ``0 .. C-1``.
+        num_predicates: R; predicates are ``1 .. R``.
+        image_size: Width and height of the image in pixels.
     """
     pairs = all_pairs(num_objects)
     if len(pairs):
@@ -60,12 +60,14 @@ def random_scene_graph(generator: Generator,
 def random_prediction(generator: Generator,
                       gt: SceneGraph | None = None,
                       **kwargs) -> SceneGraph:
-    """A predicted graph with scores, sorted best first.
+    """Draw a predicted graph with scores, sorted best first.
+
+    Pairs are weighed by the product of the scores of their objects.
 
     Args:
-        generator (Generator): Source of randomness.
-        gt (SceneGraph, optional): Its objects are taken as given: as many
-            and the same boxes and labels. Defaults to None: objects are drawn.
+        generator: Source of randomness.
+        gt: Annotated graph whose boxes and labels are used. Defaults to None:
+            objects are drawn.
         **kwargs: Arguments of :func:`random_scene_graph`.
     """
     if gt is not None:
@@ -77,19 +79,20 @@ def random_prediction(generator: Generator,
     pred.objects.scores = torch.rand(pred.num_objects, generator=generator)
     pred.relations.scores = torch.rand(
         pred.num_relations, generator=generator).sort(descending=True).values
+    pred.relations.weights = pred.objects.scores[pred.relations.pairs].prod(dim=1)
     return pred
 
 
 def all_pairs(num_objects: int) -> Tensor:
-    """(N * (N - 1), 2), all ordered pairs of different objects."""
+    """List all ordered pairs of different objects, (N * (N - 1), 2)."""
     return (~torch.eye(num_objects, dtype=torch.bool)).nonzero()
 
 
 def assert_same_graphs(first: SceneGraph, second: SceneGraph) -> None:
-    """Two predictions agree up to rounding.
+    """Check that two predictions agree up to rounding.
 
-    Relations are compared pair by pair, not by rank: the scores of random
-    weights nearly tie.
+    Relations are compared by pair, not by rank, because the scores of random
+    weights are nearly equal.
     """
     assert torch.equal(first.objects.labels, second.objects.labels)
     torch.testing.assert_close(
@@ -107,12 +110,12 @@ def assert_same_graphs(first: SceneGraph, second: SceneGraph) -> None:
 
 def predicted_sample(img_id: int, gt: SceneGraph,
                      **predictions: SceneGraph) -> SceneGraphDataSample:
-    """A sample as a model hands it to the evaluator.
+    """Build a sample as the evaluator gets it from a model.
 
     Args:
-        img_id (int): Number of the image.
-        gt (SceneGraph): The annotated graph.
-        **predictions (SceneGraph): Task name to predicted graph.
+        img_id: Number of the image.
+        gt: The annotated graph.
+        **predictions: Predicted graphs by task name.
     """
     sample = SceneGraphDataSample(
         metainfo=dict(img_id=img_id, img_path=f'{img_id}.jpg'))

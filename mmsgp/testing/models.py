@@ -28,9 +28,9 @@ def small_model_cfg(num_classes: int = 5,
                     num_predicates: int = 4,
                     visual: bool = True,
                     **relation_head) -> Config:
-    """Config of a MotifNet on the small VGG, head settings overridden.
+    """Build the config of a MotifNet on the small VGG, with other head settings.
 
-    Without ``visual`` the settings are all that the head gets.
+    Without ``visual``, the head gets only the given settings.
     """
     cfg = Config.fromfile(CONFIGS / 'motifnet_ce_minivg.py').model
     cfg.detector.init_cfg = None
@@ -45,7 +45,7 @@ def small_model_cfg(num_classes: int = 5,
 
 
 def small_parser(seed: int = 0, **kwargs) -> SceneGraphParser:
-    """A small parser with random weights, see :func:`small_model_cfg`."""
+    """Build a small parser with random weights, see :func:`small_model_cfg`."""
     torch.manual_seed(seed)
     model = MODELS.build(small_model_cfg(**kwargs))
     model.init_weights()
@@ -55,12 +55,12 @@ def small_parser(seed: int = 0, **kwargs) -> SceneGraphParser:
 def write_random_checkpoint(path: str | Path,
                             config: str = 'motifnet_cce_scorer_minivg',
                             max_objects: int = 6) -> Path:
-    """Write a checkpoint as training does, of weights that have learnt nothing.
+    """Write a checkpoint as training does, with random weights.
 
     Args:
         path: The file.
         config: Name of a config of a scene graph parser.
-        max_objects: Most objects that it detects in an image.
+        max_objects: Largest number of detected objects per image.
 
     Returns:
         Path: The file.
@@ -84,7 +84,7 @@ def write_random_checkpoint(path: str | Path,
 
 
 def random_bboxes(num: int, size: float = 96.0) -> torch.Tensor:
-    """Boxes of at least 8 pixels within a square image."""
+    """Draw boxes of at least 8 pixels within a square image."""
     top_left = torch.rand(num, 2) * (size - 16)
     extent = 8 + torch.rand(num, 2) * (size - 8 - top_left)
     return torch.cat([top_left, (top_left + extent).clamp(max=size)], dim=1)
@@ -94,7 +94,7 @@ def random_samples(sizes: Sequence[int],
                    num_classes: int = 5,
                    num_predicates: int = 4,
                    image_size: int = 96) -> list[SceneGraphDataSample]:
-    """One sample an image, each object related to the next."""
+    """Draw one sample per image; each object is related to the next."""
     samples = []
     for i, size in enumerate(sizes):
         subjects = torch.arange(max(0, size - 1))
@@ -122,7 +122,7 @@ def random_samples(sizes: Sequence[int],
 def random_objects(sizes: Sequence[int],
                    num_classes: int = 5,
                    **kwargs) -> ObjectBatch:
-    """A batch of objects with random boxes and logits."""
+    """Draw a batch of objects with random boxes and logits."""
     return ObjectBatch.from_list([random_bboxes(n) for n in sizes],
                                  torch.randn(sum(sizes), num_classes + 1),
                                  **kwargs)

@@ -15,7 +15,7 @@ IMAGE_FOLDER = 'images'
 
 @dataclass
 class VGData:
-    """What was written, to compare with what is read.
+    """Written data, to compare it with the data that is read.
 
     Args:
         root: Folder of the three files and of ``images/``.
@@ -36,7 +36,7 @@ class VGData:
     predicates: tuple[str, ...]
 
     def kwargs(self, **changes) -> dict:
-        """Arguments of a :class:`VGDataset`, one image for validation."""
+        """Return arguments of :class:`VGDataset`, with one validation image."""
         return {
             **dict(
                 data_root=str(self.root),
@@ -46,7 +46,7 @@ class VGData:
         }
 
     def dataset(self, **changes) -> VGDataset:
-        """The data set, with other arguments than :meth:`kwargs`."""
+        """Build the data set, with changes to :meth:`kwargs`."""
         return VGDataset(**self.kwargs(**changes))
 
     def write(self) -> VGData:
@@ -69,15 +69,15 @@ def make_vg_data(root: str | os.PathLike,
 
     Args:
         root: Folder to write to, e.g. pytest's ``tmp_path``.
-        num_train: Training images, with those for validation.
+        num_train: Training images, including those for validation.
         num_test: Test images.
         num_classes: C.
         num_predicates: R.
-        num_objects: Fewest and most objects of an image. An image with two or
-            more has as many relations as objects, some of them of one pair.
+        num_objects: Smallest and largest number of objects per image. An image
+            with two or more has as many relations as objects; pairs may repeat.
         image_size: Width and height; each image is up to 8 pixels larger.
         with_images: Whether to write image files, of random noise.
-        seed: Same seed, same data.
+        seed: The same seed gives the same data.
     """
     rng = np.random.default_rng(seed)
     data = VGData(

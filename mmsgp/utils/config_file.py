@@ -1,4 +1,4 @@
-"""Config files that people write."""
+"""Read config files."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -15,14 +15,14 @@ def read_config_file(path: str | Path) -> Config:
     everywhere, whatever its base has made of it.
 
     Args:
-        path (str | Path): The file, which is run.
+        path: The file; its code is run.
 
     Returns:
         Config: The config.
 
     Raises:
-        FileNotFoundError: If it does not exist, or another that it names.
-        ValueError: If it is not a config.
+        FileNotFoundError: If the file, or another that it names, does not exist.
+        ValueError: If it is not a valid config. The message names the file.
     """
     try:
         cfg = Config.fromfile(path)
@@ -30,7 +30,7 @@ def read_config_file(path: str | Path) -> Config:
         return cfg
     except OSError:
         raise
-    # A file with code in it can fail in any way.
+    # The code in a config can raise any error.
     except Exception as error:
         raise ValueError(
-            f'{path} is no config: {type(error).__name__}: {error}') from error
+            f'{path} is not a valid config: {type(error).__name__}: {error}') from error

@@ -1,4 +1,4 @@
-"""Whether what is installed can run MMSGP."""
+"""Check that the installed packages can run MMSGP."""
 from __future__ import annotations
 
 import importlib
@@ -15,16 +15,16 @@ or, outside the project's own environment:
 
 
 def check_mmcv_ops() -> None:
-    """Make sure that mmcv has its compiled operators.
+    """Check that mmcv has its compiled operators.
 
-    RoIAlign and NMS live there. mmcv installs without them, and without a
-    word, when PyTorch is absent while it is built; a wheel built for another
-    PyTorch, which pip may have kept, does not load.
+    RoIAlign and NMS are among them. If PyTorch is absent when mmcv is built, mmcv
+    installs without operators and without a warning. Operators that were built
+    for another PyTorch, e.g. in a wheel from pip's cache, do not load.
 
     Raises:
         RuntimeError: If the operators are missing, do not load, or lack the
-            CUDA kernels although a GPU is to be used. The message tells how
-            to mend it.
+            CUDA kernels although there is a GPU. The message explains how to
+            rebuild mmcv.
     """
     recipe = _REBUILD.format(python=sys.executable)
     torch = importlib.import_module('torch')
@@ -34,7 +34,7 @@ def check_mmcv_ops() -> None:
     except ImportError as error:
         raise RuntimeError(
             f'mmcv cannot load its compiled operators: {error}.\nIt is not '
-            'installed, or was built without PyTorch or for another one than '
+            'installed, or was built without PyTorch, or for another version than '
             f'the installed {torch.__version__}.\n{recipe}') from error
     without_cuda = ops.get_compiling_cuda_version() == 'not available'
     if torch.cuda.is_available() and without_cuda:

@@ -1,11 +1,13 @@
-"""Files that are whole or not there, also after a power cut."""
+"""Write files completely or not at all, even in a power cut."""
 from __future__ import annotations
 
+import csv
 import errno
+import math
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,13 +15,13 @@ _DRAFT = re.compile(r'\..+\.(\d+)-[0-9a-f]{8}\.part')
 
 
 def draft_of(path: str | os.PathLike) -> Path:
-    """A hidden name beside a file, which tells the process that writes it.
+    """Return a hidden name beside a file, with the id of the writing process.
 
     Args:
         path: The file.
 
     Returns:
-        Path: A new name at each call, see :func:`clear_drafts`.
+        Path: A new name per call, see :func:`clear_drafts`.
     """
     path = Path(path)
     return path.with_name(
@@ -29,19 +31,19 @@ def draft_of(path: str | os.PathLike) -> Path:
 @contextmanager
 def replacing(path: str | os.PathLike,
               durable: bool = True) -> Iterator[Path]:
-    """Write a file that appears once it is complete.
+    """Write a file that appears only when it is complete.
 
     Args:
-        path: The file. Its folder is made if it does not exist.
-        durable: Whether the file is on the disk when the block ends, so that
-            it outlives a power cut. Defaults to True.
+        path: The file. Its folder is created if it does not exist.
+        durable: Whether the file is on the disk when the block ends, so that it
+            survives a power cut. Defaults to True.
 
     Yields:
-        Path: The file to write instead; it is renamed at the end, or removed
-        after an error. Each writer has one of its own.
+        Path: The draft to write to, another one per writer. It is renamed at the
+        end, or removed after an error.
 
     Raises:
-        OSError: If it cannot be written; the error names the file.
+        OSError: If the file cannot be written. The error names it.
 
     Example:
         >>> with replacing('metrics.json') as draft:
@@ -66,21 +68,39 @@ def replacing(path: str | os.PathLike,
         raise name_file(error, path) from error
 
 
+def write_csv(path: str | os.PathLike, rows: Iterable[Sequence]) -> None:
+    """Write a table that appears once it is complete.
+
+    Args:
+        path: The file.
+        rows: The names of the columns and the values; None and NaN become empty
+            cells.
+    """
+    with replacing(path) as draft, draft.open(
+            'w', encoding='utf-8', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        for row in rows:
+            writer.writerow([
+                '' if isinstance(value, float) and math.isnan(value) else value
+                for value in row
+            ])
+
+
 def discard(draft: Path) -> None:
-    """Remove a draft if it is there."""
-    with suppress(OSError):  # the error that led here is told
+    """Remove a draft if it exists."""
+    with suppress(OSError):  # the error that led here is reported
         draft.unlink()
 
 
 def name_file(error: OSError, path: str | os.PathLike) -> OSError:
-    """The error with the file that its user knows."""
+    """Return the error with the name of the file that the user knows."""
     if error.errno is None:
         return type(error)(f'{path} cannot be written: {error}')
     return OSError(error.errno, os.strerror(error.errno), str(path))
 
 
 def make_folder(path: str | os.PathLike) -> None:
-    """Make a folder and those above it, durably."""
+    """Create a folder and its parents, safe from a power cut."""
     missing = [folder for folder in (Path(path), *Path(path).parents)
                if not folder.exists()]
     Path(path).mkdir(parents=True, exist_ok=True)
@@ -89,14 +109,14 @@ def make_folder(path: str | os.PathLike) -> None:
 
 
 def clear_drafts(folder: str | os.PathLike) -> None:
-    """Remove the unfinished files that killed processes have left.
+    """Remove the drafts that killed processes have left.
 
-    To be called before this process writes there itself: in a container that
-    is started again the killed one often had the same number.
+    Call it before this process writes to the folder: in a restarted container
+    the killed process often had the same id as this one.
 
     Args:
-        folder: It alone is looked through, not the folders in it. Files of
-            other living processes of this machine stay.
+        folder: The folder; folders in it are not searched. Drafts of other
+            running processes on this machine stay.
     """
     for path in Path(folder).iterdir():
         match = _DRAFT.fullmatch(path.name)
@@ -110,18 +130,18 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # it is another user's
+    except PermissionError:  # another user's process
         return True
     return True
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or the list of names in a folder, is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     except OSError as error:
-        # some network file systems cannot, for folders
+        # some network file systems cannot do it for folders
         if error.errno not in (errno.EINVAL, errno.ENOTSUP) or path.is_file():
             raise
     finally:

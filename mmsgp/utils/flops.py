@@ -1,4 +1,4 @@
-"""Counting floating-point operations."""
+"""Count floating-point operations."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 @contextmanager
 def counting_flops() -> Iterator[FlopCounterMode]:
-    """Count convolutions and matrix products, those of attention included.
+    """Count the operations of convolutions and matrix products.
 
-    A multiplication and an addition are two. PyTorch's counter does not see a
-    CPU's fused attention, so attention is computed step by step here.
+    A multiplication and an addition count as two. PyTorch's counter does not see
+    fused attention on a CPU; therefore attention is computed step by step here.
 
     Yields:
-        FlopCounterMode: Its ``get_total_flops()`` may be read at any time.
+        FlopCounterMode: Call its ``get_total_flops()`` at any time.
     """
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(
             display=False) as counter:

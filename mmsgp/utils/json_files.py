@@ -1,4 +1,4 @@
-"""JSON files that users give, read strictly."""
+"""Read users' JSON files strictly."""
 from __future__ import annotations
 
 import json
@@ -14,7 +14,7 @@ _repr.maxstring = _repr.maxother = _repr.maxlong = 60
 
 
 def in_brief(value: object) -> str:
-    """A value as text for a message of one line.
+    """Shorten a value to text for a message of one line.
 
     Example:
         >>> in_brief({'name': 'dog', 'boxes': list(range(100))})
@@ -24,22 +24,22 @@ def in_brief(value: object) -> str:
 
 
 def read_json(path: str | os.PathLike, max_bytes: int = MAX_BYTES) -> Any:
-    """Read a JSON file as RFC 8259 has it.
+    """Read a JSON file by the rules of RFC 8259.
 
-    Python's own reader also takes ``NaN`` and ``Infinity``, and silently keeps the
-    last of two values of one key.
+    Python's own reader also accepts ``NaN`` and ``Infinity``, and silently keeps
+    the last value if a key occurs twice.
 
     Args:
-        path (str | PathLike): The file, in UTF-8.
-        max_bytes (int): A larger file is not read. Defaults to 1 GiB.
+        path: The file, in UTF-8.
+        max_bytes: Largest size of the file. Defaults to 1 GiB.
 
     Returns:
         Any: Its content.
 
     Raises:
-        OSError: If there is no such file, or it cannot be read.
-        ValueError: If it is no JSON, gives a key twice, nests too deeply or is too
-            large.
+        OSError: If the file does not exist or cannot be read.
+        ValueError: If it is not valid JSON, has a key twice, is nested too deeply,
+            or is too large.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path} does not exist, or is not a file')
@@ -50,13 +50,13 @@ def read_json(path: str | os.PathLike, max_bytes: int = MAX_BYTES) -> Any:
         raise OSError(f'{path} cannot be read: {error.strerror}') from error
     if len(content) > max_bytes:
         raise ValueError(f'{path} is larger than {max_bytes / 2**20:.0f} MiB, the '
-                         'largest JSON file that is read')
+                         'limit for JSON files')
     try:
         return json.loads(content.decode('utf-8'), object_pairs_hook=_distinct,
-                          parse_constant=_refuse_constant)
+                          parse_constant=_reject_constant)
     except RecursionError as error:
-        raise ValueError(f'{path} is not valid JSON: its brackets nest too '
-                         'deeply') from error
+        raise ValueError(f'{path} is not valid JSON: its brackets are nested '
+                         'too deeply') from error
     except ValueError as error:
         raise ValueError(f'{path} is not valid JSON: {error}') from error
 
@@ -66,9 +66,9 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict:
     if len(content) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f'the key {twice!r} is given twice in one object')
+        raise ValueError(f'an object has the key {twice!r} twice')
     return content
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f'{name} is no number')
+def _reject_constant(name: str) -> None:
+    raise ValueError(f'{name} is not a valid number')

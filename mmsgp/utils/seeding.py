@@ -1,4 +1,4 @@
-"""Random numbers that follow from what they are drawn for."""
+"""Seed random numbers by their purpose."""
 from __future__ import annotations
 
 import random
@@ -13,7 +13,7 @@ def seed_all(*entropy: int) -> None:
     """Seed the generators of Python, NumPy and PyTorch.
 
     Args:
-        *entropy: Numbers, not negative; the same ones give the same seed.
+        *entropy: Numbers, 0 or more; the same numbers give the same seed.
     """
     seed = _seed(*entropy)
     random.seed(seed)
@@ -23,9 +23,9 @@ def seed_all(*entropy: int) -> None:
 
 @contextmanager
 def seeded(*entropy: int) -> Iterator[None]:
-    """Draw from seeded generators, and leave them as they were before.
+    """Draw from seeded generators, and restore their states afterwards.
 
-    Those of accelerators are not touched.
+    Generators of accelerators are not seeded.
 
     Args:
         *entropy: See :func:`seed_all`.

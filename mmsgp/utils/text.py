@@ -1,7 +1,7 @@
-"""Text of messages."""
+"""Shorten texts for messages."""
 from __future__ import annotations
 
 
 def in_a_line(error: Exception, limit: int = 300) -> str:
-    """The text of an error on one line, cut to so many letters."""
+    """Return the text of an error in one line, with at most ``limit`` letters."""
     return ' '.join(str(error).split())[:limit]

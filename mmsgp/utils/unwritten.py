@@ -1,4 +1,4 @@
-"""Going on where a file cannot be written, and saying so at the end."""
+"""Continue if a file cannot be written, and report it at the end."""
 from __future__ import annotations
 
 import logging
@@ -15,10 +15,10 @@ _unwritten: ContextVar[list[str] | None] = ContextVar(
 
 @contextmanager
 def collecting_unwritten() -> Iterator[list[str]]:
-    """Let what can be done without a file be done.
+    """Continue inside this block if a file cannot be written.
 
     Yields:
-        list[str]: Grows by the files that :func:`may_be_unwritten` names.
+        list[str]: The files that could not be written, so far.
     """
     failures = []
     token = _unwritten.set(failures)
@@ -30,13 +30,13 @@ def collecting_unwritten() -> Iterator[list[str]]:
 
 @contextmanager
 def may_be_unwritten(path: str | os.PathLike) -> Iterator[None]:
-    """Go on, and log the error once, if a file cannot be written.
+    """If a file cannot be written, log the error once and continue.
 
     Args:
         path: The file.
 
     Raises:
-        OSError: If it cannot, outside of :func:`collecting_unwritten`.
+        OSError: If it cannot be written, outside of :func:`collecting_unwritten`.
     """
     try:
         yield

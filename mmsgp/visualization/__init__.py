@@ -11,13 +11,13 @@ from .predicate_figures import (
     plot_per_class_recall,
     plot_predicate_distribution,
 )
-from .scene_graph_visualizer import TASK_TITLES, SceneGraphVisualizer
+from .scene_graph_visualizer import SceneGraphVisualizer
 from .training_curves import plot_training_curves
 from .vis_backend import SteadyVisBackend
 
 __all__ = [
-    'TASK_TITLES', 'SceneGraphVisualizer', 'SteadyVisBackend', 'draw_comparison',
-    'draw_scene_graph', 'plot_comparison', 'plot_confusion_matrix',
+    'SceneGraphVisualizer', 'SteadyVisBackend', 'draw_comparison', 'draw_scene_graph',
+    'plot_comparison', 'plot_confusion_matrix',
     'plot_per_class_change', 'plot_per_class_recall',
     'plot_predicate_distribution', 'plot_scene_graph', 'plot_training_curves',
     'save_figure'

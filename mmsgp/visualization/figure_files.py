@@ -1,15 +1,13 @@
-"""Figures on disk, with the data that they show."""
+"""Write figures, and the data that they show."""
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from mmsgp.utils.files import replacing
+from mmsgp.utils.files import replacing, write_csv
 
 
 def save_figure(figure: Figure, stem: str | Path, columns: Sequence[str],
@@ -17,10 +15,10 @@ def save_figure(figure: Figure, stem: str | Path, columns: Sequence[str],
     """Write a figure as PNG and PDF, and its data as CSV.
 
     Args:
-        figure (Figure): The figure.
-        stem (str | Path): The files without their ending.
-        columns (Sequence[str]): Names of the columns of the data.
-        rows (Iterable[Sequence]): The data; NaN becomes an empty cell.
+        figure: The figure.
+        stem: Path of the files without extension.
+        columns: Names of the columns of the data.
+        rows: The data; NaN becomes an empty cell.
 
     Returns:
         list[Path]: The three files.
@@ -31,13 +29,5 @@ def save_figure(figure: Figure, stem: str | Path, columns: Sequence[str],
         for path, kind in zip(paths[:2], ('png', 'pdf')):
             with replacing(path) as draft:
                 figure.savefig(draft, format=kind)
-    with replacing(paths[2]) as draft, draft.open(
-            'w', newline='', encoding='utf-8') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([
-                '' if isinstance(value, float) and math.isnan(value) else value
-                for value in row
-            ])
+    write_csv(paths[2], [columns, *rows])
     return paths

@@ -1,4 +1,4 @@
-"""Figures of scene graphs: one graph, or the annotated beside the predicted one."""
+"""Figures of one scene graph, or of annotation and prediction side by side."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ from .scene_graph.view import (
     view_graph,
 )
 
-# All in points. Small images are enlarged to this, so that names fit on them.
+# All in points. Small images are enlarged to this size, so that names fit.
 _IMAGE_SIDE = 300.0
-# Of long images too: their names stand beside them.
+# The shorter side of long images; names may stand beside them.
 _LEAST_SIDE = 110.0
 _GRAPH_WIDTH, _GRAPH_HEIGHT = 380.0, 300.0
 _MARGIN = 10.0
@@ -46,26 +46,24 @@ def plot_scene_graph(image: np.ndarray,
                      score_thr: float = 0.0,
                      title: str = '',
                      highlight: int | None = None) -> Figure:
-    """A figure of an image and, at its right, its scene graph.
+    """Plot an image and, to its right, its scene graph.
 
     Args:
-        image (np.ndarray): (H, W, 3) uint8, RGB.
-        graph (SceneGraph): Annotated or predicted; boxes in the image's pixels.
-        classes (Sequence[str]): Names of the object classes.
-        predicates (Sequence[str]): Names of the predicates; predicate ``p`` is
+        image: (H, W, 3) uint8, RGB.
+        graph: Annotated or predicted; boxes in the image's pixels.
+        classes: Names of the object classes.
+        predicates: Names of the predicates; predicate ``p`` is
             ``predicates[p - 1]``.
-        palette (Sequence, optional): One ``(r, g, b)`` from 0 to 255 for each
-            class. Defaults to None: distinct hues.
-        topk (int): Relations to show, the first ones. Defaults to 20.
-        score_thr (float): Predicted relations with a lower score are left out.
-            Defaults to 0.0.
-        title (str): Heading. Defaults to none.
-        highlight (int, optional): Index of a shown relation that stands out: its
-            two boxes alone are drawn, and the graph's other relations are faded.
-            Defaults to None.
+        palette: One ``(r, g, b)`` from 0 to 255 per class. Defaults to None:
+            distinct hues.
+        topk: Number of relations to show, from the first. Defaults to 20.
+        score_thr: Lowest score of predicted relations to show. Defaults to 0.0.
+        title: Heading. Defaults to '': no heading.
+        highlight: Index of a shown relation to highlight: only its two boxes are
+            drawn, and the graph's other relations are grey. Defaults to None.
 
     Returns:
-        Figure: A figure of matplotlib's; ``savefig`` also writes PDF and SVG.
+        Figure: A figure of matplotlib; its ``savefig`` also writes PDF and SVG.
 
     Raises:
         ValueError: If the relation to highlight is not shown.
@@ -77,8 +75,8 @@ def plot_scene_graph(image: np.ndarray,
                               [PLAIN] * len(indices))
     if highlight is not None:
         if highlight not in indices:
-            raise ValueError(f'relation {highlight} is not shown: there are '
-                             f'{len(indices)} with the score and among the best')
+            raise ValueError(f'highlight={highlight} is not a shown relation: topk and '
+                             f'score_thr leave {len(indices)} relations')
         view.styles = [
             PLAIN if index == highlight else FADED for index in indices]
         boxes = view_graph(graph, classes, predicates, colors,
@@ -111,37 +109,35 @@ def plot_comparison(image: np.ndarray,
                     score_thr: float = 0.0,
                     iou_thr: float = 0.5,
                     task: str = '') -> Figure:
-    """A figure of the annotated graph beside the predicted one.
+    """Plot the annotated graph beside the predicted one.
 
-    Relations that are found have solid lines, missed ones dashed lines, and
-    predictions that hit nothing dotted lines. A prediction hits as
-    :func:`~mmsgp.evaluation.functional.match_triplets` says.
+    Found relations have solid lines, missed ones dashed lines, and predictions
+    without a match dotted lines. Predictions are matched by
+    :func:`~mmsgp.evaluation.functional.match_triplets`.
 
     Args:
-        image (np.ndarray): (H, W, 3) uint8, RGB.
-        gt (SceneGraph): Annotated; boxes in the image's pixels.
-        pred (SceneGraph): Predicted, best relation first.
-        classes (Sequence[str]): Names of the object classes.
-        predicates (Sequence[str]): Names of the predicates.
-        palette (Sequence, optional): One ``(r, g, b)`` for each class.
-        topk (int): Predictions to show, and annotations at most. Defaults
-            to 20.
-        score_thr (float): Predictions with a lower score are left out.
-            Defaults to 0.0.
-        iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
-        task (str): Named in the heading. Defaults to none.
+        image: (H, W, 3) uint8, RGB.
+        gt: Annotated; boxes in the image's pixels.
+        pred: Predicted, best relation first.
+        classes: Names of the object classes.
+        predicates: Names of the predicates.
+        palette: One ``(r, g, b)`` per class.
+        topk: Largest number of predictions, and of annotations. Defaults to 20.
+        score_thr: Lowest score of predictions to show. Defaults to 0.0.
+        iou_thr: Lowest IoU of a matched box. Defaults to 0.5.
+        task: Name of the task for the heading. Defaults to '': none.
 
     Returns:
-        Figure: A figure of matplotlib's.
+        Figure: A figure of matplotlib.
     """
     _check_image(image)
     colors = class_colors(len(classes), palette)
     shown_pred = _select(pred, topk, score_thr)
     ranks = match_triplets(gt, pred, iou_thr).cpu().numpy()  # (M_gt,)
     found = np.isin(ranks, shown_pred)
-    # A relation may be hit by several predictions; matching is symmetric.
+    # Several predictions may match a relation; matching is symmetric.
     hits = (match_triplets(pred, gt, iou_thr) != NO_HIT).cpu().numpy()[shown_pred]
-    # When there are too many annotations, the missed ones are cut first.
+    # If there are too many annotations, missed ones are omitted first.
     shown_gt = np.sort(np.argsort(~found, kind='stable')[:topk])
     same_objects = _same_boxes(gt, pred)
     numbered = _related(gt, shown_gt, pred, shown_pred) if same_objects else None
@@ -158,7 +154,7 @@ def plot_comparison(image: np.ndarray,
 def draw_scene_graph(image: np.ndarray, graph: SceneGraph,
                      classes: Sequence[str], predicates: Sequence[str],
                      **kwargs) -> np.ndarray:
-    """:func:`plot_scene_graph` as a picture.
+    """Draw the figure of :func:`plot_scene_graph` as an array.
 
     Returns:
         np.ndarray: (H', W', 3) uint8, RGB.
@@ -170,7 +166,7 @@ def draw_scene_graph(image: np.ndarray, graph: SceneGraph,
 def draw_comparison(image: np.ndarray, gt: SceneGraph, pred: SceneGraph,
                     classes: Sequence[str], predicates: Sequence[str],
                     **kwargs) -> np.ndarray:
-    """:func:`plot_comparison` as a picture.
+    """Draw the figure of :func:`plot_comparison` as an array.
 
     Returns:
         np.ndarray: (H', W', 3) uint8, RGB.
@@ -180,22 +176,22 @@ def draw_comparison(image: np.ndarray, gt: SceneGraph, pred: SceneGraph,
 
 
 def rasterize(figure: Figure) -> np.ndarray:
-    """(H, W, 3) uint8 RGB picture of a figure."""
+    """Draw a figure as an array (H, W, 3), uint8 RGB."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _same_boxes(gt: SceneGraph, pred: SceneGraph) -> bool:
-    """Whether the boxes were given, so that objects are the same by index."""
+    """Whether the boxes were given, so that equal indices are equal objects."""
     boxes, others = gt.objects.bboxes.cpu(), pred.objects.bboxes.cpu()
-    # Given boxes have been scaled to the network's input and back.
+    # Given boxes were scaled to the network's input and back.
     return boxes.shape == others.shape and torch.allclose(boxes, others, atol=0.5)
 
 
 def _related(gt: SceneGraph, shown_gt: np.ndarray, pred: SceneGraph,
              shown_pred: np.ndarray) -> np.ndarray:
-    """Indices of the objects that the shown relations of either graph join."""
+    """Return the indices of the objects in the shown relations of both graphs."""
     pairs = [
         graph.relations.pairs.cpu().numpy()[shown].reshape(-1)
         for graph, shown in ((gt, shown_gt), (pred, shown_pred))
@@ -205,7 +201,7 @@ def _related(gt: SceneGraph, shown_gt: np.ndarray, pred: SceneGraph,
 
 def _plot_columns(image: np.ndarray, views: list[GraphView], titles: list[str],
                   same_objects: bool) -> Figure:
-    """A column for each view, the image above the graph; a legend below."""
+    """Plot a column per view, the image above the graph; a legend below."""
     image_size = _image_size(image)
     width = max(_GRAPH_WIDTH, image_size[0])
     layouts = plan_layouts(views, (width, _GRAPH_HEIGHT), same_objects)
@@ -230,7 +226,7 @@ def _plot_columns(image: np.ndarray, views: list[GraphView], titles: list[str],
 
 
 def _select(graph: SceneGraph, topk: int, score_thr: float) -> np.ndarray:
-    """Indices of the relations to show."""
+    """Return the indices of the relations to show."""
     indices = np.arange(graph.num_relations)
     if 'scores' in graph.relations:
         scores = graph.relations.scores.detach().cpu().numpy()
@@ -252,7 +248,7 @@ def _pred_title(task: str, num_shown: int) -> str:
 
 
 def _image_size(image: np.ndarray) -> tuple[float, float]:
-    """Size of its panel: the longer side is always the same."""
+    """Compute the panel's size: the longer side is always the same."""
     height, width = image.shape[:2]
     scale = _IMAGE_SIDE / max(height, width)
     return max(width * scale, _LEAST_SIDE), max(height * scale, _LEAST_SIDE)
@@ -264,7 +260,7 @@ def _new_figure(width: float, height: float) -> Figure:
 
 def _add_axes(figure: Figure, left: float, top: float, width: float,
               height: float) -> Axes:
-    """Axes at a place given in points from the top left corner."""
+    """Add axes at a place in points from the top left corner."""
     total_width, total_height = figure.get_size_inches() * 72
     return figure.add_axes((left / total_width, 1 - (top + height) / total_height,
                             width / total_width, height / total_height))

@@ -1,7 +1,7 @@
-"""The paper's figures of predicates: how many there are, and which are found.
+"""The paper's figures of predicates: their frequency and their recall.
 
-Shape shorthand: R predicates, S runs. Predicates are drawn in the order given,
-which should be that of their frequency in training.
+Shape shorthand: R predicates, S runs. Predicates are drawn in the given order,
+which should be their frequency in training.
 """
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .run_legend import RUN_COLORS, add_run_legend, wrap
 from .scene_graph.panels import text_size
 
 _GAIN, _LOSS = '#0072b2', '#d55e00'
-# For print.
+# For black-and-white print.
 _HATCHES = ('', '////', '....', 'xxxx', '\\\\\\\\', '++++')
-# In inches: a predicate's share of the width is that of its upright name.
+# Inches per predicate: the width of a vertical name.
 _SLOT = 0.17
-# What stands at the left of the axes.
+# Inches to the left of the axes.
 _SCALE_WIDTH = 0.9
 _BARS_HEIGHT = 2.7
 _FONT_SIZE = 9
@@ -30,14 +30,14 @@ _DPI = 144
 
 def plot_predicate_distribution(predicates: Sequence[str],
                                 counts: Sequence[int]) -> Figure:
-    """How often each predicate is annotated (Fig. 1a of the paper).
+    """Plot how often each predicate is annotated (Fig. 1a of the paper).
 
     Args:
-        predicates (Sequence[str]): R names.
-        counts (Sequence[int]): R numbers of relations.
+        predicates: R names.
+        counts: R numbers of relations.
 
     Returns:
-        Figure: A bar a predicate, on a logarithmic scale.
+        Figure: A bar per predicate, on a logarithmic scale.
     """
     figure, axes = _bar_chart(predicates, 'relations in training')
     axes.bar(range(len(predicates)), counts, width=0.8, color=RUN_COLORS[0])
@@ -49,16 +49,16 @@ def plot_predicate_distribution(predicates: Sequence[str],
 def plot_per_class_recall(predicates: Sequence[str],
                           recalls: Mapping[str, np.ndarray],
                           label: str = 'recall') -> Figure:
-    """Recall of each predicate in one or more runs (Fig. 1b of the paper).
+    """Plot the recall of each predicate in one or more runs (Fig. 1b).
 
     Args:
-        predicates (Sequence[str]): R names.
-        recalls (Mapping[str, ndarray]): (R,) percent by the name of the run;
-            NaN where there is nothing to find.
-        label (str): What is measured, e.g. ``'PredCls recall@100'``.
+        predicates: R names.
+        recalls: By the name of the run (R,) percent; NaN without annotated
+            relations.
+        label: Name of the metric, e.g. ``'PredCls recall@100'``.
 
     Returns:
-        Figure: A bar for each predicate and run.
+        Figure: A bar per predicate and run.
     """
     figure, axes = _bar_chart(predicates, f'{label} (%)')
     width = 0.84 / len(recalls)
@@ -77,16 +77,16 @@ def plot_per_class_change(predicates: Sequence[str],
                           first: np.ndarray,
                           second: np.ndarray,
                           label: str = 'recall') -> Figure:
-    """What another run changes for each predicate (Fig. 4 of the paper).
+    """Plot the change of each predicate's recall between two runs (Fig. 4).
 
     Args:
-        predicates (Sequence[str]): R names.
-        first (ndarray): (R,) percent; NaN where there is nothing to find.
-        second (ndarray): (R,), of the other run.
-        label (str): What is measured, e.g. ``'PredCls recall@100'``.
+        predicates: R names.
+        first: (R,) percent; NaN without annotated relations.
+        second: (R,), the same for the other run.
+        label: Name of the metric, e.g. ``'PredCls recall@100'``.
 
     Returns:
-        Figure: A bar a predicate, as high as ``second - first``, with this
+        Figure: A bar per predicate with the height ``second - first`` and this
         number above it.
     """
     change = np.asarray(second, np.float64) - np.asarray(first, np.float64)
@@ -96,7 +96,7 @@ def plot_per_class_change(predicates: Sequence[str],
     axes.axhline(0, color='black', linewidth=0.8)
     known = change[~np.isnan(change)]
     low, high = min(known.min(initial=0), 0), max(known.max(initial=0), 0)
-    # The numbers stand upright: they take up to a quarter of the height.
+    # The numbers are vertical: they need up to a quarter of the height.
     room = 0.3 * max(high - low, 1e-9)
     axes.set_ylim(low - 0.05 * (high - low), high + room)
     for place, value in enumerate(change):
@@ -111,13 +111,13 @@ def plot_per_class_change(predicates: Sequence[str],
 
 def plot_confusion_matrix(predicates: Sequence[str],
                           counts: np.ndarray) -> Figure:
-    """Which predicate is taken for which (Fig. 5 of the paper).
+    """Plot how often each predicate is confused with others (Fig. 5).
 
     Args:
-        predicates (Sequence[str]): R names.
-        counts (ndarray): (R, R + 1), as
-            :func:`~mmsgp.evaluation.functional.predicate_confusion` gives, in
-            the same order as the names.
+        predicates: R names.
+        counts: (R, R + 1), result of
+            :func:`~mmsgp.evaluation.functional.predicate_confusion`, in the
+            order of the names.
 
     Returns:
         Figure: Rows are annotated predicates with the number of their
@@ -127,15 +127,15 @@ def plot_confusion_matrix(predicates: Sequence[str],
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.full(counts.shape, np.nan)
     np.divide(100 * counts, totals, out=shares, where=totals > 0)
-    # A gap sets apart what is no predicate.
+    # A gap separates the column without a predicate.
     gap = np.full((len(predicates), 1), np.nan)
     shares = np.hstack([shares[:, 1:], gap, shares[:, :1]])
     side, names = _SLOT * (len(predicates) + 2), _names_length(predicates)
-    # The bar of colours has a place beside the matrix.
+    # With room for the colour bar beside the matrix.
     figure = Figure(figsize=(side + names + 2.0, side + names + 0.4), dpi=_DPI,
                     layout='constrained')
     axes = figure.add_subplot()
-    # Small shares matter: most errors are spread thin.
+    # Most errors have small shares: show their differences.
     norm = PowerNorm(0.5, 0, 100)
     axes.imshow(shares, cmap='viridis', norm=norm, interpolation='nearest')
     axes.set_facecolor('#e8e8e8')
@@ -160,12 +160,12 @@ def plot_confusion_matrix(predicates: Sequence[str],
 
 
 def format_change(value: float) -> str:
-    """A signed number of two decimals; 0 is as short as it is."""
+    """Format with a sign and two decimals; zero as ``0``."""
     return f'{value:+.2f}'.replace('-', '\N{MINUS SIGN}') if value else '0'
 
 
 def _bar_chart(predicates: Sequence[str], label: str) -> tuple[Figure, Axes]:
-    """An empty chart with the upright names of the predicates below it."""
+    """Make an empty chart with vertical names of the predicates below it."""
     width = max(5.0, _SLOT * len(predicates) + _SCALE_WIDTH)
     figure = Figure(
         figsize=(width, _BARS_HEIGHT + _names_length(predicates)), dpi=_DPI,
@@ -185,12 +185,12 @@ def _bar_chart(predicates: Sequence[str], label: str) -> tuple[Figure, Axes]:
 
 
 def _names_length(predicates: Sequence[str]) -> float:
-    """Inches that the longest name takes."""
+    """Compute the length of the longest name in inches."""
     return max(text_size(name, _FONT_SIZE)[0] for name in predicates) / 72
 
 
 def _finish(axes: Axes, absent: np.ndarray) -> None:
-    """Mark predicates (R,) that the split has no relation of; add a legend."""
+    """Mark predicates (R,) without relations in the split; add a legend."""
     if absent.any():
         places = np.flatnonzero(absent)
         axes.plot(places, np.zeros(len(places)), 'x', color='#767676',

@@ -1,4 +1,4 @@
-"""Names of runs on a figure: their styles, legends that fit, wrapped titles."""
+"""Styles of runs, legends that fit, and wrapped titles."""
 from __future__ import annotations
 
 import math
@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from .scene_graph.panels import text_size
 
-# Colours that differ for every kind of colour vision (Okabe and Ito), then
-# darker ones of the same hues.
+# Colours that colour-blind readers can distinguish (Okabe and Ito), then darker
+# ones of the same hues.
 RUN_COLORS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00',
               '#003f62', '#7e5700', '#00573f', '#70435c', '#2f6380', '#753400')
-# What a legend needs beside its names, in shares of the font size: the handle
-# and the gaps (Matplotlib's defaults), the room between two rows.
+# Sizes in a legend besides its names, relative to the font size: the handle and
+# the gaps (Matplotlib's defaults), and the height of a row.
 _HANDLE, _COLUMN_GAP, _MARGIN, _ROW = 2.8, 2.0, 2.0, 1.7
 
 
@@ -23,12 +23,12 @@ def wrap(text: str, width: float, font_size: float) -> str:
     """Break a text into lines.
 
     Args:
-        text (str): The text; a word that is too long for a line is broken.
-        width (float): Points that a line may take.
-        font_size (float): In points.
+        text: The text; words that are too long for a line are broken.
+        width: Largest length of a line in points.
+        font_size: In points.
 
     Returns:
-        str: The lines.
+        str: The text with line breaks.
     """
     for length in range(len(text), 1, -1):
         lines = textwrap.wrap(text, length)
@@ -39,15 +39,15 @@ def wrap(text: str, width: float, font_size: float) -> str:
 
 def add_run_legend(figure: Figure, handles: Sequence[Artist],
                    names: Sequence[str], font_size: float) -> None:
-    """Add a legend above the axes, in as many columns as the width holds.
+    """Add a legend above the axes, with as many columns as fit.
 
-    The figure grows by the rows below the first one.
+    The figure grows by each row after the first.
 
     Args:
-        figure (Figure): With a constrained layout.
-        handles (Sequence[Artist]): What the names stand for.
-        names (Sequence[str]): As many; too long ones are wrapped.
-        font_size (float): In points.
+        figure: A figure with constrained layout.
+        handles: The plotted elements.
+        names: One per handle; long ones are wrapped.
+        font_size: In points.
     """
     width = 72 * figure.get_figwidth() - _MARGIN * font_size
     names = [wrap(name, width - _HANDLE * font_size, font_size) for name in names]

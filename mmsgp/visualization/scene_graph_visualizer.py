@@ -1,4 +1,4 @@
-"""Scene graphs in MMEngine's visualisation."""
+"""Visualizer of scene graphs for MMEngine."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,37 +11,30 @@ from mmengine.visualization import Visualizer
 
 from mmsgp.registry import VISUALIZERS
 from mmsgp.structures import SceneGraph, SceneGraphDataSample
+from mmsgp.structures.tasks import TASK_TITLES
 from mmsgp.utils.files import replacing
 
 from .figures import draw_comparison, draw_scene_graph
 
-TASK_TITLES = {
-    'predcls': 'PredCls',
-    'sgcls': 'SGCls',
-    'sggen': 'SGGen',
-    'phrdet': 'PhrDet'
-}
-
 
 @VISUALIZERS.register_module()
 class SceneGraphVisualizer(Visualizer):
-    """Draw scene graphs: the boxes on the image and the graph beside it.
+    """Draws scene graphs: boxes on the image, and the graph beside it.
 
-    With ground truth and prediction both, they are put side by side, and the
-    relations that are found, missed, or predicted but not annotated differ in
-    line and colour. ``VisualizationHook`` works with it; give the hook
-    ``score_thr=0``, for scores of relations are small.
+    Ground truth and prediction are drawn side by side if there are both. Found
+    and missed relations, and predictions without annotation, differ in line and
+    colour. ``VisualizationHook`` works with it; give the hook ``score_thr=0``,
+    because scores of relations are small.
 
     ``dataset_meta`` must hold the ``classes`` and ``predicates`` of the data
-    set, and may hold a ``palette`` of one colour for each class. Runner sets it.
+    set, and may hold a ``palette`` of one colour per class. Runner sets it.
 
     Args:
-        name (str): Name of the instance. Defaults to 'visualizer'.
-        topk (int): Predicted relations to draw, the best ones. Defaults to 20.
-        task (str, optional): The task whose prediction is drawn. Defaults to
-            None: the first one in ``pred_scene_graphs``.
-        iou_thr (float): The least IoU of the boxes of a relation that counts
-            as found. Defaults to 0.5.
+        name: Name of the instance. Defaults to 'visualizer'.
+        topk: Number of best predicted relations to draw. Defaults to 20.
+        task: Task of the prediction to draw. Defaults to None: the first one in
+            ``pred_scene_graphs``.
+        iou_thr: Lowest IoU of the boxes of a found relation. Defaults to 0.5.
         **kwargs: Arguments of :class:`mmengine.visualization.Visualizer`.
 
     Example:
@@ -77,33 +70,31 @@ class SceneGraphVisualizer(Visualizer):
                        step: int = 0,
                        task: str | None = None,
                        topk: int | None = None) -> None:
-        """Draw a sample; show it, write it, or hand it to the backends.
+        """Draw a sample; show it, write it, or give it to the backends.
 
-        The picture stays available from :meth:`get_image`.
+        :meth:`get_image` returns the picture afterwards.
 
         Args:
-            name (str): Identifies the picture.
-            image (np.ndarray): (H, W, 3) uint8, RGB; the boxes of the sample
-                are in its pixels.
-            data_sample (SceneGraphDataSample, optional): Has
-                ``gt_scene_graph``, ``pred_scene_graphs`` or both. Defaults to
-                None: the image alone is drawn.
-            draw_gt (bool): Draw the ground truth. Defaults to True.
-            draw_pred (bool): Draw the prediction. Defaults to True.
-            show (bool): Open a window. Defaults to False.
-            wait_time (float): Seconds the window stays; 0 is until a key is
-                pressed. Defaults to 0.
-            out_file (str, optional): Where to write the picture, instead of to
-                the backends. Defaults to None.
-            pred_score_thr (float): Predicted relations with a lower score are
-                left out. Defaults to 0.0.
-            step (int): Step that the backends record. Defaults to 0.
-            task (str, optional): Overrides the visualizer's.
-            topk (int, optional): Overrides the visualizer's.
+            name: Name of the picture.
+            image: (H, W, 3) uint8, RGB; the boxes of the sample are in its pixels.
+            data_sample: A sample with ``gt_scene_graph``, ``pred_scene_graphs`` or
+                both. Defaults to None: only the image is drawn.
+            draw_gt: Draw the ground truth. Defaults to True.
+            draw_pred: Draw the prediction. Defaults to True.
+            show: Open a window. Defaults to False.
+            wait_time: Seconds until the window closes; 0 waits for a key.
+                Defaults to 0.
+            out_file: File for the picture, instead of the backends. Defaults to
+                None.
+            pred_score_thr: Lowest score of predicted relations to draw. Defaults
+                to 0.0.
+            step: Step for the backends. Defaults to 0.
+            task: Overrides the visualizer's ``task``.
+            topk: Overrides the visualizer's ``topk``.
 
         Raises:
-            KeyError: If there is no prediction for the task.
-            ValueError: If ``dataset_meta`` lacks the names.
+            KeyError: If the sample has no prediction for the task.
+            ValueError: If ``dataset_meta`` lacks the class names.
         """
         gt = pred = None
         if data_sample is not None:
@@ -141,7 +132,7 @@ class SceneGraphVisualizer(Visualizer):
         for key in ('classes', 'predicates'):
             if not meta.get(key):
                 raise ValueError(
-                    f"the visualizer's dataset_meta has no {key!r}; set it to the "
+                    f"the visualizer's dataset_meta has no {key!r}: set it to the "
                     'metainfo of the data set, as Runner does')
         return {
             'classes': meta['classes'],
@@ -159,10 +150,10 @@ def _write_image(image: np.ndarray, path: Path) -> None:
 
 def _prediction(data_sample: SceneGraphDataSample,
                 task: str | None) -> tuple[str, SceneGraph]:
-    """The task, the first one by default, and its predicted graph."""
+    """Return the task, by default the first one, and its predicted graph."""
     graphs = data_sample.pred_scene_graphs
     task = task or next(iter(graphs))
     if task not in graphs:
-        raise KeyError(f'there is no prediction for the task {task!r}, only for '
-                       f'{", ".join(graphs)}')
+        raise KeyError(f'the sample has no prediction for the task {task!r}, only '
+                       f'for {", ".join(graphs)}')
     return task, graphs[task]

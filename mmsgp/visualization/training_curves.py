@@ -1,4 +1,4 @@
-"""Curves of a training, of one or more runs."""
+"""Training curves of one or more runs."""
 from __future__ import annotations
 
 import math
@@ -18,16 +18,16 @@ Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 def plot_training_curves(keys: Sequence[str],
                          runs: Mapping[str, Curves]) -> Figure:
-    """Plot logged values over the iterations, a panel for each.
+    """Plot logged values over the iterations, one panel per key.
 
     Args:
-        keys (Sequence[str]): What is plotted, e.g. ``'loss'``.
-        runs (Mapping[str, Curves]): By the name of the run its curves: by key
-            the iterations (T,) and the values (T,). A run need not have all.
+        keys: Names of the values, e.g. ``'loss'``.
+        runs: Curves by the name of the run. Curves are, by key, the iterations
+            (T,) and the values (T,). A run may lack keys.
 
     Returns:
-        Figure: Up to three panels in a row. A few points, such as those of
-        validations, are marked.
+        Figure: Up to three panels per row. Curves of few points, e.g. of
+        validations, have markers.
     """
     columns = min(3, len(keys))
     rows = math.ceil(len(keys) / columns)
@@ -44,7 +44,7 @@ def plot_training_curves(keys: Sequence[str],
                     marker='o' if len(curves[key][0]) < 15 else '',
                     markersize=4)
                 handles.setdefault(name, line)
-        # The first losses are so large that the others could not be told apart.
+        # The first losses are so large that a linear scale would hide the rest.
         if key.startswith('loss'):
             axes.set_yscale('log')
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

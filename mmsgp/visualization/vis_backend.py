@@ -13,14 +13,14 @@ from mmsgp.utils.unwritten import may_be_unwritten
 
 @VISBACKENDS.register_module()
 class SteadyVisBackend(LocalVisBackend):
-    """MMEngine's ``LocalVisBackend``, which goes on where it cannot write.
+    """MMEngine's ``LocalVisBackend``, which goes on if it cannot write.
 
-    Within :func:`~mmsgp.utils.unwritten.collecting_unwritten`; elsewhere it
-    raises the error. Neither half a config nor half a line is left.
+    It goes on inside :func:`~mmsgp.utils.unwritten.collecting_unwritten`;
+    elsewhere it raises the error. It leaves no partial config and no partial line.
 
     Args:
-        *args: As those of ``LocalVisBackend``.
-        **kwargs: Likewise.
+        *args: Arguments of ``LocalVisBackend``.
+        **kwargs: Arguments of ``LocalVisBackend``.
     """
 
     def add_config(self, config: Config, **kwargs) -> None:
@@ -35,7 +35,7 @@ class SteadyVisBackend(LocalVisBackend):
             super().add_image(*args, **kwargs)
 
     def add_scalars(self, *args, **kwargs) -> None:
-        """Write values of a step."""
+        """Write the values of a step."""
         with may_be_unwritten(self._save_dir):
             super().add_scalars(*args, **kwargs)
 

@@ -1,10 +1,10 @@
-"""Load checkpoints with hostile configs, and tell all that the interpreter did.
+"""Load checkpoints with hostile configs, and record what the interpreter did.
 
     python audited_loading.py FOLDER
 
 ``FOLDER`` holds ``sound.pth``, ``configs.json`` with texts of configs, and
-canaries: files that leave ``FOLDER/executed`` when they are run. The results are
-written to ``FOLDER/results.jsonl``, that of ``sound.pth`` and one for each text.
+canaries: files that create ``FOLDER/executed`` when they are run. The results go to
+``FOLDER/results.jsonl``: that of ``sound.pth``, then one per text.
 """
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ FOLDER = Path(sys.argv[1]).resolve()
 CHECKPOINT = FOLDER / 'epoch_1.pth'
 CANARY = FOLDER / 'executed'
 IMAGE = np.random.default_rng(0).integers(256, size=(48, 64, 3), dtype=np.uint8)
-# What may be read, and whose code may be run.
+# Folders that may be read, and whose code may be run.
 ROOTS = tuple({os.path.realpath(path) for path in (
     sys.prefix, sys.base_prefix, Path(torch.__file__).parents[1],
     Path(mmengine.__file__).parents[1], Path(mmsgp.__file__).parents[1])})
 SYSTEM = ('/proc/', '/sys/', '/dev/', '/etc/', '/usr/', '/lib')
 PACKAGES = {'torch', 'mmcv', 'mmdet', 'mmengine', 'mmsgp', 'numpy', 'cv2', 'PIL',
             'scipy', *sys.stdlib_module_names}
-# MMCV finds its suppression by eval().
+# MMCV finds its NMS by eval().
 TEXTS = {'nms', 'soft_nms'}
 FORBIDDEN = ('os.system', 'subprocess.Popen', 'os.exec', 'os.posix_spawn', 'os.spawn',
              'os.fork', 'os.forkpty', 'os.startfile', 'socket.connect', 'socket.bind',
@@ -44,7 +44,7 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 class Auditor:
-    """Notes what is suspicious while it is armed, or learns what is usual."""
+    """Records suspicious events while it is armed, or learns usual ones."""
 
     def __init__(self) -> None:
         self.armed = self.learning = False
@@ -56,11 +56,11 @@ class Auditor:
             return
         self.armed = False
         try:
-            what = self.suspicion(event, arguments)
+            suspicion = self.suspicion(event, arguments)
         finally:
             self.armed = True
-        if what:
-            self.found.append(f'{event}: {what}'[:200])
+        if suspicion:
+            self.found.append(f'{event}: {suspicion}'[:200])
 
     def suspicion(self, event: str, arguments: tuple) -> str | None:
         if event in FORBIDDEN:
@@ -73,7 +73,7 @@ class Auditor:
                 return f'{path} to write'
             if not path.startswith((*ROOTS, *SYSTEM)) and path != str(CHECKPOINT):
                 return path
-        if event == 'compile' and arguments[1] != '<unknown>':  # that of ast.parse
+        if event == 'compile' and arguments[1] != '<unknown>':  # <unknown>: ast.parse
             return self._code(arguments[0], os.fsdecode(arguments[1] or '<string>'))
         if event == 'exec' and arguments[0].co_filename != '<string>':
             return self._code(None, arguments[0].co_filename)
@@ -93,7 +93,7 @@ def graph_of(inferencer: SceneGraphInferencer) -> dict:
 
 
 def attempt(auditor: Auditor, checkpoint: dict, text: str) -> dict:
-    """Load one config, predict with it, and tell what happened."""
+    """Load a config, predict with it, and return what happened."""
     result = dict(outcome='accepted', message='')
     torch.save({**checkpoint, 'meta': {**checkpoint['meta'], 'cfg': text}}, CHECKPOINT)
     auditor.found, start = [], time.process_time()

@@ -4,9 +4,9 @@
 
 A killed training is resumed, and may be killed again. It must end as the
 uninterrupted one: equal weights, state of the optimizer and schedulers, best
-checkpoint and log of validations, and no unfinished file. A cut leaves what had
-been synced, and of the names of files a part of what was done since. A full disk takes
-nothing more; when there is room again, the training is resumed.
+checkpoint and log of validations, and no unfinished file. A power cut leaves synced
+files, and some of the later changes of file names. A full disk accepts no more data;
+when there is room again, the training is resumed.
 """
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def kill() -> None:
 
 
 def fill_disk() -> None:
-    """Let nothing more be written to any file."""
+    """Forbid any further writing to files."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 class Accident:
-    """Lets something happen at the n-th of some moments of a process."""
+    """Calls a function at the n-th of some moments of a process."""
 
     def __init__(self, moment: str, number: int,
                  happen: Callable[[], None] = kill) -> None:
@@ -73,7 +73,7 @@ class Accident:
         setattr(owner, name, counted)
 
     def half_a_file(self) -> None:
-        """Count the checkpoints, and write a half of the last."""
+        """Count the checkpoints, and write only half of the last one."""
         original = LocalBackend.put
 
         def put(backend, obj, filepath):
@@ -107,7 +107,7 @@ def kill_trial(rng: random.Random, config: Path, work_dir: Path,
     """Kill a training one to three times, then let it end.
 
     Returns:
-        str: The moments.
+        str: The moments of the kills.
     """
     moments, arguments = [], []
     while True:
@@ -136,7 +136,7 @@ def full_trial(rng: random.Random, config: Path, work_dir: Path) -> str:
     """Fill the disk while a training runs; make room and resume it.
 
     Returns:
-        str: When it was.
+        str: The moment.
     """
     moment, number = rng.choice([('step', 20), ('file', 150), ('validation', 14)])
     number = rng.randint(1, number)
@@ -149,7 +149,7 @@ def full_trial(rng: random.Random, config: Path, work_dir: Path) -> str:
 
 
 class Recorder:
-    """Journal of what a training does to the files of its work directory."""
+    """Records what a training does to the files of its work directory."""
 
     def __init__(self, work_dir: Path, target: Path) -> None:
         self.work_dir, self.target = str(work_dir), target
@@ -197,18 +197,18 @@ def read_journal(path: Path) -> list[tuple]:
 
 
 def after_cut(journal: list[tuple], kept: int) -> dict[str, bytes]:
-    """The files that are on the disk after a power cut.
+    """Compute the files that are on the disk after a power cut.
 
     Args:
-        journal: What was done until the cut.
-        kept: Changes of names since their last sync that are on the disk, too.
+        journal: Entries until the cut.
+        kept: Number of name changes after the last sync that are on the disk.
     """
     last_sync = max((i for i, entry in enumerate(journal)
                      if entry[0] == 'sync names'), default=-1)
     contents, names = {}, {}  # by number of the file; numbers by name
     on_disk = {}
     for i, (action, *args) in enumerate(journal):
-        if action == 'open':  # writing begins: nothing is sure any more
+        if action == 'open':  # writing begins: the content is lost until the next sync
             names.setdefault(args[0], i)
             contents[names[args[0]]] = b''
         elif action == 'sync':
@@ -227,10 +227,10 @@ def after_cut(journal: list[tuple], kept: int) -> dict[str, bytes]:
 
 def cut_trial(rng: random.Random, journal: list[tuple], config: Path,
               work_dir: Path) -> str:
-    """Resume from what a power cut has left.
+    """Resume from the files that a power cut leaves.
 
     Returns:
-        str: When it was.
+        str: The moment.
     """
     end = rng.randint(0, len(journal))
     kept = rng.choice([0, 1, 2, 3, len(journal)])
@@ -245,7 +245,7 @@ def cut_trial(rng: random.Random, journal: list[tuple], config: Path,
 
 
 def check(work_dir: Path, expected: dict, parts: tuple[str, ...]) -> None:
-    """Compare what two trainings leave."""
+    """Compare the files of two trainings."""
     found = outcome(work_dir, 'validations' in parts)
     for part in parts:
         different = differences(expected[part], found[part], part)
@@ -254,7 +254,7 @@ def check(work_dir: Path, expected: dict, parts: tuple[str, ...]) -> None:
 
 
 def prepare(folder: Path, kind: str, keep: int, workers: int) -> dict:
-    """An uninterrupted training, recorded."""
+    """Run and record an uninterrupted training."""
     name = f'{kind.replace(" ", "_")}_{keep}_{workers}'
     config = write_config(folder / f'{name}.py', folder / 'data', kind, keep,
                           workers)

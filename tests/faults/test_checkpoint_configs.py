@@ -1,8 +1,8 @@
-"""Configs in checkpoints: whatever they name, nothing of it is run.
+"""Configs in checkpoints cannot run code.
 
-A process that audits itself loads checkpoints whose configs are hostile: every
-registered type at some place, every text replaced by ones that would be run,
-imported or opened, and keys that make MMEngine import or run files.
+A process with audit hooks loads checkpoints with hostile configs: every registered
+type at some place, every text replaced by others that could be run, imported or
+opened, and keys that make MMEngine import or run files.
 """
 import copy
 import inspect
@@ -25,7 +25,7 @@ from mmsgp.testing.models import CONFIGS
 
 LOADER = Path(__file__).with_name('audited_loading.py')
 PIPELINE = ('test_dataloader', 'dataset', 'pipeline')
-# What would leave a trace if it were evaluated, imported, run or opened.
+# Texts that leave a trace if they are evaluated, imported, run or opened.
 CODE = "__import__('pathlib').Path('executed').touch()"
 PAYLOADS = (CODE, 'canary.py', 'canary_module', 'canary_module.registry.x',
             'http://127.0.0.1:9/x.pth', '/etc/hostname', 'canary.pkl', 'file://canary.py')
@@ -41,7 +41,7 @@ NUMBERS = (10**12, -1, 1e308, float('nan'), 0, True, '5', [[1] * 200])
 
 
 def small_config() -> dict:
-    """Of a checkpoint that training wrote, with few weights."""
+    """Make the config of a training's checkpoint, with few weights."""
     cfg = Config.fromfile(CONFIGS / 'motifnet_cce_scorer_minivg.py').to_dict()
     narrow = {64: 16, 256: 16, 128: 16, 8: 2}
 
@@ -60,7 +60,7 @@ def small_config() -> dict:
 
 
 def leaves(value: object, place: tuple = ()):
-    """Every value and its place."""
+    """Yield every value and its place."""
     yield place, value
     if isinstance(value, (dict, list, tuple)):
         items = value.items() if isinstance(value, dict) else enumerate(value)
@@ -69,7 +69,7 @@ def leaves(value: object, place: tuple = ()):
 
 
 def replaced(cfg: dict, place: tuple, value: object) -> dict:
-    """The config with another value at a place."""
+    """Return the config with another value at a place."""
     if not place:
         return value
     key, *rest = place
@@ -80,7 +80,7 @@ def replaced(cfg: dict, place: tuple, value: object) -> dict:
 
 
 def registered() -> dict[str, type]:
-    """Everything in the registries of MMEngine, MMCV, MMDetection and MMSGP."""
+    """List everything in the registries of MMEngine, MMCV, MMDetection and MMSGP."""
     import mmcv.ops  # noqa: F401
     import mmengine.registry
     from mmdet import registry as mmdet_registry
@@ -100,7 +100,7 @@ def registered() -> dict[str, type]:
 
 
 def with_hostile_texts(name: str, part: object, payload: str) -> dict:
-    """A dict that builds a type, with a payload wherever it takes one."""
+    """Make a dict that builds a type, with a payload in every possible argument."""
     arguments = {}
     classes = part.__mro__ if inspect.isclass(part) else (part, )
     for owner in classes:
@@ -116,7 +116,7 @@ def with_hostile_texts(name: str, part: object, payload: str) -> dict:
 
 
 def known_holes(cfg: dict) -> list[dict]:
-    """Configs that were run when any registered class was built."""
+    """List configs that would run code if any registered class could be built."""
     detector = cfg['model']['detector']
     return [
         replaced(cfg, ('model', 'detector', 'train_cfg', 'rpn', 'assigner'), dict(
@@ -131,7 +131,7 @@ def known_holes(cfg: dict) -> list[dict]:
 
 
 def hostile_configs(cfg: dict) -> list[dict]:
-    """All of them, always in the same order."""
+    """List all hostile configs, always in the same order."""
     places = [place for place, value in leaves(cfg) if isinstance(value, dict)]
     texts = [place for place, value in leaves(cfg) if isinstance(value, str)]
     numbers = [place for place, value in leaves(cfg['model'], ('model', ))
@@ -150,7 +150,7 @@ def hostile_configs(cfg: dict) -> list[dict]:
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """A sound checkpoint, and files that leave a trace when they are run."""
+    """A sound checkpoint, and files that leave a trace if they are run."""
     folder = tmp_path_factory.mktemp('checkpoints')
     trace = f'{CODE}\nmodel = dict(type="mmdet.RetinaNet")\n'
     (folder / 'canary.py').write_text(trace)
@@ -177,7 +177,7 @@ def text_of(cfg: dict) -> str:
 
 
 def load_all(folder: Path, cfgs: list[dict]) -> list[dict]:
-    """Have a process that audits itself load each."""
+    """Load each config in a process with audit hooks."""
     (folder / 'configs.json').write_text(json.dumps(list(map(text_of, cfgs))))
     root = Path(mmsgp.__file__).parents[1]
     subprocess.run(
@@ -186,7 +186,7 @@ def load_all(folder: Path, cfgs: list[dict]) -> list[dict]:
     sound, *results = map(
         json.loads, (folder / 'results.jsonl').read_text().splitlines())
     assert sound['outcome'] == 'accepted' and sound['graph']['objects']
-    assert not sound['suspicions'], 'what is usual was not learnt'
+    assert not sound['suspicions'], 'the auditor has not learnt the usual events'
     return results
 
 
@@ -203,11 +203,11 @@ def check_harmless(cfgs: list[dict], results: list[dict]) -> None:
     print(f'\n{len(results)} configs in checkpoints: {dict(outcomes)}')  # noqa: T201
 
 
-def test_what_once_was_executed_is_not(folder):
+def test_code_of_known_holes_is_not_run(folder):
     cfgs = known_holes(small_config())
     results = load_all(folder, cfgs)
     check_harmless(cfgs, results)
-    # The first of them stands where only training looks.
+    # The first one is in a part that only training reads.
     assert [result['outcome'] for result in results] == [
         'accepted', 'refused', 'refused']
     assert results[0]['equal']
@@ -221,7 +221,7 @@ def test_a_sample_of_hostile_configs_is_harmless(folder):
 
 @pytest.mark.faults
 def test_hostile_configs_are_harmless(folder):
-    """Each registered type, text, place of a dict and number."""
+    """Every registered type, text, place of a dict and number."""
     cfgs = hostile_configs(small_config())
     assert len(cfgs) > 1500
     check_harmless(cfgs, load_all(folder, cfgs))

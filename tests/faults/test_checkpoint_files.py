@@ -1,4 +1,4 @@
-"""Damaged and odd checkpoint files: a line that names them, or the same content."""
+"""Damaged and odd checkpoint files are named in one line, or load unchanged."""
 import os
 import random
 import sys
@@ -11,12 +11,12 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from mmsgp.apis.trained_parser import load_trained_parser
+from mmsgp.apis.trained_parser import load_parser
 from mmsgp.checkpoint.integrity import add_checksum, check_sound
 from mmsgp.checkpoint.loading import (
     load_checkpoint_file,
     publish_weights,
-    refuse_unsafe_checkpoints,
+    use_safe_checkpoint_loading,
 )
 from mmsgp.checkpoint.pretrained import read_weights
 
@@ -27,7 +27,7 @@ watched: list[str] | None = None
 
 
 def watch(event: str, arguments: tuple) -> None:
-    """Note what would be run of a file while it is loaded."""
+    """Record code that runs while a file is loaded."""
     if watched is not None and event in RUNS and not (
             event == 'exec' and Path(arguments[0].co_filename).is_file()):
         watched.append(f'{event} {arguments}')
@@ -92,7 +92,7 @@ def overwritten(content: bytes, rng: random.Random) -> bytes:
 
 
 def repacked(content: bytes, rng: random.Random) -> bytes:
-    """An archive with right checksums, and one record damaged or another's."""
+    """Make an archive with correct checksums and one damaged or swapped record."""
     source, target = Path('source.zip'), Path('target.zip')
     source.write_bytes(content)
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, 'w') as new:
@@ -109,7 +109,7 @@ MUTATIONS = (flipped, cut, shifted, overwritten, repacked)
 
 
 def mutate(number: int, folder: Path) -> None:
-    """Load so many mutated checkpoints: refused in a line, or equal."""
+    """Check that ``number`` mutated checkpoints are refused in one line, or equal."""
     global watched
     sound = folder / 'sound.pth'
     torch.save(training_checkpoint(), sound)
@@ -122,18 +122,18 @@ def mutate(number: int, folder: Path) -> None:
         mutation = MUTATIONS[i % len(MUTATIONS)]
         content = contents[0] if mutation is repacked else contents[i % 3]
         path.write_bytes(mutation(content, rng))
-        watched, told = [], ''
+        watched, message = [], ''
         try:
             found = load_checkpoint_file(path, 'cpu')
         except ValueError as error:
-            told = str(error)
+            message = str(error)
         finally:
             executed, watched = watched, None
         assert not executed, (mutation, executed)
-        if told:
-            assert 'epoch_1.pth' in told and '\n' not in told, (mutation, told)
+        if message:
+            assert 'epoch_1.pth' in message and '\n' not in message, message
             outcomes['refused'] += 1
-            outcomes['with a hint to trust it'] += HINT in told
+            outcomes['with a hint to trust it'] += HINT in message
         else:
             found.pop('checksums', None)
             assert same(found, {key: value for key, value in expected.items()
@@ -162,11 +162,11 @@ def refusal(path, load=load_checkpoint_file) -> str:
 
 
 def parse(path):
-    refuse_unsafe_checkpoints()
-    return load_trained_parser({}, str(path))
+    use_safe_checkpoint_loading()
+    return load_parser({}, str(path))
 
 
-@pytest.mark.parametrize('changes, told', [
+@pytest.mark.parametrize('changes, fact', [
     (dict(meta=None), 'config'), (dict(meta=5), 'meta'), (dict(meta=[1]), 'meta'),
     (dict(meta={}), 'config'), (dict(meta=dict(cfg=5)), 'cfg'),
     (dict(meta=dict(cfg=None)), 'cfg'), (dict(meta=dict(cfg='x')), 'names and values'),
@@ -175,12 +175,12 @@ def parse(path):
     (dict(state_dict=None), 'state_dict'), (dict(state_dict=[1]), 'state_dict'),
     (dict(state_dict={5: torch.ones(1)}), 'state_dict'),
     (dict(state_dict=dict(x=torch.ones(1).expand(10**12))), "'x'")])
-def test_entries_of_another_kind_are_named(tmp_path, changes, told):
+def test_entries_of_another_type_are_named(tmp_path, changes, fact):
     path = tmp_path / 'odd.pth'
     content = {**training_checkpoint(), **changes}
     del content['checksums']
     torch.save(content, path)
-    assert told in refusal(path, parse)
+    assert fact in refusal(path, parse)
 
 
 @pytest.mark.parametrize('changes', [
@@ -190,7 +190,7 @@ def test_tools_that_take_weights_name_them_too(tmp_path, changes):
     torch.save({**dict(state_dict={}, meta={}), **changes}, path)
     refusal(path, lambda path: publish_weights(path, tmp_path / 'out.pth'))
     assert not (tmp_path / 'out.pth').exists()
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     refusal(path, lambda path: read_weights(str(path)))
 
 
@@ -203,7 +203,7 @@ def test_special_paths_are_refused_at_once(tmp_path):
         refusal(path, check_sound)
 
 
-def test_an_archive_that_grows_is_refused_unread(tmp_path):
+def test_a_compressed_archive_is_refused_before_reading(tmp_path):
     torch.save(training_checkpoint(), tmp_path / 'sound.pth')
     with zipfile.ZipFile(tmp_path / 'sound.pth') as old, zipfile.ZipFile(
             tmp_path / 'bomb.pth', 'w', zipfile.ZIP_DEFLATED) as new:
@@ -213,10 +213,10 @@ def test_an_archive_that_grows_is_refused_unread(tmp_path):
     assert 'unpacks to' in refusal(tmp_path / 'bomb.pth')
 
 
-def test_only_a_file_that_asks_for_code_is_one_to_trust(tmp_path):
+def test_only_a_file_with_code_gets_the_hint_to_trust_it(tmp_path):
     torch.save(dict(state_dict={}, x=Path('x')), tmp_path / 'code.pth')
     assert HINT in refusal(tmp_path / 'code.pth')
     content = bytearray((tmp_path / 'code.pth').read_bytes())
-    content[content.index(b'pathlib')] ^= 1  # asks for another module, by accident
+    content[content.index(b'pathlib')] ^= 1  # names another module, by accident
     (tmp_path / 'damaged.pth').write_bytes(content)
     assert HINT not in refusal(tmp_path / 'damaged.pth')

@@ -1,4 +1,4 @@
-"""A whole data set is evaluated, kept and drawn in the memory of a small one."""
+"""Evaluating, storing and drawing a large data set needs no more memory."""
 import json
 import os
 
@@ -17,13 +17,13 @@ from mmsgp.testing.graphs import (
 from mmsgp.visualization import SceneGraphVisualizer
 
 IMAGES = int(os.environ.get('MMSGP_FAULTS_IMAGES', 30_000))
-DRAWN = int(os.environ.get('MMSGP_FAULTS_DRAWN', 10))  # one image of so many
+DRAWN = int(os.environ.get('MMSGP_FAULTS_DRAWN', 10))  # draw every 10th image
 SECONDS = 3 * 3600
 CLASSES, PREDICATES = tuple('abcde'), tuple('ABCD')
 
 
 def make_samples(number):
-    """Images of five objects with their predictions, of some hundred kinds."""
+    """Make images of five objects with predictions; 300 different ones repeat."""
     generator = torch.Generator().manual_seed(0)
     graphs = []
     for _ in range(min(number, 300)):
@@ -39,7 +39,7 @@ def make_samples(number):
 
 
 def work(folder, number, drawn):
-    """Evaluate, keep and draw; memory after a tenth of the images and at the end."""
+    """Evaluate, store and draw; return the memory after a tenth and at the end."""
     meta = dict(classes=CLASSES, predicates=PREDICATES)
     file = folder / 'predictions.h5'
     evaluator = Evaluator([SceneGraphMetric(), DumpPredictions(str(file))])
@@ -60,12 +60,12 @@ def work(folder, number, drawn):
     return readings[0][1], readings[-1][1]
 
 
-def test_memory_stands_while_some_images_are_evaluated_kept_and_drawn(tmp_path):
+def test_memory_does_not_grow_while_some_images_are_evaluated_and_drawn(tmp_path):
     first, last = work(tmp_path, 1500, 150)
     assert last < 1.05 * first
 
 
 @pytest.mark.faults
-def test_memory_stands_while_a_data_set_is_evaluated_kept_and_drawn(tmp_path):
+def test_memory_does_not_grow_while_a_data_set_is_evaluated_and_drawn(tmp_path):
     first, last = work(tmp_path, IMAGES, DRAWN)
     assert last < 1.05 * first

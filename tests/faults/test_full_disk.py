@@ -1,4 +1,4 @@
-"""A full disk or a folder that cannot be made: results are kept or printed."""
+"""Results are written or printed, even with a full disk or an invalid folder."""
 import errno
 import io
 import json
@@ -22,7 +22,7 @@ CONFIG = ROOT / 'configs' / 'motifnet_cce_scorer_minivg.py'
 
 
 class Writes:
-    """Counts what a run does to the files of a folder, and fails one of them."""
+    """Counts the writes of a run to a folder, and lets one of them fail."""
 
     def __init__(self):
         self.folder = None
@@ -53,7 +53,7 @@ WRITES = Writes()
 
 @contextmanager
 def full_disk():
-    """No file takes a byte but where MMEngine reads a config, in /tmp."""
+    """Forbid all writing, except when MMEngine reads a config through /tmp."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     read_config = Config.fromfile
 
@@ -75,7 +75,7 @@ def full_disk():
 
 @contextmanager
 def printed():
-    """What is printed is collected."""
+    """Collect what is printed."""
     text = io.StringIO()
     with redirect_stdout(text), redirect_stderr(text):
         yield text
@@ -96,7 +96,7 @@ def run(tool, *arguments):
 
 @pytest.fixture(scope='module')
 def run_test(tmp_path_factory, checkpoint):
-    """A function that tests a parser of random weights on two images."""
+    """A function that tests a parser with random weights on two images."""
     data = make_vg_data(
         tmp_path_factory.mktemp('data'), num_train=4, num_test=2, num_classes=24,
         num_predicates=18, num_objects=(2, 3))
@@ -118,7 +118,7 @@ def run_test(tmp_path_factory, checkpoint):
 
 @pytest.fixture(scope='module')
 def undisturbed(tmp_path_factory, run_test):
-    """Files and tables of a test with room enough."""
+    """Files and tables of a test with enough disk space."""
     work_dir = tmp_path_factory.mktemp('undisturbed')
     with printed() as text:
         assert run_test(work_dir) is None
@@ -127,13 +127,13 @@ def undisturbed(tmp_path_factory, run_test):
 
 
 def tables(text):
-    """The lines of the printed tables."""
+    """Return the lines of the printed tables."""
     first = text.index('predcls: recall of each predicate')
     return text[first:text.index('Images evaluated', first)].splitlines()
 
 
 def assert_whole_or_missing(work_dir, expected):
-    """Of the results; a file of predictions differs in its dates."""
+    """Check all results. Files of predictions may differ in their dates."""
     for path in expected.iterdir():
         found = work_dir / path.name
         if path.suffix == '.h5' and found.exists():
@@ -154,12 +154,12 @@ def test_a_test_on_a_full_disk_prints_its_tables(
         assert str(tmp_path / name) in status
         assert not (tmp_path / name).exists()
     assert_whole_or_missing(tmp_path, expected)
-    assert run_test(tmp_path) is None  # there is room again
+    assert run_test(tmp_path) is None  # the disk has room again
     assert json.loads((tmp_path / 'metrics.json').read_text()) == json.loads(
         (expected / 'metrics.json').read_text())
 
 
-def test_a_test_into_a_folder_that_cannot_be_made_prints_its_tables(
+def test_a_test_into_an_invalid_folder_prints_its_tables(
         tmp_path, run_test, undisturbed):
     (tmp_path / 'file').touch()
     with printed() as text:
@@ -170,7 +170,7 @@ def test_a_test_into_a_folder_that_cannot_be_made_prints_its_tables(
 
 @pytest.mark.faults
 def test_each_write_of_a_test_may_fail(tmp_path, run_test, undisturbed):
-    """One after the other: the others are done, the tables are printed."""
+    """If one write fails, the others succeed and the tables are printed."""
     expected, lines = undisturbed
     for number in range(1, 200):
         work_dir = tmp_path / str(number)
@@ -198,7 +198,7 @@ def test_training_on_a_full_disk_stops_before_it_begins(tmp_path):
     assert 'file/w' in status and '\n' not in status
 
 
-def test_a_report_on_a_full_disk_is_not_half(tmp_path, undisturbed):
+def test_a_report_on_a_full_disk_is_not_incomplete(tmp_path, undisturbed):
     out = tmp_path / 'report.html'
     with full_disk():
         status = run('tools/analysis_tools/report.py', undisturbed[0], '--out', out,
@@ -207,7 +207,7 @@ def test_a_report_on_a_full_disk_is_not_half(tmp_path, undisturbed):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_inference_cannot_keep_is_printed(tmp_path, checkpoint):
+def test_graphs_that_cannot_be_written_are_printed(tmp_path, checkpoint):
     image = tmp_path / 'image.jpg'
     cv2.imwrite(str(image), np.full((48, 64, 3), 90, np.uint8))
     with full_disk() as text:

@@ -1,4 +1,4 @@
-"""Trainings that are killed, lose power or fill the disk end as they should."""
+"""Trainings after a kill, a power cut or a full disk end as undisturbed ones."""
 import os
 import subprocess
 import sys
@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).with_name('kill_and_resume.py')
 
 
 def run_trials(folder, **numbers):
-    """Run the harness in a process of its own, which forks a training each."""
+    """Run the harness in another process, which forks a process per training."""
     options = [text for name, number in numbers.items()
                for text in (f'--{name}', str(number))]
     result = subprocess.run(
@@ -22,10 +22,10 @@ def run_trials(folder, **numbers):
     assert result.returncode == 0, result.stdout + result.stderr[-2000:]
 
 
-def test_trainings_that_had_an_accident_end_as_undisturbed_ones(tmp_path):
+def test_trainings_with_accidents_end_as_undisturbed_ones(tmp_path):
     run_trials(tmp_path, kills=3, cuts=3, full=2, variants=3)
 
 
 @pytest.mark.faults
-def test_many_trainings_that_had_an_accident_end_as_undisturbed_ones(tmp_path):
+def test_many_trainings_with_accidents_end_as_undisturbed_ones(tmp_path):
     run_trials(tmp_path, kills=100, cuts=50, full=20)

@@ -18,21 +18,21 @@ FILES = ('VG-SGG.h5', 'VG-SGG-dicts.json', 'image_data.json')
 
 
 class Warnings(logging.Handler):
-    """Keeps what is told."""
+    """Keeps the logged messages."""
 
     def __init__(self):
         super().__init__(logging.WARNING)
-        self.told = []
+        self.messages = []
         MMLogger.get_current_instance().addHandler(self)
 
     def emit(self, record):
-        self.told.append(record.getMessage())
+        self.messages.append(record.getMessage())
 
 
 @pytest.fixture
 def sources(tmp_path):
-    """The same data with the checksums of the writer, and as they are published:
-    whole numbers without checksums."""
+    """The same data twice: with checksums as written, and as published files,
+    which have whole numbers and no checksums."""
     init_default_scope('mmsgp')
     data = make_vg_data(tmp_path / 'own', num_train=4, num_test=2, with_images=False)
     published = tmp_path / 'published'
@@ -46,7 +46,7 @@ def sources(tmp_path):
 
 
 def read(data, root):
-    """Names, annotations of all images, and a data set with its statistics."""
+    """Read names and annotations of all images; compute the statistics, too."""
     dataset = data.dataset(data_root=str(root))
     dataset.statistics.frequency_prior()
     names = dataset.metainfo['classes'], dataset.metainfo['predicates']
@@ -61,7 +61,7 @@ def are_equal(one, other):
 
 
 def assert_possible(names, annotations):
-    """Check, as naively as can be, that this could have been annotated."""
+    """Check naively that annotations are possible."""
     classes, predicates = names
     for item in annotations:
         side = max(item['width'], item['height'])
@@ -80,7 +80,7 @@ def assert_possible(names, annotations):
 
 
 def mutated(case, name, data, sources, tmp_path):
-    """Reads files of which one has a fault; gives how that could be seen."""
+    """Read files, one with a fault; return how the fault was noticed."""
     rng = np.random.default_rng([case, FILES.index(name)])
     source, expected = list(sources.items())[case % 2]
     root = tmp_path / f'case {case}'
@@ -95,8 +95,8 @@ def mutated(case, name, data, sources, tmp_path):
         if are_equal(found, expected):
             return 'equal'
         assert_possible(*found)
-        return 'told' if any(str(root) in told for told in warnings.told) else \
-            'possible'
+        is_reported = any(str(root) in message for message in warnings.messages)
+        return 'reported' if is_reported else 'possible'
     finally:
         MMLogger.get_current_instance().removeHandler(warnings)
         shutil.rmtree(root)
@@ -110,7 +110,7 @@ def test_every_fault_is_named_or_harmless(sources, tmp_path, name, number):
     data, expected = sources
     outcomes = run_isolated(functools.partial(
         mutated, name=name, data=data, sources=expected, tmp_path=tmp_path), number)
-    # A fault in one file may show in another, which the message then names.
+    # A fault in one file may appear in another, which the message then names.
     kinds = summary(outcomes, 'case ')
     print(f'{number} mutated {name}: {kinds}')
     assert kinds['refused'] > number / 3

@@ -15,7 +15,7 @@ from mmsgp.apis.image_inputs import ImageSource
 SIZE = (61, 47)
 SUFFIXES = ('png', 'jpg', 'bmp', 'gif', 'tif', 'webp', 'ppm')
 MAX_PIXELS = 16_000_000
-# Of every so many images one is parsed by a model too.
+# One of this number of images is also parsed by a model.
 PARSED = 25
 
 
@@ -43,7 +43,7 @@ def pixels_of(path):
 
 
 def mutated(case, tmp_path, checkpoint):
-    """Reads an image with a fault as the inferencer does."""
+    """Read an image with a fault as the inferencer does."""
     suffix = SUFFIXES[case % len(SUFFIXES)]
     path = tmp_path / f'case {case}.{suffix}'
     path.write_bytes(whole(suffix))

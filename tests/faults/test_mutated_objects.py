@@ -1,4 +1,4 @@
-"""Files of given objects with faults are refused by name, or are as they say."""
+"""Files of given objects with faults are refused by name, or are valid."""
 import functools
 import json
 
@@ -16,7 +16,7 @@ ITEMS = [dict(id=0, bbox=[1, 2, 30, 40.5], name='class 3', score=0.5),
 
 
 def mutated(case, tmp_path):
-    """Reads a file with a fault, and checks what it gives for an image."""
+    """Read a file with a fault, and check its objects for an image."""
     rng = np.random.default_rng(case)
     path = tmp_path / f'case {case}.json'
     content = dict(objects=ITEMS) if case % 2 else [dict(objects=ITEMS)]

@@ -1,4 +1,4 @@
-"""The page under many clients, some of whom send what they should not."""
+"""The page with many clients; some send invalid requests."""
 import io
 import json
 import os
@@ -47,7 +47,7 @@ def server(tmp_path_factory):
 
 
 def memory(pid):
-    """MiB of the page and of its worker."""
+    """Measure the MiB of the page and of its worker."""
     page = psutil.Process(pid)
     worker = max(child.memory_info().rss for child in page.children())
     return round(page.memory_info().rss / 2**20), round(worker / 2**20)
@@ -60,7 +60,7 @@ def bomb():
 
 
 def bad_requests():
-    """What visitors should not send; each is refused in its own way."""
+    """List invalid requests; each is refused in another way."""
     vast = bomb()
     return [
         lambda client: client.parse('broken.jpg', b'no image'),
@@ -88,7 +88,7 @@ def good(client, random_, expected):
 
 
 def bad(client, random_, requests):
-    """Send what is no request; an answer of any kind will do."""
+    """Send an invalid request; any kind of answer is accepted."""
     try:
         random_.choice(requests)(client)
     except httpx.HTTPStatusError as error:
@@ -96,7 +96,7 @@ def bad(client, random_, requests):
 
 
 def client_loop(number, address, end, counts, expected, failures):
-    """Ask until the end; count what was asked and keep what failed."""
+    """Send requests until the end; count them and keep the failures."""
     random_, requests = random.Random(number), bad_requests()
     with PageClient(address, timeout=300) as client:
         while time.monotonic() < end and counts['all'] < REQUESTS:
@@ -108,12 +108,12 @@ def client_loop(number, address, end, counts, expected, failures):
                     bad(client, random_, requests)
                 else:
                     good(client, random_, expected)
-            except Exception as error:  # noqa: BLE001 - of whatever kind
+            except Exception as error:  # noqa: BLE001 - of any kind
                 failures.append(f'{"bad" if is_bad else "good"}: {error!r}')
 
 
 @pytest.mark.faults
-def test_good_requests_succeed_among_bad_ones_in_flat_memory(server):
+def test_good_requests_succeed_among_bad_ones_in_constant_memory(server):
     process, address, folder = server
     counts, expected, failures = dict(all=0, bad=0), {}, []
     readings, end = [], time.monotonic() + SECONDS

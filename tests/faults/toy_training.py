@@ -1,8 +1,8 @@
-"""A training of a second, by tools/train.py, that is run in forked processes.
+"""Run trainings of about a second with tools/train.py in forked processes.
 
-Data set, hooks, loops and scheduler are those of MMSGP's configs; the model is
-a layer with dropout, and the metric goes up and down, so that the best
-checkpoint changes and the learning rate drops.
+Data set, hooks, loops and scheduler are those of MMSGP's configs. The model is small,
+with dropout; the metric goes up and down, so that the best checkpoint changes and
+the learning rate drops.
 """
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ randomness = dict(seed=3)
 
 @DATASETS.register_module()
 class ToyDataset(VGDataset):
-    """Random vectors, as a pipeline of random transforms would give them."""
+    """Random vectors, like the output of random transforms."""
 
     def prepare_data(self, idx: int) -> dict:
         noise = 0 if self.test_mode else torch.rand(4) + random.random()
@@ -80,7 +80,7 @@ class ToyDataset(VGDataset):
 
 @MODELS.register_module()
 class ToyModel(BaseModel):
-    """Learns to give the mean of its input."""
+    """Learns the mean of its input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class ToyModel(BaseModel):
 
 @METRICS.register_module()
 class ToyMetric(BaseMetric):
-    """A number that follows from the weights, and goes up and down."""
+    """A number that depends on the weights, and goes up and down."""
 
     def process(self, data_batch, data_samples) -> None:
         self.results += [float(value) for value in data_samples]
@@ -104,7 +104,7 @@ class ToyMetric(BaseMetric):
 
 
 def load_tool():
-    """tools/train.py as a module."""
+    """Import tools/train.py as a module."""
     spec = importlib.util.spec_from_file_location(
         'train', ROOT / 'tools' / 'train.py')
     module = importlib.util.module_from_spec(spec)
@@ -114,8 +114,8 @@ def load_tool():
 
 TOOL = load_tool()
 torch.set_num_threads(1)
-torch.optim.SGD([torch.zeros(1)])  # imports much that forked processes share
-# They take longer than the training: other programs, and laying out configs.
+torch.optim.SGD([torch.zeros(1)])  # imports modules that forked processes share
+# These calls take longer than the training: programs, and formatting configs.
 mmengine.runner.runner.collect_env = dict
 mmengine.runner.runner.get_git_hash = lambda: ''
 mmengine.hooks.runtime_info_hook.get_git_hash = lambda: ''
@@ -138,12 +138,12 @@ def start(config: Path, work_dir: Path, *arguments: str,
 
     Args:
         config: The config.
-        work_dir: Its folder; what it prints is kept beside it.
+        work_dir: The work directory; the output is written beside it.
         *arguments: Other arguments of the tool.
-        prepare: Called in the process before.
+        prepare: Called in the process before the tool.
 
     Returns:
-        int: The process.
+        int: The id of the process.
     """
     pid = os.fork()
     if pid:
@@ -158,7 +158,7 @@ def start(config: Path, work_dir: Path, *arguments: str,
         prepare()
         TOOL.main()
         code = 0
-    except BaseException:  # noqa: BLE001 - pytest's or whatever
+    except BaseException:  # noqa: BLE001 - any, also pytest's
         import traceback
         traceback.print_exc()
     finally:
@@ -168,12 +168,12 @@ def start(config: Path, work_dir: Path, *arguments: str,
 
 
 def wait(pid: int) -> int:
-    """The exit code of a process, negative for a signal."""
+    """Return the exit code of a process, negative for a signal."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def outcome(work_dir: Path, logged: bool = True) -> dict:
-    """What a training leaves: the last state, the best one and validations."""
+    """Read the results of a training: last state, best state and validations."""
     last = Path((work_dir / 'last_checkpoint').read_text())
     validations = TrainingLog.read(work_dir).validation if logged else []
     return dict(
@@ -193,7 +193,7 @@ def _state(path: Path) -> dict:
 
 
 def differences(first, second, name: str = '') -> list[str]:
-    """Where two nested values differ."""
+    """List the places where two nested values differ."""
     if isinstance(first, torch.Tensor):
         return [] if torch.equal(first, second) else [name]
     if type(first) is not type(second):

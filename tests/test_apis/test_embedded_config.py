@@ -1,4 +1,4 @@
-"""Parts of a config inside a checkpoint that are built, and those refused."""
+"""Parts of a config in a checkpoint that are built, and those that are refused."""
 import pytest
 import torch
 from mmengine.config import Config
@@ -25,9 +25,10 @@ def allowed(cfg):
 @pytest.mark.parametrize('name', [
     MINIVG, 'linknet_focal_minivg', 'kern_cce_scorer_vg', 'frequency_ce_vrd',
     'motifnet_cce_scorer_wo_sa_vg', 'motifnet_cce_scorer_sggen_vg',
+    'transformer_cce_scorer_minivg', 'motifnet_ce_logit_adjusted_minivg',
     *(f'motifnet_cce_scorer_{detector}_minivg' for detector in (
         'faster_rcnn_r50_fpn', 'cascade_rcnn_r50_fpn', 'rtmdet_tiny', 'detr_r50'))])
-def test_a_model_is_that_of_the_config_file(name):
+def test_the_model_equals_that_of_the_config_file(name):
     init_default_scope('mmsgp')
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
     with torch.device('meta'):
@@ -47,7 +48,7 @@ def test_arguments_of_older_checkpoints_are_understood(cfg):
                           attention=dict(type='mmsgp.RelationFC'))
 
 
-def test_nothing_is_left_of_what_only_training_needs(cfg):
+def test_arguments_that_only_training_needs_are_dropped(cfg):
     cfg.model.relation_head.word_vectors = '/home/glove.txt'
     cfg.test_dataloader.dataset.pipeline[-1].init_cfg = dict(checkpoint='x.pth')
     found = allowed(cfg)
@@ -83,7 +84,7 @@ def test_nothing_is_left_of_what_only_training_needs(cfg):
     ('test_dataloader.dataset', 'file.py'),
     ('test_dataloader.dataset.pipeline', None),
     ('visualizer.task', 'http://127.0.0.1/x')])
-def test_all_else_is_refused_by_file_key_and_value(cfg, place, value):
+def test_other_parts_are_refused_with_file_key_and_value(cfg, place, value):
     *parents, key = place.split('.')
     owner = cfg
     for parent in parents:

@@ -10,7 +10,7 @@ from mmsgp.apis.image_inputs import ImageSource
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three images of unlike grey, out of order, and a file that is none."""
+    """Three images of different grey, out of order, and a text file."""
     for name, value in (('b.png', 20), ('a.jpg', 10), ('c.BMP', 30)):
         Image.new('RGB', (8, 6), (value, value, value)).save(tmp_path / name)
     (tmp_path / 'notes.txt').write_text('no image')
@@ -52,12 +52,12 @@ def test_lists_mix_files_arrays_and_folders(folder):
     assert source.total == 5
 
 
-def test_images_of_one_name_are_told_apart(folder):
+def test_images_of_the_same_name_get_different_names(folder):
     source = ImageSource([folder / 'a.jpg', folder / 'a.jpg', folder / 'b.png'])
     assert [image['name'] for image in source] == ['a', 'a_2', 'b']
 
 
-def test_a_name_made_up_is_not_that_of_another_image(tmp_path):
+def test_a_new_name_differs_from_those_of_other_images(tmp_path):
     for name in ('a.jpg', 'a.png', 'a_2.jpg', 'a_3.jpg'):
         Image.new('RGB', (8, 6)).save(tmp_path / name)
     names = [image['name'] for image in ImageSource([tmp_path, tmp_path / 'a.jpg'])]
@@ -71,10 +71,10 @@ def test_one_image_is_single(folder):
     assert ImageSource(folder / 'none.jpg').is_single
 
 
-def test_an_image_is_turned_upright_as_its_camera_says(tmp_path):
+def test_an_image_is_rotated_by_its_exif_data(tmp_path):
     image = Image.new('RGB', (8, 4))
     exif = image.getexif()
-    exif[0x0112] = 6  # the camera was turned by a quarter
+    exif[0x0112] = 6  # the camera was rotated by 90 degrees
     image.save(tmp_path / 'portrait.jpg', exif=exif)
     item, = ImageSource(tmp_path / 'portrait.jpg')
     assert item['ori_shape'] == (8, 4)
@@ -87,17 +87,17 @@ def test_an_array_is_taken_as_it_is():
     assert item['img_path'] is None
 
 
-def test_what_is_missing_or_damaged_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='nothing.jpg: no such image'):
+def test_a_missing_or_damaged_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nothing.jpg'):
         list(ImageSource(tmp_path / 'nothing.jpg'))
-    with pytest.raises(ValueError, match='has no image; images end in .jpg'):
+    with pytest.raises(ValueError, match=f'{tmp_path} .*\\.jpg'):
         list(ImageSource(tmp_path))
     for name in ('broken.jpg', 'empty.png'):
         (tmp_path / name).write_text('no image' * (name != 'empty.png'))
-        with pytest.raises(ValueError, match=f'{name} is empty, damaged or no'):
+        with pytest.raises(ValueError, match=f'{name} .*damaged'):
             list(ImageSource(tmp_path / name))
     (tmp_path / 'broken.mp4').write_text('no video')
-    with pytest.raises(ValueError, match='broken.mp4 is empty, damaged or no video'):
+    with pytest.raises(ValueError, match='broken.mp4 .*damaged'):
         list(ImageSource(tmp_path / 'broken.mp4'))
 
 
@@ -105,13 +105,13 @@ def test_what_is_missing_or_damaged_is_named(tmp_path):
     np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8),
     np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)])
 def test_anything_but_a_colour_image_is_refused(array):
-    with pytest.raises(ValueError, match=r'expected a BGR image.*\(H, W, 3\)'):
+    with pytest.raises(ValueError, match=r'BGR.*\(H, W, 3\)'):
         list(ImageSource(array))
 
 
 @pytest.mark.parametrize('wrong', [3, [3], [None]])
 def test_anything_but_paths_and_arrays_is_refused(wrong):
-    with pytest.raises(TypeError, match='expected .*path'):
+    with pytest.raises(TypeError, match='path.*array'):
         ImageSource(wrong)
 
 
@@ -122,7 +122,7 @@ def test_paths_may_be_given_by_a_generator(folder):
 
 
 @pytest.mark.parametrize('given', [list, iter, lambda inputs: map(Path, inputs)])
-def test_images_after_one_that_cannot_be_read_can_be_had(folder, given):
+def test_images_after_one_that_cannot_be_read_are_read(folder, given):
     for path in (folder / 'empty', folder / 'sub'):
         path.mkdir()
     (folder / 'broken.mp4').write_text('no video')
@@ -138,8 +138,8 @@ def test_images_after_one_that_cannot_be_read_can_be_had(folder, given):
         except (OSError, ValueError) as error:
             errors.append(str(error))
     assert values == [10, 20] and next(images, None) is None
-    for name, told in zip(2 * bad, errors, strict=True):
-        assert str(folder / name) in told
+    for name, message in zip(2 * bad, errors, strict=True):
+        assert str(folder / name) in message
 
 
 def test_an_iterable_may_fail_for_one_of_its_items(folder):
@@ -166,7 +166,7 @@ def test_an_image_or_video_of_too_many_pixels_is_not_read(folder):
 
 
 @pytest.mark.parametrize('path', ['/' + 5000 * 'a', 'a\0.jpg', '/proc/self/mem'])
-def test_an_impossible_path_is_an_error_of_its_image(folder, path):
+def test_an_invalid_path_is_an_error_of_its_image(folder, path):
     images = iter(ImageSource([path, folder / 'a.jpg']))
     with pytest.raises((OSError, ValueError)) as caught:
         next(images)

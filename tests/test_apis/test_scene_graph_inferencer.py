@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmsgp.apis import SceneGraphInferencer
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.testing import make_vg_data
-from mmsgp.testing.models import CONFIGS
+from mmsgp.testing.models import CONFIGS, write_random_checkpoint
 
 CONFIG = str(CONFIGS / 'motifnet_cce_scorer_minivg.py')
 
@@ -33,24 +33,25 @@ def image():
     return np.random.default_rng(0).integers(256, size=(60, 80, 3), dtype=np.uint8)
 
 
-def assert_same_graph(told, graph):
-    boxes = [item['bbox'] for item in told['objects']]
+def assert_same_graph(described, graph):
+    boxes = [item['bbox'] for item in described['objects']]
     np.testing.assert_allclose(
         np.reshape(boxes, (-1, 4)), graph.objects.bboxes, atol=0.006)
-    assert [item['label'] for item in told['objects']] == \
+    assert [item['label'] for item in described['objects']] == \
         graph.objects.labels.tolist()
     relations = graph.relations[:100]
     assert [[item['subject'], item['object'], item['label']]
-            for item in told['relations']] == \
+            for item in described['relations']] == \
         torch.cat([relations.pairs, relations.labels[:, None]], dim=1).tolist()
     np.testing.assert_allclose(
-        [item['score'] for item in told['relations']], relations.scores, atol=1e-5)
+        [item['score'] for item in described['relations']], relations.scores,
+        atol=1e-5)
 
 
 @pytest.mark.parametrize('batch_size', [1, 3])
 def test_graphs_are_those_of_the_test_on_the_same_images(
         inferencer, checkpoint, data, batch_size):
-    """Each task against the data set's own pipeline and the bare model."""
+    """Compare each task with the data set's own pipeline and the bare model."""
     saved = torch.load(checkpoint)
     cfg = Config.fromstring(saved['meta']['cfg'], '.py')
     init_default_scope('mmsgp')
@@ -69,8 +70,8 @@ def test_graphs_are_those_of_the_test_on_the_same_images(
     labels = [sample.gt_scene_graph.objects.labels for sample in samples]
     for task, given in (('sggen', {}), ('sgcls', dict(bboxes=boxes)),
                         ('predcls', dict(bboxes=boxes, labels=labels))):
-        told = inferencer(paths, batch_size=batch_size, **given)['predictions']
-        for graph, sample in zip(told, samples, strict=True):
+        graphs = inferencer(paths, batch_size=batch_size, **given)['predictions']
+        for graph, sample in zip(graphs, samples, strict=True):
             assert graph['task'] == task and graph['image'] == sample.img_path
             assert graph['relations'], 'an empty graph proves nothing'
             assert_same_graph(graph, sample.pred_scene_graphs[task])
@@ -109,7 +110,7 @@ def test_one_format_needs_no_list(inferencer, image, tmp_path):
     assert [path.name for path in (tmp_path / 'preds').iterdir()] == ['image.dot']
 
 
-def test_nothing_is_written_unasked(inferencer, image, tmp_path, monkeypatch):
+def test_nothing_is_written_without_out_dir(inferencer, image, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = inferencer(image)
     assert result['visualization'] == [] and not list(tmp_path.iterdir())
@@ -168,15 +169,15 @@ def test_images_without_objects_give_empty_graphs(inferencer, image):
 
 
 @pytest.mark.parametrize('given, message', [
-    (dict(bboxes=[[0, 0, 9, 9]], labels=[24]), 'label 24 is out of range.*0 to 23'),
-    (dict(bboxes=[[0, 0, 9, 9]], labels=['unicorn']), "no class 'unicorn'"),
+    (dict(bboxes=[[0, 0, 9, 9]], labels=[24]), 'label 24 .*0 to 23'),
+    (dict(bboxes=[[0, 0, 9, 9]], labels=['unicorn']), "'unicorn'"),
     (dict(bboxes=[[0, 0, 9, 9]], labels=[1, 2]), '1 boxes, but 2 labels'),
     (dict(bboxes=[[0, 0, 9, 9], [5, 5, 5, 9]]), r'box 1 is \[5.0, 5.0, 5.0, 9.0\]'),
     (dict(bboxes=[[0, 0, 90, 9]]), r'0 <= x1 < x2 <= 80 and 0 <= y1 < y2 <= 60'),
     (dict(bboxes=[[0, 0, 9, 9]], labels=[1.5]), 'image: label 1.5 is neither'),
     (dict(bboxes=[[0, 0, 9, 9]], labels=torch.tensor([1.5])), 'label 1.5 is neither'),
     (dict(bboxes=[[0, 0, 9, 9]], labels=[None]), 'image: label None is neither'),
-    (dict(bboxes=[[0, 0, 9, 9]], labels=1), 'image: expected a list of labels.*1'),
+    (dict(bboxes=[[0, 0, 9, 9]], labels=1), 'image: .*label.* 1$'),
     (dict(bboxes=[[0, 0, 9, 9], [0, 0]]), r'image: expected boxes as numbers'),
     (dict(bboxes=[[0, 0, 9, '9']]), 'image: expected boxes as numbers'),
     (dict(bboxes=[[0, 0, 9, 10**400]]), 'image: expected boxes as numbers'),
@@ -192,7 +193,7 @@ def test_images_without_objects_give_empty_graphs(inferencer, image):
     (dict(topk=2.5), 'topk must be a whole number of at least 1, got 2.5'),
     (dict(formats=['png']), "json.*got.*'png'"),
 ])
-def test_what_does_not_fit_is_refused(inferencer, image, given, message):
+def test_given_objects_that_do_not_fit_are_refused(inferencer, image, given, message):
     with pytest.raises(ValueError, match=message):
         inferencer(image, **given)
 
@@ -200,12 +201,12 @@ def test_what_does_not_fit_is_refused(inferencer, image, given, message):
 @pytest.mark.parametrize('size', [(3, 2000), (2000, 3)])
 def test_an_image_too_thin_to_resize_is_named(inferencer, tmp_path, size):
     cv2.imwrite(str(tmp_path / 'thin.png'), np.zeros((*size, 3), np.uint8))
-    told = f'thin.png is {size[1]} x {size[0]} pixels, too thin'
-    with pytest.raises(ValueError, match=told):
+    message = f'thin.png .*{size[1]} x {size[0]} pixels'
+    with pytest.raises(ValueError, match=message):
         inferencer(tmp_path / 'thin.png')
 
 
-def test_images_with_errors_are_left_out_with_their_boxes(inferencer, image, tmp_path):
+def test_images_with_errors_are_skipped_with_their_boxes(inferencer, image, tmp_path):
     for name in 'abcd':
         cv2.imwrite(str(tmp_path / f'{name}.png'), image)
     (tmp_path / 'b.png').write_text('no image')
@@ -215,34 +216,34 @@ def test_images_with_errors_are_left_out_with_their_boxes(inferencer, image, tmp
     graphs = inferencer(tmp_path, batch_size=2, bboxes=boxes,
                         on_error=errors.append)['predictions']
     assert [graph['objects'][0]['bbox'][0] for graph in graphs] == [0, 2]
-    assert ['b.png is empty' in str(errors[0]), 'd.png: box 0' in str(errors[1])] == \
+    assert ['b.png' in str(errors[0]), 'd.png: box 0' in str(errors[1])] == \
         [True, True] and len(errors) == 2
 
 
 @pytest.mark.parametrize('device', ['gpu', 'cuda:99'])
-def test_a_device_that_is_not_there_is_named(checkpoint, device):
-    with pytest.raises(ValueError, match=f"device '{device}' cannot be used: "):
+def test_a_device_that_does_not_exist_is_named(checkpoint, device):
+    with pytest.raises(ValueError, match=f"device '{device}'"):
         SceneGraphInferencer(weights=checkpoint, device=device)
 
 
-def test_boxes_of_other_numbers_of_images_are_refused(inferencer, image):
-    with pytest.raises(ValueError, match='bboxes of 1 images were given for 2'):
+def test_boxes_for_another_number_of_images_are_refused(inferencer, image):
+    with pytest.raises(ValueError, match='bboxes .* 1 .* 2:'):
         inferencer([image, image], bboxes=[[[0, 0, 9, 9]]])
 
 
 @pytest.mark.parametrize('on_error', [None, lambda error: None])
 @pytest.mark.parametrize('number, images', [(1, 'more'), (3, '2')])
-def test_boxes_must_be_as_many_as_images_that_come_one_by_one(
+def test_boxes_for_another_number_of_streamed_images_are_refused(
         inferencer, image, number, images, on_error):
     boxes = number * [[[0, 0, 9, 9]]]
-    with pytest.raises(ValueError, match=f'bboxes of {number} .* for {images}: give'):
+    with pytest.raises(ValueError, match=f'bboxes .* {number} .* {images}:'):
         inferencer(iter([image, image]), bboxes=boxes, on_error=on_error)
-    with pytest.raises(ValueError, match='labels of 1 images were given for 2'):
+    with pytest.raises(ValueError, match='labels .* 1 .* 2:'):
         inferencer(iter([image, image]), bboxes=2 * boxes[:1], labels=[[1]])
 
 
 @pytest.mark.parametrize('given', [list, iter])
-def test_what_is_missing_uses_its_boxes_up(inferencer, image, tmp_path, given):
+def test_a_missing_image_consumes_its_boxes(inferencer, image, tmp_path, given):
     inputs = [tmp_path / 'none.jpg', image, tmp_path, image]
     errors = []
     graphs = inferencer(
@@ -250,34 +251,34 @@ def test_what_is_missing_uses_its_boxes_up(inferencer, image, tmp_path, given):
         on_error=errors.append)['predictions']
     assert [graph['objects'][0]['bbox'][0] for graph in graphs] == [1, 3]
     assert [type(error) for error in errors] == [FileNotFoundError, ValueError]
-    with pytest.raises(FileNotFoundError, match='none.jpg: no such image'):
+    with pytest.raises(FileNotFoundError, match='none.jpg'):
         inferencer(given(inputs))
 
 
 def test_weights_of_another_model_are_refused(checkpoint):
-    with pytest.raises(ValueError, match='does not fit the model'):
+    with pytest.raises(ValueError, match=checkpoint.name):
         SceneGraphInferencer(str(CONFIGS / 'motifnet_cce_minivg.py'), checkpoint)
-    with pytest.raises(ValueError, match='need a SceneGraphParser'):
+    with pytest.raises(ValueError, match='FasterRCNN.*SceneGraphParser'):
         SceneGraphInferencer(str(CONFIGS / 'faster_rcnn_vgg16_minivg.py'), checkpoint)
 
 
-def test_missing_files_and_names_are_told(checkpoint, tmp_path):
-    with pytest.raises(FileNotFoundError, match='config none.py not found'):
+def test_missing_files_and_names_are_reported(checkpoint, tmp_path):
+    with pytest.raises(FileNotFoundError, match='none.py'):
         SceneGraphInferencer('none.py', checkpoint)
-    with pytest.raises(FileNotFoundError, match='none.pth not found'):
+    with pytest.raises(FileNotFoundError, match='none.pth'):
         SceneGraphInferencer(CONFIG, 'none.pth')
-    with pytest.raises(ValueError, match='give a checkpoint'):
+    with pytest.raises(ValueError, match='weights'):
         SceneGraphInferencer(CONFIG)
     saved = torch.load(checkpoint)
     nameless = tmp_path / 'nameless.pth'
     torch.save(dict(state_dict=saved['state_dict'], meta={}), nameless)
-    with pytest.raises(ValueError, match='does not hold its config'):
+    with pytest.raises(ValueError, match='config'):
         SceneGraphInferencer(weights=nameless)
-    with pytest.raises(ValueError, match="'classes'.*0 names, the model has 24"):
+    with pytest.raises(ValueError, match="'classes'.* 0 .* 24 "):
         SceneGraphInferencer(CONFIG, nameless)
 
 
-def test_weights_that_are_no_numbers_are_refused_by_name(checkpoint, tmp_path):
+def test_weights_that_are_not_finite_are_refused_by_name(checkpoint, tmp_path):
     saved = torch.load(checkpoint)
     saved['state_dict']['relation_head.fc_roles.bias'][0] = float('nan')
     del saved['checksums']
@@ -294,7 +295,7 @@ def test_a_config_of_a_larger_model_than_the_weights_takes_no_memory(
     del saved['checksums']
     saved['meta']['cfg'] = cfg.pretty_text
     torch.save(saved, tmp_path / 'large.pth')
-    with pytest.raises(ValueError, match='large.pth does not fit the model of its'):
+    with pytest.raises(ValueError, match=r'large.pth .*\(6000000, '):
         SceneGraphInferencer(weights=tmp_path / 'large.pth')
 
 
@@ -303,17 +304,17 @@ def test_a_config_in_a_checkpoint_is_not_run(checkpoint, tmp_path):
     del saved['checksums']
     saved['meta']['cfg'] += f'\nopen({str(tmp_path / "trace")!r}, "w")'
     torch.save(saved, tmp_path / 'evil.pth')
-    with pytest.raises(ValueError, match='not run; give the config file'):
+    with pytest.raises(ValueError, match='evil.pth .*--config'):
         SceneGraphInferencer(weights=tmp_path / 'evil.pth')
     assert not (tmp_path / 'trace').exists()
 
 
-def test_scores_that_are_no_numbers_are_an_error(checkpoint, image, tmp_path):
+def test_scores_that_are_not_finite_are_an_error(checkpoint, image, tmp_path):
     inferencer = SceneGraphInferencer(
         weights=checkpoint, device='cpu', show_progress=False)
     for weights in inferencer.model.relation_head.parameters():
         weights.data.fill_(float('nan'))
-    with pytest.raises(ValueError, match='image: scores of .* nan.*weights'):
+    with pytest.raises(ValueError, match='image: scores .*nan'):
         inferencer(image, bboxes=[[0, 0, 9, 9], [0, 0, 20, 20]], labels=[0, 1],
                    out_dir=tmp_path, no_save_vis=True)
     assert not list(tmp_path.rglob('*.json'))
@@ -322,3 +323,16 @@ def test_scores_that_are_no_numbers_are_an_error(checkpoint, image, tmp_path):
 def test_limits_must_be_positive(checkpoint):
     with pytest.raises(ValueError, match='max_pixels must be .* at least 1, got 0'):
         SceneGraphInferencer(weights=checkpoint, max_pixels=0)
+
+
+@pytest.mark.parametrize('config', [
+    'transformer_cce_scorer_minivg', 'motifnet_ce_logit_adjusted_minivg'])
+def test_a_checkpoint_alone_brings_its_encoder_or_debiasing(config, image, tmp_path):
+    inferencer = SceneGraphInferencer(
+        weights=str(write_random_checkpoint(tmp_path / 'parser.pth', config)),
+        show_progress=False)
+    head = inferencer.model.relation_head
+    assert type(head.context).__name__ == (
+        'TransformerContext' if 'transformer' in config else 'MotifContext')
+    assert (head.debiasing is not None) == ('adjusted' in config)
+    assert inferencer(image)['predictions'][0]['objects']

@@ -24,11 +24,11 @@ def test_calls_run_in_one_other_process(worker):
     assert worker(math.hypot, 3, 4) == 5
 
 
-def test_an_error_is_raised_here_and_harms_nothing(worker):
+def test_an_error_is_raised_in_the_calling_process(worker):
     before = worker(os.getpid)
     with pytest.raises(FileNotFoundError, match='none.txt'):
         worker(os.path.getsize, 'none.txt')
-    # An error that pickle cannot restore comes with its name and text.
+    # An error that pickle cannot restore arrives with its name and text.
     with pytest.raises(ValueError, match='Expecting value'):
         worker(json.loads, '{"a": }')
     assert worker(os.getpid) == before
@@ -40,7 +40,7 @@ def test_a_result_that_cannot_be_sent_is_an_error(worker):
     assert worker(math.hypot, 3, 4) == 5
 
 
-def test_a_call_that_does_not_end_is_given_up(worker, monkeypatch):
+def test_a_call_that_does_not_end_is_stopped(worker, monkeypatch):
     before = worker(os.getpid)
     monkeypatch.setattr(worker, 'time_limit', 0.2)
     start = time.monotonic()
@@ -53,14 +53,14 @@ def test_a_call_that_does_not_end_is_given_up(worker, monkeypatch):
     assert worker(os.getpid) != before
 
 
-def test_a_call_that_ends_its_process_is_told_and_the_next_one_works(worker):
+def test_a_call_that_ends_its_process_is_reported_and_the_next_one_works(worker):
     before = worker(os.getpid)
-    with pytest.raises(ChildProcessError, match='raise_signal .* exit code -9'):
+    with pytest.raises(ChildProcessError, match='raise_signal.* -9'):
         worker(signal.raise_signal, signal.SIGKILL)
     assert worker(os.getpid) != before
 
 
-def test_closing_ends_the_call_that_runs(worker):
+def test_closing_ends_the_current_call(worker):
     caught = []
 
     def call():
@@ -88,7 +88,7 @@ def test_a_process_is_prepared_without_a_limit_and_again_after_its_end():
         worker.start()
 
 
-def test_what_cannot_be_prepared_is_told_at_the_start():
+def test_an_error_of_prepare_is_raised_at_the_start():
     with Worker(30, prepare=partial(os.path.getsize, 'none.txt')) as worker, \
             pytest.raises(FileNotFoundError, match='none.txt'):
         worker.start()

@@ -1,4 +1,4 @@
-"""Checkpoints: what loads, and what is refused."""
+"""Checkpoints that load, and those that are refused."""
 import http.server
 import pickle
 import threading
@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from mmsgp.checkpoint.loading import (
     load_checkpoint_file,
     publish_weights,
-    refuse_unsafe_checkpoints,
+    use_safe_checkpoint_loading,
 )
 from mmsgp.checkpoint.pretrained import (
     check_names,
@@ -43,7 +43,7 @@ def mmengine_loaders():
     schemes = dict(CheckpointLoader._schemes)
     loaders = {name: getattr(mmengine_checkpoint, name, None)
                for name in ('load_from_http', '_safe_torch_load')}
-    refuse_unsafe_checkpoints()
+    use_safe_checkpoint_loading()
     yield
     CheckpointLoader._schemes = schemes
     for name, loader in loaders.items():
@@ -76,7 +76,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, mmengine_loaders):
 
 
 class Reach:
-    """Reaches for any function by way of getattr."""
+    """Tries to reach any function through getattr."""
 
     def __init__(self, *arguments):
         self.arguments = arguments
@@ -90,14 +90,14 @@ class Reach:
     (HistoryBuffer, '__init__'),
     (HistoryBuffer, '__globals__'),
 ])
-def test_getattr_in_a_checkpoint_reaches_nothing_but_histories(
+def test_getattr_in_a_checkpoint_reaches_only_histories(
         tmp_path, arguments):
     torch.save(dict(x=Reach(*arguments)), tmp_path / 'c.pth')
-    with pytest.raises(ValueError, match='not allowed'):
+    with pytest.raises(ValueError, match='c.pth .*getattr'):
         load_checkpoint_file(str(tmp_path / 'c.pth'))
 
 
-def test_code_runs_only_for_those_who_ask_for_it(tmp_path, monkeypatch):
+def test_code_runs_only_on_request(tmp_path, monkeypatch):
     path, trace = tmp_path / 'c.pth', tmp_path / 'trace'
     torch.save(dict(state_dict={}, extra=Payload(trace)), path)
     monkeypatch.setenv('MMSGP_TRUST_CHECKPOINTS', '1')
@@ -136,7 +136,7 @@ def test_a_resumed_training_runs_nothing_of_its_checkpoint(
 
 
 @pytest.mark.parametrize('scheme', ['torchvision', 'openmmlab', 'mmcls'])
-def test_loaders_of_model_zoos_run_nothing_either(
+def test_loaders_of_model_zoos_run_no_code(
         tmp_path, monkeypatch, server, mmengine_loaders, scheme):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
     trace = tmp_path / 'trace'
@@ -144,7 +144,7 @@ def test_loaders_of_model_zoos_run_nothing_either(
     for zoo in ('torchvision', 'external', 'mmcls'):
         monkeypatch.setattr(mmengine_checkpoint, f'get_{zoo}_models',
                             lambda: dict(model=f'{server}/z.pth'))
-    with pytest.raises(ValueError, match='z.pth asks for code'):
+    with pytest.raises(ValueError, match='z.pth .*MMSGP_TRUST_CHECKPOINTS=1'):
         CheckpointLoader.load_checkpoint(f'{scheme}://model')
     assert not trace.exists()
 
@@ -154,7 +154,7 @@ def test_loaders_of_model_zoos_run_nothing_either(
 def test_a_damaged_file_is_named(tmp_path, content):
     path = tmp_path / 'damaged.pth'
     path.write_bytes(content)
-    with pytest.raises(ValueError, match='damaged.pth is') as error:
+    with pytest.raises(ValueError, match='damaged.pth') as error:
         load_checkpoint_file(str(path))
     assert '\n' not in str(error.value)
     assert 'MMSGP_TRUST_CHECKPOINTS' not in str(error.value)
@@ -167,7 +167,7 @@ def test_a_missing_file_is_named():
 
 def test_a_file_without_weights_is_named(tmp_path):
     torch.save([torch.ones(1)], tmp_path / 'list.pth')
-    with pytest.raises(ValueError, match='list.pth holds a list'):
+    with pytest.raises(ValueError, match='list.pth .*list'):
         load_checkpoint_file(str(tmp_path / 'list.pth'))
 
 
@@ -176,18 +176,18 @@ def test_a_file_without_weights_is_named(tmp_path):
     dict(dataset_meta=dict(CLASSES=('cat', 'dog'))),
     dict(CLASSES=('cat', 'dog'), epoch=1),
 ])
-def test_names_are_found_wherever_mmdetection_writes_them(tmp_path, meta):
+def test_names_are_found_where_mmdetection_writes_them(tmp_path, meta):
     path = str(tmp_path / 'c.pth')
     torch.save(dict(state_dict={}, meta=meta), path)
     _, names = read_weights(path)
     check_names(path, 'classes', names, dict(classes=('cat', 'dog')))
-    with pytest.raises(ValueError, match="number 1 is 'dog', and 'cow'"):
+    with pytest.raises(ValueError, match="c.pth.* 1 .*'dog'.*'cow'"):
         check_names(path, 'classes', names, dict(classes=('cat', 'cow')))
 
 
 @pytest.mark.parametrize('extra', [{}, dict(meta=None),
                                    dict(meta=dict(dataset_meta=None))])
-def test_a_checkpoint_may_know_no_names(tmp_path, extra):
+def test_a_checkpoint_may_have_no_names(tmp_path, extra):
     torch.save(dict(state_dict={}, **extra), tmp_path / 'c.pth')
     _, names = read_weights(str(tmp_path / 'c.pth'))
     assert not names.get('classes')
@@ -205,12 +205,12 @@ def test_weights_of_distributed_training_fit_as_mmengine_loads_them(tmp_path):
         assert torch.equal(layer.weight, other.weight)
 
 
-def test_files_are_known_by_the_names_that_mmengine_loads_last():
+def test_only_the_type_that_mmengine_loads_last_is_accepted():
     cfgs = [dict(type=kind, checkpoint='c.pth')
             for kind in ('Pretrained', PretrainedInit)]
     assert pretrained_cfgs([dict(type='Normal', layer='Linear'), *cfgs]) == cfgs
     for kind in ('mmdet.Pretrained', 'mmengine.Pretrained'):
-        with pytest.raises(ValueError, match="write type='Pretrained'"):
+        with pytest.raises(ValueError, match=f"{kind}.*type='Pretrained'"):
             pretrained_cfgs(dict(type=kind, checkpoint='c.pth'))
 
 
@@ -260,6 +260,6 @@ def test_weights_without_meta_or_by_themselves(tmp_path):
     publish_weights(tmp_path / 'a.pth', tmp_path / 'b.pth')
     assert torch.load(tmp_path / 'b.pth')['meta'] == dict(dataset_meta=None)
     torch.save(dict(weight=torch.ones(2)), tmp_path / 'c.pth')
-    with pytest.raises(ValueError, match='c.pth has no state_dict but weight'):
+    with pytest.raises(ValueError, match='c.pth .*state_dict.* weight'):
         publish_weights(tmp_path / 'c.pth', tmp_path / 'd.pth')
     assert not (tmp_path / 'd.pth').exists()

@@ -1,4 +1,4 @@
-"""The command that parses images."""
+"""The command mmsgp-infer."""
 import json
 import sys
 
@@ -12,7 +12,7 @@ from mmsgp.cli.infer import main
 
 @pytest.fixture
 def infer(checkpoint, tmp_path, monkeypatch, capsys):
-    """Runs the command in this process; gives what it printed."""
+    """Run the command in this process and return its output."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, 'argv', [
@@ -96,21 +96,21 @@ def test_a_wrong_file_of_objects_is_named(infer, folder, tmp_path, text):
 def test_a_file_of_objects_of_other_images_is_named(infer, folder, tmp_path):
     file = tmp_path / 'objects.json'
     file.write_text(json.dumps([dict(objects=[])]))
-    with pytest.raises(SystemExit, match='objects.json: .* of 1 images .* for 3'):
+    with pytest.raises(SystemExit, match=r'objects.json: .* 1 .* 3\b'):
         infer(folder, '--objects', file)
 
 
 def test_limits_are_set_by_options(infer, folder, tmp_path, capsys):
     file = tmp_path / 'objects.json'
     file.write_text(json.dumps(dict(objects=[dict(bbox=[1, 2, 30, 40])] * 3)))
-    for options, told in ((('--max-pixels', 3000), '64 x 48 pixels'),
+    for options, fact in ((('--max-pixels', 3000), '64 x 48 pixels'),
                           (('--objects', file, '--max-objects', 2), 'max_objects')):
         with pytest.raises(SystemExit, match='1 of 1 images could not be parsed'):
             infer(folder / 'a.png', '--no-pictures', *options)
-        assert told in capsys.readouterr().err
+        assert fact in capsys.readouterr().err
 
 
-def test_a_long_file_name_does_not_end_a_folder(infer, folder, tmp_path):
+def test_a_long_file_name_does_not_stop_a_folder(infer, folder, tmp_path):
     for letter in 'äb':
         (folder / 'a.png').with_stem(letter * (125 if letter == 'ä' else 251)
                                      ).write_bytes((folder / 'a.png').read_bytes())
@@ -135,21 +135,21 @@ def test_a_file_of_objects_names_all_or_none(infer, folder, tmp_path):
     file = tmp_path / 'objects.json'
     file.write_text(json.dumps(dict(objects=[
         dict(bbox=[1, 2, 30, 40], name='class 3'), dict(bbox=[10, 2, 60, 45])])))
-    with pytest.raises(SystemExit, match='objects.json: 1 of 2 objects have a name'):
+    with pytest.raises(SystemExit, match='objects.json: 1 of 2 '):
         infer(folder / 'a.png', '--objects', file)
 
 
-def test_a_bad_image_does_not_end_a_folder(infer, folder, tmp_path, capsys):
+def test_a_bad_image_does_not_stop_a_folder(infer, folder, tmp_path, capsys):
     (folder / 'b.png').write_text('no image')
     with pytest.raises(SystemExit, match='1 of 3 images could not be parsed'):
         infer(folder, '--batch-size', 2, '--no-pictures')
     assert names(tmp_path / 'out' / 'preds') == ['a.json', 'c.json']
-    told = capsys.readouterr()
-    assert 'b.png is empty, damaged or no image' in told.err
-    assert '2 graphs written into' in told.out
+    printed = capsys.readouterr()
+    assert f'{folder / "b.png"} ' in printed.err
+    assert '2 graphs' in printed.out
 
 
-def test_what_is_missing_does_not_keep_the_others_from_being_parsed(
+def test_a_missing_image_does_not_stop_the_others(
         infer, folder, tmp_path, capsys):
     with pytest.raises(SystemExit, match='1 of 2 images could not be parsed'):
         infer(tmp_path / 'none.jpg', folder / 'a.png', '--no-pictures')
@@ -169,13 +169,13 @@ def test_names_are_printed_as_they_are(infer, folder, tmp_path, name):
 
 def test_errors_are_one_line(infer, folder, tmp_path):
     config = tmp_path / 'broken.py'
-    for text, told in (('model = dict(', 'broken.py is no config: SyntaxError'),
-                       ('model = 1 / 0', 'broken.py is no config: ZeroDivision'),
-                       ('x = 1', 'the config has no model'),
-                       ('model = dict()', 'the config has no model with a type')):
+    for text, fact in (('model = dict(', 'broken.py .*SyntaxError'),
+                       ('model = 1 / 0', 'broken.py .*ZeroDivision'),
+                       ('x = 1', 'model'),
+                       ('model = dict()', 'model .*type')):
         config.write_text(text)
-        with pytest.raises(SystemExit, match=f'mmsgp-infer: .*{told}'):
+        with pytest.raises(SystemExit, match=f'mmsgp-infer: .*{fact}'):
             infer(folder, '--config', config)
     torch.save([1], tmp_path / 'list.pth')
-    with pytest.raises(SystemExit, match='mmsgp-infer: .*list.pth holds a list'):
+    with pytest.raises(SystemExit, match='mmsgp-infer: .*list.pth .*list'):
         infer(folder, '--checkpoint', tmp_path / 'list.pth')

@@ -1,4 +1,4 @@
-"""MiniVG: the same for the same seed, and hard in the way Visual Genome is."""
+"""MiniVG is reproducible, and has the difficulties of Visual Genome."""
 from __future__ import annotations
 
 import collections
@@ -24,7 +24,7 @@ NUM_SCENES = 700
 
 @pytest.fixture(scope='module')
 def scenes():
-    """Scenes, all relations that hold in them, and those annotated."""
+    """Scenes, all their relations, and the annotated ones."""
     result = []
     for index in range(NUM_SCENES):
         rng = np.random.default_rng([5, index])
@@ -43,7 +43,7 @@ def digest(folder):
     }
 
 
-def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
+def test_the_same_seed_gives_the_same_bytes_for_any_number_of_workers(tmp_path):
     for name, options in dict(
             a=dict(num_workers=1), b=dict(num_workers=2),
             c=dict(num_workers=1, seed=1)).items():
@@ -55,7 +55,7 @@ def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
     assert a['images/1.jpg'] != c['images/1.jpg']
 
 
-def test_a_folder_that_holds_the_generation_is_left_alone(tmp_path):
+def test_a_folder_with_the_same_data_is_not_changed(tmp_path):
     assert generate_minivg(tmp_path, **SMALL, num_workers=1)
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
     assert not generate_minivg(tmp_path, **SMALL, num_workers=1)
@@ -63,7 +63,7 @@ def test_a_folder_that_holds_the_generation_is_left_alone(tmp_path):
     assert generate_minivg(tmp_path, **SMALL, seed=3, num_workers=1)
 
 
-def test_an_incomplete_folder_is_generated_anew(tmp_path):
+def test_an_incomplete_folder_is_generated_again(tmp_path):
     generate_minivg(tmp_path, **SMALL, num_workers=1)
     (tmp_path / 'VG-SGG.h5').unlink()
     assert generate_minivg(tmp_path, **SMALL, num_workers=1)
@@ -80,7 +80,7 @@ def test_files_hold_the_options_images_and_splits(tmp_path):
         assert pixels.shape == (image['height'], image['width'], 3)
 
 
-def test_numbers_of_images_must_make_sense(tmp_path):
+def test_invalid_numbers_of_images_are_refused(tmp_path):
     with pytest.raises(ValueError, match='MiniVG needs images'):
         generate_minivg(tmp_path, num_train=-1)
     with pytest.raises(ValueError, match='MiniVG needs images'):
@@ -106,7 +106,7 @@ def test_predicates_have_a_long_tail(scenes):
     shares = np.array([counts[name] for name in PREDICATES]) / counts.total()
     assert shares.max() > 0.25
     assert 0.002 < shares.min() < 0.01
-    # Five hundred test images hold each of them eight times.
+    # 500 test images contain each of them eight times.
     assert shares.min() * counts.total() / NUM_SCENES * 500 >= 8
 
 
@@ -168,12 +168,12 @@ def test_annotators_are_often_coarse(scenes):
             (fine if word == name else coarse)[name] += 1
     for name, predicate in PREDICATES.items():
         share = coarse[name] / (coarse[name] + fine[name])
-        # A pair with both words counts twice, which lowers the share a bit.
+        # A pair with both words counts twice, which lowers the share slightly.
         assert share == pytest.approx(predicate.coarse_prob, abs=0.17)
     assert several > 0
 
 
-def test_relations_of_the_largest_foreground_object_catch_the_eye():
+def test_relations_of_the_largest_foreground_object_are_salient():
     labels = ['person', 'person', 'grass']
     boxes = [(10, 20, 40, 120), (90, 60, 105, 110), (0, 60, 160, 160)]
     relations = [Relation(i, 2, 'standing on') for i in (0, 1)]
@@ -209,7 +209,7 @@ def test_annotators_do_not_repeat_themselves():
      ('holding', 'person', (40, 20, 70, 110), 'cup', (66, 62, 82, 78)),
      ('under', 'cat', (50, 110, 80, 130), 'table', (30, 85, 115, 130)),
      ('above', 'bird', (50, 10, 74, 28), 'tree', (40, 40, 90, 110))])
-def test_a_rule_fires(predicate, subject, s_box, object_, o_box):
+def test_a_rule_matches(predicate, subject, s_box, object_, o_box):
     relations = find_relations([subject, object_], [s_box, o_box])
     assert predicate in [r.predicate for r in relations if r.subject == 0]
 

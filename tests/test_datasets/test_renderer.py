@@ -1,4 +1,4 @@
-"""Rendered images: reproducible, with objects that fill their boxes."""
+"""Rendered images are reproducible, and objects fill their boxes."""
 from __future__ import annotations
 
 import numpy as np
@@ -19,7 +19,7 @@ LABELS = np.array([0, 1, 2])
 
 
 def crops_of_class(renderer, label, count):
-    """Instances of a class, alone on an image: (count, 32, 32, 3) floats."""
+    """Render single instances of a class: (count, 32, 32, 3) floats."""
     box = np.array([[4, 4, 36, 36]])
     return np.stack([
         renderer.render(i, 40, 40, box, [label])[4:36, 4:36]
@@ -28,7 +28,7 @@ def crops_of_class(renderer, label, count):
 
 
 def colour_and_texture(crops):
-    """Mean colour of a 4x4 grid of cells, and the contrast in each."""
+    """Compute the mean colour and the contrast of each cell of a 4x4 grid."""
     cells = crops.reshape(-1, 4, 8, 4, 8, 3)
     contrast = cells.std(axis=(2, 4)).mean(-1)
     return np.concatenate([
@@ -37,9 +37,9 @@ def colour_and_texture(crops):
     ], axis=1)
 
 
-def test_an_image_depends_on_seed_and_id_alone():
+def test_an_image_depends_only_on_seed_and_id():
     first, second = LayoutRenderer(3, seed=1), LayoutRenderer(3, seed=1)
-    second.render(8, 160, 120, BOXES, LABELS)  # what came before is no matter
+    second.render(8, 160, 120, BOXES, LABELS)  # an earlier image has no effect
     image = first.render(7, 160, 120, BOXES, LABELS)
     assert image.shape == (120, 160, 3)
     assert image.dtype == np.uint8
@@ -60,7 +60,7 @@ def test_silhouettes_touch_all_sides_of_their_box(name):
                                 y.max() + 1], [15, 20, 65, 60], atol=2)
 
 
-def test_smaller_objects_lie_on_larger_ones_unless_depths_say_otherwise():
+def test_smaller_objects_lie_on_larger_ones_without_depths():
     red, blue = (ClassAppearance('rectangle', 'plain', hue, 1.0, 1.0, 1.0,
                                  hue_jitter=0) for hue in (0.0, 2 / 3))
     renderer = LayoutRenderer(2, [red, blue], clutter=0, noise=0)
@@ -71,7 +71,7 @@ def test_smaller_objects_lie_on_larger_ones_unless_depths_say_otherwise():
     assert by_depth.argmax() == 0
 
 
-def test_boxes_may_reach_out_of_the_image_and_be_tiny():
+def test_boxes_may_leave_the_image_and_be_tiny():
     boxes = np.array([[-20, -20, 30, 30], [70, 50, 200, 90], [10, 10, 10.4, 11],
                       [300, 300, 310, 310]])
     image = LayoutRenderer(4).render(0, 80, 60, boxes, np.arange(4))
@@ -87,7 +87,7 @@ def test_unknown_labels_and_looks_are_refused():
         ClassAppearance('blob', 'plain', 0.5)
 
 
-def test_the_classes_of_visual_genome_have_looks_of_their_own():
+def test_the_classes_of_visual_genome_have_different_looks():
     looks = [class_appearance(label) for label in range(150)]
     assert len({(look.shape, look.texture) for look in looks}) == 150
     assert looks[:20] != [class_appearance(i, seed=1) for i in range(20)]
@@ -97,7 +97,7 @@ def test_the_classes_of_visual_genome_have_looks_of_their_own():
                          [list(CLASSES.values()),
                           [class_appearance(i) for i in range(24)]],
                          ids=['minivg', 'derived'])
-def test_a_trivial_classifier_tells_classes_apart(appearances):
+def test_a_trivial_classifier_distinguishes_classes(appearances):
     renderer = LayoutRenderer(24, appearances)
     features = np.stack([
         colour_and_texture(crops_of_class(renderer, label, 10))
@@ -133,7 +133,7 @@ def test_the_number_of_workers_does_not_change_the_bytes(tmp_path):
     assert images == read_bytes(tmp_path / '2')
 
 
-def test_rendering_goes_on_where_it_was_interrupted(tmp_path):
+def test_interrupted_rendering_continues(tmp_path):
     renderer = LayoutRenderer(3)
     assert render_images(renderer, layouts(4), tmp_path, 1) == 4
     before = read_bytes(tmp_path)
@@ -142,7 +142,7 @@ def test_rendering_goes_on_where_it_was_interrupted(tmp_path):
     assert read_bytes(tmp_path) == before
 
 
-def test_images_of_other_layouts_are_rendered_anew(tmp_path):
+def test_images_of_other_layouts_are_rendered_again(tmp_path):
     render_images(LayoutRenderer(3), layouts(4), tmp_path, 1)
     before = read_bytes(tmp_path)
     assert render_images(LayoutRenderer(3, seed=1), layouts(2), tmp_path, 1) == 2
@@ -158,6 +158,6 @@ def test_images_that_were_not_rendered_are_never_replaced(tmp_path):
     assert (tmp_path / '1.jpg').read_bytes() == b'a photograph'
 
 
-def test_some_worker_is_needed(tmp_path):
+def test_at_least_one_worker_is_needed(tmp_path):
     with pytest.raises(ValueError, match='num_workers must be at least 1'):
         render_images(LayoutRenderer(3), layouts(1), tmp_path, 0)

@@ -55,6 +55,7 @@ def many(tmp_path, request):
 @pytest.fixture(params=[7, 1_000_000])
 def _chunk_size(request, monkeypatch):
     monkeypatch.setattr(statistics, '_PAIRS_PER_CHUNK', request.param)
+    monkeypatch.setattr(statistics, '_CELLS_PER_CHUNK', request.param)
 
 
 def test_boxes_that_touch_do_not_overlap():

@@ -1,4 +1,4 @@
-"""The page and its worker, for all tests of it."""
+"""The page and its worker, for all tests of the page."""
 import pytest
 
 from helpers.page import import_demo

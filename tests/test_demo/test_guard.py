@@ -1,4 +1,4 @@
-"""What the page answers, takes and keeps, asked without a browser."""
+"""Answers, limits and files of the page, without a browser."""
 import os
 import socket
 import tempfile
@@ -38,7 +38,7 @@ def client(address):
 
 @pytest.fixture(scope='module')
 def secret(tmp_path_factory):
-    """A file of this machine that is nobody's business."""
+    """A private file of this machine."""
     path = tmp_path_factory.mktemp('elsewhere') / 'secret.png'
     path.write_bytes(scene())
     return path
@@ -56,7 +56,7 @@ def test_an_image_is_parsed(client):
     assert client.get(picture['url']).status_code == 200
 
 
-def test_the_failure_of_one_is_not_that_of_another(client, address):
+def test_a_failed_request_does_not_affect_others(client, address):
     def ask(number):
         with PageClient(address) as visitor:
             if number % 2:
@@ -69,7 +69,7 @@ def test_the_failure_of_one_is_not_that_of_another(client, address):
     assert all('objects' in answer for answer in answers[::2])
 
 
-def test_a_request_that_takes_too_long_is_told(app, tmp_path):
+def test_a_request_that_takes_too_long_is_reported(app, tmp_path):
     def give_up(*_):
         raise TimeoutError('given up after 60 s')
 
@@ -82,7 +82,7 @@ def test_a_request_that_takes_too_long_is_told(app, tmp_path):
     assert 'street.png' in status and '60 s' in status
 
 
-def test_a_large_image_is_kept_no_larger_than_it_is_shown(app, worker, checkpoint,
+def test_a_large_image_is_reduced_to_its_shown_size(app, worker, checkpoint,
                                                          tmp_path):
     side = import_demo('parsing').MAX_SIDE
     (tmp_path / 'large.png').write_bytes(scene(size=(2 * side, 300)))
@@ -90,7 +90,7 @@ def test_a_large_image_is_kept_no_larger_than_it_is_shown(app, worker, checkpoin
     assert found['image'].shape == (150, side, 3)
     np.testing.assert_allclose(found['drawn'].objects.bboxes * 2,
                                found['graph'].objects.bboxes)
-    assert found['told']['width'] == 2 * side
+    assert found['info']['width'] == 2 * side
 
 
 @pytest.mark.parametrize('path', [
@@ -116,7 +116,7 @@ def test_nothing_outside_the_served_folders_is_read(client, folder, secret, path
     'HTTPS://127.0.0.1:{port}/x.png', 'file://{secret}', '/proc/self/environ', '', '.',
 ])
 def test_only_uploads_are_parsed(client, folder, secret, trick):
-    """Neither a file of the machine nor an address that it could reach."""
+    """Neither files of the machine nor addresses in its network."""
     with socket.create_server(('127.0.0.1', 0)) as listener:
         listener.settimeout(0.2)
         port = listener.getsockname()[1]
@@ -127,7 +127,7 @@ def test_only_uploads_are_parsed(client, folder, secret, trick):
     assert not message['success'] or 'objects' not in status_of(message)
 
 
-def test_the_name_of_an_upload_leads_nowhere(client, folder):
+def test_the_name_of_an_upload_cannot_leave_its_folder(client, folder):
     path, = client.upload('../../../escaped.png', scene()).json()
     assert Path(path).resolve().is_relative_to(folder)
     assert not list(folder.parent.glob('escaped.png'))
@@ -136,12 +136,12 @@ def test_the_name_of_an_upload_leads_nowhere(client, folder):
 @pytest.mark.parametrize('host, status', [
     ('localhost', 200), ('127.0.0.1:80', 200), ('evil.example', 400),
     ('127.0.0.1.evil.example', 400), ('', 400)])
-def test_names_that_merely_lead_here_are_refused(client, host, status):
-    """As after DNS rebinding, by which a site reads what its visitor's machine has."""
+def test_other_host_names_of_this_machine_are_refused(client, host, status):
+    """Such as in DNS rebinding, with which a site reads from a visitor's machine."""
     assert client.get('', headers=dict(host=host)).status_code == status
 
 
-def test_a_request_is_no_larger_than_its_file_may_be(client, address):
+def test_a_request_is_hardly_larger_than_its_file_may_be(client, address):
     assert client.upload('a.png', bytes(MAX_SIZE)).status_code == 200
     assert client.upload('a.png', bytes(MAX_SIZE + 1)).status_code == 413
     many = [('files', (f'{i}.png', bytes(MAX_SIZE))) for i in range(3)]
@@ -167,7 +167,7 @@ def test_the_queue_is_limited(client, address, app, worker, monkeypatch):
             except httpx.HTTPStatusError as error:
                 return error.response.status_code
             finally:
-                release.set()  # a visitor who is sent away is what this waits for
+                release.set()  # continue when a visitor was rejected
 
     monkeypatch.setattr(app, 'MAX_WAITING', 2)
     page = app.make_page(dict(model=Path('none.pth')), worker, 'cpu')
@@ -180,7 +180,7 @@ def test_the_queue_is_limited(client, address, app, worker, monkeypatch):
     assert 503 in answers and True in answers
 
 
-def test_the_files_of_a_server_are_its_own_and_go_with_it(app):
+def test_the_files_of_a_server_are_private_and_removed_with_it(app):
     before = dict(os.environ)
     with app.own_folder() as folder:
         assert folder.stat().st_mode & 0o077 == 0
@@ -193,7 +193,7 @@ def test_the_files_of_a_server_are_its_own_and_go_with_it(app):
     assert Path(tempfile.gettempdir()) != folder
 
 
-def test_uploads_that_broke_off_are_removed(client, folder):
+def test_incomplete_uploads_are_removed(client, folder):
     target = urlsplit(str(client.get('').url))
     head = (b'POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\n'
             b'Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000\r\n'

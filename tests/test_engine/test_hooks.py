@@ -1,4 +1,4 @@
-"""Hooks, each at its moment."""
+"""Hooks act at the right moment."""
 import random
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +31,7 @@ def numbers():
     return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
 
 
-def test_numbers_of_an_iteration_follow_from_seed_and_iteration():
+def test_numbers_of_an_iteration_depend_on_seed_and_iteration():
     hook, drawn = SeedHook(), {}
     for seed, iteration in [(42, 0), (42, 1), (43, 0), (42, 0)]:
         hook.before_train_iter(SimpleNamespace(seed=seed, iter=iteration), 0)
@@ -41,21 +41,21 @@ def test_numbers_of_an_iteration_follow_from_seed_and_iteration():
 
 
 class Noise(VGDataset):
-    """Items of random numbers, of each generator that pipelines draw from."""
+    """Items drawn from each generator that pipelines use."""
 
     def prepare_data(self, idx):
         return idx, numbers()
 
 
 def items_of_epoch(dataset, epoch, **loader):
-    """Items by their number, as a loader of a training gives them."""
+    """Load the items as training does, sorted by their number."""
     loader = DataLoader(dataset, collate_fn=list, **loader)
     SeedHook().before_train_epoch(SimpleNamespace(
         seed=42, epoch=epoch, train_dataloader=loader))
     return dict(item for batch in loader for item in batch)
 
 
-def test_items_follow_from_seed_epoch_and_index(tmp_path):
+def test_items_depend_on_seed_epoch_and_index(tmp_path):
     data = make_vg_data(tmp_path, with_images=False)
     dataset = Noise(**data.kwargs())
     first = items_of_epoch(dataset, 0)
@@ -68,7 +68,7 @@ def test_items_follow_from_seed_epoch_and_index(tmp_path):
     expected = random.random()
     random.seed(1)
     dataset[0]
-    assert random.random() == expected  # others' numbers stay
+    assert random.random() == expected  # other code draws the same numbers
 
 
 def test_datasets_within_a_wrapper_draw_their_own_numbers(tmp_path):
@@ -107,7 +107,7 @@ def test_model_takes_the_priors_of_its_training_set_once(tmp_path):
     expected = torch.as_tensor(dataset.statistics.frequency_prior())
     assert torch.equal(table, expected)
 
-    # What was learnt is not overwritten when a checkpoint is resumed.
+    # A resumed checkpoint keeps what it has learnt.
     with torch.no_grad():
         table += 1
     resumed = small_parser()
@@ -121,11 +121,11 @@ def test_model_takes_the_priors_of_its_training_set_once(tmp_path):
 def test_model_of_another_data_set_is_refused(tmp_path):
     dataset = make_vg_data(tmp_path, num_classes=7, with_images=False).dataset()
     with pytest.raises(ValueError, match='num_classes and num_predicates'):
-        small_parser().load_priors(dataset)
+        small_parser().load_statistics(dataset)
 
 
 class Line(BaseModel):
-    """One weight, pulled to zero."""
+    """A model of one weight, which the loss pulls to zero."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The checkpoint that a run goes on from, whatever has happened to its folder."""
+"""The checkpoint from which a run resumes, also after damage to its folder."""
 import os
 import shutil
 from pathlib import Path
@@ -34,26 +34,26 @@ def flip_a_bit(path):
 
 
 @pytest.mark.parametrize('damage, named', [
-    (lambda d: (d / 'last_checkpoint').write_text(''), 'last_checkpoint is empty'),
-    (lambda d: (d / 'last_checkpoint').write_bytes(bytes(40)), 'is empty'),
-    (lambda d: (d / 'epoch_10.pth').unlink(), 'epoch_10.pth, which does not exist'),
+    (lambda d: (d / 'last_checkpoint').write_text(''), 'last_checkpoint'),
+    (lambda d: (d / 'last_checkpoint').write_bytes(bytes(40)), 'last_checkpoint'),
+    (lambda d: (d / 'epoch_10.pth').unlink(), 'epoch_10.pth'),
     (lambda d: (d / 'epoch_10.pth').write_bytes(b''), 'epoch_10.pth'),
-    (lambda d: flip_a_bit(d / 'epoch_10.pth'), 'epoch_10.pth is damaged'),
+    (lambda d: flip_a_bit(d / 'epoch_10.pth'), 'epoch_10.pth'),
 ], ids=['empty', 'zeros', 'deleted', 'cut', 'flipped'])
-def test_the_newest_sound_checkpoint_is_taken_and_said(
+def test_the_newest_sound_checkpoint_is_taken_and_reported(
         work_dir, monkeypatch, damage, named):
-    said = []
+    lines = []
     monkeypatch.setattr(last_checkpoint, 'print_log',
-                        lambda text, **kwargs: said.append(text))
+                        lambda text, **kwargs: lines.append(text))
     damage(work_dir)
     newest = work_dir / 'epoch_10.pth'
-    expected = newest if 'empty' in named else work_dir / 'epoch_9.pth'
+    expected = newest if named == 'last_checkpoint' else work_dir / 'epoch_9.pth'
     assert find_last_checkpoint(work_dir) == expected
-    line, = said
+    line, = lines
     assert named in line and str(expected) in line and '\n' not in line
 
 
-def test_a_cut_path_is_mended(work_dir):
+def test_a_cut_path_is_repaired(work_dir):
     pointer = work_dir / 'last_checkpoint'
     pointer.write_text(pointer.read_text()[:-8])
     mend_pointer(work_dir)
@@ -82,5 +82,5 @@ def test_a_run_without_checkpoints_starts_at_its_beginning(tmp_path):
 def test_damaged_checkpoints_alone_stop_the_run(work_dir):
     for path in work_dir.glob('epoch_*'):
         flip_a_bit(path)
-    with pytest.raises(ValueError, match='epoch_10.pth.*no other sound.*last_ch'):
+    with pytest.raises(ValueError, match='epoch_10.pth.*last_checkpoint'):
         find_last_checkpoint(work_dir)

@@ -10,7 +10,7 @@ from torch.distributed import HashStore, TCPStore
 from mmsgp.engine.rank_watch import RankWatch
 
 TIMEOUT = 8
-# The test is what the launcher is to a run: it keeps the processes' store.
+# The test holds the processes' store, as the launcher of a run does.
 PROCESS = """
 import os, signal, sys
 from datetime import timedelta
@@ -36,7 +36,7 @@ dist.all_reduce(torch.ones(1))
 
 @pytest.fixture
 def processes():
-    """Two processes, the second of which stops and does not go on."""
+    """Two processes; the second one stops."""
     store = TCPStore('127.0.0.1', 0, is_master=True, wait_for_workers=False)
     processes = [
         subprocess.Popen(
@@ -49,9 +49,9 @@ def processes():
         process.communicate()
 
 
-def test_a_stopped_process_is_named_before_the_others_give_up(processes):
-    said, _ = processes[0].communicate(timeout=150)
-    line, = [line for line in said.splitlines() if 'rank 1' in line]
+def test_a_stopped_process_is_named_before_the_others_time_out(processes):
+    output, _ = processes[0].communicate(timeout=150)
+    line, = [line for line in output.splitlines() if 'rank 1' in line]
     assert f'rank 1 (process {processes[1].pid} on ' in line
     assert 'DOES NOT ANSWER' in line.partition('rank 1')[2]
     assert 'rank 0' in line and 'in step 4, all_reduce' in line
@@ -61,7 +61,7 @@ def test_a_stopped_process_is_named_before_the_others_give_up(processes):
 
 @pytest.fixture
 def watches():
-    """Of two processes that live, here both this one."""
+    """The watches of two living processes; both are this one here."""
     store = HashStore()
     watches = [RankWatch(store, rank, 2, timeout=2) for rank in range(2)]
     for watch in watches:
@@ -77,7 +77,7 @@ def wait_until(condition):
         time.sleep(0.05)
 
 
-def test_where_processes_that_live_are_stuck_is_told_by_the_first_one(watches):
+def test_the_lowest_living_rank_reports_where_processes_are_stuck(watches):
     watches[0].step()
     wait_until(watches[0].complaint)
     complaint = watches[0].complaint()
@@ -88,7 +88,7 @@ def test_where_processes_that_live_are_stuck_is_told_by_the_first_one(watches):
     assert watches[1].complaint() is None
 
 
-def test_nothing_is_said_while_a_process_goes_on(watches):
+def test_nothing_is_reported_while_a_process_goes_on(watches):
     end = time.monotonic() + 2.5
     while time.monotonic() < end:
         watches[0].step()

@@ -1,4 +1,4 @@
-"""What the optimiser gets to see."""
+"""The parameters that the optimiser gets."""
 import pytest
 import torch
 

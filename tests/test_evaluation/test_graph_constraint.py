@@ -5,7 +5,6 @@ import torch
 
 from mmsgp.evaluation.functional import (
     GraphArrays,
-    pair_weights,
     unconstrained_entries,
     without_graph_constraint,
 )
@@ -50,21 +49,24 @@ def prediction():
     return pred
 
 
-def test_weights_are_given_or_significance_or_the_product_of_object_scores():
+def test_entries_are_ranked_by_probability_times_weight():
     pred = prediction()
-    scores = pred.objects.scores[pred.relations.pairs].prod(dim=1)
-    arrays = GraphArrays.from_graph(pred)
-    np.testing.assert_array_equal(pair_weights(arrays, pred.to_dict()), scores)
-    pred.relations.significance = torch.linspace(1, 0, 6)
-    np.testing.assert_array_equal(
-        pair_weights(arrays, pred.to_dict()), torch.linspace(1, 0, 6))
     pred.relations.weights = torch.linspace(0, 1, 6)
-    np.testing.assert_array_equal(
-        pair_weights(arrays, pred.to_dict()), torch.linspace(0, 1, 6))
+    expected = sorted_entries(pred.relations.distribution.numpy(),
+                              pred.relations.weights.numpy(), 7)
+    entries = unconstrained_entries(
+        GraphArrays.from_graph(pred), pred.to_dict(), 7)
+    for got, values in zip(entries, expected, strict=True):
+        np.testing.assert_array_equal(got, values)
+
+
+def test_weights_are_never_guessed():
+    pred = prediction()
+    pred.relations.significance = torch.linspace(1, 0, 6)
     del pred.relations.weights
-    del pred.relations.significance, pred.objects.scores
-    np.testing.assert_array_equal(
-        pair_weights(arrays, pred.to_dict()), np.ones(6))
+    with pytest.raises(ValueError, match='The sggen prediction .*relations.weights'):
+        unconstrained_entries(GraphArrays.from_graph(pred), pred.to_dict(),
+                              name='sggen prediction')
 
 
 def test_half_precision_is_ranked_in_full():

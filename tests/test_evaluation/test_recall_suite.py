@@ -9,7 +9,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from mmsgp.evaluation import NO_HIT, SceneGraphMetric
-from mmsgp.evaluation.functional import METRICS, predicate_groups
+from mmsgp.evaluation.functional import METRIC_NAMES, predicate_groups
 from mmsgp.structures import SceneGraph
 from mmsgp.testing.graphs import (
     predicted_sample,
@@ -173,6 +173,7 @@ def add_distribution(pred, generator, num_predicates):
     pred.relations.distribution = torch.rand(
         pred.num_relations, num_predicates + 1,
         generator=generator).softmax(dim=1)
+    pred.relations.weights = pred.objects.scores[pred.relations.pairs].prod(dim=1)
 
 
 @pytest.mark.parametrize('seed', range(8))
@@ -208,6 +209,7 @@ def graph(relations, predicted=False, boxes=None):
     if predicted:
         result.objects.scores = torch.ones(4)
         result.relations.scores = torch.linspace(.9, .1, len(rows))
+        result.relations.weights = torch.ones(len(rows))
     return result
 
 
@@ -309,7 +311,7 @@ def worked_with_empty_distribution():
 def test_every_metric_worked_on_paper():
     metrics = evaluate(
         worked_with_empty_distribution(), WORKED_META, topk=(1, 2, 'all'))
-    assert {name.split('@')[0] for name in WORKED} == set(METRICS)
+    assert {name.split('@')[0] for name in WORKED} == set(METRIC_NAMES)
     assert metrics == pytest.approx(
         {f'sgcls/{name}': 100 * value for name, value in WORKED.items()},
         rel=1e-14)
@@ -525,7 +527,7 @@ def test_scores_that_are_not_finite_are_refused(field, value, place):
     data[name][place] = float(value)
     message = rf'sggen prediction of image 3 \(3.jpg\) .*{part[:-1]} {name}'
     with pytest.raises(ValueError, match=message):
-        evaluate(samples, suite=('R', ))
+        evaluate(samples, metric=('R', ))
 
 
 def test_scores_that_ascend_slowly_are_not_sorted():
@@ -547,8 +549,8 @@ def test_any_precision_is_taken(dtype):
             for name in names:
                 data[name] = data[name].to(dtype)
     # whole coordinates survive, hence so does the recall
-    expected = evaluate(random_samples(0), suite=('R', ))
-    assert evaluate(samples, suite=('R', )) == expected
+    expected = evaluate(random_samples(0), metric=('R', ))
+    assert evaluate(samples, metric=('R', )) == expected
     assert 'sggen/ng-R@20' in evaluate(samples)
 
 
@@ -613,12 +615,12 @@ def test_what_is_unknown_is_left_out_and_said(monkeypatch):
 
 
 def test_metrics_can_be_chosen():
-    metrics = evaluate(random_samples(0), topk=(5, ), suite=('mR', 'zR'))
+    metrics = evaluate(random_samples(0), topk=(5, ), metric=('mR', 'zR'))
     assert set(metrics) == {
         f'{task}/{name}@5' for task in ('sggen', 'phrdet')
         for name in ('mR', 'zR')}
     with pytest.raises(ValueError, match="got .'mAP'"):
-        SceneGraphMetric(suite=('mR', 'mAP'))
+        SceneGraphMetric(metric=('mR', 'mAP'))
 
 
 @pytest.mark.parametrize('groups, expected', [

@@ -91,7 +91,7 @@ def evaluate(samples: list, meta: dict = META, **kwargs) -> dict[str, float]:
     """R and mR, or others, as the Runner computes them."""
     evaluator = Evaluator(
         METRICS.build({
-            **dict(type='SceneGraphMetric', suite=('R', 'mR')),
+            **dict(type='SceneGraphMetric', metric=('R', 'mR')),
             **kwargs
         }))
     evaluator.dataset_meta = meta
@@ -289,9 +289,9 @@ def test_an_image_costs_a_few_bytes():
         metric.process(None, [predicted_sample(i, gt, sgcls=pred).to_dict()])
     assert len(metric.results) == 100
     assert len(pickle.dumps(metric.results)) < 100 * 1000
-    table = metric.results[0]['table']
-    assert table.dtype == 'int32'
-    assert table.max() <= NO_HIT
+    for ranks in vars(metric.results[0].tasks['sgcls']).values():
+        assert ranks.dtype == 'int32'
+        assert ranks.max() <= NO_HIT
 
 
 @pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
@@ -342,7 +342,7 @@ def test_a_sample_without_predictions_is_refused():
 
 def test_images_with_different_tasks_are_refused():
     gt, pred = graph((0, ON, 1)), predicted((0, ON, 1))
-    with pytest.raises(ValueError, match="image 7 .*'sggen/pair'.* image 8 "):
+    with pytest.raises(ValueError, match="image 7 .*'sggen'.* image 8 "):
         evaluate([
             predicted_sample(7, gt, sgcls=pred),
             predicted_sample(8, gt, sggen=pred)

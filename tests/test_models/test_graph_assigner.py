@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from mmsgp.models.task_modules import assign_graph
+from mmsgp.models.task_modules import GraphAssigner
 from mmsgp.structures import SceneGraph
 from mmsgp.testing.graphs import random_scene_graph
 
@@ -56,7 +56,7 @@ def test_assignment_equals_the_loops(seed):
     graph = random_scene_graph(generator, num_objects=5, num_relations=8,
                                num_classes=NUM_CLASSES, image_size=48)
     bboxes = random_detections(graph, generator)
-    assigned = assign_graph(bboxes, graph, NUM_CLASSES)
+    assigned = GraphAssigner()(bboxes, graph, NUM_CLASSES)
     labels, found = naive_assignment(bboxes, graph)
     assert assigned.objects.labels.tolist() == labels
     pairs = [tuple(pair) for pair in assigned.relations.pairs.tolist()]
@@ -91,7 +91,7 @@ def test_nothing_annotated_or_detected(num_objects, num_detections):
     if num_objects:
         graph.relations = InstanceData(
             pairs=torch.tensor([[0, 1]]), labels=torch.tensor([2]))
-    assigned = assign_graph(boxes.expand(num_detections, 4), graph, 5)
+    assigned = GraphAssigner()(boxes.expand(num_detections, 4), graph, 5)
     assert assigned.objects.labels.tolist() == [5] * num_detections
     assert assigned.relations.pairs.shape == (0, 2)
     assert len(assigned.relations.labels) == 0
@@ -104,7 +104,7 @@ def test_a_box_is_not_related_to_itself():
             bboxes=box.expand(2, 4), labels=torch.tensor([1, 1])),
         relations=InstanceData(
             pairs=torch.tensor([[0, 1]]), labels=torch.tensor([3])))
-    assert assign_graph(box, graph, 5).num_relations == 0
-    doubled = assign_graph(box.expand(2, 4), graph, 5)
+    assert GraphAssigner()(box, graph, 5).num_relations == 0
+    doubled = GraphAssigner()(box.expand(2, 4), graph, 5)
     assert doubled.relations.pairs.tolist() == [[0, 1], [1, 0]]
     assert doubled.relations.labels.tolist() == [3, 3]

@@ -14,8 +14,8 @@ def test_predicates_start_level():
     pairs = all_pairs(objects.image_ids)
     regions = RegionFeatures(pairs, torch.rand(1, 64), torch.rand(6, 256),
                              torch.randn(len(pairs), 256))
-    context = head.context(regions, objects)
-    features = head.relate(context, regions, objects)
+    context = head(regions, objects).context
+    features = head.relation_features(context, regions, objects)
     assert features.std() > 0.1
     logits = head(regions, objects).relation_logits
     torch.testing.assert_close(

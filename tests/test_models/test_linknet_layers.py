@@ -7,7 +7,7 @@ import torch
 
 from mmsgp.models.layers import RelationalEmbedding, RelativeLayoutEncoding
 from mmsgp.structures import ObjectBatch
-from mmsgp.testing.models import small_parser
+from mmsgp.testing.models import random_objects, small_parser
 
 SIZES = (3, 0, 1, 5)
 
@@ -109,9 +109,9 @@ def test_the_loss_of_the_classes_in_an_image_equals_its_formula(activation):
                         loss_image_weight=2.0).relation_head
     logits = torch.randn(2, 6, dtype=torch.float64)
     present = torch.tensor([[1, 0, 0, 1, 0], [0, 0, 1, 0, 0]], dtype=torch.bool)
-    objects = SimpleNamespace(present=present)
-    loss = head.own_losses(SimpleNamespace(image_logits=logits),
-                           objects)['loss_image']
+    objects = random_objects([1, 1], present=present)
+    loss = head.auxiliary_losses(SimpleNamespace(image_logits=logits),
+                                 objects)['loss_image']
     expected = []
     for row, classes in zip(logits.tolist(), present.tolist()):
         for x, there in zip(row, [*classes, False]):

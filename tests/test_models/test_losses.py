@@ -214,7 +214,7 @@ def test_reweighting_equals_its_formula_and_its_gradient(scheme, beta):
     logits = torch.randn(9, 5, dtype=torch.float64, requires_grad=True)
     labels = torch.tensor([0, 1, 2, 3, 4, 4, 0, 1, 3])
     loss = ReweightedCrossEntropyLoss(4, scheme, beta, loss_weight=3.0)
-    loss.double().load_priors(STATISTICS)
+    loss.double().load_statistics(STATISTICS)
     weights = naive_weights(scheme, beta)
     naive = 3 * sum(
         -weights[y] * (row[y] - row.exp().sum().log())
@@ -231,7 +231,7 @@ def test_logit_adjustment_equals_its_formula(tau):
     logits = torch.randn(9, 5, dtype=torch.float64)
     labels = torch.tensor([0, 1, 2, 3, 4, 4, 0, 1, 3])
     loss = LogitAdjustedLoss(4, tau).double()
-    loss.load_priors(STATISTICS)
+    loss.load_statistics(STATISTICS)
     mean = COUNTS.sum() / 3  # of the predicates that occur
     shift = torch.cat([
         torch.zeros(1), tau * (COUNTS.double().clamp(min=1) / mean).log()])
@@ -248,7 +248,7 @@ def test_without_counts_all_predicates_count_alike(loss):
         loss(logits, labels), torch.nn.functional.cross_entropy(logits, labels))
     assert loss(logits[:0], labels[:0]) == 0
     with pytest.raises(ValueError, match='4 predicates.* 7'):
-        type(loss)(7).load_priors(STATISTICS)
+        type(loss)(7).load_statistics(STATISTICS)
 
 
 def test_unknown_schemes_are_refused():

@@ -14,10 +14,10 @@ def test_product_equals_a_loop(num_pairs):
     unions = torch.randn(num_pairs, 3, dtype=torch.float64)
     regions = RegionFeatures(pairs, torch.empty(0), unions=unions)
     expected = torch.empty(num_pairs, 3, dtype=torch.float64)
-    for row, (subject, target) in enumerate(pairs.tolist()):
+    for row, (subject, object_) in enumerate(pairs.tolist()):
         for d in range(3):
             expected[row, d] = (
-                roles[subject, d] * roles[target, 3 + d] * unions[row, d])
+                roles[subject, d] * roles[object_, 3 + d] * unions[row, d])
     given = unions.clone()
     torch.testing.assert_close(multiply_roles(roles, regions), expected)
     assert torch.equal(unions, given)  # which other tasks read, too

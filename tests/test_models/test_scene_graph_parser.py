@@ -115,10 +115,11 @@ def test_pairs_some_at_a_time_give_what_all_at_once_do(
     maps = torch.randn(len(sizes), 64, 12, 12),
     regions = head.extract_regions(maps, objects)
     expected = head(regions, objects)  # with gradients: at once
-    relate, seen = head.relate, []
+    features, seen = head.relation_features, []
     monkeypatch.setattr(
-        head, 'relate', lambda context, some, objects: seen.append(
-            len(some.pairs)) or relate(context, some, objects))
+        head, 'relation_features',
+        lambda context, some, objects: seen.append(len(some.pairs)) or
+        features(context, some, objects))
     if head.pairs_per_chunk is not None:
         monkeypatch.setattr(head, 'pairs_per_chunk', 5)
     with torch.no_grad():
@@ -135,10 +136,11 @@ def test_a_head_in_training_sees_all_pairs_at_once(monkeypatch):
     parser = parser_of('LinkNetHead').train()
     head, objects = parser.relation_head, random_objects((6, 5))
     regions = head.extract_regions((torch.randn(2, 64, 12, 12), ), objects)
-    relate, seen = head.relate, []
+    features, seen = head.relation_features, []
     monkeypatch.setattr(
-        head, 'relate', lambda context, some, objects: seen.append(
-            len(some.pairs)) or relate(context, some, objects))
+        head, 'relation_features',
+        lambda context, some, objects: seen.append(len(some.pairs)) or
+        features(context, some, objects))
     monkeypatch.setattr(head, 'pairs_per_chunk', 5)
     with torch.no_grad():
         head(regions, objects)
@@ -361,7 +363,7 @@ def test_the_prior_has_the_floor_that_is_asked_for(tmp_path, eps):
     head = small_parser(
         num_predicates=len(dataset.metainfo['predicates']),
         frequency_prior=dict(type='FrequencyPrior', eps=eps)).relation_head
-    head.load_priors(dataset.statistics, dataset.metainfo['classes'])
+    head.load_statistics(dataset.statistics, dataset.metainfo['classes'])
     counts = dataset.statistics.predicate_cooccurrence
     assert (counts == 0).any()
     torch.testing.assert_close(
@@ -384,7 +386,7 @@ def test_the_decoder_may_start_from_word_vectors(tmp_path):
                         ).relation_head
     before = head.decoder.label_embedding.weight.detach().clone()
     classes = [f'class{i}' for i in range(5)]
-    head.load_priors(dataset.statistics, classes)
+    head.load_statistics(dataset.statistics, classes)
     after = head.decoder.label_embedding.weight
     assert after[1].tolist() == rows[0]
     changed = (after != before).any(dim=1).nonzero().flatten().tolist()
@@ -436,7 +438,7 @@ def test_priors_of_another_data_set_do_not_fit_kern(tmp_path):
     dataset = make_vg_data(tmp_path, num_classes=7, with_images=False).dataset()
     model = parser_of('KERNHead')
     with pytest.raises(ValueError, match='num_classes and num_predicates'):
-        model.load_priors(dataset)
+        model.load_statistics(dataset)
 
 
 @pytest.mark.parametrize('head', HEADS)
@@ -444,7 +446,7 @@ def test_a_head_takes_the_priors_of_its_data_set(tmp_path, head):
     dataset = make_vg_data(tmp_path, with_images=False).dataset()
     model = parser_of(head, loss_relation=dict(
         type='LogitAdjustedLoss', num_predicates=4))
-    model.load_priors(dataset)
+    model.load_statistics(dataset)
     statistics = dataset.statistics
     head = model.relation_head
     if hasattr(head, 'predicate_cooccurrence'):
@@ -467,13 +469,13 @@ def test_a_head_takes_the_priors_of_its_data_set(tmp_path, head):
 def test_a_loss_counts_on_top_of_the_checkpoint_of_another_loss(tmp_path):
     dataset = make_vg_data(tmp_path, with_images=False).dataset()
     trained = small_parser()
-    trained.load_priors(dataset)
+    trained.load_statistics(dataset)
     with torch.no_grad():
         trained.relation_head.frequency_prior.table += 1  # learnt
     model = small_parser(loss_relation=dict(
         type='LogitAdjustedLoss', num_predicates=4))
     model.load_state_dict(trained.state_dict(), strict=False)
-    model.load_priors(dataset)
+    model.load_statistics(dataset)
     assert model.relation_head.loss_relation.predicate_values[1:].any()
     assert torch.equal(model.relation_head.frequency_prior.table,
                        trained.relation_head.frequency_prior.table)
@@ -535,7 +537,7 @@ def test_weights_of_another_parser_are_refused(tmp_path):
                               predicates=data.predicates[::-1])
     model.init_weights()
     with pytest.raises(ValueError, match='parser.pth.*other predicates'):
-        model.load_priors(data.dataset())
+        model.load_statistics(data.dataset())
     missing = next(key for key in state if key.startswith('relation_head.'))
     state.pop(missing)
     with pytest.raises(ValueError, match=f'has no .{missing}'):

@@ -52,7 +52,7 @@ def test_top_keeps_the_first_relations_and_all_objects(dog_on_a_sofa):
     assert dog_on_a_sofa.num_relations == 2
 
 
-def test_a_dictionary_gives_back_the_graph(dog_on_a_sofa):
+def test_a_graph_survives_conversion_to_a_dictionary(dog_on_a_sofa):
     data = dog_on_a_sofa.to_dict()
     assert isinstance(data['objects'], dict)
     restored = SceneGraph.from_dict(data)

@@ -43,7 +43,7 @@ def test_instances_that_detection_code_sets_are_the_graph_s_objects(sample):
     assert without_graph.gt_scene_graph.objects is instances
 
 
-def test_a_dictionary_holds_dictionaries_all_the_way_down(sample):
+def test_a_dictionary_holds_nested_dictionaries(sample):
     data = sample.to_dict()
     assert data['img_id'] == 7
     assert isinstance(data['gt_scene_graph']['relations'], dict)
@@ -60,7 +60,7 @@ def test_a_sample_without_graphs_has_a_dictionary_too():
 
 
 def test_moving_a_sample_moves_every_graph_and_leaves_the_original(sample):
-    # Set as an alias too, in which case a field of its own would be moved.
+    # Set through the alias: a separate field would be moved, too.
     sample.gt_instances = sample.gt_instances
     moved = sample.to('meta')
     assert moved.gt_scene_graph.relations.pairs.is_meta

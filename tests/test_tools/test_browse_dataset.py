@@ -1,4 +1,4 @@
-"""Looking at what the training pipeline hands on."""
+"""Showing images after the training pipeline."""
 import runpy
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The check before the installation names what is missing and how to mend it."""
+"""The check before the installation names what is missing and how to fix it."""
 from __future__ import annotations
 
 import ast
@@ -21,7 +21,7 @@ def check():
 
 
 def write_program(folder: Path, name: str, body: str) -> Path:
-    """A shell script on ``PATH`` that stands in for a real program."""
+    """Write a shell script to ``PATH`` that replaces a real program."""
     path = folder / name
     path.write_text(f'#!/bin/sh\n{body}\n')
     path.chmod(0o755)
@@ -83,9 +83,9 @@ def test_cxx_names_another_compiler(tmp_path):
 
 def test_an_old_python_is_the_only_thing_reported(check, monkeypatch):
     problem = check.python_problem((3, 8, 18))
-    assert 'Python 3.10 or newer is needed' in problem.what
-    assert 'is Python 3.8.18' in problem.what
-    assert 'make PYTHON=' in problem.mend
+    assert 'Python 3.10 or newer is needed' in problem.missing
+    assert 'is Python 3.8.18' in problem.missing
+    assert 'make PYTHON=' in problem.fix
     monkeypatch.setattr(check, 'python_problem', lambda: problem)
     assert check.find_problems() == [problem]
 
@@ -97,23 +97,23 @@ def test_a_recent_python_is_accepted(check, version):
 
 def test_missing_headers_name_the_folder(tmp_path, check):
     problem = check.header_problem(str(tmp_path))
-    assert str(tmp_path) in problem.what
-    assert 'python3-dev' in problem.mend
+    assert str(tmp_path) in problem.missing
+    assert 'python3-dev' in problem.fix
     (tmp_path / 'Python.h').touch()
     assert check.header_problem(str(tmp_path)) is None
 
 
-def test_missing_ensurepip_is_mended_by_python3_venv(check, monkeypatch):
+def test_missing_ensurepip_is_fixed_by_python3_venv(check, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ensurepip', None)
     problem = check.venv_problem()
-    assert 'cannot make virtual environments' in problem.what
-    assert 'python3-venv' in problem.mend
+    assert 'cannot create virtual environments' in problem.missing
+    assert 'python3-venv' in problem.fix
 
 
-def test_a_full_disk_is_told_in_gigabytes(tmp_path, check):
+def test_a_full_disk_is_reported_in_gigabytes(tmp_path, check):
     problem = check.disk_problem(str(tmp_path), free=1.5e9)
-    assert '1.5 GB are free' in problem.what
-    assert str(tmp_path) in problem.what
+    assert '1.5 GB are free' in problem.missing
+    assert str(tmp_path) in problem.missing
     assert check.disk_problem(str(tmp_path), free=50e9) is None
 
 
@@ -121,7 +121,7 @@ def test_old_pythons_can_read_the_script():
     ast.parse(SCRIPT.read_text(), feature_version=(3, 4))
 
 
-def test_make_stops_before_the_environment_is_made(tmp_path):
+def test_make_stops_before_the_environment_is_created(tmp_path):
     """``make install`` with an old Python leaves no .venv behind."""
     root = SCRIPT.parents[2]
     for name in ('Makefile', 'requirements', 'tools', 'setup.py', 'pyproject.toml'):
@@ -139,7 +139,7 @@ def test_make_stops_before_the_environment_is_made(tmp_path):
     assert not (tmp_path / '.venv').exists()
 
 
-def test_make_names_a_python_that_is_not_there(tmp_path):
+def test_make_names_a_python_that_does_not_exist(tmp_path):
     root = SCRIPT.parents[2]
     (tmp_path / 'Makefile').symlink_to(root / 'Makefile')
     result = subprocess.run(

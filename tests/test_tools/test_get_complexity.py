@@ -62,7 +62,7 @@ def test_table(tool, monkeypatch, capsys):
 @pytest.mark.parametrize('content, told', [
     (None, 'other.py'),
     ('', 'other.py is no config of a parser: it has no model'),
-    ('model = (', 'other.py is no config: SyntaxError'),
+    ('model = (', 'other.py.*: SyntaxError'),
     ('model = dict()', 'other.py has no relation head'),
 ])
 def test_what_is_no_config_is_told_before_counting(
@@ -94,6 +94,6 @@ def test_finished_rows_are_told_whatever_fails_later(
 def test_boxes_are_counted_from_0(tool, monkeypatch, capsys, boxes):
     with pytest.raises(SystemExit):
         run(tool, monkeypatch, f'--boxes={boxes}', LINKNET)
-    assert 'is no number from 0 on' in capsys.readouterr().err
+    assert f'{boxes!r}' in capsys.readouterr().err
     run(tool, monkeypatch, '--boxes', 0, LINKNET)
     assert '0 boxes' in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The launch scripts hand their arguments to the right program."""
+"""The launch scripts pass their arguments to the right program."""
 from __future__ import annotations
 
 import os
@@ -14,7 +14,7 @@ TOOLS = Path(__file__).parents[2] / 'tools'
 
 @pytest.fixture()
 def launch(tmp_path):
-    """Run a launch script with a Python and an srun that repeat their arguments."""
+    """Run a launch script with a Python and an srun that print their arguments."""
     python = tmp_path / 'python'
     python.write_text(f'#!/bin/sh\nif [ "$1" = -c ]; then exec {sys.executable} "$@"; '
                       'fi\nprintf "%s\\n" "$@"\necho "$PYTHONPATH"\n')
@@ -36,7 +36,7 @@ def launch(tmp_path):
     return run
 
 
-def test_dist_train_starts_one_process_for_each_device(launch):
+def test_dist_train_starts_one_process_per_device(launch):
     words = launch('dist_train.sh', 'a.py', '2', '--cfg-options', 'a=[1, 2]')
     assert words[:2] == ['-m', 'torch.distributed.run']
     assert '--nproc-per-node=2' in words
@@ -64,7 +64,7 @@ def test_one_machine_takes_a_free_port_and_several_the_common_one(launch):
     assert port(PORT='1234') == '--master-port=1234'
 
 
-def test_a_taken_port_is_told_in_a_line(launch):
+def test_a_port_in_use_is_reported_in_one_line(launch):
     with socket.create_server(('127.0.0.1', 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(subprocess.CalledProcessError) as caught:
@@ -77,7 +77,7 @@ def test_a_taken_port_is_told_in_a_line(launch):
     ('slurm_train.sh', 'train.py', ['a.py', '--work-dir=w', '--launcher=slurm']),
     ('slurm_test.sh', 'test.py', ['a.py', 'w', '--launcher=slurm']),
 ])
-def test_slurm_asks_for_no_more_devices_than_there_are_tasks(
+def test_slurm_requests_at_most_one_device_per_task(
         launch, script, program, last):
     words = launch(script, 'part', 'job', 'a.py', 'w', '--x', GPUS='2')
     assert '--gres=gpu:2' in words and '--ntasks=2' in words

@@ -1,4 +1,4 @@
-"""The lock file fits the ranges, and binds only where it was made."""
+"""The lock file fits the ranges, and holds only where it was created."""
 import runpy
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_other_pythons_and_systems_are_not_bound(python):
         assert not line.marker.evaluate(here | dict(sys_platform='darwin'))
 
 
-def test_the_lines_are_those_of_what_is_installed():
+def test_the_lines_are_those_of_the_installed_packages():
     tool = runpy.run_path(str(ROOT / 'tools' / 'misc' / 'lock_requirements.py'))
     lines = [Requirement(line) for line in tool['locked']()]
     assert all(line.marker.evaluate() for line in lines)

@@ -473,7 +473,7 @@ def test_boxes_of_classes_are_regressed_the_same(image, samples):
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_has_priors_says_whether_all_statistics_are_there(kind):
+def test_has_priors_shows_whether_all_statistics_exist(kind):
     weights, _ = convert(reference_state(kind), kind)
     assert ('has_priors' in weights) == (kind != 'kern')
 
@@ -538,7 +538,7 @@ def test_packed_weights_that_do_not_fit_are_refused():
 
 @pytest.mark.parametrize('name, size, message', [
     ('context.decoder_rnn.input_linearity.weight', (6 * H, D + 200 + H + 100),
-     'decoder_rnn takes 318 inputs, 106 are supported'),
+     'decoder_rnn .*318 .*106 '),
     ('context.edge_ctx_rnn.weight',
      ((D + 200 + H) * 6 * H + H * 5 * H + H * 11 * H, ),
      'edge_lstm: 8424 weights and 60 biases .* 206 inputs and 6 units'),

@@ -1,4 +1,4 @@
-"""A long command's output goes to a file; its end is shown when it fails."""
+"""A long command's output goes to a file; its end is shown after a failure."""
 from __future__ import annotations
 
 import importlib.util
@@ -43,7 +43,7 @@ def test_a_failure_shows_its_last_lines_and_its_status(tmp_path):
     (b'[1/50] a.o\n[20/50] b.o',
      'compiling: 1:40, 20 of 50 files compiled, about 2:30 left'),
 ])
-def test_progress_tells_what_is_compiled_and_the_time_left(output, expected):
+def test_progress_shows_compiled_files_and_the_time_left(output, expected):
     spec = importlib.util.spec_from_file_location('run_with_progress', SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

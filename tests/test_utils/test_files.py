@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files are written completely or not at all."""
 import errno
 import os
 import subprocess
@@ -31,7 +31,7 @@ def test_an_error_leaves_the_old_file(tmp_path):
 
 
 def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
-    """In the order of POSIX: the content, the name, the folder of the name."""
+    """In the order that POSIX needs: content, name, folder of the name."""
     done = []
     sync, replace = os.fsync, os.replace
 
@@ -73,7 +73,7 @@ def test_drafts_of_dead_processes_are_cleared(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted(others)
 
 
-def test_what_cannot_be_written_is_collected_once(tmp_path):
+def test_a_file_that_cannot_be_written_is_collected_once(tmp_path):
     def write(name):
         with may_be_unwritten(tmp_path / name), \
                 replacing(tmp_path / 'file' / name) as draft:

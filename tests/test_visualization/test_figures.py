@@ -22,7 +22,7 @@ IMAGE = np.full((120, 160, 3), 200, dtype=np.uint8)
 
 
 def make_graph(relations: list, labels=(0, 0, 1, 2), scores=None) -> SceneGraph:
-    """A graph of (subject, object, predicate), its boxes in a row."""
+    """A graph of (subject, object, predicate) with boxes in a row."""
     left = torch.arange(len(labels)) * 38.0
     bboxes = torch.stack([left, left * 0, left + 36, left * 0 + 100], dim=1)
     relations = torch.tensor(relations, dtype=torch.long).reshape(-1, 3)
@@ -69,7 +69,7 @@ def test_only_the_best_relations_are_drawn():
     assert 'holding <0.01' in words
 
 
-def test_found_missed_and_unannotated_relations_look_unlike():
+def test_found_missed_and_unannotated_relations_differ_in_style():
     gt = make_graph([(0, 2, 1), (1, 2, 2)])
     pred = make_graph([(0, 2, 1), (1, 2, 3), (2, 3, 3)], scores=[0.9, 0.5, 0.1])
     figure = plot_comparison(IMAGE, gt, pred, CLASSES, PREDICATES, task='SGCls')
@@ -90,7 +90,7 @@ def test_a_relation_beyond_the_best_is_missed():
     assert figure.texts[0].get_text() == 'Ground truth: 0 of 1 relations found'
 
 
-def test_found_relations_are_shown_first_when_there_are_too_many():
+def test_found_relations_are_shown_first_if_there_are_too_many():
     gt = make_graph([(0, 1, 1), (0, 2, 1), (0, 3, 1), (1, 2, 2)])
     pred = make_graph([(1, 2, 2)], scores=[0.9])
     figure = plot_comparison(IMAGE, gt, pred, CLASSES, PREDICATES, topk=2)
@@ -99,7 +99,7 @@ def test_found_relations_are_shown_first_when_there_are_too_many():
     assert count_arrows(figure.axes[1], HIT) == 1
 
 
-def test_given_objects_have_one_place_and_one_name_in_both_graphs():
+def test_given_objects_have_the_same_place_and_name_in_both_graphs():
     gt = make_graph([(0, 2, 1), (1, 2, 2), (2, 3, 1)])
     pred = make_graph([(1, 2, 2), (3, 1, 3)], scores=[0.9, 0.5])
     figure = plot_comparison(IMAGE, gt, pred, CLASSES, PREDICATES)
@@ -116,7 +116,7 @@ def test_detected_objects_are_laid_out_on_their_own():
     assert picture.ndim == 3
 
 
-def test_a_highlighted_relation_stands_out_and_keeps_its_names():
+def test_a_highlighted_relation_keeps_its_names():
     graph = make_graph([(0, 2, 1), (1, 2, 2), (2, 3, 3)])
     figure = plot_scene_graph(IMAGE, graph, CLASSES, PREDICATES, highlight=1)
     image_axes, graph_axes = figure.axes
@@ -124,7 +124,7 @@ def test_a_highlighted_relation_stands_out_and_keeps_its_names():
     assert [count_arrows(graph_axes, style) for style in (PLAIN, FADED)] == [1, 2]
     assert {'person 1', 'person 2', 'dog', 'tree'} <= {
         text.get_text() for text in graph_axes.texts}
-    with pytest.raises(ValueError, match='relation 2 is not shown: there are 2'):
+    with pytest.raises(ValueError, match='highlight=2 '):
         plot_scene_graph(IMAGE, graph, CLASSES, PREDICATES, topk=2, highlight=2)
 
 
@@ -143,15 +143,15 @@ def test_the_same_graph_gives_the_same_picture():
 
 
 def test_a_label_without_a_name_is_refused():
-    with pytest.raises(ValueError, match='predicate 4 has no name'):
+    with pytest.raises(ValueError, match='predicate 4 '):
         draw_scene_graph(IMAGE, make_graph([(0, 2, 4)]), CLASSES, PREDICATES)
-    with pytest.raises(ValueError, match='object class 2 has no name'):
+    with pytest.raises(ValueError, match='object class 2 '):
         draw_scene_graph(IMAGE, make_graph([(0, 2, 1)]), CLASSES[:2], PREDICATES)
 
 
 @pytest.mark.parametrize('image', [IMAGE[..., 0], IMAGE.astype(float)])
 def test_anything_but_an_rgb_image_is_refused(image):
-    with pytest.raises(ValueError, match='expected an RGB image'):
+    with pytest.raises(ValueError, match=r'RGB.*\(H, W, 3\)'):
         draw_scene_graph(image, make_graph([]), CLASSES, PREDICATES)
 
 
@@ -162,7 +162,7 @@ def boxes_of(axes) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize('shape', [(1500, 80), (80, 1500), (80, 3000)])
-def test_names_on_long_images_stay_in_view(shape):
+def test_names_on_long_images_stay_visible(shape):
     graph = make_graph([(0, 2, 1), (1, 2, 2), (2, 3, 3)])
     graph.objects.bboxes *= torch.tensor([shape[1] / 160, shape[0] / 120] * 2)
     figure = plot_scene_graph(
@@ -174,7 +174,7 @@ def test_names_on_long_images_stay_in_view(shape):
     assert len(boxes) == 4
     for name, (low, high) in boxes.items():
         assert (low >= panel[0]).all() and (high <= panel[1]).all(), name
-    # The image keeps its shape, and its boxes lie on it.
+    # The image keeps its shape and contains its boxes.
     left, right, bottom, top = image_axes.images[0].get_extent()
     assert (right - left) / (bottom - top) == pytest.approx(shape[1] / shape[0])
     for patch in image_axes.patches[:4]:
@@ -183,7 +183,7 @@ def test_names_on_long_images_stay_in_view(shape):
 
 
 @pytest.mark.parametrize('labels', [(), (0, ), (0, 1, 2) * 6])
-def test_the_note_of_no_relations_stands_free_in_the_middle(labels):
+def test_the_note_of_no_relations_is_in_the_middle_without_overlap(labels):
     figure = plot_scene_graph(
         IMAGE, make_graph([], labels=labels), CLASSES, PREDICATES)
     rasterize(figure)

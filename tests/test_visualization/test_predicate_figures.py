@@ -1,4 +1,4 @@
-"""What figures of predicates show, and that their texts stay apart."""
+"""Figures of predicates show their data, and their texts do not overlap."""
 from itertools import combinations
 
 import numpy as np
@@ -15,7 +15,7 @@ from mmsgp.visualization import (
     plot_training_curves,
 )
 
-# Folders of runs, and a name that no line holds.
+# Folders of runs, and a name that is too long for any line.
 RUNS = ('motifnet_ce_minivg', 'motifnet_cce_scorer_minivg',
         'motifnet_cce_scorer_faster_rcnn_r50_fpn_minivg', 'x' * 120)
 LABEL = f'PredCls recall@100, from {RUNS[1]} to {RUNS[2]}'
@@ -25,7 +25,7 @@ VALUES = np.random.default_rng(0).uniform(0, 100, (3, len(NAMES)))
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """A function that draws a figure and gives its texts and their boxes."""
+    """A function that draws a figure and returns its texts and their boxes."""
     draw = Text.draw
 
     def draw_texts(figure):
@@ -61,7 +61,7 @@ def drawn(monkeypatch):
         ['loss'], {name: {'loss': (np.arange(20), VALUES[0, :20])} for name in RUNS})
 ], ids=['distribution', 'recall', 'change', 'absent', 'few', 'confusion', 'curves',
         'recall of long names', 'change of long names', 'curves of long names'])
-def test_no_text_runs_over_another_or_off_the_figure(figure, drawn):
+def test_texts_neither_overlap_nor_leave_the_figure(figure, drawn):
     boxes = drawn(figure)
     assert len(boxes) > 5
     for text, box in boxes.items():
@@ -72,7 +72,7 @@ def test_no_text_runs_over_another_or_off_the_figure(figure, drawn):
                     boxes.items(), 2) if box.overlaps(other_box)]
 
 
-def test_twelve_runs_look_unlike():
+def test_twelve_runs_differ_in_style():
     runs = {str(i): VALUES[0, :3] for i in range(12)}
     axes, = plot_per_class_recall(NAMES[:3], runs).axes
     assert len({bars[0].get_facecolor() for bars in axes.containers}) == 12

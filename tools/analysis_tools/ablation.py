@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -28,12 +26,13 @@ from threading import Lock
 from mmengine.config import Config, DictAction
 from rich.console import Console
 
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.folder_lock import locked
-from mmsgp.reporting.grid_table import markdown, read_paper, summarise, write_csv
+from mmsgp.reporting.grid_table import csv_rows, markdown, read_paper, summarise
 from mmsgp.reporting.grids import COST, GRIDS, TOPK
+from mmsgp.reporting.jobs import Job, run_jobs, sharing_cores
 from mmsgp.reporting.run_settings import RunSettings
-from mmsgp.utils.files import replacing
+from mmsgp.utils.files import replacing, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 # A folder's training is one cell's at a time.
@@ -117,7 +116,7 @@ class Cell:
         """Train and test, as far as that is not done; say how long it took.
 
         Raises:
-            RuntimeError: If a tool fails, with the end of its output.
+            JobFailed: If a tool fails, with the end of its output.
         """
         start = time.monotonic()
         if self.metrics.is_file():
@@ -132,7 +131,7 @@ class Cell:
         """Train as far as that is not done, and first what it starts from.
 
         Raises:
-            RuntimeError: If the tool fails, with the end of its output.
+            JobFailed: If the tool fails, with the end of its output.
         """
         options = self._options
         if self.start is not None:
@@ -150,19 +149,11 @@ class Cell:
 
     def _call(self, tool: str, environment: dict[str, str],
               *arguments: str, checkpoint: Path | None = None) -> None:
-        log = self.folder / f'{tool}.log'
-        command = [sys.executable, str(ROOT / 'tools' / f'{tool}.py'),
-                   self.path, *([] if checkpoint is None else
-                                [str(checkpoint)]), '--work-dir',
-                   str(self.folder), *arguments]
-        with log.open('w') as file:
-            state = subprocess.run(
-                command, stdout=file, stderr=subprocess.STDOUT,
-                env=environment).returncode
-        if state:
-            tail = '\n'.join(log.read_text().splitlines()[-20:])
-            raise RuntimeError(f'{tail}\n\n{self.config}, seed {self.seed}: '
-                               f'{tool} failed. All of it: {log}')
+        checkpoints = [] if checkpoint is None else [str(checkpoint)]
+        command = [sys.executable, str(ROOT / 'tools' / f'{tool}.py'), self.path,
+                   *checkpoints, '--work-dir', str(self.folder), *arguments]
+        run_jobs([Job(f'{self.config}, seed {self.seed}: {tool}', command,
+                      self.folder / f'{tool}.log')], environment)
 
 
 def make_cells(rows: dict[str, str], args: argparse.Namespace) -> list[Cell]:
@@ -195,10 +186,7 @@ def wait_for_detector(cell: Cell, future: Future) -> bool:
 def run_cells(cells: Sequence[Cell], jobs: int,
               console: Console) -> list[str]:
     """Run what is not done; return what went wrong."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(
-        os, 'sched_getaffinity') else os.cpu_count() or 1
-    environment = {**os.environ,
-                   'OMP_NUM_THREADS': str(max(1, cores // jobs))}
+    environment = sharing_cores(jobs)
     failures, start = [], time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
         try:
@@ -222,7 +210,7 @@ def run_cells(cells: Sequence[Cell], jobs: int,
     return failures
 
 
-def read_runs(cells: Sequence[Cell], console: Console) -> list[dict]:
+def read_results(cells: Sequence[Cell], console: Console) -> list[dict]:
     """Metrics of the cells of a row; what is left out is said."""
     runs = []
     for cell in cells:
@@ -239,7 +227,7 @@ def collect(rows: dict[str, str], args: argparse.Namespace,
     """What is known of each row: its entries, task by task."""
     return {
         method: summarise(
-            read_runs(make_cells({method: config}, args), console),
+            read_results(make_cells({method: config}, args), console),
             TOPK[args.grid], paper.get(method, {}))
         for method, config in rows.items()
     }
@@ -289,7 +277,7 @@ def parse_args() -> argparse.Namespace:
         '--jobs', type=int, default=1,
         help='cells at once, which share the cores (default: 1)')
     parser.add_argument(
-        '--paper', type=Path, default=ROOT.parent / 'shared/data/paper',
+        '--paper', type=Path, default=ROOT / 'docs/paper',
         help='folder of the published tables (default: %(default)s)')
     parser.add_argument(
         '--feature-cache', nargs='?', metavar='DIR',
@@ -319,7 +307,7 @@ def main() -> None:
         sys.exit(f'{args.grid} has {list(rows)}, not {sorted(unknown)}')
     cells = make_cells({method: rows[method] for method in methods}, args)
     with ExitStack() as stack:
-        with mistakes_in_a_line():
+        with exit_on_user_error():
             stack.enter_context(locked(args.out_dir))
             check_folders(cells, make_cells(rows, args))
         run_grid(cells, rows, args, console)
@@ -334,10 +322,10 @@ def run_grid(cells: Sequence[Cell], rows: dict[str, str],
     text = markdown(table)
     console.print(text, markup=False, soft_wrap=True)
     stem = args.out_dir / f'{args.grid}_{args.data}'
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         with replacing(stem.with_suffix('.md')) as draft:
             draft.write_text(text)
-        write_csv(table, stem.with_suffix('.csv'))
+        write_csv(stem.with_suffix('.csv'), csv_rows(table))
     console.print(f'{stem}.md, {stem}.csv' + (
         '; in brackets the paper, on Visual Genome' if paper else
         f'; no published figures: {args.paper} has no {args.grid}.csv, see '

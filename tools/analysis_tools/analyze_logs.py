@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.reporting.per_class_recall import run_names
 from mmsgp.reporting.training_log import TrainingLog
+from mmsgp.utils.tables import new_table
 from mmsgp.visualization import plot_training_curves, save_figure
 
 
@@ -70,19 +71,18 @@ def plot_curve(logs: dict[str, TrainingLog], args: argparse.Namespace) -> None:
 
 
 def cal_train_time(logs: dict[str, TrainingLog]) -> None:
-    table = Table(title='seconds an iteration', title_justify='left')
-    for column in ('log', 'epoch', 'all', 'waiting for data'):
-        table.add_column(column)
+    table = new_table(
+        'seconds per iteration', 'log', 'epoch', 'all', 'waiting for data')
     for name, log in logs.items():
         for epoch, seconds in log.seconds().items():
-            table.add_row(name, str(epoch), f'{seconds["time"]:.4f}',
+            table.add_row(escape(name), str(epoch), f'{seconds["time"]:.4f}',
                           f'{seconds["data_time"]:.4f}')
     Console().print(table)
 
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         logs = {
             name: TrainingLog.read(Path(path))
             for name, path in zip(args.legend, args.json_logs)

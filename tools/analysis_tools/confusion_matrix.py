@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.evaluation.functional import predicate_confusion
 from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
 from mmsgp.visualization import plot_confusion_matrix, save_figure
@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         ranks = RelationRanks.load(args.run / RANKS_FILE).sorted_by_frequency()
         counts = predicate_confusion(ranks, args.task)
     paths = save_figure(

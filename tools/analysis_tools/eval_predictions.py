@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.progress import track
 
 from mmsgp.cli.arguments import add_recall_arguments
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.evaluation import PredictionFile, SceneGraphMetric
 from mmsgp.structures.ranking import RANKINGS
 from mmsgp.utils.unwritten import collecting_unwritten
@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         run(args)
 
 
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     metric = SceneGraphMetric(
         iou_thr=args.iou_thr,
         topk=args.topk,
-        suite=args.metrics,
+        metric=args.metrics,
         groups=args.groups,
         ng_limit=predictions.ng_limit,
         classwise=not args.no_classwise,

@@ -15,18 +15,18 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from torch import nn
 
 from mmsgp.cli.arguments import natural
-from mmsgp.cli.errors import mistakes_in_a_line
-from mmsgp.models import SceneGraphParser, is_parser_config
+from mmsgp.cli.errors import exit_on_user_error
+from mmsgp.models import SceneGraphParser
+from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import MODELS
 from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.flops import counting_flops
+from mmsgp.utils.tables import new_table
 
 # What the paper and its authors' code say, in millions of parameters.
 VG150 = (150, 50)
@@ -54,7 +54,7 @@ def read_config(path: str) -> Config:
     cfg = read_config_file(path)
     if 'model' not in cfg:
         raise ValueError(f'{path} is no config of a parser: it has no model')
-    if not is_parser_config(cfg):
+    if not is_parser_config(cfg.model):
         raise ValueError(f'{path} has no relation head: for detectors use '
                          "MMDetection's tools/analysis_tools/get_flops.py")
     return cfg
@@ -119,7 +119,7 @@ def count_flops(model: SceneGraphParser, side: int,
 
 def row(path: str, cfg: Config, num_boxes: int) -> list[str]:
     """What the table tells of a config."""
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         model, side = build(cfg)
     head = model.relation_head
     flops = count_flops(model, side, num_boxes)
@@ -140,16 +140,12 @@ def row(path: str, cfg: Config, num_boxes: int) -> list[str]:
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():  # before minutes of counting
+    with exit_on_user_error():  # before minutes of counting
         cfgs = [read_config(path) for path in args.configs]
-    table = Table(
-        title=f'{args.boxes} boxes, {args.boxes * (args.boxes - 1)} pairs',
-        box=box.SIMPLE_HEAD)
-    for column in ('config', 'parameters', 'trainable', 'of the Scorer',
-                   'paper', 'GFLOP: detector', 'head', 'Scorer',
-                   'Scorer adds'):
-        table.add_column(
-            column, justify='left' if column == 'config' else 'right')
+    table = new_table(
+        f'{args.boxes} boxes, {args.boxes * (args.boxes - 1)} pairs', 'config',
+        'parameters', 'trainable', 'of the Scorer', 'paper', 'GFLOP: detector',
+        'head', 'Scorer', 'Scorer adds')
     try:
         for path, cfg in zip(args.configs, cfgs):
             table.add_row(*row(path, cfg, args.boxes))

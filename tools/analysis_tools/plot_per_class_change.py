@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 
 from mmsgp.cli.arguments import add_figure_arguments
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.reporting.per_class_recall import read_runs
-from mmsgp.visualization import TASK_TITLES, plot_per_class_change, save_figure
+from mmsgp.structures.tasks import TASK_TITLES
+from mmsgp.visualization import plot_per_class_change, save_figure
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +26,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         tables = read_runs(
             [args.first, args.second], args.task, args.topk, args.names)
     first, second = (table.most_frequent(args.num_predicates)

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmsgp.cli.arguments import positive
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.registry import DATASETS
 from mmsgp.reporting.per_class_recall import read_runs
 from mmsgp.visualization import plot_predicate_distribution, save_figure
@@ -51,7 +51,7 @@ def count_predicates(source: str) -> tuple[list[str], np.ndarray]:
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         predicates, counts = count_predicates(args.source)
     shown = slice(args.num_predicates)
     paths = save_figure(

@@ -13,9 +13,10 @@ from pathlib import Path
 from rich.console import Console
 
 from mmsgp.cli.arguments import natural, positive
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.reporting.html import ReportedRun, write_report
 from mmsgp.reporting.per_class_recall import run_names
+from mmsgp.structures.tasks import TASKS
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,7 +28,7 @@ def parse_args() -> argparse.Namespace:
         '--names', nargs='+', metavar='NAME',
         help='what the runs are called (default: their folders)')
     parser.add_argument(
-        '--task', choices=('predcls', 'sgcls', 'sggen'),
+        '--task', choices=TASKS,
         help='of the pictures and confusion matrices (default: the first that '
         'all runs have)')
     parser.add_argument(
@@ -51,7 +52,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     out = args.out or Path(args.work_dirs[0], 'report.html')
-    with mistakes_in_a_line(), Console().status('drawing figures and pictures'):
+    with exit_on_user_error(), Console().status('drawing figures and pictures'):
         runs = [ReportedRun(name, Path(folder))
                 for name, folder in zip(args.names, args.work_dirs)]
         write_report(runs, out, args.task, args.topk, args.num_pictures)

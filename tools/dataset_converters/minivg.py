@@ -16,12 +16,12 @@ def parse_args() -> argparse.Namespace:
         '--num-val',
         type=int,
         default=200,
-        help='first images of the training split; the configs expect 200 and '
-        'take another number as num_val_images')
+        help='number of first training images for validation; for another number '
+        'than 200, set num_val_images in the configs')
     parser.add_argument('--num-test', type=int, default=500)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
-        '--workers', type=int, default=2, help='processes that render')
+        '--workers', type=int, default=2, help='number of rendering processes')
     return parser.parse_args()
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     if generated:
         print(f'Generated in {time.monotonic() - start:.0f} s: {args.out_dir}')
     else:
-        print(f'{args.out_dir} holds this generation already')
+        print(f'{args.out_dir} already holds the same data')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Draw images for a data set in the VG-SGG format that has none."""
+"""Render images for a data set in the VG-SGG format without images."""
 from __future__ import annotations
 
 import argparse
@@ -18,12 +18,12 @@ def parse_args() -> argparse.Namespace:
         '--out-dir', help='folder of the images (default: DATA_ROOT/images)')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
-        '--workers', type=int, default=2, help='processes that render')
+        '--workers', type=int, default=2, help='number of rendering processes')
     return parser.parse_args()
 
 
 def read_layouts(data_root: Path) -> tuple[list[Layout], int]:
-    """The layout of every image, and the number of classes.
+    """Read the layout of every image, and the number of classes.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -52,7 +52,7 @@ def main() -> None:
     renderer = LayoutRenderer(num_classes, seed=args.seed)
     rendered = render_images(renderer, layouts, out_dir, args.workers)
     print(f'{out_dir}: {rendered} of {len(layouts)} images rendered, the '
-          'others were there')
+          'others existed')
 
 
 if __name__ == '__main__':

@@ -1,10 +1,10 @@
 """Convert VRD annotations to the VG-SGG format and render their images.
 
-Without a file of test annotations, the last images by name are held out. An
-object is a distinct pair of category and box within an image. Images are
-rendered with their longer side at --max-size at most; boxes and sizes in the
-output are those of the rendered image, and image_data.json keeps the original
-file_name, original_width and original_height.
+Without a file of test annotations, the last images by name become the test split.
+An object is a distinct pair of category and box within an image. The longer side of
+rendered images is at most --max-size; boxes and sizes in the output belong to the
+rendered image, and image_data.json keeps the original file_name, original_width and
+original_height.
 """
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ HINT = (f'. SRC_DIR has {TRAIN_FILE}, {METADATA_FILE}, objects.json and '
 
 
 class Image(NamedTuple):
-    """One converted image.
+    """A converted image.
 
     Args:
-        info (dict): An entry of image_data.json, and the split.
-        boxes (ndarray): (N, 4), ``x1, y1, x2, y2`` in rendered pixels.
-        labels (ndarray): (N,), 0-based.
-        relations (ndarray): (M, 3), subject, object and predicate 1..R.
+        info: An entry of image_data.json, and the split.
+        boxes: (N, 4), ``x1, y1, x2, y2`` in rendered pixels.
+        labels: (N,), 0-based.
+        relations: (M, 3), subject, object and predicate 1..R.
     """
     info: dict
     boxes: np.ndarray
@@ -45,10 +45,10 @@ class Source:
     """A file of annotations with the sizes of its images.
 
     Args:
-        path (Path): The annotations: image name to list of relations.
-        metadata_path (Path): Image name to width and height.
-        num_classes (int): Number of object categories.
-        num_predicates (int): Number of predicates.
+        path: The annotations: lists of relations by image name.
+        metadata_path: Width and height by image name.
+        num_classes: Number of object categories.
+        num_predicates: Number of predicates.
 
     Raises:
         FileNotFoundError: If a file is missing.
@@ -73,7 +73,7 @@ class Source:
         return sorted(self.annotations)
 
     def size(self, name: str) -> tuple[int, int]:
-        """Width and height of an image in pixels.
+        """Return width and height of an image in pixels.
 
         Raises:
             ValueError: If the metadata lacks the image or its size, or the size
@@ -138,7 +138,7 @@ class Source:
             relations=np.array(relations, dtype=np.int64).reshape(-1, 3))
 
     def _object(self, name: str, entry: dict) -> tuple:
-        """``(category, ymin, ymax, xmin, xmax)``, checked."""
+        """Check an object; return ``(category, ymin, ymax, xmin, xmax)``."""
         for key in ('category', 'bbox'):
             require_key(entry, key, self._where(name))
         self._check(name, 'category', entry['category'], self.num_classes)
@@ -148,9 +148,9 @@ class Source:
                              'expected [ymin, ymax, xmin, xmax]')
         return entry['category'], *bbox
 
-    def _check(self, name: str, what: str, value: int, count: int) -> None:
+    def _check(self, name: str, key: str, value: int, count: int) -> None:
         if type(value) is not int or not 0 <= value < count:
-            raise ValueError(f'{self._where(name)} has the {what} {value!r}, '
+            raise ValueError(f'{self._where(name)} has the {key} {value!r}, '
                              f'expected 0..{count - 1}')
 
     def _where(self, name: str) -> str:
@@ -164,7 +164,7 @@ def _are_numbers(values: list) -> bool:
 
 
 def _corners(bbox: list, width: int, height: int) -> tuple:
-    """``x1, y1, x2, y2`` within the image, a pixel wide and high at least."""
+    """Return ``x1, y1, x2, y2`` inside the image, at least a pixel wide and high."""
     y1, y2, x1, x2 = bbox
     corners = []
     for low, high, side in ((x1, x2, width), (y1, y2, height)):
@@ -180,11 +180,11 @@ def convert_images(train: Source, test: Source | None, num_test: int,
     """Convert all images, in name order, training before test.
 
     Args:
-        train (Source): The annotations to train on.
-        test (Source, optional): The annotations to test on; without any, the
-            last ``num_test`` images of ``train`` are held out.
-        num_test (int): Number of images held out.
-        max_size (int): Longest side of a rendered image in pixels.
+        train: The annotations to train on.
+        test: The annotations to test on; None for the last ``num_test`` images
+            of ``train``.
+        num_test: Number of test images if ``test`` is None.
+        max_size: Longest side of a rendered image in pixels.
 
     Raises:
         ValueError: If something is missing, a number is out of its range, or an
@@ -205,7 +205,7 @@ def convert_images(train: Source, test: Source | None, num_test: int,
         num_train = len(train.names) - num_test
         if num_test < 0 or num_train < 0:
             raise ValueError(f'{train.path} has {len(train.names)} images: '
-                             f'{num_test} cannot be held out')
+                             f'--num-test {num_test} is not possible')
         entries = [(train, name, 'train' if i < num_train else 'test')
                    for i, name in enumerate(train.names)]
     return [
@@ -215,10 +215,10 @@ def convert_images(train: Source, test: Source | None, num_test: int,
 
 
 def read_names(path: Path) -> list[str]:
-    """A list of class or predicate names.
+    """Read a list of class or predicate names.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If it does not hold a list of distinct names.
     """
     names = load_json(str(path), HINT)
@@ -259,12 +259,12 @@ def parse_args() -> argparse.Namespace:
         '--num-test',
         type=int,
         default=800,
-        help='images held out for test, the last ones by name; as many as '
-        'there are for a test set alone (default: 800)')
+        help='number of test images, the last ones by name; give the number of all '
+        'images for a test split only (default: 800)')
     parser.add_argument(
         '--test-annotations',
         help='annotations of the test split, a file of SRC_DIR or a path; then '
-        'nothing is held out')
+        '--num-test is ignored')
     parser.add_argument(
         '--test-metadata',
         help=f'sizes of their images (default: {METADATA_FILE} beside them, '
@@ -278,12 +278,12 @@ def parse_args() -> argparse.Namespace:
         default=592,
         help='longest side of a rendered image in pixels (default: 592)')
     parser.add_argument(
-        '--workers', type=int, default=2, help='processes that render')
+        '--workers', type=int, default=2, help='number of rendering processes')
     return parser.parse_args()
 
 
 def _source_file(args: argparse.Namespace, name: str) -> Path:
-    """A path, or else a file of the source's folder."""
+    """Return a path if it exists, else a file of the source's folder."""
     return Path(name) if Path(name).is_file() else Path(args.src_dir, name)
 
 

@@ -1,4 +1,4 @@
-"""Look at the training images and their graphs, as the pipeline hands them on."""
+"""Show training images and their graphs after the pipeline."""
 from __future__ import annotations
 
 import argparse
@@ -18,16 +18,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--output-dir', type=Path,
-        help='folder to write the pictures to, where there is no display')
+        help='folder for the pictures, e.g. on a machine without display')
     parser.add_argument(
-        '--not-show', action='store_true', help='open no window')
+        '--not-show', action='store_true', help='do not open a window')
     parser.add_argument(
         '--show-interval', type=float, default=2,
-        help='seconds that an image is shown (default: 2)')
+        help='seconds per image (default: 2)')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction,
         help='override settings of the config: key=value; '
-        'train_dataloader.dataset.indices=20 shows the first twenty images')
+        'train_dataloader.dataset.indices=20 shows the first 20 images')
     return parser.parse_args()
 
 

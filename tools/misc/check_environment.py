@@ -1,12 +1,12 @@
-"""Say what this machine lacks for the installation, before any download.
+"""Report what the installation needs and this machine lacks, before downloads.
 
 Usage: python3 tools/misc/check_environment.py [DIRECTORY]
 
-DIRECTORY is where ``.venv`` will be made (default: the working directory).
-The exit status is 0 when nothing is missing, else 1.
+DIRECTORY is where ``.venv`` will be created (default: the working directory).
+The exit status is 0 if nothing is missing, else 1.
 
-Only the standard library is used, and only syntax that Python 2.7 reads too:
-an old interpreter must be able to say that it is too old.
+It uses only the standard library and syntax that Python 2.7 can read, so that an
+old interpreter can report that it is too old.
 """
 from __future__ import print_function
 
@@ -17,7 +17,7 @@ import sys
 import tempfile
 
 MIN_PYTHON = (3, 10)
-# PyTorch's CPU build and the rest take about 2 GB, compiling mmcv 1 GB more.
+# PyTorch's CPU build and the rest need about 2 GB, compiling mmcv 1 GB more.
 MIN_FREE_GB = 4
 
 CXX17_SOURCE = r"""
@@ -36,41 +36,41 @@ int main() {
 
 
 class Problem(object):
-    """Something the machine lacks, and how to mend it."""
+    """Something that the machine lacks, and how to fix it."""
 
-    def __init__(self, what, mend):
-        self.what = what
-        self.mend = mend
+    def __init__(self, missing, fix):
+        self.missing = missing
+        self.fix = fix
 
 
 def python_problem(version=None):
-    """The interpreter is recent enough."""
+    """Check that the interpreter is recent enough."""
     version = version or sys.version_info[:3]
     if version >= MIN_PYTHON:
         return None
     return Problem(
         'Python %d.%d or newer is needed; %s is Python %s.' %
         (MIN_PYTHON + (sys.executable, '.'.join(map(str, version)))),
-        'Install a newer Python, or name one that is there: '
+        'Install a newer Python, or give the path of one: '
         'make PYTHON=/path/to/python3.11 ...')
 
 
 def venv_problem():
-    """Debian and Ubuntu ship ``venv`` and ``ensurepip`` apart."""
+    """Check ``venv`` and ``ensurepip``: extra packages in Debian and Ubuntu."""
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError as error:
         return Problem(
-            '%s cannot make virtual environments (%s).' %
+            '%s cannot create virtual environments (%s).' %
             (sys.executable, error),
-            'Debian, Ubuntu: apt-get install python3-venv. Elsewhere install '
+            'Debian, Ubuntu: apt-get install python3-venv. Elsewhere: install '
             'a Python that has the venv and ensurepip modules.')
     return None
 
 
 def header_problem(include=None):
-    """mmcv's operators are compiled against ``Python.h``."""
+    """Check for ``Python.h``, which mmcv's operators need for compiling."""
     if include is None:
         import sysconfig
         include = sysconfig.get_paths()['include']
@@ -83,7 +83,7 @@ def header_problem(include=None):
 
 
 def which(program):
-    """The path of ``program``, or None. (Python 2.7 has no shutil.which.)"""
+    """Find the path of ``program``, or None. (Python 2.7 has no shutil.which.)"""
     if os.path.dirname(program):
         return program if os.access(program, os.X_OK) else None
     for folder in os.environ.get('PATH', '').split(os.pathsep):
@@ -94,34 +94,34 @@ def which(program):
 
 
 def git_problem():
-    """Training logs record the revision."""
+    """Check for git, because training logs record the revision."""
     if which('git'):
         return None
     return Problem('git is missing.', 'Debian, Ubuntu: apt-get install git.')
 
 
 def compiler_problem():
-    """A C++ compiler is there and handles C++17."""
-    # CXX may carry a launcher or options: CXX="ccache g++".
-    # Without it PyTorch's extension builder calls c++, whatever else is there.
+    """Check that there is a compiler for C++17."""
+    # CXX may contain a launcher or options: CXX="ccache g++".
+    # Without it, PyTorch's extension builder always calls c++.
     command = os.environ.get('CXX', '').split() or ['c++']
-    mend = ('Debian, Ubuntu: apt-get install g++. Fedora: dnf install gcc-c++. '
-            'macOS: xcode-select --install. Or name another compiler: '
+    fix = ('Debian, Ubuntu: apt-get install g++. Fedora: dnf install gcc-c++. '
+            'macOS: xcode-select --install. Or give another compiler: '
             'CXX=/path/to/g++ make ...')
     if not which(command[0]):
         return Problem('There is no C++ compiler: %s is not found.' % command[0],
-                       mend)
+                       fix)
     complaint = compile_complaint(command)
     if complaint is None:
         return None
     return Problem(
         '%s cannot compile a small C++17 program:\n    %s' %
         (' '.join(command), complaint.strip().replace('\n', '\n    ')),
-        'GCC 9 or Clang 9 and newer can. ' + mend)
+        'GCC 9 or Clang 9 and newer can. ' + fix)
 
 
 def compile_complaint(command):
-    """What ``command`` says when it fails to build a program, else None."""
+    """Return the error of ``command`` if it cannot build a program, else None."""
     folder = tempfile.mkdtemp(prefix='mmsgp-check-')
     try:
         source = os.path.join(folder, 'check.cpp')
@@ -134,7 +134,7 @@ def compile_complaint(command):
         output = process.communicate()[0].decode('utf-8', 'replace')
         if process.returncode == 0:
             return None
-        return '\n'.join(output.splitlines()[:5]) or 'it says nothing'
+        return '\n'.join(output.splitlines()[:5]) or 'it printed no message'
     except OSError as error:
         return str(error)
     finally:
@@ -142,7 +142,7 @@ def compile_complaint(command):
 
 
 def disk_problem(folder, free=None):
-    """There is room for the virtual environment."""
+    """Check that there is disk space for the virtual environment."""
     if free is None:
         status = os.statvfs(folder)
         free = status.f_bavail * status.f_frsize
@@ -155,10 +155,10 @@ def disk_problem(folder, free=None):
 
 
 def find_problems(folder='.'):
-    """Every :class:`Problem` of this machine."""
+    """List every :class:`Problem` of this machine."""
     problem = python_problem()
     if problem:
-        # The other checks would speak of the wrong interpreter.
+        # The other checks would check the wrong interpreter.
         return [problem]
     checks = [
         venv_problem(),
@@ -174,7 +174,7 @@ def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else '.'
     problems = find_problems(folder)
     for problem in problems:
-        print('MISSING: %s\n  MEND: %s' % (problem.what, problem.mend),
+        print('MISSING: %s\n  FIX: %s' % (problem.missing, problem.fix),
               file=sys.stderr)
     if problems:
         print('Nothing has been downloaded or installed.', file=sys.stderr)

@@ -1,14 +1,13 @@
 """Draw the documentation's pictures.
 
-figures takes two runs on VRD: trained and tested as the README says, with
---out WORK_DIR/predictions.h5, into one work directory each. Needs Playwright and
-Chromium (requirements/tests.txt) for the picture of the report. scene takes the
-checkpoint of MotifNet with CCE and the Scorer that `make demo` trains.
+figures needs the work directories of two runs on VRD, trained and tested as in the
+README with --out WORK_DIR/predictions.h5; and Playwright and Chromium
+(requirements/tests.txt) for the picture of the report. scene needs the checkpoint of
+MotifNet with CCE and the Scorer from `make demo`.
 """
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,10 +16,11 @@ from PIL import Image
 from rich.progress import track
 
 from helpers.browser import headless_chromium
+from mmsgp.reporting.jobs import Job, run_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / 'docs/pictures'
-# A page of documentation is about as wide as this many names are.
+# About as many names as fit into the width of a documentation page.
 NUM_PREDICATES = 40
 PAGE_WIDTH = 1000
 SCENE_CONFIG = ROOT / 'configs/motifnet_cce_scorer_minivg.py'
@@ -42,13 +42,14 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(tool: str, *arguments: str) -> None:
-    subprocess.run([sys.executable, str(ROOT / f'tools/{tool}.py'), *arguments],
-                   check=True, stdout=subprocess.DEVNULL)
+def run(folder: str, tool: str, *arguments: str) -> None:
+    """Run a tool, whose output goes into a folder."""
+    command = [sys.executable, str(ROOT / f'tools/{tool}.py'), *arguments]
+    run_jobs([Job(tool, command, Path(folder, 'output.log'))])
 
 
 def photograph(page_file: Path, picture: Path) -> None:
-    """The report's chart of predicates, as a reader sees it."""
+    """Take a screenshot of the report's chart of predicates."""
     with headless_chromium() as browser:
         page = browser.new_page(viewport=dict(width=PAGE_WIDTH, height=620))
         page.goto(page_file.as_uri())
@@ -60,11 +61,13 @@ def photograph(page_file: Path, picture: Path) -> None:
 
 
 def draw_scene(checkpoint: str) -> None:
-    """A scene of the demo, as wide as a page."""
+    """Draw a scene of the demo, as wide as a page."""
     with tempfile.TemporaryDirectory() as folder:
-        run('misc/draw_predictions', str(SCENE_CONFIG), checkpoint, '--out-dir',
-            folder, '--images', str(SCENE))
-        picture = Image.open(Path(folder, f'scene_{SCENE}.png'))
+        run(folder, 'test', str(SCENE_CONFIG), checkpoint, '--work-dir', folder,
+            '--tasks', 'sgcls', '--show-dir', f'{folder}/scenes', '--cfg-options',
+            f'test_dataloader.dataset.indices={SCENE + 1}', 'visualizer.topk=8')
+        *_, scene = sorted(Path(folder, 'scenes').iterdir())
+        picture = Image.open(scene)
         height = round(picture.height * PAGE_WIDTH / picture.width)
         path = PICTURES / 'parsed_scene.png'
         picture.resize((PAGE_WIDTH, height), Image.Resampling.LANCZOS).save(
@@ -87,10 +90,10 @@ def draw_figures(args: argparse.Namespace) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, command in track(figures.items(), 'drawing', transient=True):
-            run(*command, '--out', f'{folder}/{name}')
+            run(folder, *command, '--out', f'{folder}/{name}')
         report = Path(folder, 'report.html')
-        run('analysis_tools/report', *args.runs, '--names', *args.names, '--out',
-            str(report))
+        run(folder, 'analysis_tools/report', *args.runs, '--names', *args.names,
+            '--out', str(report))
         photograph(report, Path(folder, 'report.png'))
         for name in (*figures, 'report'):
             picture = Image.open(Path(folder, f'{name}.png')).convert('RGB')

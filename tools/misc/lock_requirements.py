@@ -1,4 +1,4 @@
-"""Print the versions of everything that is installed, as constraints for pip."""
+"""Print the versions of all installed packages, as constraints for pip."""
 from __future__ import annotations
 
 import platform
@@ -6,7 +6,7 @@ import re
 import sys
 from importlib.metadata import distributions
 
-# Chosen by `make TORCH=...`, with what it brings; the project; pip itself.
+# PyTorch of `make TORCH=...` and its dependencies; the project; pip itself.
 LEFT_OUT = re.compile(r'torch|triton|nvidia-.*|cuda-.*|mmsgp|pip')
 HEAD = """\
 # What `make install` and `make test` install: the exact versions, as constraints
@@ -16,7 +16,7 @@ HEAD = """\
 
 
 def locked() -> list[str]:
-    """A line for each distribution, for this Python and this system alone."""
+    """List one line per package, for this Python and this system only."""
     marker = (f"python_version == '{platform.python_version().rpartition('.')[0]}' "
               f"and sys_platform == '{sys.platform}'")
     names = {

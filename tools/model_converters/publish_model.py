@@ -1,4 +1,4 @@
-"""Write the weights and class names of a training checkpoint alone."""
+"""Write only the weights and class names of a training checkpoint."""
 from __future__ import annotations
 
 import argparse

@@ -1,8 +1,8 @@
 """Convert a published checkpoint of a reference implementation.
 
-Reads the state dict of neural-motifs (MotifNet), linknet-pytorch (LinkNet) or
-KERN and writes one for MMSGP: the relation head, and the detector if the file
-holds it. What is not mapped is listed.
+It reads the state dict of neural-motifs (MotifNet), linknet-pytorch (LinkNet) or KERN
+and writes one for MMSGP: the relation head, and the detector if the file holds it.
+Weights that are not mapped are listed.
 """
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ from torch import Tensor
 from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.checkpoint.loading import load_checkpoint_file, weights_of
 from mmsgp.checkpoint.pretrained import holds_detector
-from mmsgp.cli.errors import mistakes_in_a_line
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
-from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead, is_parser_config
+from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
+from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.files import replacing
 
 HEADS = dict(motifnet=MotifNetHead, linknet=LinkNetHead, kern=KERNHead)
-# Of detectors with two stages, and with one.
+# Heads of two-stage and of one-stage detectors.
 DETECTOR_HEADS = ('roi_head', 'bbox_head')
 
 
 def config_options(weights: dict[str, Tensor], kind: str,
                    own_detector: bool) -> dict:
-    """Settings that make a config fit, as ``--cfg-options``.
+    """Collect the ``--cfg-options`` that make a config fit.
 
     Args:
-        weights (dict[str, Tensor]): The converted ones.
-        kind (str): See :func:`convert`.
-        own_detector (bool): Whether the detector is the reference's.
+        weights: The converted weights.
+        kind: See :func:`convert`.
+        own_detector: Whether the detector is the reference's.
     """
     head = 'model.relation_head'
     hidden = dict(
@@ -54,7 +55,7 @@ def config_options(weights: dict[str, Tensor], kind: str,
                 key.endswith('.bias') for key in weights)
     if own_detector:
         options.update({
-            # The weights come with the checkpoint.
+            # The checkpoint holds the weights.
             'model.detector.init_cfg': None,
             'model.detector.rpn_head.type': 'mmsgp.ReLU6RPNHead',
             'model.detector.rpn_head.anchor_generator.center_offset': 0.5})
@@ -62,51 +63,51 @@ def config_options(weights: dict[str, Tensor], kind: str,
 
 
 def read_detector(path: str) -> dict[str, Tensor]:
-    """Weights of a detector's checkpoint.
+    """Read the weights of a detector's checkpoint.
 
     Raises:
-        ValueError: If it is another model's.
+        ValueError: If the checkpoint is of another model.
     """
     weights = weights_of(load_checkpoint_file(path, map_location='cpu'), path)
     parts = {str(key).split('.')[0] for key in weights}
     if 'relation_head' in parts or 'backbone' not in parts or \
             parts.isdisjoint(DETECTOR_HEADS):
         raise ValueError(
-            f'{path} is no detector of MMSGP: one has weights of a backbone '
-            f'and of {" or ".join(DETECTOR_HEADS)}, this file those of '
+            f'{path} is not a detector of MMSGP: it needs weights of a backbone and '
+            f'of {" or ".join(DETECTOR_HEADS)}, but has those of '
             f'{", ".join(sorted(parts)[:5]) or "nothing"}')
     return weights
 
 
 def read_parser_config(path: str, kind: str) -> Config:
-    """The config of a parser with the relation head of a kind.
+    """Read the config of a parser with the relation head of a kind.
 
     Raises:
-        ValueError: If it is another model's.
+        ValueError: If the config is of another model.
     """
     cfg = read_config_file(path)
-    if not is_parser_config(cfg):
+    if not is_parser_config(cfg.get('model')):
         raise ValueError(f'{path} has no relation head: give the config of a '
                          f'parser with a {HEADS[kind].__name__}')
     init_default_scope(cfg.get('default_scope', 'mmsgp'))
     found = cfg.model.relation_head.get('type')
     head = MODELS.get(found) if isinstance(found, str) else found
     if head is None or not issubclass(head, HEADS[kind]):
-        raise ValueError(f'{path} does not fit: it has a {found}, {kind} '
-                         f'becomes a {HEADS[kind].__name__}')
+        raise ValueError(f'{path} does not fit: it has a {found}, but {kind} '
+                         f'needs a {HEADS[kind].__name__}')
     return cfg
 
 
 def check_fit(config: str, module: nn.Module, weights: dict[str, Tensor],
               prefix: str, may_lack: str | tuple[str, ...] = ()) -> None:
-    """Refuse weights that are not those of a module.
+    """Check that weights fit a module.
 
     Args:
-        config (str): The module's, to be named.
-        module (nn.Module): The weights are loaded into it.
-        weights (dict[str, Tensor]): Of the parser.
-        prefix (str): Of the module's among them.
-        may_lack (str | tuple[str]): How names begin that need not be there.
+        config: The module's config, for the error message.
+        module: The module; it gets the weights.
+        weights: Weights of the parser.
+        prefix: Prefix of the module's weights.
+        may_lack: Prefixes of weights that may be missing.
 
     Raises:
         ValueError: If names or shapes differ.
@@ -122,18 +123,18 @@ def check_fit(config: str, module: nn.Module, weights: dict[str, Tensor],
         raise ValueError(
             f'{config} does not fit: of its {type(module).__name__} the '
             f'checkpoint lacks {len(missing)} weights {missing[:3]}, and has '
-            f'besides {unexpected[:3]}')
+            f'the additional ones {unexpected[:3]}')
 
 
 def fill_statistics(weights: dict[str, Tensor], config: str, kind: str,
                     options: dict) -> None:
-    """Add what a model takes from its training set and the weights lack.
+    """Add the training set's statistics that the weights lack.
 
     Args:
-        weights (dict[str, Tensor]): The converted ones; changed in place.
-        config (str): Config of the parser and its training set.
-        kind (str): See :func:`convert`.
-        options (dict): Settings of it to change.
+        weights: The converted weights; changed in place.
+        config: Config of the parser and its training set.
+        kind: See :func:`convert`.
+        options: Settings of the config to change.
 
     Raises:
         ValueError: If the weights do not fit the config.
@@ -142,10 +143,10 @@ def fill_statistics(weights: dict[str, Tensor], config: str, kind: str,
     cfg.merge_from_dict(options)
     dataset = innermost_dataset(DATASETS.build(cfg.train_dataloader.dataset))
     head = MODELS.build(cfg.model.relation_head)
-    head.load_priors(dataset.statistics, dataset.metainfo['classes'])
+    head.load_statistics(dataset.statistics, dataset.metainfo['classes'])
     for name, value in head.named_buffers():
         weights.setdefault(f'relation_head.{name}', value)
-    # A Scorer is still to be trained.
+    # A Scorer will be trained later.
     check_fit(config, head, weights, 'relation_head.', may_lack='scorer.')
     if holds_detector(weights):
         check_fit(config, MODELS.build(cfg.model.detector), weights,
@@ -158,31 +159,29 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('kind', choices=RULES)
-    parser.add_argument('checkpoint', help='of the reference')
+    parser.add_argument('checkpoint', help='checkpoint of the reference')
     parser.add_argument('out_file', type=Path)
     parser.add_argument(
         '--config',
         help='config of the parser: check that the weights fit it, and take '
-        'the statistics that they lack from its training set (KERN)')
+        'missing statistics from its training set (KERN)')
     parser.add_argument(
         '--detector',
-        help="checkpoint of a detector in MMSGP, to stand in the reference's "
-        'place')
+        help="checkpoint of a detector in MMSGP, to replace the reference's")
     parser.add_argument(
         '--separate-gates', action='store_true',
-        help='KERN: the second gate has weights of its own, for files of '
-        'corrected code (default: both gates use one matrix, as in the official '
-        'code)')
+        help='KERN: the second gate has its own weights, for files of corrected '
+        'code (default: both gates use the same matrix, as in the official code)')
     args = parser.parse_args()
     if args.separate_gates and args.kind != 'kern':
         parser.error(
-            f"--separate-gates is KERN's: {args.kind} has no such gates")
+            f'--separate-gates is only for kern: {args.kind} has no such gates')
     return args
 
 
 def main() -> None:
     args = parse_args()
-    with mistakes_in_a_line():
+    with exit_on_user_error():
         run(args)
 
 
@@ -214,17 +213,17 @@ def run(args: argparse.Namespace) -> None:
     if args.config is not None:
         print(f'it fits {args.config} with {settings}')
     else:
-        print('not checked against a config, for want of --config. A config '
-              f'needs {settings}')
+        print('not checked against a config, because --config is missing. A '
+              f'config needs {settings}')
     if args.kind == 'motifnet':
-        print("trained with -order leftright, as neural-motifs' scripts do? Then "
-              'a config needs model.relation_head.order=leftright')
+        print("if it was trained with -order leftright, as in neural-motifs' "
+              'scripts, a config needs model.relation_head.order=leftright')
     if args.kind == 'kern' and not args.separate_gates:
-        print('both gates use one matrix, as in the official code; '
+        print('both gates use the same matrix, as in the official code; '
               '--separate-gates is for files of corrected code')
     if 'has_priors' not in weights:
         print('it lacks statistics of the training set: give --config to test '
-              'it; else training takes them from its own')
+              'it; training takes them from its own training set')
 
 
 if __name__ == '__main__':

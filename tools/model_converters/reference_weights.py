@@ -1,11 +1,11 @@
-"""The weights of reference implementations under the names of MMSGP.
+"""Rename the weights of reference implementations to those of MMSGP.
 
 neural-motifs (MotifNet), linknet-pytorch (LinkNet) and KERN share their
 detector and much of their relation models. They count the background as class
 0, MMSGP as the last class: rows and columns of classes are moved.
 
-Shape shorthand: K classes with background, R+1 predicates with unknown, A
-anchors of a place, H hidden units.
+Shape shorthand: K classes with background, R+1 predicates with unknown, A anchors
+per location, H hidden units.
 """
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# What makes a tensor, and the names of what it is made of.
+# A function that makes a tensor, and the names of its arguments.
 Rule = tuple[Callable[..., Tensor], tuple[str, ...]]
 
-# Of MMDetection's deltas of classes; the references have none.
+# Of MMDetection's class deltas; the references do not scale theirs.
 DELTA_STDS = (0.1, 0.1, 0.2, 0.2)
 
 
@@ -35,19 +35,19 @@ def background_last(tensor: Tensor) -> Tensor:
 
 
 def start_last(tensor: Tensor) -> Tensor:
-    """Rows start, background, classes: to classes, background, start."""
+    """Reorder rows (start, background, classes) to (classes, background, start)."""
     return torch.cat([tensor[2:], tensor[1:2], tensor[:1]])
 
 
 def prior_table(tensor: Tensor) -> Tensor:
-    """(K * K, R+1), subject class first, to (K, K, R+1)."""
+    """Reshape (K * K, R+1), subject class first, to (K, K, R+1)."""
     num_classes = round(len(tensor)**0.5)
     return tensor.view(num_classes, num_classes, -1).roll(
         (-1, -1), dims=(0, 1))
 
 
 def class_nodes(tensor: Tensor) -> Tensor:
-    """(K, K * H) of logits from nodes: rows and blocks of columns."""
+    """Reorder rows and blocks of columns of (K, K * H), logits from nodes."""
     num_classes = len(tensor)
     nodes = tensor.view(num_classes, num_classes, -1).roll(
         (-1, -1), dims=(0, 1))
@@ -55,42 +55,42 @@ def class_nodes(tensor: Tensor) -> Tensor:
 
 
 def square(tensor: Tensor) -> Tensor:
-    """(K, K), both axes."""
+    """Reorder both axes of (K, K)."""
     return tensor.roll((-1, -1), dims=(0, 1))
 
 
 def class_deltas(tensor: Tensor) -> Tensor:
-    """(K * 4, ...) of deltas, background first, to those of the classes."""
+    """Drop the background of deltas (K * 4, ...) and scale them."""
     deltas = tensor[4:].unflatten(0, (-1, 4))
     stds = tensor.new_tensor(DELTA_STDS).view(4, *[1] * (tensor.dim() - 1))
     return (deltas / stds).flatten(0, 1)
 
 
 def anchor_scores(tensor: Tensor) -> Tensor:
-    """(A * 6, ...): a softmax of two logits is a sigmoid of what they differ."""
+    """Convert two logits (A * 6, ...) to one: softmax to sigmoid of the difference."""
     outputs = tensor.unflatten(0, (-1, 6))  # background, object, deltas
     return outputs[:, 1] - outputs[:, 0]
 
 
 def anchor_deltas(tensor: Tensor) -> Tensor:
-    """(A * 6, ...) to (A * 4, ...)."""
+    """Select the deltas (A * 4, ...) of (A * 6, ...)."""
     return tensor.unflatten(0, (-1, 6))[:, 2:].flatten(0, 1)
 
 
 def layer(target: str, *sources: str,
           weight: Callable = same, bias: Callable = same) -> dict[str, Rule]:
-    """Rules of a layer's weight and bias."""
+    """Make the rules of a layer's weight and bias."""
     return {f'{target}.{name}': (change, tuple(f'{s}.{name}' for s in sources))
             for name, change in (('weight', weight), ('bias', bias))}
 
 
 def class_layer(target: str, source: str) -> dict[str, Rule]:
-    """Rules of a layer that gives logits of classes."""
+    """Make the rules of a layer that computes class logits."""
     return layer(target, source, weight=background_last, bias=background_last)
 
 
 def norm(target: str, source: str) -> dict[str, Rule]:
-    """Rules of a batch normalisation."""
+    """Make the rules of a batch normalisation."""
     return {f'{target}.{name}': (same, (f'{source}.{name}', ))
             for name in ('weight', 'bias', 'running_mean', 'running_var',
                          'num_batches_tracked')}
@@ -108,10 +108,10 @@ def relational_embedding(target: str, source: str,
 
 
 def gates(target: str, source: str, second: int = 3) -> dict[str, Rule]:
-    """Rules of the state weights of KERN's two gates.
+    """Make the rules of the state weights of KERN's two gates.
 
-    Both official repositories compute the second gate with the weights of the
-    first, equation 3; those of equation 4 were never trained.
+    Both official repositories use the first gate's weights (equation 3) also for
+    the second gate; those of equation 4 were never trained.
     """
     return layer(f'{target}.unit.fc_gates', f'{source}.fc_eq3_u',
                  f'{source}.fc_eq{second}_u', weight=stacked, bias=stacked)
@@ -164,7 +164,7 @@ RULES = {
                 'context.decoder_rnn.state_linearity'),
         **class_layer('decoder.fc_label', 'context.decoder_rnn.out'),
         **layer('fc_roles', 'post_lstm'),
-        **layer('object_lstm', 'context.obj_ctx_rnn'),  # packed flat
+        **layer('object_lstm', 'context.obj_ctx_rnn'),  # packed in a flat tensor
         **layer('edge_lstm', 'context.edge_ctx_rnn'),
     },
     'linknet': {
@@ -206,24 +206,24 @@ DETECTOR = {
     **layer('rpn_head.rpn_reg', 'detector.rpn_head.conv.2',
             weight=anchor_deltas, bias=anchor_deltas),
 }
-# Old versions of PyTorch did not count batches; KERN keeps its matrix in the
-# checkpoint only if it was trained on several GPUs.
+# Old versions of PyTorch did not count batches; KERN saves its matrix only after
+# training on several GPUs.
 OPTIONAL = ('.num_batches_tracked', '.matrix')
 
 
 def unpack_highway_lstm(weight: Tensor, bias: Tensor, input_size: int,
                         hidden_size: int) -> list[dict[str, Tensor]]:
-    """Weights of the layers of a highway LSTM that are packed flat.
+    """Unpack the flat weights of a highway LSTM into layers.
 
-    A layer after the other: input weights (input, 6 * hidden), then state
-    weights (hidden, 5 * hidden), gates i, f, c, o, r and, for the input, the
-    highway; of the biases 5 * hidden a layer.
+    Per layer: input weights (input, 6 * hidden), then state weights
+    (hidden, 5 * hidden), with the gates i, f, c, o, r and, for the input, the
+    highway; 5 * hidden biases.
 
     Args:
-        weight (Tensor): Flat.
-        bias (Tensor): Flat.
-        input_size (int): Inputs of the first layer.
-        hidden_size (int): Units of each layer.
+        weight: Flat weights.
+        bias: Flat biases.
+        input_size: Inputs of the first layer.
+        hidden_size: Units per layer.
 
     Raises:
         ValueError: If the numbers of weights do not fit.
@@ -250,17 +250,17 @@ def unpack_highway_lstm(weight: Tensor, bias: Tensor, input_size: int,
 
 
 def unpack_lstms(head: dict[str, Tensor]) -> None:
-    """Replace the flat weights of MotifNet's encoders by those of layers.
+    """Replace the flat weights of MotifNet's encoders by weights of layers.
 
     Raises:
-        ValueError: If the decoder or the edges see more than the context.
+        ValueError: If decoder or edges have other inputs than the context.
     """
     hidden = head['decoder.fc_label.weight'].shape[1]
     width = hidden + head['decoder.label_embedding.weight'].shape[1]
     found = head['decoder.input_projection.weight'].shape[1]
     if found != width:
         raise ValueError(
-            f'context.decoder_rnn takes {found} inputs, {width} are '
+            f'context.decoder_rnn has {found} inputs, but only {width} are '
             'supported: it was trained with -pass_in_obj_feats_to_decoder')
     embedding = head['object_embedding.weight'].shape[1]
     inputs = dict(
@@ -281,7 +281,7 @@ def unpack_lstms(head: dict[str, Tensor]) -> None:
 
 def apply_rules(rules: dict[str, Rule], state: dict[str, Tensor],
                 kind: str) -> dict[str, Tensor]:
-    """Make the tensors that rules describe.
+    """Make tensors by rules.
 
     Raises:
         ValueError: If tensors are missing.
@@ -304,25 +304,24 @@ def apply_rules(rules: dict[str, Rule], state: dict[str, Tensor],
 
 def convert(state: dict[str, Tensor], kind: str,
             separate_gates: bool = False) -> tuple[dict, list[str]]:
-    """Map a reference's state dict.
+    """Convert a reference's state dict.
 
     Args:
-        state (dict[str, Tensor]): Of the reference, with or without its
-            detector.
-        kind (str): ``'motifnet'``, ``'linknet'`` or ``'kern'``.
-        separate_gates (bool): KERN only: give the second gate weights of its
-            own. The official code computes both with one matrix, so that in
-            its files the other one was never trained. Defaults to False.
+        state: State dict of the reference, with or without detector.
+        kind: ``'motifnet'``, ``'linknet'`` or ``'kern'``.
+        separate_gates: KERN only: give the second gate its own weights. The
+            official code uses the same matrix for both, so that its files hold an
+            untrained second matrix. Defaults to False.
 
     Returns:
         tuple[dict, list[str]]: Weights of the parser, and the keys that were
-        not mapped. ``has_priors`` is among the weights if they hold all that
-        training would else take from its training set.
+        not mapped. ``has_priors`` is among the weights if they include all
+        statistics of a training set.
 
     Raises:
-        ValueError: If the state is another model's.
+        ValueError: If the state dict is of another model.
     """
-    # a model that was saved within its data-parallel wrapper
+    # a model may be saved inside its data-parallel wrapper
     state = {key.removeprefix('module.'): value
              for key, value in state.items()}
     rules = {**RULES[kind], **(SEPARATE_GATES if separate_gates else {})}
@@ -335,7 +334,7 @@ def convert(state: dict[str, Tensor], kind: str,
             f'detector.{key}': value
             for key, value in apply_rules(DETECTOR, state, kind).items()})
         rules = {**rules, **DETECTOR}
-    if kind != 'kern':  # whose co-occurrences lie in files of their own
+    if kind != 'kern':  # KERN has its co-occurrences in other files
         weights['has_priors'] = torch.tensor(1.0)
     used = {source for _, sources in rules.values() for source in sources}
     return weights, sorted(state.keys() - used)

@@ -1,19 +1,19 @@
-"""Who and what may appear in a MiniVG scene.
+"""Actors: people, animals and things of MiniVG scenes.
 
-An actor adds some objects to a scene, or none where they do not fit. Where it
-puts them makes relations hold; no relation is written down here.
+An actor adds objects to a scene, or none if they do not fit. Relations follow from
+their places; no relation is defined here.
 """
 from __future__ import annotations
 
 from .geometry import height, width
 from .scene import SIDE, Scene
 
-#: Above its carrier in painting order.
+#: Distance of an object from its carrier in painting order.
 _OVER = 0.02
 
 
 def _dress(scene: Scene, person: int) -> None:
-    """A shirt, a hat, something in the hand: each now and then."""
+    """Add sometimes a shirt, a hat, or something in the hand."""
     rng = scene.rng
     box = scene.boxes[person]
     w, h, depth = width(box), height(box), scene.depths[person]
@@ -32,7 +32,7 @@ def _dress(scene: Scene, person: int) -> None:
 
 
 def upright_person(scene: Scene) -> None:
-    """Stands, walks or (on grass) sits or lies."""
+    """Add a person who stands, walks, sits or lies."""
     pose = scene.rng.choice(['stand', 'walk', 'sit', 'lie'],
                             p=[0.45, 0.4, 0.08, 0.07])
     tall = scene.rng.uniform(56, 84)
@@ -49,7 +49,7 @@ def upright_person(scene: Scene) -> None:
 
 
 def rider(scene: Scene) -> None:
-    """A person on a horse or a bike."""
+    """Add a person on a horse or a bike."""
     mount = scene.rng.choice(['horse', 'bike'])
     size = (58, 40) if mount == 'horse' else (52, 34)
     foot = scene.foot(0.5)
@@ -89,7 +89,7 @@ def _seat_animal(scene: Scene, seat: int) -> None:
 
 def _seat(scene: Scene, label: str, size: tuple[float, float],
           x: float) -> None:
-    """A seat with somebody, something or nobody on it."""
+    """Add a seat with a person, an animal, a thing or nothing on it."""
     index = scene.add(label, x, scene.foot(0.15, 0.8), size)
     if index is None:
         return
@@ -117,7 +117,7 @@ def chair(scene: Scene) -> None:
 
 
 def table(scene: Scene) -> None:
-    """A table with one to three things on it, or a pet."""
+    """Add a table with one to three things on it."""
     index = scene.add('table', scene.free_x(84), scene.foot(0.4, 0.95),
                       (84, 44))
     if index is not None:
@@ -126,7 +126,7 @@ def table(scene: Scene) -> None:
 
 
 def on_table(scene: Scene) -> None:
-    """Something on a table that is there."""
+    """Add something on an existing table."""
     index = scene.find('table')
     if index is None:
         return
@@ -142,7 +142,7 @@ def on_table(scene: Scene) -> None:
 
 
 def dining_person(scene: Scene) -> None:
-    """A person who eats pizza."""
+    """Add a person who eats pizza."""
     tall = scene.rng.uniform(60, 78)
     size = (0.4 * tall, tall)
     person = scene.add('person', scene.free_x(60), scene.foot(0.25, 0.8), size)
@@ -154,7 +154,7 @@ def dining_person(scene: Scene) -> None:
 
 
 def eating_pet(scene: Scene) -> None:
-    """A dog or cat at a pizza."""
+    """Add a dog or cat at a pizza."""
     pet = scene.add(
         scene.rng.choice(['dog', 'cat']), scene.free_x(56),
         scene.foot(0.4), (38, 28))
@@ -164,7 +164,7 @@ def eating_pet(scene: Scene) -> None:
 
 
 def watcher(scene: Scene) -> None:
-    """A dog or cat face to face with another animal."""
+    """Add a dog or cat face to face with another animal."""
     foot = scene.foot(0.3)
     size = (36, 27)
     first = scene.add(
@@ -178,7 +178,7 @@ def watcher(scene: Scene) -> None:
 
 
 def reader(scene: Scene) -> None:
-    """A person before a laptop."""
+    """Add a person in front of an existing laptop."""
     index = scene.find('laptop')
     if index is None:
         return
@@ -191,7 +191,7 @@ def reader(scene: Scene) -> None:
 
 
 def animal(scene: Scene) -> None:
-    """A dog, cat or horse: it sits, stands or lies."""
+    """Add a dog, cat or horse that sits, stands or lies."""
     label = scene.rng.choice(['dog', 'cat', 'horse'], p=[0.45, 0.3, 0.25])
     scale = 1.55 if label == 'horse' else 1.0
     pose = scene.rng.choice(3, p=[0.2, 0.55, 0.25])
@@ -203,7 +203,7 @@ def animal(scene: Scene) -> None:
 
 
 def bird(scene: Scene) -> None:
-    """A bird in the air."""
+    """Add a bird in the air."""
     scene.add('bird', scene.rng.uniform(12, SIDE - 12),
               scene.rng.uniform(20, max(scene.ground_top - 10, 40)), (24, 18),
               depth=20)
@@ -216,7 +216,7 @@ def tree(scene: Scene) -> None:
 
 
 def building(scene: Scene) -> None:
-    """A building with a window or two, now and then a lamp."""
+    """Add a building with one or two windows and sometimes a lamp."""
     size = scene.rng.uniform((56, 56), (92, 76))
     index = scene.add('building', scene.rng.uniform(25, SIDE - 25),
                       scene.ground_top + scene.rng.uniform(0, 6), size,
@@ -234,7 +234,7 @@ def building(scene: Scene) -> None:
 
 
 def car(scene: Scene) -> None:
-    """A car at the kerb, or nearer and bigger in the middle of the street."""
+    """Add a car at the kerb, or a nearer, bigger one in the middle of the street."""
     at_kerb = scene.rng.random() < 0.5
     foot = scene.foot(0.12, 0.33) if at_kerb else scene.foot(0.5)
     scale = 1.0 if at_kerb else 1.25
@@ -248,7 +248,7 @@ def bike(scene: Scene) -> None:
 
 
 def hang_bag(scene: Scene) -> None:
-    """A bag or hat that hangs from something."""
+    """Add a bag or hat that hangs from an existing object."""
     index = scene.find('chair', 'bench', 'tree')
     if index is None:
         return
@@ -261,7 +261,7 @@ def hang_bag(scene: Scene) -> None:
 
 
 def under_furniture(scene: Scene) -> None:
-    """A pet or bag under a table, bench or chair."""
+    """Add a pet or bag under an existing table, bench or chair."""
     index = scene.find('table', 'bench', 'chair')
     if index is None:
         return
@@ -283,6 +283,6 @@ def wall_window(scene: Scene) -> None:
 
 
 def floor_lamp(scene: Scene) -> None:
-    """A lamp that hangs over the room."""
+    """Add a lamp that hangs in the room."""
     scene.add('lamp', scene.rng.uniform(14, SIDE - 14),
               scene.rng.uniform(26, 44), (24, 26), depth=5)

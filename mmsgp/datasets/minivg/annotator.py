@@ -1,7 +1,7 @@
-"""What of a scene is annotated, and in which words.
+"""Simulate a person who annotates a scene.
 
-People mention what catches the eye, do not repeat themselves, leave out what
-goes without saying, and often write a coarse predicate where a fine one holds.
+People mention salient relations, avoid repetitions, leave out trivial relations,
+and often write a coarse predicate instead of a fine one.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import tables as world
 from .geometry import Box, area
 from .rules import Relation
 
-#: Area in pixels to which sizes are relative.
+#: Reference area in pixels for the salience of sizes.
 _USUAL_AREA = 900.0
 
 
@@ -23,14 +23,14 @@ def annotate(labels: Sequence[str], boxes: Sequence[Box],
     """Annotate a scene as a person would.
 
     Args:
-        labels (Sequence[str]): The class name of each object.
-        boxes (Sequence[Box]): The box of each object.
-        relations (Sequence[Relation]): All relations that hold.
-        rng (np.random.Generator): The annotator.
+        labels: The class name of each object.
+        boxes: The box of each object.
+        relations: All relations that hold.
+        rng: Random numbers of the annotator.
 
     Returns:
-        list[tuple[int, int, str]]: Subject, object and predicate; now and then
-        two of them for an ordered pair.
+        list[tuple[int, int, str]]: Subject, object and predicate; sometimes two
+        predicates for an ordered pair.
     """
     chosen = _choose(labels, boxes, relations, rng)
     style = rng.normal(0, world.ANNOTATOR_SPREAD)
@@ -49,7 +49,7 @@ def annotate(labels: Sequence[str], boxes: Sequence[Box],
 
 def salience(labels: Sequence[str], boxes: Sequence[Box],
              relations: Sequence[Relation]) -> np.ndarray:
-    """How much each relation catches the eye: (M,)."""
+    """Compute how salient each relation is: (M,)."""
     areas = np.array([area(box) for box in boxes])
     is_foreground = np.array([label not in world.SCENERY for label in labels])
     focus = int(np.argmax(np.where(is_foreground, areas, -1)))
@@ -69,7 +69,7 @@ def salience(labels: Sequence[str], boxes: Sequence[Box],
 def _choose(labels: Sequence[str], boxes: Sequence[Box],
             relations: Sequence[Relation],
             rng: np.random.Generator) -> list[Relation]:
-    """The most salient relations, each making those like it less so."""
+    """Choose the most salient relations; each lowers the salience of similar ones."""
     scores = salience(labels, boxes, relations)
     scores = scores + world.WHIM * rng.gumbel(size=len(relations))
     count = rng.choice(
@@ -81,9 +81,9 @@ def _choose(labels: Sequence[str], boxes: Sequence[Box],
         scores[best] = -np.inf
         for other, relation in enumerate(relations):
             same_subject = relation.subject == relations[best].subject
-            alike = (relation.predicate == relations[best].predicate and
-                     labels[relation.subject] == labels[
-                         relations[best].subject])
+            similar = (relation.predicate == relations[best].predicate and
+                       labels[relation.subject] == labels[
+                           relations[best].subject])
             scores[other] += (world.SAME_SUBJECT * same_subject +
-                              world.REPEATED * alike)
+                              world.REPEATED * similar)
     return [relations[index] for index in chosen]

@@ -1,9 +1,9 @@
 """MiniVG: a small generated data set in the VG-SGG format.
 
-Little rendered scenes whose relations follow from class and geometry, with
-what makes Visual Genome hard: a long tail of predicates, fine predicates that
-are often annotated as a coarse one, and relations left out because they go
-without saying or because others catch the eye first.
+Small rendered scenes whose relations follow from class and geometry, with the
+difficulties of Visual Genome: a long tail of predicates, fine predicates that are
+often annotated as a coarse one, and missing relations, because they are trivial or
+less salient than others.
 """
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from .scene import SIDE
 from .scenes import make_scene
 from .tables import CLASSES, PREDICATES
 
-#: Says which generation a folder holds.
+#: File with the options of the generated data in a folder.
 MARKER = 'minivg.json'
-#: Raised when the same seed would give other scenes or annotations.
+#: Increase it if the same seed gives other scenes or annotations.
 VERSION = 1
 _TRAIN, _TEST = 1, 2
 
 
 class AnnotatedScene(NamedTuple):
-    """A scene and what is annotated of it.
+    """A scene and its annotation.
 
     Args:
-        boxes (ndarray): (N, 4), ``x1, y1, x2, y2`` in pixels.
-        labels (ndarray): (N,), classes, 0-based.
-        depths (ndarray): (N,), painting order, farthest first.
-        relations (ndarray): (M, 3), subject, object and predicate 1..R.
+        boxes: (N, 4), ``x1, y1, x2, y2`` in pixels.
+        labels: (N,), classes, 0-based.
+        depths: (N,), painting order, farthest first.
+        relations: (M, 3), subject, object and predicate 1..R.
     """
     boxes: np.ndarray
     labels: np.ndarray
@@ -58,22 +58,22 @@ def generate_minivg(out_dir: str | os.PathLike,
                     num_test: int = 500,
                     seed: int = 0,
                     num_workers: int = 2) -> bool:
-    """Generate MiniVG, unless the folder holds this very generation.
+    """Generate MiniVG, unless the folder holds the same data.
 
-    The same options give the same bytes. A scene depends on the seed, on its
-    split and on its place there alone.
+    The same options give the same bytes. A scene depends only on the seed, its
+    split and its place there.
 
     Args:
-        out_dir (str | PathLike): Folder to write to.
-        num_train (int): Training images.
-        num_val (int): Validation images. They come first in the training
-            split, where readers of the format take them from.
-        num_test (int): Test images.
-        seed (int): Seed of scenes, annotations and images.
-        num_workers (int): Processes that render.
+        out_dir: Folder to write to.
+        num_train: Training images.
+        num_val: Validation images. They come first in the training split, where
+            readers of the format expect them.
+        num_test: Test images.
+        seed: Seed of scenes, annotations and images.
+        num_workers: Processes that render.
 
     Returns:
-        bool: Whether anything was generated.
+        bool: Whether data was generated.
 
     Raises:
         ValueError: If a number of images is negative, or all are zero.
@@ -102,7 +102,7 @@ def generate_minivg(out_dir: str | os.PathLike,
         Layout(image['image_id'], SIDE, SIDE, *scene[:3])
         for image, scene in zip(images, scenes, strict=True)
     ]
-    # Annotations come last: whoever finds them finds their images too.
+    # Annotations come last: if they exist, so do their images.
     for name in (MARKER, ANN_FILE):
         (out_dir / name).unlink(missing_ok=True)
     render_images(renderer, layouts, out_dir / 'images', num_workers)
@@ -115,12 +115,12 @@ def generate_minivg(out_dir: str | os.PathLike,
 
 
 def annotated_scene(seed: int, split: str, place: int) -> AnnotatedScene:
-    """One image's scene.
+    """Make the annotated scene of an image.
 
     Args:
-        seed (int): The data set's seed.
-        split (str): ``'train'`` or ``'test'``.
-        place (int): The image's place in its split.
+        seed: The data set's seed.
+        split: ``'train'`` or ``'test'``.
+        place: The image's place in its split.
     """
     rng = np.random.default_rng(
         [seed, _TEST if split == 'test' else _TRAIN, place])
@@ -167,7 +167,7 @@ def holds_minivg(out_dir: str | os.PathLike,
                  num_val: int = 200,
                  num_test: int = 500,
                  seed: int = 0) -> bool:
-    """Whether a folder holds what :func:`generate_minivg` would generate."""
+    """Whether a folder holds the data that :func:`generate_minivg` would write."""
     files = [Path(out_dir, name) for name in (MARKER, ANN_FILE, DICT_FILE,
                                               IMAGE_FILE)]
     if not all(path.is_file() for path in files):
@@ -177,7 +177,7 @@ def holds_minivg(out_dir: str | os.PathLike,
 
 
 def _options(**options: int) -> dict:
-    """Everything that the bytes depend on."""
+    """Return everything that the bytes depend on."""
     return dict(
         version=VERSION,
         renderer=RENDERER_VERSION,

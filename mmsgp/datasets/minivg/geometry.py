@@ -1,7 +1,7 @@
-"""Questions about two boxes: the geometry that MiniVG's relations rest on.
+"""Geometry of two boxes, which decides MiniVG's relations.
 
-Boxes are ``(x1, y1, x2, y2)``, y downwards. Every function takes the box of
-the subject, then that of the object, and answers with a bool.
+Boxes are ``(x1, y1, x2, y2)``, y downwards. Functions of two boxes take that of the
+subject, then that of the object.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def area(box: Box) -> float:
 
 
 def aspect(box: Box) -> float:
-    """Width over height."""
+    """Divide width by height."""
     return width(box) / height(box)
 
 
@@ -30,19 +30,19 @@ def centre(box: Box) -> tuple[float, float]:
 
 
 def overlap_x(s: Box, o: Box) -> float:
-    """Shared horizontal extent relative to the narrower box; < 0 for a gap."""
+    """Horizontal overlap relative to the narrower box; < 0 for a gap."""
     shared = min(s[2], o[2]) - max(s[0], o[0])
     return shared / min(width(s), width(o))
 
 
 def overlap_y(s: Box, o: Box) -> float:
-    """Shared vertical extent relative to the lower box; < 0 for a gap."""
+    """Vertical overlap relative to the lower box; < 0 for a gap."""
     shared = min(s[3], o[3]) - max(s[1], o[1])
     return shared / min(height(s), height(o))
 
 
 def gap_x(s: Box, o: Box) -> float:
-    """Pixels between the boxes, side by side; < 0 where they overlap."""
+    """Horizontal gap between the boxes in pixels; < 0 if they overlap."""
     return max(s[0], o[0]) - min(s[2], o[2])
 
 
@@ -98,7 +98,7 @@ def at_mouth(s: Box, o: Box) -> bool:
 
 
 def facing(s: Box, o: Box) -> bool:
-    """Side by side with little between them, eye to eye."""
+    """The boxes are side by side at the same height, with a small gap."""
     return (0 < gap_x(s, o) < 22
             and abs(s[1] - o[1]) < 0.35 * max(height(s), height(o)))
 
@@ -126,13 +126,13 @@ def beneath(s: Box, o: Box) -> bool:
 
 
 def above(s: Box, o: Box) -> bool:
-    """The subject ends where the object begins, or higher, not far off."""
+    """The subject lies above the object, not far from it."""
     return (overlap_x(s, o) > 0.4 and s[3] <= o[1] + 2
             and o[1] - s[3] < 60)
 
 
 def behind(s: Box, o: Box) -> bool:
-    """The boxes overlap and the subject's foot is the farther one."""
+    """The boxes overlap and the subject's foot is farther away."""
     return (overlap_x(s, o) > 0.25 and overlap_y(s, o) > 0.2
             and s[3] < o[3] - 4)
 
@@ -142,7 +142,7 @@ def in_front(s: Box, o: Box) -> bool:
 
 
 def next_to(s: Box, o: Box) -> bool:
-    """Side by side at about the same height, without touching much."""
+    """The boxes are side by side at about the same height, with little overlap."""
     reach = 0.5 * max(width(s), width(o))
     return (overlap_x(s, o) < 0.25 and gap_x(s, o) < reach
             and overlap_y(s, o) > 0.35)

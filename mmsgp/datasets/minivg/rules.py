@@ -1,4 +1,4 @@
-"""Which relations hold in a scene: they follow from classes and geometry."""
+"""Find the relations of a scene from its classes and geometry."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -21,15 +21,15 @@ _SMALL = frozenset({'cup', 'book', 'laptop', 'pizza', 'lamp', 'hat', 'bag'})
 _CLOTHES = frozenset({'shirt', 'hat'})
 _FIXTURES = frozenset({'tree', 'bench', 'building', 'chair', 'table'})
 _FOREGROUND = (_PERSON | _ANIMALS | _VEHICLES | _TABLES)
-#: Widest aspect (width over height) of a person that stands, walks, sits.
+#: Largest aspect (width / height) of a person who stands, walks, sits.
 _STANDING, _WALKING, _SITTING = 0.45, 0.68, 1.4
-#: Widest aspect of an animal that sits, stands.
+#: Largest aspect of an animal that sits, stands.
 _ANIMAL_SITTING, _ANIMAL_STANDING = 1.05, 1.9
 _ANY = (0.0, float('inf'))
 
 
 class Relation(NamedTuple):
-    """A relation that holds, whether or not anyone mentions it."""
+    """A relation that holds, annotated or not."""
     subject: int
     object: int
     predicate: str
@@ -38,17 +38,16 @@ class Relation(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """``predicate`` holds for these classes, if the geometry is so.
+    """``predicate`` holds for these classes if the geometry fits.
 
     Args:
-        predicate (str): A key of ``tables.PREDICATES``.
-        subjects (frozenset[str]): Classes of the subject.
-        objects (frozenset[str]): Classes of the object.
-        holds (Callable): Question about the two boxes.
-        pose (tuple[float, float]): Range of the subject's aspect, width over
-            height.
-        trivial (bool): Whether it goes without saying.
-        swap (bool): Ask the question about object and subject.
+        predicate: A key of ``tables.PREDICATES``.
+        subjects: Classes of the subject.
+        objects: Classes of the object.
+        holds: Condition on the two boxes.
+        pose: Range of the subject's aspect, width / height.
+        trivial: Whether people seldom mention the relation.
+        swap: Check the condition on object and subject.
     """
     predicate: str
     subjects: frozenset[str]
@@ -69,14 +68,14 @@ class Rule:
 def _poses(subjects: frozenset[str], objects: frozenset[str],
            holds: Callable[[Box, Box], bool],
            *poses: tuple[str, float, float]) -> list[Rule]:
-    """One rule for each (predicate, narrowest, widest aspect)."""
+    """Make one rule per (predicate, smallest, largest aspect)."""
     return [
         Rule(predicate, subjects, objects, holds, (low, high))
         for predicate, low, high in poses
     ]
 
 
-#: Of the rules that match an ordered pair, the first one counts.
+#: If several rules match an ordered pair, the first one counts.
 RULES: tuple[Rule, ...] = (
     Rule('riding', _PERSON, frozenset({'horse', 'bike'}), geometry.astride),
     Rule('eating', _PERSON | _PETS, frozenset({'pizza'}), geometry.at_mouth),
@@ -139,14 +138,14 @@ _LAYOUT = frozenset({'behind', 'in front of', 'near', 'under', 'above'})
 
 def find_relations(labels: Sequence[str],
                    boxes: Sequence[Box]) -> list[Relation]:
-    """All relations that hold between the objects of a scene.
+    """Find all relations that hold between the objects of a scene.
 
     Args:
-        labels (Sequence[str]): The class name of each object.
-        boxes (Sequence[Box]): The box of each object.
+        labels: The class name of each object.
+        boxes: The box of each object.
 
     Returns:
-        list[Relation]: One at most for each ordered pair, ordered by pair.
+        list[Relation]: At most one per ordered pair, ordered by pair.
     """
     relations = {}
     for s, (subject, s_box) in enumerate(zip(labels, boxes)):
@@ -163,14 +162,14 @@ def find_relations(labels: Sequence[str],
 
 def _make_consistent(relations: dict[tuple[int, int], Relation],
                      boxes: Sequence[Box]) -> list[Relation]:
-    """A thing rests in one place, and near to it says nothing then."""
+    """Keep one place per thing, and drop relations such as 'near' to that place."""
     place = {}
     for (s, o), relation in relations.items():
         holder = (o, s) if relation.predicate in _POSSESSION else (s, o)
         if relation.trivial or relation.predicate not in (
                 _POSSESSION | SUPPORT):
             continue
-        # Possession comes before support, the smaller support before others.
+        # Possession comes before support, small supports before large ones.
         rank = (relation.predicate in SUPPORT, geometry.area(boxes[o]))
         if holder[0] not in place or rank < place[holder[0]][0]:
             place[holder[0]] = rank, (s, o)

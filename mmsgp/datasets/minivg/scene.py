@@ -1,4 +1,4 @@
-"""A scene under construction: things are put where there is room for them."""
+"""A scene under construction; it accepts objects only where they fit."""
 from __future__ import annotations
 
 import numpy as np
@@ -10,22 +10,22 @@ SIDE = 160
 MAX_OBJECTS = 12
 #: Shortest side of a box in pixels.
 MIN_SIDE = 14
-#: Part of an object's box that must stay in sight.
+#: Share of an object's box that must stay visible.
 MIN_VISIBLE = 0.4
 _FOREGROUND_DEPTH = 10.0
 
 
 class Scene:
-    """Objects put one by one into a square image.
+    """Objects that are added one by one to a square image.
 
     Args:
-        rng (np.random.Generator): Where all chance comes from.
+        rng: Source of randomness.
 
     Attributes:
-        labels (list[str]): Class name of each object.
-        boxes (list[Box]): ``x1, y1, x2, y2`` of each object, whole pixels.
-        depths (list[float]): Painting order of each object, farthest first.
-        ground_top (float): Where the ground begins, in pixels from above.
+        labels: Class name of each object.
+        boxes: ``x1, y1, x2, y2`` of each object, whole pixels.
+        depths: Painting order of each object, farthest first.
+        ground_top: Upper edge of the ground in pixels.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -44,19 +44,17 @@ class Scene:
             foot: float,
             size: tuple[float, float],
             depth: float | None = None) -> int | None:
-        """Put an object down if it fits and hides nothing too much.
+        """Add an object if it fits and hides no other object too much.
 
         Args:
-            label (str): Class name.
-            x (float): Horizontal middle in pixels.
-            foot (float): Lower edge in pixels.
-            size (tuple[float, float]): Width and height in pixels; varied by
-                some percent.
-            depth (float, optional): Painting order. By default what stands
-                lower is nearer.
+            label: Class name.
+            x: Horizontal middle in pixels.
+            foot: Lower edge in pixels.
+            size: Width and height in pixels; varied by up to 8 percent.
+            depth: Painting order. Defaults to None: lower objects are nearer.
 
         Returns:
-            int | None: The object's index, or None where it did not fit.
+            int | None: The object's index; None if it does not fit.
         """
         w, h = np.array(size) * self.rng.uniform(0.92, 1.08, 2)
         corners = np.array([x - w / 2, foot - h, x + w / 2, foot])
@@ -78,7 +76,7 @@ class Scene:
             values.pop()
 
     def visible_parts(self) -> np.ndarray:
-        """The part of each box that no nearer box covers: (N,)."""
+        """Compute the share of each box that no nearer box covers: (N,)."""
         owner = np.full((SIDE, SIDE), -1, dtype=np.int8)
         for index in np.argsort(self.depths, kind='stable'):
             x1, y1, x2, y2 = map(int, self.boxes[index])
@@ -87,12 +85,12 @@ class Scene:
         return seen / np.array([area(box) for box in self.boxes])
 
     def find(self, *labels: str) -> int | None:
-        """Any object of these classes."""
+        """Choose an object of these classes at random."""
         found = [i for i, label in enumerate(self.labels) if label in labels]
         return int(self.rng.choice(found)) if found else None
 
     def free_x(self, space: float) -> float:
-        """The middle of a stretch of the foreground with the most room."""
+        """Choose the middle of a part of the foreground with much room."""
         middles = self.rng.uniform(space / 2, SIDE - space / 2, 6)
         taken = []
         for x in middles:
@@ -106,15 +104,15 @@ class Scene:
         return float(middles[int(np.argmin(taken))])
 
     def foot(self, low: float = 0.1, high: float = 0.95) -> float:
-        """A line on the ground, between its far (0) and near (1) edge."""
+        """Choose a line on the ground, between its far (0) and near (1) edge."""
         return self.ground_top + self.rng.uniform(low, high) * (
             SIDE - self.ground_top)
 
     def beside(self, index: int, share: float) -> float:
-        """A point ``share`` of the width off an object's middle, any side."""
+        """Choose a point beside an object's middle, ``share`` of its width away."""
         box = self.boxes[index]
         return (box[0] + box[2]) / 2 + self.side() * share * width(box)
 
     def side(self) -> int:
-        """Left (-1) or right (1)."""
+        """Choose left (-1) or right (1)."""
         return int(self.rng.choice([-1, 1]))

@@ -1,4 +1,4 @@
-"""The places of MiniVG and how often each actor appears in them."""
+"""The places of MiniVG, and how often actors appear there."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from . import actors
 from .scene import SIDE, Scene
 
 MIN_OBJECTS = 7
-#: Objects aimed at, and how often.
+#: Probabilities of the wanted number of objects.
 _NUM_OBJECTS = {8: 0.3, 9: 0.3, 10: 0.25, 11: 0.15}
 _MAX_ENTRIES = 60
 
@@ -20,10 +20,10 @@ class Place:
     """A kind of scene.
 
     Args:
-        ground (str | None): Class of the ground, if it is annotated.
-        ground_top (tuple[float, float]): Where the ground begins, from, to.
-        opening (tuple[Callable, ...]): Actors that come first.
-        cast (dict[Callable, float]): The others and their weights.
+        ground: Class of the ground, if it is annotated.
+        ground_top: Range of the ground's upper edge in pixels.
+        opening: Actors that come first.
+        cast: The other actors and their weights.
     """
     ground: str | None
     ground_top: tuple[float, float]
@@ -70,10 +70,10 @@ _PLACE_PROBS = {'street': 0.32, 'park': 0.3, 'room': 0.2, 'desk': 0.18}
 
 
 def make_scene(rng: np.random.Generator) -> Scene:
-    """A scene of 7 to 12 objects.
+    """Make a scene of 7 to 12 objects.
 
     Args:
-        rng (np.random.Generator): Decides all of it.
+        rng: Source of randomness.
     """
     place = PLACES[rng.choice(
         list(_PLACE_PROBS), p=list(_PLACE_PROBS.values()))]
@@ -84,7 +84,7 @@ def make_scene(rng: np.random.Generator) -> Scene:
 
 
 def _try_scene(place: Place, rng: np.random.Generator) -> Scene:
-    """A scene that may have fewer objects, where little fits."""
+    """Make a scene; it may have fewer objects if little fits."""
     scene = Scene(rng)
     scene.ground_top = rng.uniform(*place.ground_top)
     if place.ground is not None:

@@ -1,6 +1,6 @@
-"""The world of MiniVG in tables: classes, predicates and how people annotate.
+"""Tables of MiniVG: classes, predicates and habits of annotators.
 
-A row is easily changed and nothing but the rows knows what a world holds.
+A row can be changed here; no other module defines classes or predicates.
 """
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmsgp.datasets.rendering.appearance import ClassAppearance as Look
 
 _QUARTER = np.pi / 2
 
-#: Class name to look. The order gives the labels.
+#: Appearance by class name. The order gives the labels.
 CLASSES: dict[str, Look] = {
     'person': Look('person', 'plain', 0.07, 0.5, 0.8, 0.8, hue_jitter=0.02),
     'dog': Look('quadruped', 'dots', 0.08, 0.65, 0.55, 1.7, hue_jitter=0.03),
@@ -48,17 +48,16 @@ class Predicate:
     """How people annotate a predicate.
 
     Args:
-        salience (float): How much people feel like mentioning it.
-        coarse (str, optional): The coarser predicate that they often write
-            instead.
-        coarse_prob (float): How often they do.
+        salience: How much people want to mention it.
+        coarse: Coarser predicate that they often write instead.
+        coarse_prob: Probability of the coarser predicate.
     """
     salience: float
     coarse: str | None = None
     coarse_prob: float = 0.0
 
 
-#: Predicate name to annotation habits. The order gives the predicates 1..R.
+#: Habits by predicate name. The order gives the predicates 1..R.
 PREDICATES: dict[str, Predicate] = {
     'on': Predicate(0.6),
     'has': Predicate(0.2),
@@ -80,29 +79,29 @@ PREDICATES: dict[str, Predicate] = {
     'eating': Predicate(3.0, 'has', 0.55),
 }
 
-#: Lowers the salience of what goes without saying: a tree on grass, the window
-#: of a building, the street under a car.
+#: Lowers the salience of trivial relations: a tree on grass, the window of a
+#: building, the street under a car.
 TRIVIAL = -2.2
 #: Raises the salience of relations of the image's largest foreground object,
 #: as their subject and as their object.
 FOCUS_SUBJECT, FOCUS_OBJECT = 1.6, 1.0
-#: Salience for each doubling of the subject's area.
+#: Salience per doubling of the subject's area.
 SIZE = 0.35
-#: Lowers the salience of a relation like one already annotated: of the same
-#: subject class and predicate, or of the same subject.
+#: Lowers the salience of a relation if one with the same subject class and
+#: predicate, or with the same subject, is annotated already.
 REPEATED, SAME_SUBJECT = -1.5, -0.5
-#: Scale of the annotators' whims (Gumbel noise on the salience).
+#: Scale of the Gumbel noise on the salience.
 WHIM = 0.5
-#: Relations annotated in an image, and how often.
+#: Probabilities of the number of annotated relations of an image.
 NUM_ANNOTATED = {4: 0.08, 5: 0.2, 6: 0.27, 7: 0.25, 8: 0.15, 9: 0.05}
-#: Spread between annotators of the wish to be coarse.
+#: Standard deviation between annotators of the coarser predicate's probability.
 ANNOTATOR_SPREAD = 0.12
-#: How often a finely annotated relation is annotated coarsely too.
+#: Probability that a relation gets both the fine and the coarse predicate.
 BOTH_PROB = 0.06
 
-#: Classes that things happen on, not to.
+#: Classes of the background.
 SCENERY = frozenset({'building', 'window', 'street', 'grass', 'tree'})
-#: Predicates whose subject is carried by the object.
+#: Predicates whose object carries the subject.
 SUPPORT = frozenset({
     'on', 'standing on', 'sitting on', 'lying on', 'walking on', 'parked on',
     'riding', 'hanging from'

@@ -1,4 +1,4 @@
-"""What a class looks like."""
+"""Appearance of object classes."""
 from __future__ import annotations
 
 from colorsys import hsv_to_rgb
@@ -9,27 +9,25 @@ import numpy as np
 from .shapes import SILHOUETTES
 from .textures import TEXTURES
 
-#: The golden ratio's fraction spreads any number of hues evenly.
+#: Fraction of the golden ratio; it spreads any number of hues evenly.
 _GOLDEN = 0.6180339887
 
 
 @dataclass(frozen=True)
 class ClassAppearance:
-    """The look that all instances of a class vary.
+    """The appearance that instances of a class vary.
 
     Args:
-        shape (str): A key of ``shapes.SILHOUETTES``.
-        texture (str): A key of ``textures.TEXTURES``.
-        hue (float): Base hue, 0..1.
-        saturation (float): Base saturation, 0..1.
-        value (float): Base brightness, 0..1.
-        accent (float): Brightness of the texture's second colour relative to
-            the first.
-        accent_hue (float): Hue of the second colour relative to the first.
-        period (float): Period of the texture relative to the object's short
-            side.
-        angle (float): Direction of the texture in radians.
-        hue_jitter (float): Half the range of an instance's hue; 0.5 means any.
+        shape: A key of ``shapes.SILHOUETTES``.
+        texture: A key of ``textures.TEXTURES``.
+        hue: Base hue, 0..1.
+        saturation: Base saturation, 0..1.
+        value: Base brightness, 0..1.
+        accent: Brightness of the texture's second colour relative to the first.
+        accent_hue: Hue of the second colour relative to the first.
+        period: Period of the texture relative to the object's short side.
+        angle: Direction of the texture in radians.
+        hue_jitter: Half the range of an instance's hue; 0.5 means any.
     """
     shape: str
     texture: str
@@ -51,14 +49,14 @@ class ClassAppearance:
 
 
 def class_appearance(label: int, seed: int = 0) -> ClassAppearance:
-    """The look of a class of which only the number is known.
+    """Choose an appearance by the number of a class.
 
-    Shape and texture step through lists of coprime length, so that the first
-    two hundred classes have a combination of their own; hues are spread evenly.
+    Shape and texture cycle through lists of coprime length, so that the first two
+    hundred classes have different combinations; hues are spread evenly.
 
     Args:
-        label (int): Class, 0-based.
-        seed (int): Another seed gives every class another look.
+        label: Class, 0-based.
+        seed: Another seed gives every class another appearance.
     """
     start = np.random.default_rng([seed, 0x10])
     shapes = start.permutation(sorted(SILHOUETTES))
@@ -79,7 +77,7 @@ def class_appearance(label: int, seed: int = 0) -> ClassAppearance:
 
 def instance_colors(look: ClassAppearance, rng: np.random.Generator
                     ) -> np.ndarray:
-    """Two colours of one instance: (2, 3) float32, BGR 0..255."""
+    """Choose two colours of an instance: (2, 3) float32, BGR 0..255."""
     hue = look.hue + look.hue_jitter * rng.uniform(-1, 1)
     saturation = look.saturation * rng.uniform(0.75, 1.2)
     value = look.value * rng.uniform(0.75, 1.2)

@@ -1,7 +1,6 @@
-"""Renders the images of a data set into a folder, in parallel, once."""
+"""Render the images of a data set into a folder, in parallel, once."""
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -14,17 +13,18 @@ import numpy as np
 from mmengine.utils import track_parallel_progress, track_progress
 
 from mmsgp.utils.files import replacing
+from mmsgp.utils.hashing import hash_arrays
 
 from .renderer import LayoutRenderer
 
-#: Beside the images: what they were rendered from.
+#: File beside the images with a fingerprint of their layouts.
 MARKER = '.rendered.json'
 JPEG_QUALITY = 92
 _CHUNK = 25
 
 
 class Layout(NamedTuple):
-    """What :meth:`LayoutRenderer.render` needs of one image."""
+    """Arguments of :meth:`LayoutRenderer.render` for an image."""
     image_id: int
     width: int
     height: int
@@ -37,17 +37,17 @@ def render_images(renderer: LayoutRenderer,
                   layouts: Sequence[Layout],
                   image_dir: str | os.PathLike,
                   num_workers: int = 2) -> int:
-    """Render layouts as ``<image_id>.jpg``, with progress.
+    """Render layouts as ``<image_id>.jpg``, with a progress bar.
 
-    Images already rendered from the same layouts by the same renderer stay,
-    so that an interrupted call goes on; others that an earlier call rendered
-    are removed first. Images that are not from here are never replaced.
+    Images of the same layouts and the same renderer stay, so that an interrupted
+    call can continue; other images of an earlier call are removed first. Images
+    that were not rendered here are never replaced.
 
     Args:
-        renderer (LayoutRenderer): Draws.
-        layouts (Sequence[Layout]): One for each image.
-        image_dir (str | PathLike): Folder of the images; made if missing.
-        num_workers (int): Processes; the images do not depend on it.
+        renderer: The renderer.
+        layouts: One per image.
+        image_dir: Folder of the images; created if it does not exist.
+        num_workers: Number of processes; the images do not depend on it.
 
     Returns:
         int: Number of images rendered by this call.
@@ -65,7 +65,7 @@ def render_images(renderer: LayoutRenderer,
         layout for layout in layouts
         if not (image_dir / f'{layout.image_id}.jpg').is_file()
     ]
-    # A chunk a task: fewer updates of the bar, less to send to the workers.
+    # One chunk per task: fewer updates of the bar, less data for the workers.
     chunks = [
         missing[i:i + _CHUNK] for i in range(0, len(missing), _CHUNK)
     ]
@@ -73,8 +73,8 @@ def render_images(renderer: LayoutRenderer,
     if chunks and num_workers == 1:
         track_progress(render, chunks)
     elif chunks:
-        # OpenCV's threads do not survive a fork, and those of every worker
-        # would fight for the cores.
+        # OpenCV's threads do not survive a fork, and the threads of all workers
+        # would compete for the cores.
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:
@@ -96,18 +96,13 @@ def _render_chunk(renderer: LayoutRenderer, image_dir: Path,
 
 
 def _fingerprint(renderer: LayoutRenderer, layouts: Sequence[Layout]) -> str:
-    digest = hashlib.sha256(repr(renderer).encode())
-    for layout in layouts:
-        for value in layout:
-            array = np.asarray(
-                -1 if value is None else value, dtype=np.float64)
-            digest.update(repr(array.shape).encode())
-            digest.update(array.tobytes())
-    return digest.hexdigest()
+    arrays = (np.asarray(-1 if value is None else value, dtype=np.float64)
+              for layout in layouts for value in layout)
+    return hash_arrays(arrays, prefix=repr(renderer).encode())
 
 
 def _prepare_folder(image_dir: Path, fingerprint: str) -> None:
-    """Make room: remove what was rendered from something else."""
+    """Remove the images of other layouts."""
     marker = image_dir / MARKER
     images = [p for p in image_dir.glob('*.jpg') if p.stem.isdigit()]
     if marker.is_file():
@@ -118,7 +113,7 @@ def _prepare_folder(image_dir: Path, fingerprint: str) -> None:
     elif images:
         raise FileExistsError(
             f'{image_dir} holds {len(images)} images (e.g. {images[0].name}) '
-            f'that were not rendered: it has no {MARKER}. Choose another '
-            'folder, or move them away')
+            f'that were not rendered: it has no {MARKER}. Give another '
+            'folder, or move the images away')
     with replacing(marker) as draft:
         draft.write_text(json.dumps({'fingerprint': fingerprint}))

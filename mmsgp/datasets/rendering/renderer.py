@@ -1,9 +1,8 @@
-"""Draws an image for any annotated layout.
+"""Render an image of any annotated layout.
 
-Real annotations without image files, and generated scenes, become images from
-which a detector can learn boxes and labels, though not trivially: instances of
-a class vary, occlude each other and lie on clutter, under uneven light, with
-blur and noise.
+Annotations without image files, and generated scenes, become images from which a
+detector can learn boxes and labels. This is not trivial: instances of a class vary,
+occlude each other and lie on clutter, under uneven light, with blur and noise.
 
 Shape shorthand: N objects, H and W the image's height and width.
 """
@@ -18,27 +17,27 @@ from .appearance import ClassAppearance, class_appearance, instance_colors
 from .shapes import draw_mask
 from .textures import TEXTURES, draw_texture
 
-#: Raised when the same seed would give other pixels.
+#: Increase it if the same seed gives other pixels.
 VERSION = 2
-#: Silhouettes of the clutter, all of which some class has too.
+#: Silhouettes of the clutter; classes have them, too.
 _CLUTTER_SHAPES = ('ellipse', 'rounded', 'triangle', 'diamond', 'star')
 
 
 class LayoutRenderer:
     """Renders boxes and labels as an image.
 
-    The same seed, image id and layout give the same pixels, whatever was
-    rendered before and in whichever process.
+    The same seed, image id and layout give the same pixels, independent of earlier
+    images and of the process.
 
     Args:
-        num_classes (int): Number of object classes.
-        appearances (Sequence[ClassAppearance], optional): The look of each
-            class. By default it follows from class and seed.
-        seed (int): Seed of looks and images.
-        clutter (float): Mean number of distractors in the background.
-        noise (float): Standard deviation of the sensor noise, in grey levels.
-        blur (float): Standard deviation of the blur in pixels, for an image
-            whose longer side is 160; it grows with the square root of that.
+        num_classes: Number of object classes.
+        appearances: Appearance of each class. Defaults to None: chosen by class
+            and seed.
+        seed: Seed of appearances and images.
+        clutter: Mean number of distractors in the background.
+        noise: Standard deviation of the sensor noise, in grey levels.
+        blur: Standard deviation of the blur in pixels, for an image whose longer
+            side is 160; it grows with the square root of that side.
 
     Example:
         >>> renderer = LayoutRenderer(num_classes=2)
@@ -70,7 +69,7 @@ class LayoutRenderer:
         self.blur = blur
 
     def __repr__(self) -> str:
-        # Tells whether rendered images are still what would be rendered.
+        # Fingerprints contain it, to notice images of other settings.
         return (f'{type(self).__name__}(version={VERSION}, '
                 f'appearances={self.appearances}, seed={self.seed}, '
                 f'clutter={self.clutter}, noise={self.noise}, blur={self.blur})')
@@ -85,19 +84,19 @@ class LayoutRenderer:
         """Draw a layout.
 
         Args:
-            image_id (int): Seeds everything random in this image.
-            width (int): Image width in pixels.
-            height (int): Image height in pixels.
-            boxes (ndarray): (N, 4), ``x1, y1, x2, y2`` in pixels.
-            labels (ndarray): (N,), classes, 0-based.
-            depths (ndarray, optional): (N,), painting order: the smallest
-                first. By default larger boxes are painted first.
+            image_id: Seed of this image.
+            width: Image width in pixels.
+            height: Image height in pixels.
+            boxes: (N, 4), ``x1, y1, x2, y2`` in pixels.
+            labels: (N,), classes, 0-based.
+            depths: (N,), painting order, smallest first. Defaults to None: larger
+                boxes are painted first.
 
         Returns:
             ndarray: (H, W, 3) uint8, BGR.
 
         Raises:
-            ValueError: On a label outside of the renderer's classes.
+            ValueError: If a label is not one of the renderer's classes.
         """
         boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
         labels = np.asarray(labels, dtype=np.int64).reshape(-1)
@@ -107,7 +106,7 @@ class LayoutRenderer:
         rng = np.random.default_rng([self.seed, 0x20, image_id])
         canvas = self._background(width, height, rng)
         for index in np.argsort(depths, kind='stable'):
-            # Own generators: an object's look does not hang on the others'.
+            # Own generators: an object's look is independent of other objects.
             instance = np.random.default_rng(
                 [self.seed, 0x21, image_id, index])
             self._paint_object(canvas, boxes[index],
@@ -123,7 +122,7 @@ class LayoutRenderer:
 
     def _background(self, width: int, height: int,
                     rng: np.random.Generator) -> np.ndarray:
-        """Smooth ground of dull colours, and clutter: (H, W, 3) float32."""
+        """Draw a smooth ground of dull colours, and clutter: (H, W, 3) float32."""
         base = (rng.uniform(90, 190) + rng.uniform(-20, 20, 3) +
                 rng.uniform(-15, 15, (5, 5, 1)) + rng.uniform(-6, 6, (5, 5, 3)))
         canvas = cv2.resize(
@@ -149,7 +148,7 @@ class LayoutRenderer:
     def _paint_object(self, canvas: np.ndarray, box: np.ndarray,
                       look: ClassAppearance,
                       rng: np.random.Generator) -> None:
-        """A dark rim, then the object: (H, W, 3) is painted in place."""
+        """Paint a dark rim, then the object, onto the canvas (H, W, 3) in place."""
         rim = max(canvas.shape[:2]) / 160
         if min(box[2] - box[0], box[3] - box[1]) > 6 * rim:
             window, inner = _clip(canvas, box)
@@ -175,7 +174,7 @@ class LayoutRenderer:
         texture = self._texture(inner, look, rng, width, height)
         first, second = instance_colors(look, rng)
         color = second + texture[..., None] * (first - second)
-        # The upper part of a thing is lighter than its lower part.
+        # The upper part of an object is lighter than its lower part.
         light = np.linspace(1.12, 0.88, height, dtype=np.float32)
         color *= light[:, None, None]
         crop += mask[..., None] * (color - crop)
@@ -186,7 +185,7 @@ class LayoutRenderer:
                  height: int) -> np.ndarray:
         size = box[2:] - box[:2]
         period = max(look.period * min(size) * rng.uniform(0.8, 1.25), 3.0)
-        # Centred textures keep their centre, shifted ones vary.
+        # Rings keep their centre; other textures are shifted.
         phase = rng.uniform(-0.5, 0.5, 2)
         centre = box[:2] + size * rng.uniform(0.4, 0.6, 2)
         angle = look.angle + rng.uniform(-0.2, 0.2)
@@ -197,7 +196,7 @@ class LayoutRenderer:
 
     def _photograph(self, canvas: np.ndarray,
                     rng: np.random.Generator) -> np.ndarray:
-        """Uneven light, blur and sensor noise."""
+        """Add uneven light, blur and sensor noise."""
         height, width = canvas.shape[:2]
         slope_x, slope_y = rng.uniform(-0.2, 0.2, 2)
         level = rng.uniform(0.9, 1.1)
@@ -215,7 +214,7 @@ class LayoutRenderer:
 
 def _clip(canvas: np.ndarray,
           box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the canvas around a box, a view, and the box within it."""
+    """Return the view of the canvas around a box, and the box inside this view."""
     height, width = canvas.shape[:2]
     x1, y1 = np.maximum(np.floor(box[:2]), 0).astype(int)
     x2, y2 = np.minimum(np.ceil(box[2:]), (width, height)).astype(int)

@@ -1,7 +1,7 @@
 """Silhouettes in the unit square, and their masks inside a box.
 
-Every silhouette touches all four sides of the unit square, so that the box of
-what is drawn is the annotated box.
+Every silhouette touches all four sides of the unit square, so that a drawn object
+fills its annotated box.
 """
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def _star(points: int) -> np.ndarray:
     return (star - low) / (high - low)
 
 
-#: Name to polygons, each (K, 2) with x to the right and y downwards. Polygons
-#: are painted one after the other: their union is the silhouette.
+#: Polygons by name, each (K, 2) with x to the right and y downwards. The union of
+#: the polygons is the silhouette.
 SILHOUETTES: dict[str, tuple[np.ndarray, ...]] = {
     'ellipse': (_ellipse(0.5, 0.5, 0.5, 0.5), ),
     'rounded': (_rounded(0.18), ),
@@ -102,14 +102,14 @@ SILHOUETTES: dict[str, tuple[np.ndarray, ...]] = {
 
 def draw_mask(name: str, box: np.ndarray, width: int,
               height: int) -> np.ndarray:
-    """The silhouette's coverage of every pixel of a crop.
+    """Compute how much a silhouette covers each pixel of a crop.
 
     Args:
-        name (str): A key of :data:`SILHOUETTES`.
-        box (ndarray): (4,), the silhouette's box ``x1, y1, x2, y2`` in pixels
-            of the crop; it may reach outside.
-        width (int): The crop's width.
-        height (int): The crop's height.
+        name: A key of :data:`SILHOUETTES`.
+        box: (4,), the silhouette's box ``x1, y1, x2, y2`` in pixels of the crop;
+            parts may be outside.
+        width: The crop's width.
+        height: The crop's height.
 
     Returns:
         ndarray: (height, width) float32 in 0..1, anti-aliased.

@@ -1,7 +1,7 @@
 """Procedural textures: maps from pixel coordinates to 0..1.
 
-A texture mixes two colours. All take coordinates measured in periods, turned
-by the instance's angle, so that one formula serves every scale and direction.
+A texture mixes two colours. Coordinates are in periods and rotated by the instance's
+angle, so that the same formula works for every scale and direction.
 """
 from __future__ import annotations
 
@@ -80,17 +80,16 @@ def draw_texture(name: str, width: int, height: int, origin: tuple[float,
                                                                    float],
                  period: float, angle: float, phase: tuple[float,
                                                            float]) -> Map:
-    """A texture over a crop.
+    """Draw a texture over a crop.
 
     Args:
-        name (str): A key of :data:`TEXTURES`.
-        width (int): The crop's width.
-        height (int): The crop's height.
-        origin (tuple[float, float]): Point of the crop, x and y in pixels,
-            that the texture is centred on.
-        period (float): Pixels of one repetition.
-        angle (float): Direction in radians.
-        phase (tuple[float, float]): Shift along both axes, in periods.
+        name: A key of :data:`TEXTURES`.
+        width: The crop's width.
+        height: The crop's height.
+        origin: Centre of the texture, x and y in pixels of the crop.
+        period: Pixels per repetition.
+        angle: Direction in radians.
+        phase: Shift along both axes, in periods.
 
     Returns:
         ndarray: (height, width) float32 in 0..1.

@@ -10,24 +10,24 @@ class DatasetPriorsHook(Hook):
     """Hands the training set to the model when training starts.
 
     The model takes what it needs of the statistics and class names, e.g. the
-    frequency prior, unless its checkpoint brought them along. Configs
-    therefore build without their data.
+    frequency prior, unless its checkpoint holds them. Configs therefore build
+    without their data.
     """
 
     def before_train(self, runner) -> None:
-        """Call ``model.load_priors`` with the innermost training set."""
+        """Call ``model.load_statistics`` with the innermost training set."""
         dataset = innermost_dataset(runner.train_dataloader.dataset)
-        unwrap_model(runner.model).load_priors(dataset)
+        unwrap_model(runner.model).load_statistics(dataset)
 
     def before_test(self, runner) -> None:
-        """Refuse a model whose relation head was never trained.
+        """Check that the relation head was trained.
 
         Raises:
-            ValueError: If the checkpoint brought no priors, e.g. because it
-                is a detector's.
+            ValueError: If the checkpoint holds no priors, e.g. because it is a
+                detector's.
         """
-        if not unwrap_model(runner.model).has_priors:
+        if not unwrap_model(runner.model).has_statistics:
             raise ValueError(
-                'the checkpoint holds no trained relation head: test one that '
+                'the checkpoint holds no trained relation head: give one that '
                 'tools/train.py wrote for this config, not that of the '
                 'detector')

@@ -11,25 +11,25 @@ from mmsgp.registry import HOOKS
 class FeatureCacheHook(Hook):
     """Keeps the detector's feature maps on disk while a head is trained.
 
-    From the second epoch on, or in the next run on the same detector, an
-    epoch costs what the head costs. Training and its validation read the
+    From the second epoch on, or in the next run with the same detector, an
+    epoch only takes the time of the head. Training and its validation read the
     maps, rounded to half precision; ``tools/test.py`` computes them. See
     :class:`~mmsgp.models.parsers.feature_cache.FeatureCache`.
 
     Args:
-        root (str): The folder. Defaults to ``'work_dirs/feature_cache'``.
+        root: Folder of the cache. Defaults to ``'work_dirs/feature_cache'``.
     """
 
     def __init__(self, root: str = 'work_dirs/feature_cache') -> None:
         self.root = root
 
     def before_train(self, runner) -> None:
-        """Turn the cache on, once the detector has its weights."""
+        """Turn on the cache; the detector has its weights now."""
         model = unwrap_model(runner.model)
         settings = runner.cfg.get('model', {}).get('detector', '')
         model.feature_cache = FeatureCache(self.root, model.detector,
                                            str(settings))
 
     def after_train(self, runner) -> None:
-        """Turn it off."""
+        """Turn off the cache."""
         unwrap_model(runner.model).feature_cache = None

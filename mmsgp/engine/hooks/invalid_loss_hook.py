@@ -8,13 +8,13 @@ from mmsgp.registry import HOOKS
 
 @HOOKS.register_module()
 class InvalidLossHook(Hook):
-    """Stops training when the loss is NaN or infinite, naming the images.
+    """Stops training if a loss is NaN or infinite, and names the images.
 
-    Checkpoints written before stay as they are. MMDetection's
-    ``CheckInvalidLossHook`` stops too, but cannot say at which images.
+    Earlier checkpoints stay as they are. MMDetection's
+    ``CheckInvalidLossHook`` stops too, but does not name the images.
 
     Args:
-        interval (int): Check every so many iterations. Defaults to 1.
+        interval: Number of iterations between two checks. Defaults to 1.
 
     Raises:
         FloatingPointError: If the loss is not finite.

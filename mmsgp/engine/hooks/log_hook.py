@@ -10,11 +10,11 @@ from mmsgp.utils.unwritten import may_be_unwritten
 
 @HOOKS.register_module()
 class SteadyLoggerHook(LoggerHook):
-    """MMEngine's ``LoggerHook``, which goes on where it cannot write.
+    """MMEngine's ``LoggerHook``, which goes on if it cannot write a file.
 
     Args:
-        *args: As those of ``LoggerHook``.
-        **kwargs: Likewise.
+        *args: Arguments of ``LoggerHook``.
+        **kwargs: Arguments of ``LoggerHook``.
     """
 
     def after_test_epoch(self, runner, metrics: dict | None = None) -> None:

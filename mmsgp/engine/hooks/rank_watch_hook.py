@@ -14,7 +14,7 @@ from mmsgp.registry import HOOKS
 class RankWatchHook(Hook):
     """Names the process that the others wait for in vain.
 
-    In a run of several processes, before they give up after
+    It logs this in a run of several processes, shortly before they stop after
     ``env_cfg.dist_cfg.timeout`` seconds; see
     :class:`~mmsgp.engine.rank_watch.RankWatch`.
     """
@@ -23,9 +23,9 @@ class RankWatchHook(Hook):
         self._watch = None
 
     def before_run(self, runner) -> None:
-        """Begin to watch."""
+        """Start the watch."""
         if get_world_size() > 1:
-            # A store of its own: one that is waited on answers no one else.
+            # An own connection: one on which a process waits answers nobody else.
             store = PrefixStore('rank watch', _get_default_store().clone())
             self._watch = RankWatch(store, get_rank(), get_world_size(),
                                     dist_timeout(runner.cfg))
@@ -38,6 +38,6 @@ class RankWatchHook(Hook):
             self._watch.step()
 
     def after_run(self, runner) -> None:
-        """End to watch."""
+        """Stop the watch."""
         if self._watch is not None:
             self._watch.stop()

@@ -10,18 +10,18 @@ from mmsgp.utils.seeding import seed_all
 class SeedHook(Hook):
     """Seeds each iteration and each training image.
 
-    The random numbers of an iteration follow from the run's seed, its number
-    and the process; those of an image from the seed, the epoch and its index,
-    see :class:`~mmsgp.datasets.VGDataset`. A killed run that is resumed thus
-    ends where the uninterrupted one would, and results do not depend on the
-    number of data workers.
+    The random numbers of an iteration depend on the run's seed, the iteration
+    and the rank; those of an image on the seed, the epoch and the image's index,
+    see :class:`~mmsgp.datasets.VGDataset`. A killed and resumed run therefore
+    ends with the same weights as an uninterrupted one, and results do not depend
+    on the number of data workers.
     """
 
     def before_train_epoch(self, runner) -> None:
-        """Hand seed and epoch to the training set.
+        """Give seed and epoch to the training set.
 
         Raises:
-            ValueError: If its workers outlive the epoch, and would not see it.
+            ValueError: If its workers outlive the epoch: they would not see it.
         """
         loader = runner.train_dataloader
         if loader.persistent_workers:

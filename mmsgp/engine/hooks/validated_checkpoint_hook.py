@@ -5,7 +5,7 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.registry import HOOKS
@@ -13,17 +13,17 @@ from mmsgp.utils.files import replacing
 
 from ..last_checkpoint import write_pointer
 
-# What a checkpoint says of itself in the message hub.
+# Facts about a checkpoint that it keeps in the message hub.
 BEFORE_VALIDATION = 'before_validation'
 REPLACED_BEST = 'replaced_best'
 
 
 @register_backend('replacing')
 class ReplacingBackend(LocalBackend):
-    """Local files that are whole or not there, or as they were before."""
+    """Writes local files completely or not at all."""
 
     def put(self, obj: bytes, filepath: str) -> None:
-        """Write a file."""
+        """Write a file; an old one stays until the new one is complete."""
         with replacing(filepath) as draft:
             super().put(obj, draft)
 
@@ -32,19 +32,17 @@ class ReplacingBackend(LocalBackend):
 class ValidatedCheckpointHook(CheckpointHook):
     """Saves checkpoints so that a run can be killed at any moment.
 
-    A new checkpoint is on the disk before ``last_checkpoint`` names it, and
-    only then an old one is removed; so is the best one.
+    A new checkpoint is on the disk before ``last_checkpoint`` names it; only
+    then is an old one removed. The same holds for the best checkpoint.
 
-    An epoch's checkpoint is saved again when the epoch has been validated:
-    MMEngine saves before, and a run that is resumed from such a file knows
-    neither the metric that a scheduler on a plateau has seen nor the best
-    score. A run that was killed before it had validated is validated when it
-    is resumed.
+    An epoch's checkpoint is saved again after the validation. MMEngine saves
+    only before it, so that a resumed run would know neither the best score nor
+    the metric that a plateau scheduler has seen. A run that was killed during
+    a validation repeats it when it resumes.
 
     Args:
         *args: Arguments of MMEngine's ``CheckpointHook``.
-        backend_args (dict, optional): Its backend. Defaults to None: local
-            files that are written whole.
+        backend_args: Its backend. Defaults to None: :class:`ReplacingBackend`.
         **kwargs: Its other arguments.
     """
 
@@ -55,7 +53,7 @@ class ValidatedCheckpointHook(CheckpointHook):
             **kwargs)
 
     def before_train(self, runner) -> None:
-        """Tidy up after a run that was killed, and validate what it had not."""
+        """Clean up after a killed run, and make up for a missing validation."""
         super().before_train(runner)
         info = runner.message_hub.runtime_info
         for name in set(self._best_names()) & set(info):
@@ -68,20 +66,20 @@ class ValidatedCheckpointHook(CheckpointHook):
             self.last_ckpt = self._path(self._step(runner))
         if _misses_validation(runner):
             runner.logger.info(
-                f'{self.last_ckpt} was saved before its validation, which is '
-                'made up for now')
+                f'{self.last_ckpt} was saved before its validation, which '
+                'runs now')
             runner.val_loop.run()
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Add the checksum by which a damaged file is noticed."""
+        """Add the checksum that reveals a damaged file."""
         add_checksum(checkpoint)
 
-    def after_val_epoch(self, runner, metrics: dict) -> None:
-        """Save the best checkpoint, then the epoch's with all that is known.
+    def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
+        """Save the best checkpoint, then the epoch's again.
 
         Args:
-            runner (Runner): The runner of the training process.
-            metrics (dict): Results of the validation.
+            runner: The runner of the training process.
+            metrics: Results of the validation.
         """
         hub = runner.message_hub
         hub.update_info(BEFORE_VALIDATION, False)
@@ -96,7 +94,7 @@ class ValidatedCheckpointHook(CheckpointHook):
         hub.update_info(REPLACED_BEST, sorted(replaced))
         step = self._step(runner)
         if last == self._path(step):
-            # The epoch is counted by now, as MMEngine's default expects not.
+            # MMEngine's default would add 1 to the epoch, which is counted by now.
             self._save_checkpoint_with_step(
                 runner, step, dict(epoch=runner.epoch, iter=runner.iter))
         for path in replaced:
@@ -113,8 +111,8 @@ class ValidatedCheckpointHook(CheckpointHook):
                                    meta: dict) -> None:
         """Save, name it in ``last_checkpoint``, then remove an old one.
 
-        The file still lists the old one, for a resumed run to remove it if
-        this one is killed before.
+        The new file still lists the old one: if this run is killed before the
+        removal, a resumed run removes it.
         """
         hub = runner.message_hub
         if self.max_keep_ckpts > 0:
@@ -147,7 +145,7 @@ class ValidatedCheckpointHook(CheckpointHook):
             self.out_dir, self.filename_tmpl.format(step))
 
     def _here(self, path: str) -> str:
-        """A checkpoint's path in the folder as it is called now."""
+        """Return a checkpoint's path in the current folder."""
         return self.file_backend.join_path(self.out_dir, Path(path).name)
 
     def _remove(self, path: str) -> None:
@@ -155,7 +153,7 @@ class ValidatedCheckpointHook(CheckpointHook):
             self.file_backend.remove(path)
 
     def _best_names(self) -> dict[str, str]:
-        """Names of the best paths in the message hub, and their metrics."""
+        """Map the message hub's names of the best paths to their metrics."""
         if not self.save_best:
             return {}
         if len(self.key_indicators) == 1:
@@ -173,21 +171,21 @@ class ValidatedCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict = paths
 
     def _forget_lost_best(self, runner) -> None:
-        """Let the next validation count as best if the best file is gone."""
+        """If the best file does not exist, count the next validation as best."""
         hub = runner.message_hub
         for name in self._best_names():
             path = hub.runtime_info.get(name)
             if path is not None and not self.file_backend.isfile(path):
                 runner.logger.warning(
-                    f'{path}, the best checkpoint, does not exist: the best of '
-                    'the validations from now on is kept')
+                    f'{path}, the best checkpoint, does not exist: the best is '
+                    'searched again among the next validations')
                 hub.pop_info(name)
                 hub.pop_info(name.replace('best_ckpt', 'best_score', 1))
         self._set_best(self._best_paths(runner))
 
 
 def _misses_validation(runner) -> bool:
-    """Whether the run was killed in the validation of its checkpoint."""
+    """Whether the run was killed during the validation of its checkpoint."""
     loop = runner.train_loop
     if runner.val_loop is None or not runner.message_hub.runtime_info.get(
             BEFORE_VALIDATION):

@@ -4,30 +4,30 @@ import numpy as np
 from mmdet.engine.hooks import DetVisualizationHook
 from mmengine.visualization import Visualizer
 
-from mmsgp.datasets.image_files import read_unturned
+from mmsgp.datasets.image_files import read_without_exif_rotation
 from mmsgp.registry import HOOKS
 
 
 @HOOKS.register_module()
 class VisualizationHook(DetVisualizationHook):
-    """Draws validated and tested images where their boxes are.
+    """Draws validated and tested images without EXIF rotation.
 
-    MMDetection's hook turns an image upright as its EXIF data say; boxes refer
-    to the pixels as they lie in the file.
+    MMDetection's hook rotates an image by its EXIF data, but boxes refer to the
+    pixels of the file.
 
     Args:
-        *args: As those of MMDetection's hook.
-        **kwargs: Likewise.
+        *args: Arguments of MMDetection's hook.
+        **kwargs: Arguments of MMDetection's hook.
     """
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self._visualizer = _OnUnturnedImages(
+        self._visualizer = _UnrotatedVisualizer(
             self._visualizer, self.backend_args)
 
 
-class _OnUnturnedImages:
-    """A visualizer that reads the images itself."""
+class _UnrotatedVisualizer:
+    """Visualizer that reads the images itself, without EXIF rotation."""
 
     def __init__(self, visualizer: Visualizer, backend_args: dict | None) -> None:
         self._visualizer = visualizer
@@ -36,5 +36,5 @@ class _OnUnturnedImages:
     def add_datasample(self, name: str, image: np.ndarray, data_sample,
                        **kwargs) -> None:
         self._visualizer.add_datasample(
-            name, read_unturned(data_sample.img_path, self._backend_args),
+            name, read_without_exif_rotation(data_sample.img_path, self._backend_args),
             data_sample, **kwargs)

@@ -15,8 +15,8 @@ from mmsgp.registry import OPTIM_WRAPPERS
 class AutocastOptimWrapper(OptimWrapper):
     """Mixed precision in bfloat16, on a CPU too.
 
-    MMEngine's ``AmpOptimWrapper`` needs a GPU, for it scales the loss. The
-    exponents of bfloat16 reach as far as those of float32: nothing is scaled.
+    MMEngine's ``AmpOptimWrapper`` needs a GPU, because it scales the loss.
+    bfloat16 has the exponents of float32 and needs no scaling.
 
     Args:
         **kwargs: Arguments of MMEngine's ``OptimWrapper``.
@@ -24,6 +24,6 @@ class AutocastOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """What a training step of ``model`` runs in."""
+        """Context of a training step of ``model``."""
         with super().optim_context(model), autocast(dtype=torch.bfloat16):
             yield

@@ -8,14 +8,14 @@ from mmsgp.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class TrainableParamsConstructor(DefaultOptimWrapperConstructor):
-    """Gives the optimiser the parameters that have a gradient, no others.
+    """Gives the optimiser only the parameters that have a gradient.
 
-    MMEngine's default hands over frozen ones as well, and makes a group of
-    every parameter; here parameters of equal options share a group.
+    MMEngine's default includes frozen parameters and makes a group per
+    parameter; here parameters with equal options share a group.
 
     Args:
-        optim_wrapper_cfg (dict): Config of the optimiser wrapper.
-        paramwise_cfg (dict, optional): ``custom_keys`` as in MMEngine: the
+        optim_wrapper_cfg: Config of the optimiser wrapper.
+        paramwise_cfg: ``custom_keys`` as in MMEngine: the
             longest key that occurs in a parameter's name gives its
             ``lr_mult`` and ``decay_mult``.
     """
@@ -27,7 +27,7 @@ class TrainableParamsConstructor(DefaultOptimWrapperConstructor):
                          dict(custom_keys={}) | dict(paramwise_cfg or {}))
         others = set(self.paramwise_cfg) - {'custom_keys'}
         if others:
-            raise ValueError(f'paramwise_cfg takes custom_keys only, got '
+            raise ValueError(f'paramwise_cfg takes only custom_keys, got '
                              f'{sorted(others)}')
 
     def add_params(self, params: list[dict], module: nn.Module,

@@ -1,4 +1,4 @@
-"""Training loops that go on within an epoch."""
+"""Training loops that resume within an epoch."""
 from __future__ import annotations
 
 import logging
@@ -11,24 +11,24 @@ from torch.utils.data import DataLoader
 
 from mmsgp.registry import LOOPS
 
-# Batches of the epoch that a checkpoint knows, in the message hub.
+# Key in the message hub: batches done in the epoch, and batches per epoch.
 BATCHES_DONE = 'batches_done'
 
 
 @LOOPS.register_module()
 class ResumableEpochLoop(EpochBasedTrainLoop):
-    """MMEngine's loop over epochs, resumed where the checkpoint was saved.
+    """MMEngine's loop over epochs, which resumes within an epoch.
 
     MMEngine begins the epoch again if the checkpoint was saved within it, as
     ``CheckpointHook(by_epoch=False)`` does.
 
     Args:
-        *args: As those of ``EpochBasedTrainLoop``.
-        **kwargs: Likewise.
+        *args: Arguments of ``EpochBasedTrainLoop``.
+        **kwargs: Arguments of ``EpochBasedTrainLoop``.
     """
 
     def run_epoch(self) -> None:
-        """Go through the epoch, or through what a killed run left of it."""
+        """Run the epoch, or the batches that a killed run has not done."""
         hub = self.runner.message_hub
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
@@ -48,8 +48,8 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             return done
         print_log(
             f'the checkpoint was saved after {done} of {total} batches, but an '
-            f'epoch has {len(self.dataloader)} now (batch size, processes or '
-            f'data differ): epoch {self.epoch + 1} begins again',
+            f'epoch now has {len(self.dataloader)} (batch size, number of '
+            f'processes or data differ): epoch {self.epoch + 1} begins again',
             logger='current', level=logging.WARNING)
         return 0
 
@@ -58,12 +58,12 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
 class ResumableIterLoop(IterBasedTrainLoop):
     """MMEngine's loop over iterations, with the batches of whole epochs.
 
-    Its sampler is one of epochs, such as ``DefaultSampler``. A resumed run
+    It needs a sampler with epochs, such as ``DefaultSampler``. A resumed run
     goes on at the batch where the checkpoint was saved.
 
     Args:
-        *args: As those of ``IterBasedTrainLoop``.
-        **kwargs: Likewise.
+        *args: Arguments of ``IterBasedTrainLoop``.
+        **kwargs: Arguments of ``IterBasedTrainLoop``.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -75,13 +75,13 @@ class ResumableIterLoop(IterBasedTrainLoop):
         self.dataloader_iterator = EpochBatches(self.dataloader, self._begin)
 
     def _begin(self, epoch: int) -> None:
-        """As if the loop were one over epochs."""
+        """Begin an epoch as a loop over epochs does."""
         self._epoch = epoch
         self.runner.call_hook('before_train_epoch')
 
 
 class EpochBatches:
-    """The batches of all epochs, one after the other."""
+    """Iterator over the batches of all epochs, one after the other."""
 
     def __init__(self, dataloader: DataLoader, begin) -> None:
         self._dataloader = dataloader
@@ -90,7 +90,7 @@ class EpochBatches:
         self._batches = None
 
     def skip_iter(self, num_iters: int) -> None:
-        """Go on after so many batches of the whole run."""
+        """Continue after ``num_iters`` batches of the whole run."""
         self._epoch, self._done = divmod(num_iters, len(self._dataloader))
 
     def __next__(self) -> dict:
@@ -105,7 +105,7 @@ class EpochBatches:
 
 
 def batches_from(dataloader: DataLoader, start: int) -> Iterator[dict]:
-    """The batches of an epoch from one on; those before are not loaded."""
+    """Iterate over an epoch from batch ``start`` on; earlier ones are not loaded."""
     if start == 0:
         return iter(dataloader)
     rest = list(dataloader.batch_sampler)[start:]

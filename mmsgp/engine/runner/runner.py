@@ -14,15 +14,15 @@ from mmsgp.utils.unwritten import may_be_unwritten
 
 @RUNNERS.register_module()
 class SceneGraphRunner(Runner):
-    """MMEngine's Runner, which goes on where a log cannot be written.
+    """MMEngine's Runner, which goes on if a log cannot be written.
 
-    Within :func:`~mmsgp.utils.unwritten.collecting_unwritten`, as in
+    It goes on inside :func:`~mmsgp.utils.unwritten.collecting_unwritten`, as in
     ``tools/train.py`` and ``tools/test.py``; elsewhere it raises the error.
     """
 
     def build_logger(self, log_level: int | str = 'INFO',
                      log_file: str | None = None, **kwargs) -> MMLogger:
-        """A logger that logs to the terminal alone if the file fails."""
+        """Build a logger that logs to the terminal only if the file fails."""
         log_file = log_file or str(
             Path(self._log_dir, f'{self.timestamp}.log'))
         logger = None
@@ -38,7 +38,7 @@ class SceneGraphRunner(Runner):
         return logger
 
     def dump_config(self) -> None:
-        """Write the config into the work directory, whole or not at all."""
+        """Write the config into the work directory, completely or not at all."""
         if is_main_process():
             path = Path(self.work_dir, Path(
                 self.cfg.filename or f'{self.timestamp}.py').name)
@@ -47,10 +47,10 @@ class SceneGraphRunner(Runner):
 
 
 def _log_once(handler: logging.FileHandler):
-    """Stands in for ``handleError``, which prints a traceback for each line."""
+    """Replace ``handleError``, which prints a traceback per line."""
 
     def handle_error(record: logging.LogRecord) -> None:
-        handler.setLevel(logging.CRITICAL + 1)  # no more of it
+        handler.setLevel(logging.CRITICAL + 1)  # it logs nothing more
         with may_be_unwritten(handler.baseFilename):
             raise
 

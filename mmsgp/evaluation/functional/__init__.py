@@ -4,7 +4,6 @@ from .graph_constraint import (
     RankedEntries,
     apply_graph_constraint,
     first_of_each_pair,
-    pair_weights,
     unconstrained_entries,
     without_graph_constraint,
 )
@@ -32,21 +31,21 @@ from .recall import (
 from .recall_suite import (
     DESCRIPTIONS,
     GROUPS,
-    METRICS,
+    METRIC_NAMES,
     TaskMetrics,
     evaluate_task,
     predicate_groups,
 )
 
 __all__ = [
-    'DESCRIPTIONS', 'GROUPS', 'METRICS', 'NO_HIT', 'GraphArrays',
-    'ObjectMatcher', 'PhraseMatcher', 'RankedEntries', 'Ranks',
+    'DESCRIPTIONS', 'GROUPS', 'METRIC_NAMES', 'NO_HIT',
+    'GraphArrays', 'ObjectMatcher', 'PhraseMatcher', 'RankedEntries', 'Ranks',
     'ResampledMean', 'TaskMetrics',
     'aligned_iou', 'apply_graph_constraint', 'check_topk',
     'confidence_interval',
     'evaluate_task', 'exact_mean', 'first_of_each_pair', 'harmonic_mean',
     'match_objects', 'match_triplets', 'mean_over_predicates',
     'predicate_accuracy', 'predicate_groups', 'predicate_recall_at_k',
-    'pair_weights', 'predicate_confusion', 'recall_at_k', 'to_numpy',
+    'predicate_confusion', 'recall_at_k', 'to_numpy',
     'unconstrained_entries', 'union_boxes', 'without_graph_constraint'
 ]

@@ -81,7 +81,7 @@ def unconstrained_entries(pred: GraphArrays,
 
     Raises:
         ValueError: If a probability is NaN or infinite, or there is none for
-            each relation.
+            each relation, or the pairs have no ``weights``.
     """
     if 'unconstrained' in graph:
         return RankedEntries(*(
@@ -97,35 +97,19 @@ def unconstrained_entries(pred: GraphArrays,
         raise ValueError(
             f'The {name} has {len(pred.pairs)} relations and a distribution '
             f'of shape {tuple(distribution.shape)}; expected one row each.')
-    entries = without_graph_constraint(distribution.numpy(),
-                                       pair_weights(pred, graph), limit)
+    if 'weights' not in graph['relations']:
+        raise ValueError(
+            f'The {name} has relations.distribution but no relations.weights, '
+            "which a pair's probabilities are multiplied by: see "
+            'mmsgp.structures.ranking.pair_weights, or evaluate metrics without '
+            'ng-.')
+    weights = to_numpy(graph['relations']['weights'], np.float32)
+    entries = without_graph_constraint(distribution.numpy(), weights, limit)
     # A sum of squares with a NaN or an infinite number is one itself.
     flat = distribution.flatten()
     if not math.isfinite(flat.dot(flat)) and not flat.isfinite().all():
         raise ValueError(f'The {name} has NaN or infinite probabilities.')
     return entries
-
-
-def pair_weights(pred: GraphArrays, graph: dict) -> np.ndarray:
-    """What the probabilities of a pair's predicates are multiplied with.
-
-    Args:
-        pred (GraphArrays): A prediction.
-        graph (dict): The same, as ``SceneGraph.to_dict`` gives it.
-
-    Returns:
-        ndarray: (M,) float32: the ``weights`` of the pairs; where there are
-        none their significance or, without a Scorer, the product of the
-        scores of their objects.
-    """
-    for field in ('weights', 'significance'):
-        if field in graph['relations']:
-            return to_numpy(graph['relations'][field], np.float32)
-    scores = graph['objects'].get('scores')
-    if scores is None:
-        return np.ones(len(pred.pairs), np.float32)
-    scores = to_numpy(scores, np.float32)
-    return np.multiply.outer(scores, scores).ravel().take(pred.pair_ids)
 
 
 def without_graph_constraint(distribution: np.ndarray,
@@ -141,8 +125,7 @@ def without_graph_constraint(distribution: np.ndarray,
     Args:
         distribution (ndarray): (M, R+1) float32, probabilities, unknown
             first.
-        weights (ndarray): (M,) float32, not negative, see
-            :func:`pair_weights`.
+        weights (ndarray): (M,) float32, not negative.
         limit (int): Entries to keep. Defaults to 100.
 
     Returns:

@@ -37,7 +37,7 @@ DESCRIPTIONS = {
     'A': "share of relations whose pair's best prediction is right",
     'mA': 'mean of the same over predicates'
 }
-METRICS = tuple(DESCRIPTIONS)
+METRIC_NAMES = tuple(DESCRIPTIONS)
 GROUPS = ('head', 'body', 'tail')
 GROUP_THRESHOLDS = {'vg150': (10_000, 500)}
 
@@ -58,7 +58,7 @@ class TaskMetrics:
 def evaluate_task(relations: RelationRanks,
                   task: str,
                   topk: Sequence[int | str] = (20, 50, 100, 'all'),
-                  metrics: Sequence[str] = METRICS,
+                  metrics: Sequence[str] = METRIC_NAMES,
                   groups: str | Sequence[int] = 'thirds',
                   mean: Mean = exact_mean) -> TaskMetrics:
     """Compute what the ranks of a task allow.
@@ -71,7 +71,7 @@ def evaluate_task(relations: RelationRanks,
         relations (RelationRanks): Annotated relations and their ranks.
         task (str): One of its tasks.
         topk (Sequence[int | str]): The thresholds; ``'all'`` counts every hit.
-        metrics (Sequence[str]): Some of :data:`METRICS`. Defaults to all.
+        metrics (Sequence[str]): Some of :data:`METRIC_NAMES`. Defaults to all.
         groups (str | Sequence[int]): See :func:`predicate_groups`.
         mean (Mean): Mean over images. Defaults to :func:`exact_mean`.
     """

@@ -9,12 +9,14 @@ from mmengine.dist import all_gather_object, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmsgp.evaluation.gather_ranks import collect_ranks, image_key, name_of, once
+from mmsgp.evaluation.image_ranks import ImageKey, ImageRanks, TaskRanks, distinct
 from mmsgp.evaluation.recall_report import RecallReport
+from mmsgp.evaluation.relation_ranks import RelationRanks
 from mmsgp.registry import METRICS
+from mmsgp.structures.tasks import METRIC_TASKS
 
-from ..functional import METRICS as METRIC_NAMES
 from ..functional import (
+    METRIC_NAMES,
     NO_HIT,
     GraphArrays,
     ObjectMatcher,
@@ -27,11 +29,8 @@ from ..functional import (
     unconstrained_entries,
 )
 
-MATCHERS = {
-    'predcls': (('predcls', ObjectMatcher), ),
-    'sgcls': (('sgcls', ObjectMatcher), ),
-    'sggen': (('sggen', ObjectMatcher), ('phrdet', PhraseMatcher))
-}
+# A metric task that is not named here is matched by objects.
+MATCHERS = {'phrdet': PhraseMatcher}
 
 
 @METRICS.register_module()
@@ -50,7 +49,7 @@ class SceneGraphMetric(BaseMetric):
       predicates by training frequency, a third of them or as ``groups`` says.
     - ``ng-R``, ``ng-mR``: without the graph constraint, every pair may have
       all predicates; the best ``ng_limit`` of all are ranked, by probability
-      times the pair's weight, see :func:`pair_weights`.
+      times the pair's weight.
     - ``zR``, ``ng-zR``: ``R`` and ``ng-R`` over the relations whose triplet of
       classes and predicate never occurs in training.
     - ``PR``: the share of an image's annotated ordered pairs that its first K
@@ -73,17 +72,19 @@ class SceneGraphMetric(BaseMetric):
     processes have seen, for their samplers pad, counts once.
 
     Reads ``gt_scene_graph`` (zero-shot recall needs ``relations.unseen``) and
-    ``pred_scene_graphs`` (``ng-`` needs ``relations.distribution``) of each
-    sample, and of the data set's meta information ``predicates`` and, for
-    groups and the order of tables, ``predicate_train_counts``. What cannot be
-    computed is left out and said.
+    ``pred_scene_graphs`` (``ng-`` needs ``relations.distribution`` and
+    ``relations.weights``) of each sample, and of the data set's meta
+    information ``predicates`` and, for groups and the order of tables,
+    ``predicate_train_counts``. What cannot be computed is left out and said.
 
     Args:
         iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
         topk (Sequence[int | str]): The K thresholds, ``'all'`` for every
             prediction. Defaults to (20, 50, 100, 'all').
-        suite (Sequence[str], optional): Some of the above metrics, without
-            ``@K``. Defaults to None: all that can be computed.
+        metric (Sequence[str], optional): Some of the above metrics, without
+            ``@K``. Defaults to None: all that can be computed. As in
+            ``CocoMetric``: MMEngine takes a dict with ``metrics`` for an
+            evaluator.
         groups (str | Sequence[int]): Head, body and tail: ``'thirds'``,
             ``'vg150'`` or two numbers of training relations, see
             :func:`~mmsgp.evaluation.functional.predicate_groups`. Defaults to
@@ -112,7 +113,7 @@ class SceneGraphMetric(BaseMetric):
     def __init__(self,
                  iou_thr: float = 0.5,
                  topk: Sequence[int | str] = (20, 50, 100, 'all'),
-                 suite: Sequence[str] | None = None,
+                 metric: Sequence[str] | None = None,
                  groups: str | Sequence[int] = 'thirds',
                  ng_limit: int = 100,
                  classwise: bool = True,
@@ -130,15 +131,15 @@ class SceneGraphMetric(BaseMetric):
             raise ValueError(f'iou_thr lies within (0, 1], got {iou_thr}')
         self.iou_thr = iou_thr
         self.topk = check_topk(topk)
-        unknown = set(suite or ()) - set(METRIC_NAMES)
+        unknown = set(metric or ()) - set(METRIC_NAMES)
         if unknown:
-            raise ValueError(f'suite holds some of {METRIC_NAMES}, got '
+            raise ValueError(f'metric holds some of {METRIC_NAMES}, got '
                              f'{sorted(unknown)}')
-        self.suite = METRIC_NAMES if suite is None else tuple(suite)
+        self.metrics = METRIC_NAMES if metric is None else tuple(metric)
         predicate_groups((1, ), groups)  # refuses unknown groups
         self.groups = groups
         self.ng_limit = effective_ng_limit(ng_limit, self.topk)
-        self.with_ng = any(name.startswith('ng-') for name in self.suite)
+        self.with_ng = any(name.startswith('ng-') for name in self.metrics)
         self.classwise = classwise
         self.output_dir = output_dir
 
@@ -152,39 +153,28 @@ class SceneGraphMetric(BaseMetric):
         """
         self.results.extend(map(self._reduce, data_samples))
 
-    def _reduce(self, sample: dict) -> dict:
-        """The image's ids and a table, a column for each relation."""
-        key = image_key(sample)
-        name = name_of(key)
+    def _reduce(self, sample: dict) -> ImageRanks:
+        """The image's relations and their ranks."""
+        key = ImageKey.of(sample)
         for field in ('gt_scene_graph', 'pred_scene_graphs'):
             if not sample.get(field):
                 raise KeyError(
                     f'SceneGraphMetric needs {field!r}, but the sample of '
-                    f'{name} has none; it has {sorted(sample)}.')
+                    f'{key} has none; it has {sorted(sample)}.')
         annotated = sample['gt_scene_graph']
         gt = GraphArrays.from_dict(annotated)
-        gt.check(f'annotation of {name}')
-        rows = dict(
-            predicate=gt.predicates,
-            first_of_pair=_first_of_pair(gt.pair_ids))
-        if 'unseen' in annotated['relations']:
-            rows['unseen'] = to_numpy(annotated['relations']['unseen'], bool)
-        elif not len(gt.pairs):  # nothing to know
-            rows['unseen'] = np.empty(0, bool)
+        gt.check(f'annotation of {key}')
+        unseen = annotated['relations'].get('unseen')
+        tasks = {}
         for task, graph in sample['pred_scene_graphs'].items():
-            rows.update(
-                self._rank(gt, graph, task, f'{task} prediction of {name}'))
-        # Tables of many images share one tuple of names.
-        layout = tuple(rows)
-        if self.results and self.results[-1]['layout'] == layout:
-            layout = self.results[-1]['layout']
-        return dict(
-            key=key,
-            layout=layout,
-            table=np.array(list(rows.values()), dtype=np.int32))
+            tasks.update(
+                self._rank(gt, graph, task, f'{task} prediction of {key}'))
+        return ImageRanks.pack(
+            key, gt.predicates, _first_of_pair(gt.pair_ids), tasks,
+            None if unseen is None else to_numpy(unseen, bool))
 
     def _rank(self, gt: GraphArrays, graph: dict, task: str,
-              name: str) -> dict[str, np.ndarray]:
+              name: str) -> dict[str, TaskRanks]:
         """Ranks of a task's prediction, matched in each of its ways."""
         pred = GraphArrays.from_dict(graph)
         _check_prediction(pred, graph, name)
@@ -193,18 +183,18 @@ class SceneGraphMetric(BaseMetric):
             pred.pair_ids[best], pred.predicates[best])
         entries = unconstrained_entries(
             pred, graph, self.ng_limit, name) if self.with_ng else None
-        rows = {}
-        for protocol, matcher in MATCHERS.get(task, ((task, ObjectMatcher), )):
+        result = {}
+        for metric_task in METRIC_TASKS.get(task, (task, )):
+            matcher = MATCHERS.get(metric_task, ObjectMatcher)
             match = matcher(gt, pred, self.iou_thr)
             ranks = match(*constrained)
-            rows[f'{protocol}/triplet'] = ranks.triplet
-            rows[f'{protocol}/pair'] = ranks.pair
-            rows[f'{protocol}/predicted'] = _predicates_at(
-                ranks.pair, constrained[1])
-            if entries is not None:
-                rows[f'{protocol}/unconstrained'] = match.triplet_ranks(
-                    pred.pair_ids[entries.rows], entries.predicates)
-        return rows
+            result[metric_task] = TaskRanks(
+                triplet=ranks.triplet,
+                pair=ranks.pair,
+                unconstrained=None if entries is None else match.triplet_ranks(
+                    pred.pair_ids[entries.rows], entries.predicates),
+                predicted=_predicates_at(ranks.pair, constrained[1]))
+        return result
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Metrics of the whole data set.
@@ -221,24 +211,25 @@ class SceneGraphMetric(BaseMetric):
         self.results += [None] * (longest - len(self.results))
         return super().evaluate(longest * get_world_size())
 
-    def compute_metrics(self, results: list[dict | None]) -> dict[str, float]:
+    def compute_metrics(self,
+                        results: list[ImageRanks | None]) -> dict[str, float]:
         """Metrics in percent, from the ranks of all images.
 
         Args:
-            results (list[dict]): What :meth:`process` kept, of all processes.
+            results (list[ImageRanks]): What :meth:`process` kept, of all processes.
 
         Returns:
             dict[str, float]: ``<task>/<metric>@<k>``.
         """
         images = [image for image in results if image is not None]
-        relations = collect_ranks(
-            once(images), self._names, self._train_counts, self.ng_limit)
+        relations = RelationRanks.concatenate(
+            distinct(images), self._names, self._train_counts, self.ng_limit)
         report = RecallReport(
             relations, {
-                task: evaluate_task(relations, task, self.topk, self.suite,
+                task: evaluate_task(relations, task, self.topk, self.metrics,
                                     self.groups)
                 for task in relations.tasks
-            }, self.topk, self.suite, self.groups)
+            }, self.topk, self.metrics, self.groups)
         print_log('\n' + report.render(self.classwise), logger='current')
         if self.output_dir is not None:
             report.write(Path(self.output_dir))

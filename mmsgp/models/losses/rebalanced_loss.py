@@ -35,7 +35,7 @@ class _CountingLoss(nn.Module):
         self.register_buffer('predicate_values',
                              torch.zeros(num_predicates + 1))
 
-    def load_priors(self, statistics) -> None:
+    def load_statistics(self, statistics) -> None:
         """Take the numbers of relations of each predicate.
 
         Args:

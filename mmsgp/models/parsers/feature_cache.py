@@ -4,7 +4,6 @@ Shape shorthand: B images, H x W pixels.
 """
 from __future__ import annotations
 
-import hashlib
 import logging
 import pickle
 import zipfile
@@ -17,23 +16,13 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmsgp.utils.files import replacing
+from mmsgp.utils.hashing import hash_tensors
 
 FeatureMaps = tuple[Tensor, ...]
 # What files raise that are cut off, garbage, or something else.
 UNREADABLE = (OSError, EOFError, RuntimeError, LookupError, ValueError,
               TypeError, AttributeError, pickle.UnpicklingError,
               zipfile.BadZipFile)
-
-
-def digest(*tensors: Tensor) -> str:
-    """A hash of shapes and values, 32 hex digits."""
-    content = hashlib.blake2b(digest_size=16)
-    for tensor in tensors:
-        content.update(repr((tuple(tensor.shape), tensor.dtype)).encode())
-        content.update(
-            tensor.detach().cpu().contiguous().flatten().view(
-                torch.uint8).numpy())
-    return content.hexdigest()
 
 
 class FeatureCache:
@@ -61,7 +50,7 @@ class FeatureCache:
                  settings: str = '') -> None:
         weights = detector.state_dict()
         text = '\n'.join([repr(detector), *weights, settings])
-        self.folder = Path(root) / digest(
+        self.folder = Path(root) / hash_tensors(
             torch.tensor(list(text.encode()), dtype=torch.uint8),
             *weights.values())
         self.writable = True
@@ -94,7 +83,7 @@ class FeatureCache:
             for levels in zip(*maps))
 
     def _path(self, image: Tensor) -> Path:
-        name = digest(image)
+        name = hash_tensors(image)
         return self.folder / name[:2] / f'{name}.pth'
 
     @staticmethod

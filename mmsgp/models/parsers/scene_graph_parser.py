@@ -9,21 +9,19 @@ from dataclasses import replace
 
 import torch
 from mmdet.models.detectors import BaseDetector
-from mmengine.config import Config
 from torch import Tensor
 
 from mmsgp.checkpoint.pretrained import check_names, check_pretrained, pretrained_cfgs
 from mmsgp.models.detector_adapters import PreparedBatch, build_detector_adapter
 from mmsgp.models.detector_adapters.base import check_thresholds
 from mmsgp.models.layers import full_precision
-from mmsgp.models.task_modules import assign_graph
-from mmsgp.registry import MODELS
+from mmsgp.registry import MODELS, TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraphDataSample
+from mmsgp.structures.tasks import TASKS
 
 from .feature_cache import FeatureCache
 from .input_checks import check_normalization, check_strides
 
-TASKS = ('predcls', 'sgcls', 'sggen')
 TRAINING_TASKS = ('sgcls', 'sggen')
 DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
 
@@ -43,8 +41,8 @@ class SceneGraphParser(BaseDetector):
             from its own ``init_cfg``.
         relation_head (dict): Config of the relation head.
         train_task (str): What the relation head is trained on: annotated
-            boxes, ``'sgcls'``, or detected ones, ``'sggen'``, to which
-            :func:`assign_graph` carries over the annotations. Defaults to
+            boxes, ``'sgcls'``, or detected ones, ``'sggen'``, to which the
+            ``graph_assigner`` carries over the annotations. Defaults to
             ``'sgcls'``.
         test_tasks (Sequence[str]): Tasks that :meth:`predict` runs, any of
             ``predcls``, ``sgcls`` and ``sggen``. Defaults to ``('sgcls',)``.
@@ -55,6 +53,8 @@ class SceneGraphParser(BaseDetector):
         detector_adapter (dict, optional): Config of the
             :class:`DetectorAdapter`. Defaults to None, see
             :func:`build_detector_adapter`.
+        graph_assigner (dict): Config of what annotates detected boxes.
+            Defaults to :class:`GraphAssigner`.
         compile_backbone (bool): Whether ``torch.compile`` makes kernels for the
             detector's backbone, at the first image of each size. Defaults to
             False.
@@ -78,6 +78,7 @@ class SceneGraphParser(BaseDetector):
                  test_tasks: Sequence[str] = ('sgcls', ),
                  detection_cfg: dict = DEFAULT_DETECTION,
                  detector_adapter: dict | None = None,
+                 graph_assigner: dict = dict(type='GraphAssigner'),
                  compile_backbone: bool = False,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
@@ -114,6 +115,7 @@ class SceneGraphParser(BaseDetector):
         self.detector_adapter = build_detector_adapter(self.detector,
                                                        detector_adapter)
         self.relation_head = MODELS.build(relation_head)
+        self.graph_assigner = TASK_UTILS.build(graph_assigner)
         detected = self.detector_adapter.num_classes
         if detected != self.relation_head.num_classes:
             raise ValueError(
@@ -123,8 +125,8 @@ class SceneGraphParser(BaseDetector):
         self.feature_cache: FeatureCache | None = None  # FeatureCacheHook
         # Of the files to start from: path, kinds of names that count, names.
         self._known_names: list[tuple[str, tuple[str, ...], dict]] = []
-        # Travels in the checkpoint: a resumed run keeps its learnt priors.
-        # A number, for processes average their buffers.
+        # Travels in the checkpoint, by this name: a resumed run keeps its
+        # learnt priors. A number, because processes average their buffers.
         self.register_buffer('has_priors', torch.tensor(0.0))
 
     def train(self, mode: bool = True) -> SceneGraphParser:
@@ -151,13 +153,19 @@ class SceneGraphParser(BaseDetector):
                 (init_cfg['checkpoint'], ('classes', 'predicates'), names))
         super().init_weights()
         if not own and self.detector_adapter.fc_head is not None:
-            self.relation_head.copy_fc_heads(self.detector_adapter.fc_head)
+            self.relation_head.init_from_detector(self.detector_adapter.fc_head)
 
-    def load_priors(self, dataset) -> None:
+    @property
+    def has_statistics(self) -> bool:
+        """Whether the model knows its training set: it was trained."""
+        return bool(self.has_priors)
+
+    def load_statistics(self, dataset) -> None:
         """Take what the model needs of a training set.
 
-        Priors are learnt further and therefore taken once; what a loss counts
-        is not, and may be new to the checkpoint of another loss.
+        What the head learns further is taken once. What a loss or a debiasing
+        method counts may be new to the checkpoint of another one, and is
+        taken each time.
 
         Args:
             dataset (VGDataset): Gives ``statistics`` and ``metainfo``.
@@ -169,13 +177,14 @@ class SceneGraphParser(BaseDetector):
         for filename, kinds, names in self._known_names:
             for kind in kinds:
                 check_names(filename, kind, names, dataset.metainfo)
-        if not self.has_priors:
-            self.relation_head.load_priors(dataset.statistics,
-                                           dataset.metainfo['classes'])
+        head = self.relation_head
+        if not self.has_statistics:
+            head.load_statistics(dataset.statistics,
+                                 dataset.metainfo['classes'])
             self.has_priors.fill_(1)
-        loss = self.relation_head.loss_relation
-        if hasattr(loss, 'load_priors'):
-            loss.load_priors(dataset.statistics)
+        for part in (head.loss_relation, head.debiasing):
+            if hasattr(part, 'load_statistics'):
+                part.load_statistics(dataset.statistics)
 
     @torch.no_grad()
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
@@ -220,7 +229,7 @@ class SceneGraphParser(BaseDetector):
         else:
             objects = self._detected_objects(batch)
             graphs = [
-                assign_graph(bboxes, graph, num_classes)
+                self.graph_assigner(bboxes, graph, num_classes)
                 for bboxes, graph in zip(
                     objects.bboxes.split(objects.sizes), graphs)
             ]
@@ -228,8 +237,11 @@ class SceneGraphParser(BaseDetector):
             objects,
             targets=torch.cat([graph.objects.labels for graph in graphs]),
             present=present)
-        return self.relation_head.loss(feature_maps, objects,
-                                       [graph.relations for graph in graphs])
+        head = self.relation_head
+        pairs, predicates = head.sample_pairs(
+            objects, [graph.relations for graph in graphs])
+        regions = head.extract_regions(feature_maps, objects, pairs)
+        return head.loss(regions, objects, predicates)
 
     @torch.no_grad()
     def predict(
@@ -307,10 +319,3 @@ class SceneGraphParser(BaseDetector):
     def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
         return self.detector_adapter.detect_objects(batch,
                                                     **self.detection_cfg)
-
-
-def is_parser_config(cfg: Config) -> bool:
-    """Whether the model of a config is a scene graph parser, not a detector."""
-    kind = (cfg.get('model') or {}).get('type')
-    kind = MODELS.get(kind) if isinstance(kind, str) else kind
-    return isinstance(kind, type) and issubclass(kind, SceneGraphParser)

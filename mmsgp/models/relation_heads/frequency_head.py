@@ -10,7 +10,7 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
 from ..layers import FrequencyPrior
-from .head_outputs import ObjectContext, RegionFeatures
+from .head_outputs import ObjectContext, ObjectEncoding, RegionFeatures
 from .relation_head import RelationHead
 
 
@@ -26,36 +26,74 @@ class FrequencyHead(RelationHead):
     Args:
         num_classes (int): Object classes C, without background.
         num_predicates (int): Predicates R, without unknown.
+        image_channels (int): Channels of the last feature map.
         eps (float): Floor of the frequencies, see :class:`FrequencyPrior`.
             Defaults to 1e-3.
-        **kwargs: Arguments of :class:`RelationHead`.
+        scorer (dict, optional): See :class:`RelationHead`, as all that
+            follows. Defaults to None.
     """
 
-    def __init__(self, *, num_classes: int, num_predicates: int,
-                 eps: float = 1e-3, **kwargs) -> None:
+    def __init__(
+            self,
+            *,
+            num_classes: int,
+            num_predicates: int,
+            image_channels: int,
+            eps: float = 1e-3,
+            scorer: dict | None = None,
+            debiasing: dict | None = None,
+            rank_by: str | None = None,
+            nms_iou_thr: float = 0.3,
+            pair_sampler: dict = dict(type='PairSampler'),
+            self_relations: bool = False,
+            loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
+            loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
+            init_cfg: dict | None = None) -> None:
         super().__init__(
             num_classes=num_classes,
             num_predicates=num_predicates,
             relation_channels=num_predicates + 1,
+            image_channels=image_channels,
             frequency_prior=None,  # it is the feature, not added to it
-            **kwargs)
+            scorer=scorer,
+            debiasing=debiasing,
+            rank_by=rank_by,
+            nms_iou_thr=nms_iou_thr,
+            pair_sampler=pair_sampler,
+            self_relations=self_relations,
+            loss_object=loss_object,
+            loss_relation=loss_relation,
+            init_cfg=init_cfg)
         self.prior = FrequencyPrior(num_classes, num_predicates, eps)
 
-    def load_priors(self, statistics, classes: Sequence[str]) -> None:
-        super().load_priors(statistics, classes)
+    def load_statistics(self, statistics, classes: Sequence[str]) -> None:
+        """Take the frequencies of the training set."""
+        super().load_statistics(statistics, classes)
         self.prior.fill(statistics.frequency_prior(self.prior.eps))
+
+    def init_from_detector(self, source: nn.Module) -> None:
+        """There is nothing to start: the head does not look at regions."""
+
+    def extract_regions(self,
+                        feature_maps: tuple[Tensor, ...],
+                        objects: ObjectBatch,
+                        pairs: Tensor | None = None) -> RegionFeatures:
+        """Pool the images alone, see :class:`RelationHead`."""
+        if pairs is None:
+            pairs = self.candidate_pairs(objects)
+        return RegionFeatures(pairs, feature_maps[-1].mean(dim=(2, 3)))
 
     def build_classifier(self, relation_channels: int) -> nn.Module:
         """The features are the logits."""
         return nn.Identity()
 
-    def context(self, regions: RegionFeatures,
-                objects: ObjectBatch) -> ObjectContext:
-        """The detector's logits and the labels they give."""
-        return ObjectContext(objects.logits,
-                             self.choose_labels(objects.logits, objects))
+    def encode_objects(self, regions: RegionFeatures,
+                       objects: ObjectBatch) -> ObjectEncoding:
+        """The detector's logits."""
+        return ObjectEncoding(objects.logits)
 
-    def relate(self, context: ObjectContext, regions: RegionFeatures,
-               objects: ObjectBatch) -> Tensor:
+    def relation_features(self, context: ObjectContext,
+                          regions: RegionFeatures,
+                          objects: ObjectBatch) -> Tensor:
         """Logits of predicates given the classes: (P, R+1)."""
         return self.prior(*context.labels[regions.pairs].unbind(1))

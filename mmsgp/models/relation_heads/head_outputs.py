@@ -26,8 +26,15 @@ class RegionFeatures(NamedTuple):
                 for own, union in zip(pairs, unions)]
 
 
+class ObjectEncoding(NamedTuple):
+    """What a base model finds out about the objects, before they have labels."""
+    logits: Tensor  # (N, C+1), background last
+    representation: Tensor | None = None  # (N, d), model specific
+    image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
+
+
 class ObjectContext(NamedTuple):
-    """Step 1: objects that know of each other."""
+    """Step 1: objects that know of each other, and their labels."""
     logits: Tensor  # (N, C+1), background last
     labels: Tensor  # (N,), given, taught or predicted
     representation: Tensor | None = None  # (N, d), model specific

@@ -15,12 +15,12 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
 from ..layers import ObjectGraph, PairGraph
-from .head_outputs import ObjectContext, RegionFeatures
-from .visual_relation_head import VisualRelationHead
+from .head_outputs import ObjectContext, ObjectEncoding, RegionFeatures
+from .relation_head import RelationHead
 
 
 @MODELS.register_module()
-class KERNHead(VisualRelationHead):
+class KERNHead(RelationHead):
     """The base model of KERN (Chen et al., 2019).
 
     A graph over all objects of an image and all classes labels the objects:
@@ -32,30 +32,53 @@ class KERNHead(VisualRelationHead):
     Args:
         num_classes (int): Object classes C, without background.
         num_predicates (int): Predicates R, without unknown.
+        roi_extractor (dict): See :class:`RelationHead`, as all that is not
+            listed here.
+        fc_head (dict): Head of the objects.
+        pair_features (dict): Config of the features of pairs.
         hidden_size (int): H, units of a node. Defaults to 512.
         num_steps (int): Steps of message passing. Defaults to 3.
         frequency_prior (dict, optional): Defaults to None: there is none.
-        fc_head (dict): Head of the objects.
-        **kwargs: Arguments of :class:`VisualRelationHead`.
     """
     pairs_per_chunk = 256
 
-    def __init__(self,
-                 *,
-                 num_classes: int,
-                 num_predicates: int,
-                 fc_head: dict,
-                 hidden_size: int = 512,
-                 num_steps: int = 3,
-                 frequency_prior: dict | None = None,
-                 **kwargs) -> None:
+    def __init__(
+            self,
+            *,
+            num_classes: int,
+            num_predicates: int,
+            roi_extractor: dict,
+            fc_head: dict,
+            pair_features: dict,
+            hidden_size: int = 512,
+            num_steps: int = 3,
+            frequency_prior: dict | None = None,
+            scorer: dict | None = None,
+            debiasing: dict | None = None,
+            rank_by: str | None = None,
+            nms_iou_thr: float = 0.3,
+            pair_sampler: dict = dict(type='PairSampler'),
+            self_relations: bool = False,
+            loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
+            loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
+            init_cfg: dict | None = None) -> None:
         super().__init__(
             num_classes=num_classes,
             num_predicates=num_predicates,
-            fc_head=fc_head,
             relation_channels=(num_predicates + 3) * hidden_size,
+            roi_extractor=roi_extractor,
+            fc_head=fc_head,
+            pair_features=pair_features,
             frequency_prior=frequency_prior,
-            **kwargs)
+            scorer=scorer,
+            debiasing=debiasing,
+            rank_by=rank_by,
+            nms_iou_thr=nms_iou_thr,
+            pair_sampler=pair_sampler,
+            self_relations=self_relations,
+            loss_object=loss_object,
+            loss_relation=loss_relation,
+            init_cfg=init_cfg)
         channels = fc_head['out_channels']
         self.fc_object = nn.Linear(channels, hidden_size)
         self.object_graph = ObjectGraph(num_classes + 1, hidden_size,
@@ -81,13 +104,13 @@ class KERNHead(VisualRelationHead):
         nn.init.xavier_normal_(classifier.weight, gain=0.01)
         return classifier
 
-    def load_priors(self, statistics, classes: Sequence[str]) -> None:
+    def load_statistics(self, statistics, classes: Sequence[str]) -> None:
         """Take the co-occurrences of the training set.
 
         Raises:
             ValueError: If the data set has other numbers of classes.
         """
-        super().load_priors(statistics, classes)
+        super().load_statistics(statistics, classes)
         # The background co-occurs with nothing.
         objects = nn.functional.pad(
             torch.as_tensor(statistics.object_cooccurrence), (0, 1, 0, 1))
@@ -102,28 +125,28 @@ class KERNHead(VisualRelationHead):
                     "num_predicates of the relation head to the data set's")
             buffer.copy_(values)
 
-    def context(self, regions: RegionFeatures,
-                objects: ObjectBatch) -> ObjectContext:
-        """Label the objects by their graph.
+    def encode_objects(self, regions: RegionFeatures,
+                       objects: ObjectBatch) -> ObjectEncoding:
+        """Classify the objects by their graph.
 
         Returns:
-            ObjectContext: The objects' visual features are their
+            ObjectEncoding: The objects' visual features are their
             representation.
         """
         logits = objects.logits
-        if objects.labels is None:  # else there is nothing to find out
+        if not objects.is_labelled:
             logits = self.object_graph(
                 self.fc_object(regions.objects), objects.image_ids,
                 objects.num_images, self.object_cooccurrence)
-        return ObjectContext(logits, self.choose_labels(logits, objects),
-                             regions.objects)
+        return ObjectEncoding(logits, regions.objects)
 
-    def relate(self, context: ObjectContext, regions: RegionFeatures,
-               objects: ObjectBatch) -> Tensor:
+    def relation_features(self, context: ObjectContext,
+                          regions: RegionFeatures,
+                          objects: ObjectBatch) -> Tensor:
         """All nodes of the graph of each pair: (P, (R+3) * H)."""
         roles = self.fc_role(context.representation)
         unions = self.fc_pair(regions.unions)
-        first, second = regions.pairs.unbind(1)
-        weights = self.predicate_cooccurrence[context.labels[first],
-                                              context.labels[second]]
-        return self.pair_graph(roles[first], roles[second], unions, weights)
+        subject, object_ = regions.pairs.unbind(1)
+        weights = self.predicate_cooccurrence[context.labels[subject],
+                                              context.labels[object_]]
+        return self.pair_graph(roles[subject], roles[object_], unions, weights)

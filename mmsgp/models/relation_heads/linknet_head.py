@@ -1,6 +1,7 @@
 """LinkNet: relational embeddings among the objects of an image.
 
-Shape shorthand: N objects of a batch, P pairs, B images, C object classes.
+Shape shorthand: N objects of a batch, P pairs, B images, C object classes,
+d_o features of an object, d_p of a relation.
 """
 from __future__ import annotations
 
@@ -12,29 +13,28 @@ from torch import Tensor
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
-from ..layers import (
-    RelationalEmbedding,
-    RelativeLayoutEncoding,
-    full_precision,
-)
-from .head_outputs import ObjectContext, RegionFeatures
-from .role_product_head import RoleProductHead, multiply_roles
+from ..layers import RelativeLayoutEncoding, full_precision
+from .head_outputs import ObjectContext, ObjectEncoding, RegionFeatures
+from .role_product_head import RoleProductHead
 
 
 @MODELS.register_module()
 class LinkNetHead(RoleProductHead):
     """The base model of LinkNet (Woo et al., 2018).
 
-    Object context: a relational embedding over [visual feature, class
-    embedding, image feature], and a second one that classifies. Edge context:
-    two relational embeddings over [label embedding, object context]. A
-    relation is the product of subject, object and pair features, and an
-    encoding of how the two boxes lie to each other. The image feature also
-    learns which classes there are.
+    A :class:`RoleProductHead` with a
+    :class:`~mmsgp.models.context_encoders.LinkNetContext`. An encoding of how
+    the two boxes lie to each other joins the product of roles, and the image
+    feature also learns which classes there are.
 
     Args:
+        num_classes (int): Object classes C, without background.
+        num_predicates (int): Predicates R, without unknown.
+        roi_extractor (dict): See :class:`RoleProductHead`, as all that is not
+            listed here.
+        fc_head (dict): Head of the objects.
+        pair_features (dict): Config of the features of pairs.
         hidden_size (int): Size of an object's context. Defaults to 256.
-        embedding_dim (int): Size of a class embedding. Defaults to 200.
         layout_dim (int): Size of the relative layout. Defaults to 128.
         dropout (float): Of the layout. Defaults to 0.1.
         norm_momentum (float): Of the batch normalisation of layouts; 0.001 in
@@ -46,88 +46,85 @@ class LinkNetHead(RoleProductHead):
             image, ``'sigmoid'`` or, as in the reference implementation,
             ``'softmax'`` (whose probabilities share a sum of 1, though an
             image shows several classes). Defaults to ``'sigmoid'``.
-        fc_head (dict): Head of the objects; its ``out_channels`` is the size
-            of a pair's feature, too.
-        **kwargs: Arguments of :class:`RoleProductHead`.
     """
 
-    def __init__(self,
-                 *,
-                 num_classes: int,
-                 fc_head: dict,
-                 hidden_size: int = 256,
-                 embedding_dim: int = 200,
-                 layout_dim: int = 128,
-                 dropout: float = 0.1,
-                 norm_momentum: float = 0.1,
-                 loss_image_weight: float = 1.0,
-                 image_activation: str = 'sigmoid',
-                 **kwargs) -> None:
+    def __init__(
+            self,
+            *,
+            num_classes: int,
+            num_predicates: int,
+            roi_extractor: dict,
+            fc_head: dict,
+            pair_features: dict,
+            hidden_size: int = 256,
+            layout_dim: int = 128,
+            dropout: float = 0.1,
+            norm_momentum: float = 0.1,
+            loss_image_weight: float = 1.0,
+            image_activation: str = 'sigmoid',
+            embedding_dim: int = 200,
+            word_vectors: str | None = None,
+            frequency_prior: dict | None = dict(type='FrequencyPrior'),
+            scorer: dict | None = None,
+            debiasing: dict | None = None,
+            rank_by: str | None = None,
+            nms_iou_thr: float = 0.3,
+            pair_sampler: dict = dict(type='PairSampler'),
+            self_relations: bool = False,
+            loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
+            loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
+            init_cfg: dict | None = None) -> None:
         if image_activation not in ('sigmoid', 'softmax'):
             raise ValueError("relation_head.image_activation must be 'sigmoid' "
                              f"or 'softmax', got {image_activation!r}")
-        channels = fc_head['out_channels']
         super().__init__(
             num_classes=num_classes,
-            embedding_dim=embedding_dim,
+            num_predicates=num_predicates,
+            roi_extractor=roi_extractor,
             fc_head=fc_head,
-            relation_channels=channels + layout_dim,
-            **kwargs)
-        image_channels = self.roi_extractor.out_channels
+            pair_features=pair_features,
+            context=dict(type='LinkNetContext', hidden_size=hidden_size),
+            embedding_dim=embedding_dim,
+            word_vectors=word_vectors,
+            relation_channels=fc_head['out_channels'] + layout_dim,
+            frequency_prior=frequency_prior,
+            scorer=scorer,
+            debiasing=debiasing,
+            rank_by=rank_by,
+            nms_iou_thr=nms_iou_thr,
+            pair_sampler=pair_sampler,
+            self_relations=self_relations,
+            loss_object=loss_object,
+            loss_relation=loss_relation,
+            init_cfg=init_cfg)
         self.loss_image_weight = loss_image_weight
         self.image_activation = image_activation
-        self.object_context = RelationalEmbedding(
-            channels + embedding_dim + image_channels, hidden_size)
-        self.object_classifier = RelationalEmbedding(hidden_size,
-                                                     num_classes + 1)
-        self.edge_context = RelationalEmbedding(embedding_dim + hidden_size,
-                                                hidden_size)
-        self.edge_roles = RelationalEmbedding(hidden_size, 2 * channels)
-        self.image_classifier = nn.Linear(image_channels, num_classes + 1)
+        self.image_classifier = nn.Linear(self.roi_extractor.out_channels,
+                                          num_classes + 1)
         self.layout = RelativeLayoutEncoding(layout_dim, dropout,
                                              norm_momentum)
 
-    def context(self, regions: RegionFeatures,
-                objects: ObjectBatch) -> ObjectContext:
-        """Contextualise the objects and label them.
+    def encode_objects(self, regions: RegionFeatures,
+                       objects: ObjectBatch) -> ObjectEncoding:
+        """Object context, and the classes that an image shows."""
+        encoding = super().encode_objects(regions, objects)
+        return encoding._replace(
+            image_logits=self.image_classifier(regions.images))
 
-        Returns:
-            ObjectContext: With a representation of (N, 2 * channels): each
-            object as subject and as object.
-        """
-        inputs = torch.cat([
-            regions.objects,
-            objects.logits.softmax(dim=1) @ self.object_embedding.weight,
-            regions.images[objects.image_ids]
-        ], 1)
-        _, hidden = self.object_context(inputs, objects)
-        hidden, logits = self.object_classifier(hidden, objects)
-        labels = self.choose_labels(logits, objects)
-        edges = torch.cat([self.label_embedding(labels), hidden], dim=1)
-        _, edges = self.edge_context(edges, objects)
-        _, roles = self.edge_roles(edges, objects)
-        if objects.labels is not None:
-            logits = objects.logits
-        return ObjectContext(logits, labels, roles,
-                             self.image_classifier(regions.images))
-
-    def relate(self, context: ObjectContext, regions: RegionFeatures,
-               objects: ObjectBatch) -> Tensor:
+    def relation_features(self, context: ObjectContext,
+                          regions: RegionFeatures,
+                          objects: ObjectBatch) -> Tensor:
         """[Subject role * object role * pair features, layout]: (P, d_p)."""
         layout = self.layout(*objects.bboxes[regions.pairs].unbind(1))
-        product = multiply_roles(context.representation, regions)
+        product = super().relation_features(context, regions, objects)
         return torch.cat([product, layout], dim=1)
 
-    def own_losses(self, context: ObjectContext,
-                   objects: ObjectBatch) -> dict[str, Tensor]:
-        """Which classes are in an image: binary cross-entropy a class."""
-        present = torch.zeros_like(context.image_logits)
-        if objects.present is not None:
-            present[:, :self.num_classes] = objects.present
-        else:
-            known = objects.targets < self.num_classes
-            present[objects.image_ids[known], objects.targets[known]] = 1
+    def auxiliary_losses(self, context: ObjectContext,
+                         objects: ObjectBatch) -> dict[str, Tensor]:
+        """Which classes are in an image: binary cross-entropy of each class."""
         logits = context.image_logits
+        present = torch.zeros_like(logits)
+        present[:, :self.num_classes] = objects.present_classes()
         if self.image_activation == 'softmax':
             # PyTorch has no binary cross-entropy of probabilities in mixed
             # precision; log(1 - p) of a softmax is computed from the others.

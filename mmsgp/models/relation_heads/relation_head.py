@@ -11,38 +11,47 @@ from collections.abc import Sequence
 import torch
 import torch.nn as nn
 from mmdet.models.losses import accuracy
-from mmengine.model import BaseModule
-from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmsgp.registry import MODELS, TASK_UTILS
+from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraph
 from mmsgp.structures.ranking import check_ranking, default_ranking
 
-from ..layers import ObjectSequences, joint_nms
 from ..losses import build_relation_loss
-from ..task_modules import all_pairs, label_pairs, overlapping
-from .head_outputs import ObjectContext, RegionFeatures, RelationOutput
+from .head_outputs import (
+    ObjectContext,
+    ObjectEncoding,
+    RegionFeatures,
+    RelationOutput,
+)
+from .labelling import label_objects
 from .ranking import rank_relations
+from .region_pooling import RegionPooling, build_or_none
 
 
-class RelationHead(BaseModule, metaclass=ABCMeta):
+class RelationHead(RegionPooling, metaclass=ABCMeta):
     """Base of all relation heads: context, pairs, classify, rank.
 
-    A base model supplies :meth:`context` and :meth:`relate`; losses and the
-    Scorer are components of the config. Most base models look at objects and
-    pairs: they derive from :class:`~.visual_relation_head.VisualRelationHead`.
+    A base model supplies :meth:`encode_objects` and
+    :meth:`relation_features`. Losses, Scorer and debiasing are components of
+    the config. Which labels are given, taught or detected is decided here.
 
     Args:
         num_classes (int): Object classes C, without background.
         num_predicates (int): Predicates R, without unknown.
-        relation_channels (int): d_p, what :meth:`relate` returns.
-        image_channels (int): d_i, channels of the last feature map.
-        extractors (dict[str, dict]): Configs of modules that look at the
-            feature maps, by the name of their attribute. Defaults to none.
+        relation_channels (int): d_p, size of the :meth:`relation_features`.
+        roi_extractor (dict, optional): RoI extractor of the objects.
+        fc_head (dict, optional): Head that embeds the pooled objects to d_o.
+        pair_features (dict, optional): Config of the features of pairs. These
+            three are given, unless :meth:`extract_regions` is overridden.
+        image_channels (int, optional): d_i, channels of the last feature map.
+            Defaults to None: those of ``roi_extractor``.
         frequency_prior (dict, optional): Config of a prior that is added to
             the predicate logits. Defaults to ``FrequencyPrior``.
         scorer (dict, optional): Config of the Scorer. Defaults to None.
+        debiasing (dict, optional): Config of a
+            :class:`~mmsgp.models.debiasing.Debiasing`, which changes predicate
+            logits in tests. Defaults to None.
         rank_by (str, optional): What orders the relations of an image, see
             :mod:`mmsgp.structures.ranking`; it may change after training.
             Defaults to None: ``'expected_significance'`` with a Scorer, else
@@ -58,10 +67,11 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         init_cfg (dict, optional): Defaults to None.
 
     Attributes:
-        pairs_per_chunk (int, optional): A base model whose :meth:`relate`
-            looks at each pair alone may have it called on so many at once
-            where no gradients are needed: features of pairs are the largest
-            tensors of all. Defaults to None: on all pairs.
+        pairs_per_chunk (int, optional): A base model whose
+            :meth:`relation_features` looks at each pair alone may have it
+            called on so many at once where no gradients are needed: features
+            of pairs are the largest tensors of all. Defaults to None: on all
+            pairs.
     """
     pairs_per_chunk: int | None = None
 
@@ -71,10 +81,13 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             num_classes: int,
             num_predicates: int,
             relation_channels: int,
-            image_channels: int,
-            extractors: dict[str, dict] = {},
+            roi_extractor: dict | None = None,
+            fc_head: dict | None = None,
+            pair_features: dict | None = None,
+            image_channels: int | None = None,
             frequency_prior: dict | None = dict(type='FrequencyPrior'),
             scorer: dict | None = None,
+            debiasing: dict | None = None,
             rank_by: str | None = None,
             nms_iou_thr: float = 0.3,
             pair_sampler: dict = dict(type='PairSampler'),
@@ -82,47 +95,51 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
             loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
             init_cfg: dict | None = None) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__(roi_extractor, fc_head, pair_features, pair_sampler,
+                         self_relations, init_cfg)
         self.num_classes = num_classes
         self.num_predicates = num_predicates
         self.nms_iou_thr = nms_iou_thr
-        self.self_relations = self_relations
         self.rank_by = rank_by or default_ranking(with_scorer=scorer is not None)
         check_ranking(self.rank_by, with_scorer=scorer is not None)
-        for name, extractor in extractors.items():
-            setattr(self, name, MODELS.build(extractor))
         self.fc_predicate = self.build_classifier(relation_channels)
         sizes = dict(num_classes=num_classes, num_predicates=num_predicates)
-        self.frequency_prior = None if frequency_prior is None else \
-            MODELS.build({**frequency_prior, **sizes})
-        self.scorer = None if scorer is None else MODELS.build({
-            **scorer, 'relation_channels': relation_channels,
-            'num_predicates': num_predicates,
-            'image_channels': image_channels
-        })
-        self.pair_sampler = TASK_UTILS.build(pair_sampler)
+        self.frequency_prior = build_or_none(frequency_prior, **sizes)
+        self.scorer = build_or_none(
+            scorer,
+            relation_channels=relation_channels,
+            num_predicates=num_predicates,
+            image_channels=image_channels or self.roi_extractor.out_channels)
         self.loss_object = MODELS.build(loss_object)
         self.loss_relation = build_relation_loss(loss_relation, num_predicates)
+        self.debiasing = build_or_none(debiasing, num_predicates=num_predicates)
 
     # ---- what a base model supplies
 
     @abstractmethod
-    def context(self, regions: RegionFeatures,
-                objects: ObjectBatch) -> ObjectContext:
-        """Step 1: relate the objects of each image.
+    def encode_objects(self, regions: RegionFeatures,
+                       objects: ObjectBatch) -> ObjectEncoding:
+        """Step 1: relate the objects of each image and classify them.
 
         Args:
             regions (RegionFeatures): Visual features.
-            objects (ObjectBatch): Boxes, logits and what the task gives.
+            objects (ObjectBatch): Boxes and the detector's logits. A decoder
+                that hands labels on takes ``objects.known_labels`` where they
+                are not background. Where ``objects.is_labelled``, logits are
+                not looked at and need not be computed.
+
+        Returns:
+            ObjectEncoding: The base class adds the labels.
         """
 
     @abstractmethod
-    def relate(self, context: ObjectContext, regions: RegionFeatures,
-               objects: ObjectBatch) -> Tensor:
+    def relation_features(self, context: ObjectContext,
+                          regions: RegionFeatures,
+                          objects: ObjectBatch) -> Tensor:
         """Step 2: features of relations.
 
         Args:
-            context (ObjectContext): Output of step 1.
+            context (ObjectContext): Output of step 1, with labels.
             regions (RegionFeatures): Visual features, and the pairs.
             objects (ObjectBatch): The objects.
 
@@ -130,18 +147,23 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             Tensor: (P, d_p).
         """
 
+    def encode_edges(self, context: ObjectContext,
+                     objects: ObjectBatch) -> ObjectContext:
+        """Between steps 1 and 2: relate the objects again, with labels."""
+        return context
+
     def build_classifier(self, relation_channels: int) -> nn.Module:
         """Step 3: what turns features (P, d_p) into logits (P, R+1)."""
         classifier = nn.Linear(relation_channels, self.num_predicates + 1)
         nn.init.xavier_normal_(classifier.weight)
         return classifier
 
-    def own_losses(self, context: ObjectContext,
-                   objects: ObjectBatch) -> dict[str, Tensor]:
+    def auxiliary_losses(self, context: ObjectContext,
+                         objects: ObjectBatch) -> dict[str, Tensor]:
         """Losses that only this base model has."""
         return {}
 
-    def load_priors(self, statistics, classes: Sequence[str]) -> None:
+    def load_statistics(self, statistics, classes: Sequence[str]) -> None:
         """Take what the head needs of the training set.
 
         Args:
@@ -152,65 +174,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
             self.frequency_prior.fill(
                 statistics.frequency_prior(self.frequency_prior.eps))
 
-    def copy_fc_heads(self, source: nn.Module) -> None:
-        """Start heads of VGG's fc layers as a copy of the detector's.
-
-        Args:
-            source (nn.Module): The detector's head.
-        """
-
-    def choose_labels(self, logits: Tensor, objects: ObjectBatch) -> Tensor:
-        """Labels of objects: given, taught, or the best class.
-
-        Detected objects are labelled by :func:`joint_nms`.
-
-        Args:
-            logits (Tensor): (N, C+1).
-            objects (ObjectBatch): What the task gives.
-
-        Returns:
-            Tensor: (N,).
-        """
-        if objects.labels is not None:
-            return objects.labels
-        best = logits[:, :-1].argmax(dim=1)
-        if objects.targets is not None:
-            known = objects.targets < self.num_classes
-            return torch.where(known, objects.targets, best)
-        if objects.class_bboxes is None:
-            return best
-        sequences = ObjectSequences(objects.image_ids, objects.sizes,
-                                    logits.new_zeros(len(logits)))
-        return sequences.unpad(
-            joint_nms(
-                sequences.pad(logits.softmax(dim=1)[:, :-1]),
-                sequences.pad(objects.class_bboxes), sequences.valid,
-                self.nms_iou_thr))
-
     # ---- the four steps
-
-    def extract_regions(self,
-                        feature_maps: tuple[Tensor, ...],
-                        objects: ObjectBatch,
-                        pairs: Tensor | None = None) -> RegionFeatures:
-        """Pool objects and pairs.
-
-        Args:
-            feature_maps (tuple[Tensor]): Of B images.
-            objects (ObjectBatch): N objects.
-            pairs (Tensor, optional): (P, 2). Defaults to all candidates.
-        """
-        if pairs is None:
-            pairs = self.candidate_pairs(objects)
-        return RegionFeatures(pairs, feature_maps[-1].mean(dim=(2, 3)))
-
-    @staticmethod
-    def candidate_pairs(objects: ObjectBatch) -> Tensor:
-        """All pairs of given boxes; of detected ones those that overlap."""
-        pairs = all_pairs(objects.image_ids)
-        if objects.class_bboxes is not None:
-            pairs = pairs[overlapping(objects.bboxes, pairs)]
-        return pairs
 
     def forward(self, regions: RegionFeatures,
                 objects: ObjectBatch) -> RelationOutput:
@@ -232,7 +196,9 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
 
     def _run_steps(self, regions: RegionFeatures,
                    objects: ObjectBatch) -> RelationOutput:
-        context = self.context(regions, objects)
+        encoding = self.encode_objects(regions, objects)
+        context = self.encode_edges(
+            label_objects(encoding, objects, self.nms_iou_thr), objects)
         chunks = [regions]
         # In training statistics of a batch are those of all its pairs.
         if self.pairs_per_chunk and not (self.training or
@@ -250,66 +216,65 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
     def _classify(self, context: ObjectContext, regions: RegionFeatures,
                   objects: ObjectBatch) -> tuple[Tensor, Tensor | None]:
         """Logits of pairs (P, R+1), and what the Scorer makes of them."""
-        features = self.relate(context, regions, objects)
+        features = self.relation_features(context, regions, objects)
+        logits = self.predicate_logits(features, context.labels[regions.pairs])
+        embedded = None
+        if self.scorer is not None:  # it learns from logits as they are
+            embedded = self.scorer.embed(features, logits.softmax(dim=1))
+        if self.debiasing is not None and not self.training:
+            logits = self.debiasing.adjust(logits, self, context, regions,
+                                           objects)
+        return logits, embedded
+
+    def predicate_logits(self, features: Tensor, pair_labels: Tensor) -> Tensor:
+        """Step 3: classify relations.
+
+        It depends on its arguments and on weights alone, and looks at each
+        pair alone.
+
+        Args:
+            features (Tensor): (P, d_p), of :meth:`relation_features`.
+            pair_labels (Tensor): (P, 2), classes of subject and object.
+
+        Returns:
+            Tensor: (P, R+1), unknown first.
+        """
         logits = self.fc_predicate(features)
         if self.frequency_prior is not None:
-            logits = logits + self.frequency_prior(
-                *context.labels[regions.pairs].unbind(1))
-        if self.scorer is None:
-            return logits, None
-        return logits, self.scorer.embed(features, logits.softmax(dim=1))
+            logits = logits + self.frequency_prior(*pair_labels.unbind(1))
+        return logits
 
     # ---- training
 
-    def loss(self, feature_maps: tuple[Tensor, ...], objects: ObjectBatch,
-             relations: list[InstanceData]) -> dict[str, Tensor]:
+    def loss(self, regions: RegionFeatures, objects: ObjectBatch,
+             targets: Tensor) -> dict[str, Tensor]:
         """Losses of a batch.
 
         Args:
-            feature_maps (tuple[Tensor]): Of B images.
+            regions (RegionFeatures): Of the pairs of :meth:`sample_pairs`.
             objects (ObjectBatch): With ``targets``.
-            relations (list[InstanceData]): Annotated ``pairs`` of these
-                objects and their ``labels``, image by image, no pair twice.
+            targets (Tensor): (P,), predicates of the pairs, 0 is unknown.
 
         Returns:
             dict: Losses by name, and the accuracy on objects and on annotated
             relations in percent.
         """
-        pairs, labels = self.sample_pairs(objects, relations)
-        regions = self.extract_regions(feature_maps, objects, pairs)
-        return self.loss_by_feat(self(regions, objects), objects, labels)
-
-    def sample_pairs(
-            self, objects: ObjectBatch,
-            relations: list[InstanceData]) -> tuple[Tensor, Tensor]:
-        """Training pairs (P, 2) and their predicates (P,), 0 is unknown."""
-        start, annotated = 0, []
-        for relation, size in zip(relations, objects.sizes):
-            annotated.append(relation.pairs + start)
-            start += size
-        annotated = torch.cat(annotated)
-        pairs = self.candidate_pairs(objects)
-        if self.self_relations:
-            own = annotated[:, 0] == annotated[:, 1]
-            pairs = torch.cat([pairs, annotated[own]])
-        labels = label_pairs(pairs, annotated,
-                             torch.cat([r.labels for r in relations]), start)
-        sampled = self.pair_sampler(objects.image_ids[pairs[:, 0]], labels,
-                                    objects.num_images)
-        return pairs[sampled], labels[sampled]
+        output = self(regions, objects)
+        if self.debiasing is not None:
+            self.debiasing.observe(self, output.context, regions, objects)
+        return self.loss_by_feat(output, objects, targets)
 
     def loss_by_feat(self, output: RelationOutput, objects: ObjectBatch,
-                     relation_targets: Tensor) -> dict[str, Tensor]:
+                     targets: Tensor) -> dict[str, Tensor]:
         """Losses of an output against the objects and predicates (P,)."""
-        annotated = relation_targets > 0
+        annotated = targets > 0
         object_logits = output.context.logits
         losses = dict(
             loss_object=_loss_or_zero(self.loss_object, object_logits,
                                       objects.targets),
             loss_relation=_loss_or_zero(self.loss_relation,
-                                        output.relation_logits,
-                                        relation_targets),
-            **self.own_losses(output.context, objects))
+                                        output.relation_logits, targets),
+            **self.auxiliary_losses(output.context, objects))
         if self.scorer is not None:
             losses['loss_significance'] = self.scorer.loss(
                 output.significance, annotated)
@@ -318,7 +283,7 @@ class RelationHead(BaseModule, metaclass=ABCMeta):
         if annotated.any():
             losses['acc_relation'] = accuracy(
                 output.relation_logits[annotated, 1:],
-                relation_targets[annotated] - 1)
+                targets[annotated] - 1)
         return losses
 
     # ---- inference

@@ -1,56 +1,155 @@
-"""The base of heads whose relations are products of roles.
+"""Heads whose relations are products of roles, over a context encoder.
 
-Shape shorthand: N objects of a batch, P pairs, D features of a pair.
+Shape shorthand: N objects of a batch, P pairs, C object classes, E values of
+a class embedding, d_o features of an object and of a pair.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch.nn as nn
 from torch import Tensor
 
+from mmsgp.registry import MODELS
+from mmsgp.structures import ObjectBatch
+
 from ..layers import ClassEmbedding
-from .head_outputs import RegionFeatures
-from .visual_relation_head import VisualRelationHead
+from .head_outputs import ObjectContext, ObjectEncoding, RegionFeatures
+from .relation_head import RelationHead
 
 
-class RoleProductHead(VisualRelationHead):
-    """Subject role * object role * pair features, over class embeddings.
+@MODELS.register_module()
+class RoleProductHead(RelationHead):
+    """Subject role * object role * pair features, over a context encoder.
+
+    The encoder sees each object with its embedded class: that of the
+    detector, then its label. How objects are related in between is the
+    encoder's: ``context=dict(type='MotifContext')``, for example.
 
     Args:
         num_classes (int): Object classes C, without background.
-        embedding_dim (int): Size of a class embedding. Defaults to 200.
+        num_predicates (int): Predicates R, without unknown.
+        roi_extractor (dict): See :class:`RelationHead`, as all that is not
+            listed here.
+        fc_head (dict): Head of the objects; its ``out_channels`` d_o is the
+            size of a pair's feature, too.
+        pair_features (dict): Config of the features of pairs.
+        context (dict): Config of the
+            :class:`~mmsgp.models.context_encoders.ContextEncoder`. Its layers
+            become the head's.
+        embedding_dim (int): Size E of a class embedding. Defaults to 200.
         word_vectors (str, optional): GloVe text file with vectors of
             ``embedding_dim`` values. Defaults to None, random embeddings.
-        **kwargs: Arguments of :class:`VisualRelationHead`.
+        relation_channels (int, optional): Size of a relation's feature, for
+            subclasses that add to the product. Defaults to None: d_o.
     """
     pairs_per_chunk = 512
 
-    def __init__(self,
-                 *,
-                 num_classes: int,
-                 embedding_dim: int = 200,
-                 word_vectors: str | None = None,
-                 **kwargs) -> None:
-        super().__init__(num_classes=num_classes, **kwargs)
+    def __init__(
+            self,
+            *,
+            num_classes: int,
+            num_predicates: int,
+            roi_extractor: dict,
+            fc_head: dict,
+            pair_features: dict,
+            context: dict,
+            embedding_dim: int = 200,
+            word_vectors: str | None = None,
+            relation_channels: int | None = None,
+            frequency_prior: dict | None = dict(type='FrequencyPrior'),
+            scorer: dict | None = None,
+            debiasing: dict | None = None,
+            rank_by: str | None = None,
+            nms_iou_thr: float = 0.3,
+            pair_sampler: dict = dict(type='PairSampler'),
+            self_relations: bool = False,
+            loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
+            loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
+            init_cfg: dict | None = None) -> None:
+        object_channels = fc_head['out_channels']
+        super().__init__(
+            num_classes=num_classes,
+            num_predicates=num_predicates,
+            relation_channels=relation_channels or object_channels,
+            roi_extractor=roi_extractor,
+            fc_head=fc_head,
+            pair_features=pair_features,
+            frequency_prior=frequency_prior,
+            scorer=scorer,
+            debiasing=debiasing,
+            rank_by=rank_by,
+            nms_iou_thr=nms_iou_thr,
+            pair_sampler=pair_sampler,
+            self_relations=self_relations,
+            loss_object=loss_object,
+            loss_relation=loss_relation,
+            init_cfg=init_cfg)
         self.object_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
                                                word_vectors)
         self.label_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
                                               word_vectors)
+        encoder = MODELS.build({
+            **context, 'num_classes': num_classes,
+            'object_channels': object_channels,
+            'image_channels': self.roi_extractor.out_channels,
+            'embedding_dim': embedding_dim
+        })
+        self._take_layers(encoder)
+        vars(self)['context'] = encoder  # without registering its layers twice
 
-    def load_priors(self, statistics, classes: Sequence[str]) -> None:
-        """Take priors, and the words' vectors, see :class:`RelationHead`."""
-        super().load_priors(statistics, classes)
-        self.object_embedding.load_words(classes)
-        self.label_embedding.load_words(classes)
+    def _take_layers(self, encoder: nn.Module) -> None:
+        """Make an encoder's layers the head's own.
+
+        So they have the same names in a checkpoint, whichever class of head
+        they are trained in.
+
+        Raises:
+            ValueError: If it has a parameter or buffer outside of layers.
+        """
+        for name, layer in encoder.named_children():
+            self.add_module(name, layer)
+        missing = encoder.state_dict().keys() - self.state_dict().keys()
+        if missing:
+            raise ValueError(
+                f'{type(encoder).__name__}: {min(missing)!r} is in no layer of '
+                'the context encoder, and would not be trained: put it into a '
+                'layer')
+
+    def load_statistics(self, statistics, classes: Sequence[str]) -> None:
+        """Take statistics and the words' vectors, see :class:`RelationHead`."""
+        super().load_statistics(statistics, classes)
+        for layer in self.modules():
+            if isinstance(layer, ClassEmbedding):
+                layer.load_words(classes)
+
+    def encode_objects(self, regions: RegionFeatures,
+                       objects: ObjectBatch) -> ObjectEncoding:
+        """Object context of the encoder."""
+        classes = objects.logits.softmax(dim=1) @ self.object_embedding.weight
+        return self.context.encode_objects(classes, regions, objects)
+
+    def encode_edges(self, context: ObjectContext,
+                     objects: ObjectBatch) -> ObjectContext:
+        """Edge context of the encoder: a representation of (N, 2 * d_o)."""
+        classes = self.label_embedding(context.labels)
+        return context._replace(representation=self.context.encode_edges(
+            classes, context, objects))
+
+    def relation_features(self, context: ObjectContext,
+                          regions: RegionFeatures,
+                          objects: ObjectBatch) -> Tensor:
+        """Subject role * object role * pair features: (P, d_o)."""
+        return multiply_roles(context.representation, regions)
 
 
 def multiply_roles(roles: Tensor, regions: RegionFeatures) -> Tensor:
-    """Subject role * object role * pair features: (P, D).
+    """Subject role * object role * pair features: (P, d_o).
 
     Args:
-        roles (Tensor): (N, 2 * D), each object as subject and as object.
+        roles (Tensor): (N, 2 * d_o), each object as subject and as object.
         regions (RegionFeatures): The pairs and their features.
     """
-    subjects, targets = roles.chunk(2, dim=1)
-    first, second = regions.pairs.unbind(1)
-    return subjects[first] * targets[second] * regions.unions
+    subjects, objects = roles.chunk(2, dim=1)
+    subject, object_ = regions.pairs.unbind(1)
+    return subjects[subject] * objects[object_] * regions.unions

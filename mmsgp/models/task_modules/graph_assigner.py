@@ -9,14 +9,13 @@ from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmsgp.registry import TASK_UTILS
 from mmsgp.structures import SceneGraph
 
 
-def assign_graph(bboxes: Tensor,
-                 annotated: SceneGraph,
-                 num_classes: int,
-                 iou_thr: float = 0.5) -> SceneGraph:
-    """Carry annotations over to detected boxes, to refine for SGGen.
+@TASK_UTILS.register_module()
+class GraphAssigner:
+    """Carries annotations over to detected boxes, to refine for SGGen.
 
     A box takes the class of the annotated object that it overlaps most, with
     an IoU of at least ``iou_thr``, or else is background. A pair takes the
@@ -25,28 +24,38 @@ def assign_graph(bboxes: Tensor,
     fit best, by the product of their IoUs. No box is paired with itself.
 
     Args:
-        bboxes (Tensor): (N, 4), detected, in the same pixels as annotated.
-        annotated (SceneGraph): With G objects and M relations.
-        num_classes (int): C, which stands for background.
         iou_thr (float): Defaults to 0.5.
-
-    Returns:
-        SceneGraph: The N boxes with their ``labels`` in ``0 .. C``, and the
-        ``pairs`` and ``labels`` of the relations between them.
     """
-    overlap = bbox_overlaps(bboxes, annotated.objects.bboxes)  # (N, G)
-    labels = torch.full((len(bboxes), ), num_classes, device=bboxes.device)
-    if annotated.num_objects:
-        best, which = overlap.max(dim=1)
-        labels = torch.where(best >= iou_thr, annotated.objects.labels[which],
-                             labels)
-    fits = (overlap >= iou_thr) & (
-        labels[:, None] == annotated.objects.labels)  # (N, G)
-    pairs, predicates = _relate(
-        torch.where(fits, overlap, 0), annotated.relations)
-    return SceneGraph(
-        objects=InstanceData(bboxes=bboxes, labels=labels),
-        relations=InstanceData(pairs=pairs, labels=predicates))
+
+    def __init__(self, iou_thr: float = 0.5) -> None:
+        self.iou_thr = iou_thr
+
+    def __call__(self, bboxes: Tensor, annotated: SceneGraph,
+                 num_classes: int) -> SceneGraph:
+        """Annotate boxes.
+
+        Args:
+            bboxes (Tensor): (N, 4), detected, in the same pixels as annotated.
+            annotated (SceneGraph): With G objects and M relations.
+            num_classes (int): C, which stands for background.
+
+        Returns:
+            SceneGraph: The N boxes with their ``labels`` in ``0 .. C``, and
+            the ``pairs`` and ``labels`` of the relations between them.
+        """
+        overlap = bbox_overlaps(bboxes, annotated.objects.bboxes)  # (N, G)
+        labels = torch.full((len(bboxes), ), num_classes, device=bboxes.device)
+        if annotated.num_objects:
+            best, which = overlap.max(dim=1)
+            labels = torch.where(best >= self.iou_thr,
+                                 annotated.objects.labels[which], labels)
+        fits = (overlap >= self.iou_thr) & (
+            labels[:, None] == annotated.objects.labels)  # (N, G)
+        pairs, predicates = _relate(
+            torch.where(fits, overlap, 0), annotated.relations)
+        return SceneGraph(
+            objects=InstanceData(bboxes=bboxes, labels=labels),
+            relations=InstanceData(pairs=pairs, labels=predicates))
 
 
 def _relate(fit: Tensor, relations: InstanceData) -> tuple[Tensor, Tensor]:

@@ -31,10 +31,10 @@ def overlapping(bboxes: Tensor, pairs: Tensor) -> Tensor:
     Returns:
         Tensor: (P,), bool.
     """
-    first, second = bboxes[pairs].unbind(1)
+    subject, object_ = bboxes[pairs].unbind(1)
     extent = (
-        torch.minimum(first[:, 2:], second[:, 2:]) -
-        torch.maximum(first[:, :2], second[:, :2]))
+        torch.minimum(subject[:, 2:], object_[:, 2:]) -
+        torch.maximum(subject[:, :2], object_[:, :2]))
     return (extent > 0).all(dim=1)
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from mmsgp.evaluation.functional import DESCRIPTIONS, predicate_confusion
 from mmsgp.reporting.runs import PREDICTIONS_FILE, ReportedRun
+from mmsgp.structures.tasks import TASK_TITLES
 from mmsgp.utils.files import replacing
 from mmsgp.visualization.predicate_figures import (
     plot_confusion_matrix,
@@ -20,7 +21,6 @@ from mmsgp.visualization.predicate_figures import (
     plot_predicate_distribution,
 )
 from mmsgp.visualization.run_legend import RUN_COLORS
-from mmsgp.visualization.scene_graph_visualizer import TASK_TITLES
 from mmsgp.visualization.training_curves import plot_training_curves
 
 from .gallery import NUM_DRAWN, gallery

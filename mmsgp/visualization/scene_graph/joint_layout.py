@@ -1,4 +1,4 @@
-"""Layouts of one or more graphs of the same image.
+"""Lay out one or more graphs of the same image.
 
 Shape shorthand: N objects, M relations.
 """
@@ -15,17 +15,17 @@ from .view import GraphView
 
 def plan_layouts(views: list[GraphView], size: tuple[float, float],
                  same_objects: bool) -> list[GraphLayout]:
-    """Lay graphs out on panels of at least this size.
+    """Lay out graphs on panels of at least this size.
 
     Args:
-        views (list[GraphView]): The graphs.
-        size (tuple[float, float]): Width and height in points.
-        same_objects (bool): Whether an index means the same object in all
-            graphs. Then objects, and relations that agree, have the same
-            place in every layout, so that differences catch the eye.
+        views: The graphs.
+        size: Width and height in points.
+        same_objects: Whether an index means the same object in all graphs. If
+            so, objects and equal relations have the same place in all layouts,
+            so that differences are easy to see.
 
     Returns:
-        list[GraphLayout]: One for each view.
+        list[GraphLayout]: One per view.
     """
     if same_objects:
         return _joint_layouts(views, size)
@@ -61,7 +61,7 @@ def _joint_layouts(views: list[GraphView],
                     layout.size) for places, label_places in zip(
                         object_places, relation_places, strict=True)
     ]
-    # Where the other views' relations are absent there is room to use.
+    # The other views' relations leave free room in this one.
     return [
         straighten(layout, object_sizes(view), predicate_sizes(view), view.pairs)
         for layout, view in zip(layouts, views, strict=True)
@@ -69,7 +69,7 @@ def _joint_layouts(views: list[GraphView],
 
 
 def _relation_keys(view: GraphView) -> list[tuple[int, int, int, int]]:
-    """Subject, object, predicate, and a count for those annotated twice."""
+    """List subject, object, predicate, and a count for equal triplets."""
     seen: Counter = Counter()
     keys = []
     pairs = view.objects[view.pairs].reshape(-1, 2)

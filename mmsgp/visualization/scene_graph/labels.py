@@ -1,4 +1,4 @@
-"""Where the names of boxes go: on the picture, beside their box, never on each other.
+"""Place the names of boxes inside the picture, near their box, without overlap.
 
 Shape shorthand: N boxes, Q candidate places.
 """
@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# Distance between the places that are tried all over the picture, in points.
+# Distance between candidate places all over the picture, in points.
 _GRID_STEP = 4.0
 
 
@@ -14,19 +14,19 @@ def place_labels(boxes: np.ndarray,
                  sizes: np.ndarray,
                  canvas: tuple[float, float],
                  gap: float = 1.0) -> np.ndarray:
-    """Top left corners of the labels of boxes.
+    """Choose the top left corners of the labels of boxes.
 
-    Small boxes choose first, for they have the fewest places near. A label
-    takes the first free place of: above its box, inside at the top, below,
-    inside at the bottom, first on the left, then on the right; else the free
-    place of the picture nearest to its box's corner. Only when the picture is
-    full does it lie where it covers the others least.
+    Labels of small boxes are placed first, because they have the fewest places
+    near. A label gets the first free place of: above its box, inside at the top,
+    below, inside at the bottom, first at the left side, then at the right side;
+    else the free place that is nearest to its box's corner. If the picture is
+    full, it gets the place where it covers other labels least.
 
     Args:
-        boxes (np.ndarray): (N, 4) ``x1, y1, x2, y2``.
-        sizes (np.ndarray): (N, 2) width and height of the labels.
-        canvas (tuple[float, float]): Width and height of the picture.
-        gap (float): Least distance between two labels. Defaults to 1.0.
+        boxes: (N, 4) ``x1, y1, x2, y2``.
+        sizes: (N, 2) width and height of the labels.
+        canvas: Width and height of the picture.
+        gap: Smallest distance between two labels. Defaults to 1.0.
 
     Returns:
         np.ndarray: (N, 2) ``x, y``.
@@ -44,13 +44,13 @@ def place_labels(boxes: np.ndarray,
 
 def place_in_middle(size: np.ndarray, taken: np.ndarray,
                     canvas: tuple[float, float], gap: float = 4.0) -> np.ndarray:
-    """Top left corner of a text as near to the middle as there is room.
+    """Choose the top left corner of a text, as near to the middle as possible.
 
     Args:
-        size (np.ndarray): (2,) width and height of the text.
-        taken (np.ndarray): (N, 4) ``x1, y1, x2, y2`` of what is there.
-        canvas (tuple[float, float]): Width and height of the picture.
-        gap (float): Least distance to what is there. Defaults to 4.0.
+        size: (2,) width and height of the text.
+        taken: (N, 4) ``x1, y1, x2, y2`` of the occupied places.
+        canvas: Width and height of the picture.
+        gap: Smallest distance to occupied places. Defaults to 4.0.
 
     Returns:
         np.ndarray: (2,) ``x, y``.
@@ -61,7 +61,7 @@ def place_in_middle(size: np.ndarray, taken: np.ndarray,
 
 def _candidates(box: np.ndarray, size: np.ndarray,
                 canvas: tuple[float, float]) -> np.ndarray:
-    """(Q, 2) places for one label, best first, all inside the picture."""
+    """List places (Q, 2) of a label, best first, all inside the picture."""
     x1, y1, x2, y2 = box
     width, height = size
     right = x2 - width
@@ -70,13 +70,13 @@ def _candidates(box: np.ndarray, size: np.ndarray,
     limit = np.maximum(np.subtract(canvas, size), 0)
     everywhere = _everywhere(np.array([x1, y1 - height]), limit)
     inside = ((near >= 0) & (near <= limit)).all(axis=1)
-    # A place that sticks out is moved in only after those that do not.
+    # Places that leave the picture are moved inside and come after the others.
     moved = np.clip(near[~inside], 0, limit)
     return np.vstack([near[inside], moved, everywhere])
 
 
 def _everywhere(wanted: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """(Q, 2) places all over the picture, the nearest to the wanted one first."""
+    """List places (Q, 2) all over the picture, nearest to the wanted one first."""
     xs = np.arange(0, limit[0] + 1e-6, _GRID_STEP)
     ys = np.arange(0, limit[1] + 1e-6, _GRID_STEP)
     places = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
@@ -86,14 +86,14 @@ def _everywhere(wanted: np.ndarray, limit: np.ndarray) -> np.ndarray:
 
 def _clearest(candidates: np.ndarray, size: np.ndarray, taken: np.ndarray,
               gap: float) -> np.ndarray:
-    """(2,) the first place that is free, else the one that covers least."""
+    """Return the first free place (2,), else the one that covers least."""
     rectangles = np.hstack([candidates, candidates + size])
     return candidates[np.argmin(_covered_area(rectangles, taken, gap))]
 
 
 def _covered_area(rectangles: np.ndarray, taken: np.ndarray,
                   gap: float) -> np.ndarray:
-    """(Q,) area that each rectangle shares with those already taken."""
+    """Compute the area (Q,) that each rectangle shares with occupied places."""
     top_left = np.maximum(rectangles[:, None, :2], taken[None, :, :2] - gap)
     bottom_right = np.minimum(rectangles[:, None, 2:], taken[None, :, 2:] + gap)
     overlap = (bottom_right - top_left).clip(min=0)  # (Q, taken, 2)

@@ -1,10 +1,10 @@
-"""Layout of a scene graph: where its objects and its predicates' labels go.
+"""Lay out a scene graph: places of its objects and its predicates' labels.
 
-Predicates are laid out as nodes between their subject and their object, so that
-their labels keep clear of each other and of the objects. Objects start where
-they are in the image and stay near that arrangement.
+Predicates are nodes between their subject and their object, so that their labels
+do not overlap with each other or with objects. Objects start at their place in the
+image and stay near that arrangement.
 
-Shape shorthand: N objects, M relations, V = N + M things to be placed.
+Shape shorthand: N objects, M relations, V = N + M nodes.
 """
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ import numpy as np
 _STRESS_ITERATIONS = 150
 _SPREAD_ITERATIONS = 200
 _STRAIGHTEN_ITERATIONS = 10
-# Shares of the way to the middle that are tried, largest first.
+# Shares of the way to the middle to try, largest first.
 _STRAIGHTEN_STEPS = np.array([1, 0.6, 0.3, 0.1, 0.03])[:, None]
-# Wanted distance between the labels of one pair, in half edges.
+# Wanted distance between labels of the same pair, in half edges.
 _PARALLEL = 0.7
 _GROWTH = 1.07
 _MAX_DISTANCE = 4.0
-# Starts of the optimisation, of which the clearest result is taken.
+# Starts of the optimisation; the clearest result is kept.
 _NUM_STARTS = 12
 
 GAP = (14.0, 13.0)
-"""Least horizontal and vertical distance between two rectangles."""
+"""Smallest horizontal and vertical distance between two rectangles."""
 
 
 class GraphLayout(NamedTuple):
-    """Centres in points, the origin at the top left corner."""
+    """Centres in points; the origin is the top left corner."""
 
     objects: np.ndarray
     """(N, 2) centres of the objects."""
     predicates: np.ndarray
     """(M, 2) centres of the predicates' labels."""
     size: tuple[float, float]
-    """Width and height that the layout takes."""
+    """Width and height of the layout."""
 
 
 def layout_graph(object_sizes: np.ndarray,
@@ -48,22 +48,20 @@ def layout_graph(object_sizes: np.ndarray,
                  gap: tuple[float, float] = GAP) -> GraphLayout:
     """Place objects and predicates without overlap.
 
-    Distances along the graph are met in the least-squares sense (stress
-    majorisation), then the rectangles are pushed apart. The canvas grows when
-    it is too small for them.
+    First, distances are fitted to those along the graph by least squares (stress
+    majorisation); then rectangles are pushed apart. The canvas grows if it is too
+    small for them.
 
     Args:
-        object_sizes (np.ndarray): (N, 2) width and height of the objects.
-        predicate_sizes (np.ndarray): (M, 2) the same of the labels.
-        pairs (np.ndarray): (M, 2) subject and object of each relation.
-        anchors (np.ndarray): (N, 2) places of the objects in the image, in
-            any unit.
-        size (tuple[float, float]): Width and height to fill at least.
-        gap (tuple[float, float]): Least horizontal and vertical distance
-            between two rectangles.
+        object_sizes: (N, 2) width and height of the objects.
+        predicate_sizes: (M, 2) width and height of the predicates' labels.
+        pairs: (M, 2) subject and object of each relation.
+        anchors: (N, 2) places of the objects in the image, in any unit.
+        size: Smallest width and height of the layout.
+        gap: Smallest horizontal and vertical distance between two rectangles.
 
     Returns:
-        GraphLayout: The same for the same arguments.
+        GraphLayout: Deterministic for equal arguments.
     """
     num_objects = len(object_sizes)
     if not num_objects:
@@ -88,17 +86,17 @@ def layout_graph(object_sizes: np.ndarray,
 def straighten(layout: GraphLayout, object_sizes: np.ndarray,
                predicate_sizes: np.ndarray, pairs: np.ndarray,
                gap: tuple[float, float] = GAP) -> GraphLayout:
-    """Move labels towards the middle of their pair where there is room.
+    """Move labels towards the middle of their pair if there is room.
 
     Args:
-        layout (GraphLayout): Without overlaps.
-        object_sizes (np.ndarray): (N, 2) width and height of the objects.
-        predicate_sizes (np.ndarray): (M, 2) the same of the labels.
-        pairs (np.ndarray): (M, 2) subject and object of each relation.
-        gap (tuple[float, float]): Least distance between two rectangles.
+        layout: A layout without overlaps.
+        object_sizes: (N, 2) width and height of the objects.
+        predicate_sizes: (M, 2) width and height of the predicates' labels.
+        pairs: (M, 2) subject and object of each relation.
+        gap: Smallest distance between two rectangles.
 
     Returns:
-        GraphLayout: With the objects where they were.
+        GraphLayout: The layout with the same objects and other labels.
     """
     sizes = np.vstack([object_sizes, predicate_sizes])  # (V, 2)
     centers = np.vstack([layout.objects, layout.predicates])  # (V, 2)
@@ -117,7 +115,7 @@ def straighten(layout: GraphLayout, object_sizes: np.ndarray,
 
 
 def _graph_distances(num_objects: int, pairs: np.ndarray) -> np.ndarray:
-    """(V, V) number of half edges between any two things."""
+    """Count the half edges (V, V) between any two nodes."""
     num = num_objects + len(pairs)
     distances = np.full((num, num), np.inf)
     np.fill_diagonal(distances, 0)
@@ -128,10 +126,10 @@ def _graph_distances(num_objects: int, pairs: np.ndarray) -> np.ndarray:
     for middle in range(num):
         through = distances[:, middle, None] + distances[None, middle]
         distances = np.minimum(distances, through)
-    # Long chains are folded, and parts without a path between them stay near.
+    # This folds long chains and keeps unconnected parts near.
     distances = np.minimum(distances, _MAX_DISTANCE)
-    # Relations of one pair stand in a row between its ends: as far apart as the
-    # way over an end is they would surround them.
+    # Labels of the same pair stand in a row between its ends. With their distance
+    # over an end they would surround the ends.
     keys, places = np.sort(pairs, axis=1), _PARALLEL * _rows(pairs)
     same = (keys[:, None] == keys).all(axis=2)  # (M, M)
     labels = distances[num_objects:, num_objects:]
@@ -144,7 +142,7 @@ def _graph_distances(num_objects: int, pairs: np.ndarray) -> np.ndarray:
 
 def _start(anchors: np.ndarray, pairs: np.ndarray, noise: float,
            generator: np.random.Generator) -> np.ndarray:
-    """(V, 2) objects as in the image, predicates between them, all jittered."""
+    """Place objects (V, 2) as in the image, predicates between them, with noise."""
     extent = np.maximum(np.ptp(anchors, axis=0), 1e-6)
     objects = (anchors - anchors.min(axis=0)) / extent
     along = objects[pairs[:, 1]] - objects[pairs[:, 0]]
@@ -155,14 +153,14 @@ def _start(anchors: np.ndarray, pairs: np.ndarray, noise: float,
 
 
 def _bows(pairs: np.ndarray) -> np.ndarray:
-    """(M,) sideways shares, so that relations of one pair part to both sides."""
+    """Compute sideways shares (M,) that spread a pair's labels to both sides."""
     rows = _rows(pairs)
-    # Seen from the object the other side is the left one.
+    # In the other direction, left and right are swapped.
     return np.where(pairs[:, 0] <= pairs[:, 1], rows, -rows)
 
 
 def _rows(pairs: np.ndarray) -> np.ndarray:
-    """(M,) places in the row of the relations of one pair, 0 in its middle."""
+    """Compute places (M,) in the row of a pair's relations, 0 in its middle."""
     keys = [tuple(sorted(pair)) for pair in pairs.tolist()]
     totals, seen = Counter(keys), Counter()
     rows = np.zeros(len(pairs))
@@ -173,7 +171,7 @@ def _rows(pairs: np.ndarray) -> np.ndarray:
 
 
 def _majorise_stress(centers: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """(V, 2) centres whose distances agree with the wanted ones.
+    """Move centres (V, 2) until their distances fit the wanted ones.
 
     The Guttman transform with weights ``d^-2`` (Gansner, Koren and North,
     "Graph Drawing by Stress Majorization", 2004).
@@ -192,7 +190,7 @@ def _majorise_stress(centers: np.ndarray, distances: np.ndarray) -> np.ndarray:
 
 def _spread(centers: np.ndarray, sizes: np.ndarray, size: tuple[float, float],
             gap: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """Fill the canvas and push rectangles apart; enlarge it until they fit."""
+    """Fill the canvas and push rectangles apart; enlarge the canvas until they fit."""
     canvas = np.asarray(size, dtype=float)
     canvas = np.maximum(canvas, sizes.max(axis=0))
     while True:
@@ -217,11 +215,11 @@ def _push_apart(centers: np.ndarray, sizes: np.ndarray, canvas: np.ndarray,
     """Move overlapping rectangles along the axis of least overlap.
 
     Returns:
-        tuple: The (V, 2) centres, and whether nothing overlaps any more.
+        tuple: The (V, 2) centres, and whether no rectangles overlap.
     """
     num = len(centers)
     reach = (sizes[:, None] + sizes[None]) / 2 + gap  # (V, V, 2)
-    # Ties are broken by the order, so that equal centres part as well.
+    # The order breaks ties, so that equal centres move apart, too.
     order = np.sign(np.arange(num)[:, None] - np.arange(num)[None])[..., None]
     for _ in range(_SPREAD_ITERATIONS):
         offset = centers[:, None] - centers[None]  # (V, V, 2)
@@ -240,7 +238,7 @@ def _push_apart(centers: np.ndarray, sizes: np.ndarray, canvas: np.ndarray,
 
 def _clutter(centers: np.ndarray, sizes: np.ndarray, pairs: np.ndarray,
              num_objects: int) -> float:
-    """How hard a layout is to read: lines over foreign rectangles, crossings,
+    """Rate how hard a layout is to read: lines over other rectangles, crossings,
     bends, hairpins and length."""
     halves, ends = _half_edges(centers, pairs, num_objects)
     over = _edges_over_rectangles(centers, sizes, pairs, num_objects)
@@ -255,13 +253,13 @@ def _clutter(centers: np.ndarray, sizes: np.ndarray, pairs: np.ndarray,
 
 def edge_curves(start: np.ndarray, middle: np.ndarray, end: np.ndarray,
                 num_points: int) -> np.ndarray:
-    """(num_points, ..., 2) quadratic Bezier curves through a middle half way.
+    """Compute quadratic Bezier curves (num_points, ..., 2) through a middle point.
 
     Args:
-        start (np.ndarray): (..., 2) where they begin.
-        middle (np.ndarray): (..., 2), as the labels of edges.
-        end (np.ndarray): (..., 2) where they end.
-        num_points (int): Points of each.
+        start: (..., 2), first points.
+        middle: (..., 2), points half way, e.g. labels of edges.
+        end: (..., 2), last points.
+        num_points: Number of points per curve.
     """
     steps = np.linspace(0, 1, num_points).reshape(-1, *[1] * start.ndim)
     control = 2 * middle - (start + end) / 2
@@ -271,9 +269,9 @@ def edge_curves(start: np.ndarray, middle: np.ndarray, end: np.ndarray,
 
 def _beyond_ends(centers: np.ndarray, pairs: np.ndarray,
                  num_objects: int) -> np.ndarray:
-    """(M,) how far labels lie beyond the ends of their pair, along its line.
+    """Compute how far (M,) labels lie beyond the ends of their pair, on its line.
 
-    The edge has to turn back there.
+    The edge turns back there.
     """
     start, end = centers[pairs[:, 0]], centers[pairs[:, 1]]
     length = np.maximum(np.linalg.norm(end - start, axis=1), 1e-9)
@@ -284,7 +282,7 @@ def _beyond_ends(centers: np.ndarray, pairs: np.ndarray,
 
 def _half_edges(centers: np.ndarray, pairs: np.ndarray,
                 num_objects: int) -> tuple[np.ndarray, np.ndarray]:
-    """(2M, 2, 2) lines from ends to labels, and (2M, 2) what they join."""
+    """Return lines (2M, 2, 2) from ends to labels, and their nodes (2M, 2)."""
     labels = np.repeat(num_objects + np.arange(len(pairs)), 2)
     ends = np.stack([pairs.reshape(-1), labels], axis=1)
     return centers[ends], ends
@@ -292,7 +290,7 @@ def _half_edges(centers: np.ndarray, pairs: np.ndarray,
 
 def _edges_over_rectangles(centers: np.ndarray, sizes: np.ndarray,
                            pairs: np.ndarray, num_objects: int) -> int:
-    """Number of (edge, rectangle) where one runs over another's rectangle."""
+    """Count the cases where an edge runs over another edge's rectangle."""
     curves = edge_curves(centers[pairs[:, 0]], centers[num_objects:],
                          centers[pairs[:, 1]], 29)  # (29, M, 2)
     inside = np.abs(curves[:, :, None] - centers) < sizes / 2 + 2
@@ -304,11 +302,11 @@ def _edges_over_rectangles(centers: np.ndarray, sizes: np.ndarray,
 
 
 def _crossings(lines: np.ndarray, ends: np.ndarray) -> int:
-    """Number of pairs of lines that cross and share no end."""
+    """Count the pairs of lines that cross and share no end."""
     start, end = lines[:, 0], lines[:, 1]
 
     def side(points: np.ndarray) -> np.ndarray:
-        """(2M, 2M) on which side of line i lies point j."""
+        """(2M, 2M), the side of line i on which point j lies."""
         along = (end - start)[:, None]
         to = points[None] - start[:, None]
         return np.sign(along[..., 0] * to[..., 1] - along[..., 1] * to[..., 0])

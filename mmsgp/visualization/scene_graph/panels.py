@@ -1,4 +1,4 @@
-"""The two pictures of a scene graph: boxes on the image, and the graph itself.
+"""Draw the two panels of a scene graph: boxes on the image, and the graph.
 
 All lengths are in points (1/72 inch); a panel's origin is its top left corner.
 """
@@ -28,8 +28,8 @@ _ARROW_LENGTH, _ARROW_WIDTH = 7.0, 5.5
 
 @lru_cache(maxsize=4096)
 def text_size(text: str, font_size: float) -> tuple[float, float]:
-    """Width and line height of a text."""
-    # A blank line has no outline to be measured.
+    """Compute the width and the line height of a text."""
+    # A blank text has no outline.
     width = TextPath((0, 0), text, size=font_size).get_extents().width \
         if text.strip() else 0.0
     return float(width), _LINE_HEIGHT * font_size
@@ -37,13 +37,13 @@ def text_size(text: str, font_size: float) -> tuple[float, float]:
 
 def text_sizes(texts: list[str], font_size: float,
                padding: tuple[float, float]) -> np.ndarray:
-    """(N, 2) sizes of boxes around texts."""
+    """Compute the sizes (N, 2) of boxes around texts."""
     sizes = [text_size(text, font_size) for text in texts]
     return np.array(sizes).reshape(-1, 2) + 2 * np.asarray(padding)
 
 
 def prepare_axes(axes: Axes, size: tuple[float, float]) -> None:
-    """One unit is a point, y runs downwards, nothing but what we draw."""
+    """Set one unit to a point, y downwards, without axis lines."""
     axes.set_xlim(0, size[0])
     axes.set_ylim(size[1], 0)
     axes.axis('off')
@@ -54,11 +54,11 @@ def draw_image_panel(axes: Axes, image: np.ndarray, view: GraphView,
     """Draw the image, and the boxes and names of the objects.
 
     Args:
-        axes (Axes): As large as ``size``.
-        image (np.ndarray): (H, W, 3) uint8, RGB.
-        view (GraphView): The objects.
-        size (tuple[float, float]): Width and height of the panel. The image is
-            as large as fits, in the middle; names may stand beside it.
+        axes: As large as ``size``.
+        image: (H, W, 3) uint8, RGB.
+        view: The objects.
+        size: Width and height of the panel. The image is in the middle, as large
+            as possible; names may stand beside it.
     """
     prepare_axes(axes, size)
     extent = np.array(image.shape[1::-1])
@@ -81,7 +81,7 @@ def draw_image_panel(axes: Axes, image: np.ndarray, view: GraphView,
 
 
 def _box_patch(box: np.ndarray, color: np.ndarray) -> Rectangle:
-    """A coloured frame with an outline that shows on any background."""
+    """Make a coloured frame with an outline that is visible on any background."""
     outline = 'white' if text_color(color) == 'white' else 'black'
     patch = Rectangle(box[:2], *(box[2:] - box[:2]), fill=False, edgecolor=color,
                       linewidth=_FRAME_WIDTH)
@@ -94,7 +94,7 @@ def _draw_box_label(axes: Axes, box: np.ndarray, corner: np.ndarray,
                     size: np.ndarray, name: str, color: np.ndarray) -> None:
     center = corner + size / 2
     nearest = np.clip(center, box[:2], box[2:])
-    # A name that found no place at its box is tied to it by a line.
+    # A line connects a name with its box if the two are apart.
     if (np.abs(nearest - center) > size / 2 + 1).any():
         axes.plot(*np.stack([center, nearest], axis=1), color=color, linewidth=1.0,
                   solid_capstyle='round')
@@ -104,12 +104,12 @@ def _draw_box_label(axes: Axes, box: np.ndarray, corner: np.ndarray,
 
 
 def object_sizes(view: GraphView) -> np.ndarray:
-    """(N, 2) sizes of the objects in the graph."""
+    """Compute the sizes (N, 2) of the objects in the graph."""
     return text_sizes(view.names, FONT_SIZE, (6.0, 3.0))
 
 
 def predicate_sizes(view: GraphView) -> np.ndarray:
-    """(M, 2) sizes of the predicates' labels in the graph."""
+    """Compute the sizes (M, 2) of the predicates' labels in the graph."""
     return text_sizes(view.predicates, SMALL_FONT_SIZE, (3.0, 1.0))
 
 
@@ -118,11 +118,10 @@ def draw_graph_panel(axes: Axes, view: GraphView, layout: GraphLayout,
     """Draw objects as boxes and relations as arrows with their predicates.
 
     Args:
-        axes (Axes): As large as ``size``.
-        view (GraphView): The graph.
-        layout (GraphLayout): Of :func:`~.plan.plan_layouts`.
-        size (tuple[float, float]): Width and height of the panel, not less
-            than ``layout.size``.
+        axes: As large as ``size``.
+        view: The graph.
+        layout: Result of :func:`~.joint_layout.plan_layouts`.
+        size: Width and height of the panel, at least ``layout.size``.
     """
     prepare_axes(axes, size)
     shift = (np.asarray(size) - layout.size) / 2
@@ -171,7 +170,7 @@ def _draw_predicate(axes: Axes, center: np.ndarray, size: np.ndarray, name: str,
 def _draw_arrow(axes: Axes, start: np.ndarray, middle: np.ndarray,
                 end: np.ndarray, start_size: np.ndarray, end_size: np.ndarray,
                 style: RelationStyle, width: float) -> None:
-    """An arrow between two objects that runs through its predicate's label."""
+    """Draw an arrow between two objects through its predicate's label."""
     curve = edge_curves(start, middle, end, 101)  # (101, 2)
     outside = (np.abs(curve - start) > start_size / 2).any(axis=1)
     outside &= (np.abs(curve - end) > end_size / 2 + 1).any(axis=1)

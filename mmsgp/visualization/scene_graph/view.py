@@ -1,4 +1,4 @@
-"""What of a scene graph is drawn: plain arrays and names.
+"""Select the drawn part of a scene graph, as plain arrays and names.
 
 Shape shorthand: N objects, M relations, C object classes, R predicates.
 """
@@ -17,14 +17,14 @@ from mmsgp.structures import SceneGraph
 
 
 class RelationStyle(NamedTuple):
-    """Look of a relation; the line tells what the colour tells."""
+    """Style of a drawn relation; line and colour carry the same meaning."""
 
     meaning: str
     color: str
     line: str | tuple
 
 
-# Colours of Okabe and Ito, which colour-blind readers tell apart.
+# Colours of Okabe and Ito, which colour-blind readers can distinguish.
 PLAIN = RelationStyle('relation', '#3d3d3d', '-')
 FADED = RelationStyle('another relation', '#b8b8b8', '-')
 HIT = RelationStyle('found', '#0072b2', '-')
@@ -34,9 +34,9 @@ EXTRA = RelationStyle('predicted, but not annotated', '#6b6b6b', (0, (1.2, 1.8))
 
 @dataclass
 class GraphView:
-    """The shown relations of a graph, and the objects that take part.
+    """The shown relations of a graph and their objects.
 
-    Without relations all objects are shown.
+    Without relations, all objects are shown.
     """
 
     objects: np.ndarray
@@ -44,7 +44,7 @@ class GraphView:
     bboxes: np.ndarray
     """(N, 4) boxes of the shown objects, in pixels of the image."""
     names: list[str]
-    """N names: the class, and a number where several are shown."""
+    """N names: the class, with a number if several are shown."""
     colors: np.ndarray
     """(N, 3) from 0 to 1."""
     pairs: np.ndarray
@@ -52,11 +52,11 @@ class GraphView:
     labels: np.ndarray
     """(M,) predicates ``1 .. R``."""
     predicates: list[str]
-    """M names, with the score where there is one."""
+    """M names, with the score if there is one."""
     strengths: np.ndarray
     """(M,) from 0 to 1, the score relative to the best one."""
     styles: list[RelationStyle]
-    """M looks."""
+    """M styles."""
 
 
 def view_graph(graph: SceneGraph,
@@ -66,18 +66,18 @@ def view_graph(graph: SceneGraph,
                indices: np.ndarray,
                styles: Sequence[RelationStyle],
                numbered: np.ndarray | None = None) -> GraphView:
-    """Select relations of a graph and name what they join.
+    """Select relations of a graph and name their objects.
 
     Args:
-        graph (SceneGraph): The graph.
-        classes (Sequence[str]): C names.
-        predicates (Sequence[str]): R names; predicate ``p`` is
+        graph: The graph.
+        classes: C names.
+        predicates: R names; predicate ``p`` is
             ``predicates[p - 1]``.
-        colors (np.ndarray): (C, 3) colours of the classes.
-        indices (np.ndarray): (M,) the relations to show.
-        styles (Sequence[RelationStyle]): M looks.
-        numbered (np.ndarray, optional): Indices of the objects among which
-            equal classes are numbered. Defaults to None: those shown.
+        colors: (C, 3) colours of the classes.
+        indices: (M,) the relations to show.
+        styles: M styles.
+        numbered: Indices of the objects to number if classes are equal. Defaults
+            to None: the shown objects.
 
     Returns:
         GraphView: Arrays and names.
@@ -126,7 +126,7 @@ def _format_score(score: float) -> str:
 
 
 def number_names(names: Sequence[str]) -> list[str]:
-    """``person 1``, ``person 2``, ``dog``: equal names are numbered."""
+    """Number equal names: ``person 1``, ``person 2``, ``dog``."""
     totals = Counter(names)
     seen: Counter = Counter()
     numbered = []
@@ -136,9 +136,9 @@ def number_names(names: Sequence[str]) -> list[str]:
     return numbered
 
 
-def _check_range(what: str, labels: np.ndarray, low: int, high: int) -> None:
+def _check_range(kind: str, labels: np.ndarray, low: int, high: int) -> None:
     wrong = labels[(labels < low) | (labels > high)]
     if len(wrong):
         raise ValueError(
-            f'{what} {wrong[0]} has no name: labels from {low} to {high} have. '
-            'Are the names those of the data set that the graph comes from?')
+            f'{kind} {wrong[0]} has no name; labels {low} to {high} have one. '
+            'Do the names belong to the data set of the graph?')

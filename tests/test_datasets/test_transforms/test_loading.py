@@ -55,14 +55,14 @@ def test_missing_image_is_named(tmp_path):
 @pytest.mark.parametrize('content', [b'', b'no image at all'])
 def test_unreadable_image_is_named(image_file, content, backend):
     image_file.write_bytes(content)
-    with pytest.raises(ValueError, match=r'5\.jpg is empty, damaged or no'):
+    with pytest.raises(ValueError, match=r'5\.jpg .*damaged'):
         LoadImage(imdecode_backend=backend)(dict(img_path=str(image_file)))
 
 
 def test_half_an_image_is_not_taken_for_one(image_file):
     content = image_file.read_bytes()
     image_file.write_bytes(content[:len(content) // 2])
-    with pytest.raises(ValueError, match=r'5\.jpg is empty, damaged or no'):
+    with pytest.raises(ValueError, match=r'5\.jpg .*damaged'):
         load(image_file)
 
 

@@ -24,7 +24,7 @@ def random_boxes(seed: int, num: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize('seed', range(20))
-def test_labels_stay_on_the_picture_and_apart(seed):
+def test_labels_stay_on_the_picture_and_do_not_overlap(seed):
     boxes = random_boxes(seed, 20)
     sizes = np.full((20, 2), (45.0, 11.0))
     corners = place_labels(boxes, sizes, CANVAS)
@@ -45,7 +45,7 @@ def test_a_box_at_the_top_has_its_label_inside():
     np.testing.assert_allclose(corners, [[50, 0]])
 
 
-def test_equal_boxes_have_labels_apart():
+def test_labels_of_equal_boxes_do_not_overlap():
     boxes = np.tile([50.0, 60, 150, 160], (9, 1))
     sizes = np.full((9, 2), (40.0, 11.0))
     corners = place_labels(boxes, sizes, CANVAS)

@@ -21,7 +21,7 @@ def random_graph(seed: int, num_objects: int, num_relations: int) -> dict:
 
 
 def assert_clear(layout, graph: dict, gap: float) -> None:
-    """No two rectangles come nearer than ``gap`` in both directions."""
+    """Check that no two rectangles are nearer than ``gap`` in both directions."""
     centers = np.vstack([layout.objects, layout.predicates])
     sizes = np.vstack([graph['object_sizes'], graph['predicate_sizes']])
     assert (centers - sizes / 2 > -1e-6).all()
@@ -39,7 +39,7 @@ def test_nothing_overlaps_for_up_to_twenty_relations(seed, num_objects, num_rela
     assert_clear(layout, graph, gap=10)
 
 
-def test_objects_at_one_place_come_apart():
+def test_objects_at_the_same_place_move_apart():
     graph = random_graph(5, 6, 6)
     graph['anchors'][:] = 80
     assert_clear(layout_graph(**graph, size=SIZE), graph, gap=10)
@@ -70,7 +70,7 @@ def test_a_lone_relation_runs_straight():
 
 
 def test_the_relations_of_a_pair_stand_between_its_objects():
-    """VRD annotates one pair with up to five predicates; no edge turns back."""
+    """VRD annotates a pair with up to five predicates; no edge turns back."""
     pairs = np.array([[0, 1]] * 5 + [[3, 2]] * 3 + [[2, 3]] * 2 + [[4, 5], [5, 6]])
     graph = dict(object_sizes=np.full((7, 2), (45.0, 17.0)),
                  predicate_sizes=np.full((12, 2), (40.0, 12.0)), pairs=pairs)

@@ -1,0 +1,83 @@
+"""Fields of annotations in JSON, checked as they are read."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmsgp.utils.json_files import in_brief
+
+from .vg_sgg.files import require_key
+
+_KINDS = {int: 'a whole number', str: 'a text', list: 'a list'}
+
+
+def get_field(mapping: Mapping, key: str, kind: type, where: str) -> Any:
+    """The value of a key.
+
+    Args:
+        mapping: An object of the file.
+        key: The key.
+        kind: Type of the value: ``int``, ``str`` or ``list``.
+        where: The file, and where the object is in it, for errors.
+
+    Raises:
+        ValueError: If the key is missing, or the value is of another type.
+    """
+    require_key(mapping, key, where)
+    value = mapping[key]
+    if type(value) is not kind:
+        raise ValueError(f'{where}: {key} is {in_brief(value)}, expected '
+                         f'{_KINDS[kind]}')
+    return value
+
+
+def get_whole(mapping: Mapping, key: str, limit: int, where: str) -> int:
+    """The whole number of a key, at least 0 and less than a limit.
+
+    Raises:
+        ValueError: If it is no such number, see :func:`get_field`.
+    """
+    value = get_field(mapping, key, int, where)
+    check_numbers([value], [limit], f'{where}.{key}')
+    return value
+
+
+def get_names(mapping: Mapping, key: str, where: str) -> tuple[str, ...]:
+    """The list of names of a key: texts of one line, all different.
+
+    Raises:
+        ValueError: If it is no such list, see :func:`get_field`.
+    """
+    names = get_field(mapping, key, list, where)
+    for index, name in enumerate(names):
+        if type(name) is not str or not name.strip() or \
+                not name.isprintable() or name in names[:index]:
+            raise ValueError(f'{where}: {key}[{index}] is {in_brief(name)}, '
+                             'expected a name, other than those before')
+    return tuple(names)
+
+
+def check_numbers(values: Any, limits: Sequence[int | None],
+                  where: str) -> list[float]:
+    """Check a list of numbers.
+
+    Args:
+        values: The value in the file.
+        limits: One per number: it must be a whole number of at least 0 and
+            less than this, or for None any finite number.
+        where: The file, and where the list is in it, for errors.
+
+    Returns:
+        The list.
+
+    Raises:
+        ValueError: If it is no list of such numbers.
+    """
+    if type(values) is list and len(values) == len(limits) and all(
+            type(value) in (int, float) and -2**63 < value < 2**63
+            if limit is None else type(value) is int and 0 <= value < limit
+            for value, limit in zip(values, limits)):
+        return values
+    expected = ', '.join('a number' if limit is None else
+                         f'0 .. {limit - 1}' for limit in limits)
+    raise ValueError(f'{where} is {in_brief(values)}, expected [{expected}]')

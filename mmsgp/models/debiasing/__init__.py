@@ -1,0 +1,4 @@
+from .base import Debiasing
+from .logit_adjustment import PostHocLogitAdjustment
+
+__all__ = ['Debiasing', 'PostHocLogitAdjustment']

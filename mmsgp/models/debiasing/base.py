@@ -1,0 +1,84 @@
+"""The interface of debiasing methods.
+
+Shape shorthand: P pairs, R predicates.
+"""
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+
+import torch.nn as nn
+from torch import Tensor
+
+from mmsgp.structures import ObjectBatch
+
+from ..relation_heads.head_outputs import ObjectContext, RegionFeatures
+
+
+class Debiasing(nn.Module, metaclass=ABCMeta):
+    """Changes the predicate logits of any relation head in tests.
+
+    A head builds it from ``debiasing=dict(type=...)`` and adds
+    ``num_predicates``. It is part of the head: what it counts or averages lies
+    in buffers, and travels in the checkpoint. The Scorer keeps on seeing the
+    logits that it was trained with.
+
+    A method needs one of three sources, or several:
+
+    * the training set: :meth:`load_statistics`, see
+      :class:`~mmsgp.models.debiasing.PostHocLogitAdjustment`;
+    * what training computes: :meth:`observe`;
+    * a second run of a part of the head: :meth:`adjust` gets the head.
+
+    Total Direct Effect (Tang et al., 2020) takes the last two. ``observe``
+    updates a moving average m of ``context.representation``. ``adjust``
+    replaces that representation by m, and subtracts what the head says of
+    pairs whose objects it does not know::
+
+        average = context._replace(
+            representation=m.expand_as(context.representation))
+        features = head.relation_features(average, regions, objects)
+        labels = context.labels[regions.pairs]
+        return logits - head.predicate_logits(features, labels)
+
+    Args:
+        num_predicates (int): R, without unknown.
+    """
+
+    def __init__(self, num_predicates: int) -> None:
+        super().__init__()
+        self.num_predicates = num_predicates
+
+    def load_statistics(self, statistics) -> None:
+        """Take what the method needs of a training set, when training starts.
+
+        Args:
+            statistics (DatasetStatistics): Of the training set.
+        """
+
+    def observe(self, head: nn.Module, context: ObjectContext,
+                regions: RegionFeatures, objects: ObjectBatch) -> None:
+        """See a batch of the training.
+
+        Args:
+            head (RelationHead): The head.
+            context (ObjectContext): Its output of step 1.
+            regions (RegionFeatures): All sampled pairs and their features.
+            objects (ObjectBatch): The objects.
+        """
+
+    @abstractmethod
+    def adjust(self, logits: Tensor, head: nn.Module, context: ObjectContext,
+               regions: RegionFeatures, objects: ObjectBatch) -> Tensor:
+        """Change the logits of some pairs.
+
+        Args:
+            logits (Tensor): (P, R+1), unknown first.
+            head (RelationHead): The head.
+            context (ObjectContext): Its output of step 1.
+            regions (RegionFeatures): These pairs, of some or all images, and
+                their features.
+            objects (ObjectBatch): All objects of the batch.
+
+        Returns:
+            Tensor: (P, R+1).
+        """

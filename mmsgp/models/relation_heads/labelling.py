@@ -1,0 +1,58 @@
+"""The labels of objects: given, taught or detected.
+
+Shape shorthand: N objects of a batch, C object classes.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mmsgp.structures import ObjectBatch
+
+from ..layers import ObjectSequences, joint_nms
+from .head_outputs import ObjectContext, ObjectEncoding
+
+
+def label_objects(encoding: ObjectEncoding, objects: ObjectBatch,
+                  nms_iou_thr: float) -> ObjectContext:
+    """Label the objects as the task wants it.
+
+    * Given labels stay, and the logits are the detector's (PredCls).
+    * Taught labels are taken where they are not background (training).
+    * Detected objects are labelled by :func:`joint_nms` (SGGen).
+    * All others have their best class (SGCls).
+
+    Args:
+        encoding (ObjectEncoding): Logits (N, C+1) of a base model.
+        objects (ObjectBatch): What the task gives.
+        nms_iou_thr (float): IoU from which detected boxes overlap.
+
+    Returns:
+        ObjectContext: The encoding with its labels (N,).
+    """
+    if objects.is_labelled:
+        given = encoding._replace(logits=objects.logits)
+        return _with_labels(given, objects.labels)
+    logits = encoding.logits
+    if objects.class_bboxes is not None and objects.targets is None:
+        labels = _suppress(logits.softmax(dim=1)[:, :-1], objects, nms_iou_thr)
+    else:
+        taught = objects.known_labels
+        labels = torch.where(taught < logits.shape[1] - 1, taught,
+                             logits[:, :-1].argmax(dim=1))
+    return _with_labels(encoding, labels)
+
+
+def _with_labels(encoding: ObjectEncoding, labels: Tensor) -> ObjectContext:
+    return ObjectContext(labels=labels, **encoding._asdict())
+
+
+def _suppress(probabilities: Tensor, objects: ObjectBatch,
+              iou_thr: float) -> Tensor:
+    """Labels (N,) by joint suppression over the classes of each image."""
+    sequences = ObjectSequences(objects.image_ids, objects.sizes,
+                                probabilities.new_zeros(len(probabilities)))
+    return sequences.unpad(
+        joint_nms(
+            sequences.pad(probabilities), sequences.pad(objects.class_bboxes),
+            sequences.valid, iou_thr))

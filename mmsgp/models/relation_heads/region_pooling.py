@@ -1,0 +1,130 @@
+"""What comes before the steps of a relation head: pairs, chosen and pooled.
+
+Shape shorthand: B images, N objects of a batch, P pairs, d_o features of an
+object.
+"""
+from __future__ import annotations
+
+import torch
+import torch.nn as nn
+from mmdet.structures.bbox import bbox2roi
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmsgp.registry import MODELS, TASK_UTILS
+from mmsgp.structures import ObjectBatch
+
+from ..layers import full_precision
+from ..task_modules import all_pairs, label_pairs, overlapping
+from .head_outputs import RegionFeatures
+
+
+class RegionPooling(BaseModule):
+    """Chooses pairs of objects, and pools objects and pairs.
+
+    Args:
+        roi_extractor (dict, optional): RoI extractor of the objects.
+        fc_head (dict, optional): Head that embeds the pooled objects to d_o.
+        pair_features (dict, optional): Config of the features of pairs. A
+            subclass that overrides :meth:`extract_regions` does without these
+            three.
+        pair_sampler (dict): Config of the sampler of training pairs.
+        self_relations (bool): Whether annotated relations of an object with
+            itself are trained on.
+        init_cfg (dict, optional): Defaults to None.
+    """
+
+    def __init__(self,
+                 roi_extractor: dict | None,
+                 fc_head: dict | None,
+                 pair_features: dict | None,
+                 pair_sampler: dict,
+                 self_relations: bool,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.roi_extractor = build_or_none(roi_extractor)
+        self.fc_head = build_or_none(fc_head)
+        self.pair_features = build_or_none(pair_features)
+        self.pair_sampler = TASK_UTILS.build(pair_sampler)
+        self.self_relations = self_relations
+
+    def init_from_detector(self, source: nn.Module) -> None:
+        """Start the heads of objects and pairs as a copy of the detector's.
+
+        Args:
+            source (nn.Module): The detector's head; where sizes differ, a
+                head keeps its own initialisation.
+        """
+        weights = source.state_dict()
+        shapes = {key: value.shape for key, value in weights.items()}
+        for head in (self.fc_head, self.pair_features.fc_head):
+            own = head.state_dict()
+            if {key: value.shape for key, value in own.items()} == shapes:
+                head.load_state_dict(weights)
+
+    def extract_regions(self,
+                        feature_maps: tuple[Tensor, ...],
+                        objects: ObjectBatch,
+                        pairs: Tensor | None = None) -> RegionFeatures:
+        """Pool objects and pairs.
+
+        Args:
+            feature_maps (tuple[Tensor]): Of B images.
+            objects (ObjectBatch): N objects.
+            pairs (Tensor, optional): (P, 2). Defaults to all candidates.
+        """
+        if pairs is None:
+            pairs = self.candidate_pairs(objects)
+        rois = bbox2roi(list(objects.bboxes.split(objects.sizes)))
+        pooled = self.roi_extractor(
+            feature_maps[:self.roi_extractor.num_inputs], rois)
+        return RegionFeatures(
+            pairs,
+            images=feature_maps[-1].mean(dim=(2, 3)),
+            objects=full_precision(self.fc_head(pooled)),
+            unions=full_precision(
+                self.pair_features(feature_maps, objects.bboxes,
+                                   objects.image_ids, pairs)))
+
+    @staticmethod
+    def candidate_pairs(objects: ObjectBatch) -> Tensor:
+        """All pairs of given boxes; of detected ones those that overlap."""
+        pairs = all_pairs(objects.image_ids)
+        if objects.class_bboxes is not None:
+            pairs = pairs[overlapping(objects.bboxes, pairs)]
+        return pairs
+
+    def sample_pairs(
+            self, objects: ObjectBatch,
+            relations: list[InstanceData]) -> tuple[Tensor, Tensor]:
+        """Choose the pairs to train on.
+
+        Args:
+            objects (ObjectBatch): The objects.
+            relations (list[InstanceData]): Annotated ``pairs`` of these
+                objects and their ``labels``, image by image, no pair twice.
+
+        Returns:
+            tuple[Tensor, Tensor]: Pairs (P, 2) and their predicates (P,), 0
+            is unknown.
+        """
+        start, annotated = 0, []
+        for relation, size in zip(relations, objects.sizes):
+            annotated.append(relation.pairs + start)
+            start += size
+        annotated = torch.cat(annotated)
+        pairs = self.candidate_pairs(objects)
+        if self.self_relations:
+            own = annotated[:, 0] == annotated[:, 1]
+            pairs = torch.cat([pairs, annotated[own]])
+        labels = label_pairs(pairs, annotated,
+                             torch.cat([r.labels for r in relations]), start)
+        sampled = self.pair_sampler(objects.image_ids[pairs[:, 0]], labels,
+                                    objects.num_images)
+        return pairs[sampled], labels[sampled]
+
+
+def build_or_none(cfg: dict | None, **sizes: int) -> nn.Module | None:
+    """The component of a config, with the sizes of its head, or None."""
+    return None if cfg is None else MODELS.build({**cfg, **sizes})

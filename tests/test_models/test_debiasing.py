@@ -1,0 +1,158 @@
+"""Debiasing of predicate logits."""
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from mmsgp.checkpoint.pretrained import check_start
+from mmsgp.models.debiasing import Debiasing, PostHocLogitAdjustment
+from mmsgp.registry import MODELS
+from mmsgp.testing.models import (
+    HEADS,
+    random_objects,
+    random_samples,
+    small_parser,
+)
+from mmsgp.testing.vg_data import make_vg_data
+
+COUNTS = [50, 30, 20, 0]
+ADJUSTED = dict(type='PostHocLogitAdjustment', tau=0.3)
+
+
+def head_and_input(**head):
+    parser = small_parser(**head).eval()
+    objects = random_objects([4, 0, 3])
+    maps = torch.randn(3, 64, 12, 12),
+    head = parser.relation_head
+    return head, head.extract_regions(maps, objects), objects
+
+
+@pytest.fixture
+def method():
+    method = PostHocLogitAdjustment(num_predicates=4, tau=0.3).double()
+    method.load_statistics(SimpleNamespace(predicate_counts=COUNTS))
+    return method
+
+
+def test_logits_equal_the_formula_of_menon_et_al(method):
+    torch.manual_seed(0)
+    logits = torch.randn(7, 5, dtype=torch.float64)
+    adjusted = method.adjust(logits, None, None, None, None)
+    share = torch.tensor([.5, .3, .2, .01], dtype=torch.float64)
+    for row, expected in zip(adjusted, logits):
+        assert row[0] == expected[0]  # unknown is no predicate
+        for p in range(4):
+            torch.testing.assert_close(
+                row[1 + p], expected[1 + p] - 0.3 * share[p].log(),
+                rtol=1e-12, atol=1e-12)
+
+
+def test_other_numbers_of_predicates_are_refused(method):
+    with pytest.raises(ValueError, match='5 predicates.*head 4.*num_predicates'):
+        method.load_statistics(SimpleNamespace(predicate_counts=[1] * 5))
+
+
+@pytest.mark.parametrize('kind', HEADS)
+def test_any_head_is_adjusted_in_tests_and_not_in_training(kind):
+    scorer = dict(type='Scorer')
+    torch.manual_seed(0)
+    head, regions, objects = head_and_input(
+        type=kind, debiasing=ADJUSTED, scorer=scorer, **HEADS[kind])
+    with torch.no_grad():
+        if head.pairs_per_chunk:
+            head.pairs_per_chunk = 5
+        before = head(regions, objects)
+        head.debiasing.load_statistics(
+            SimpleNamespace(predicate_counts=COUNTS))
+        after = head(regions, objects)
+    change = after.relation_logits - before.relation_logits
+    expected = -0.3 * torch.tensor([1, .5, .3, .2, .01]).log()
+    torch.testing.assert_close(change, expected.expand_as(change), rtol=1e-4,
+                               atol=1e-5)
+    # The Scorer sees what it was trained with.
+    assert torch.equal(after.significance, before.significance)
+    features = head.relation_features(after.context, regions, objects)
+    logits = head.predicate_logits(features,
+                                   after.context.labels[regions.pairs])
+    torch.testing.assert_close(logits, before.relation_logits, rtol=1e-4,
+                               atol=1e-4)
+
+
+def test_training_is_that_without_it():
+    images, losses = torch.randn(2, 3, 96, 96), []
+    for debiasing in (None, ADJUSTED):
+        model = small_parser(debiasing=debiasing).train()
+        if debiasing:
+            model.relation_head.debiasing.load_statistics(
+                SimpleNamespace(predicate_counts=COUNTS))
+        torch.manual_seed(1)
+        losses.append(model.loss(images, random_samples([4, 3])))
+    assert losses[0].keys() == losses[1].keys()
+    for name, value in losses[0].items():
+        assert torch.equal(torch.as_tensor(value),
+                           torch.as_tensor(losses[1][name])), name
+
+
+def test_a_trained_model_may_take_it_up(tmp_path):
+    """Weights of the same model without it are a start for training."""
+    dataset = make_vg_data(tmp_path, num_classes=5, num_predicates=4,
+                           with_images=False).dataset()
+    trained, path = small_parser(), tmp_path / 'epoch_1.pth'
+    trained.load_statistics(dataset)
+    torch.save(dict(state_dict=trained.state_dict(), meta={}), path)
+    model = small_parser(debiasing=ADJUSTED)
+    check_start(str(path), model, dataset.metainfo)
+    model.load_state_dict(trained.state_dict(), strict=False)
+    assert model.has_statistics
+    model.load_statistics(dataset)
+    counts = torch.as_tensor(dataset.statistics.predicate_counts).double()
+    torch.testing.assert_close(
+        model.relation_head.debiasing.log_frequency.double().exp(),
+        counts.clamp(min=1) / counts.sum(), rtol=1e-6, atol=1e-9)
+
+
+class TotalDirectEffect(Debiasing):
+    """The method that the interface's documentation shows."""
+
+    def __init__(self, num_predicates, size, rate=0.5):
+        super().__init__(num_predicates)
+        self.rate = rate
+        self.register_buffer('mean', torch.zeros(size))
+
+    def observe(self, head, context, regions, objects):
+        batch = context.representation.detach().mean(dim=0)
+        self.mean += self.rate * (batch - self.mean)
+
+    def adjust(self, logits, head, context, regions, objects):
+        average = context._replace(
+            representation=self.mean.expand_as(context.representation))
+        features = head.relation_features(average, regions, objects)
+        labels = context.labels[regions.pairs]
+        return logits - head.predicate_logits(features, labels)
+
+
+def test_a_method_may_average_the_context_and_run_the_head_again():
+    """Without a change of the head: the classifier's bias cancels out."""
+    MODELS.register_module(module=TotalDirectEffect)
+    try:
+        torch.manual_seed(0)
+        head, regions, objects = head_and_input(
+            debiasing=dict(type='TotalDirectEffect', size=512))
+    finally:
+        MODELS.module_dict.pop('TotalDirectEffect')
+    seen = head(regions, objects).context.representation
+    targets = torch.zeros(len(regions.pairs), dtype=torch.long)
+    taught = random_objects([4, 0, 3], targets=torch.zeros(7, dtype=torch.long))
+    head.loss(regions, taught, targets)
+    assert head.debiasing.mean.any()
+    head.debiasing.mean.copy_(seen.detach().mean(dim=0))
+    with torch.no_grad():
+        output = head(regions, objects)
+    roles = output.context.representation
+    subjects, objects_ = (roles[regions.pairs[:, i], 256 * i:256 * (i + 1)]
+                          for i in (0, 1))
+    mean = roles.mean(dim=0)
+    change = (subjects * objects_ - mean[:256] * mean[256:]) * regions.unions
+    torch.testing.assert_close(
+        output.relation_logits, change @ head.fc_predicate.weight.T,
+        rtol=1e-3, atol=1e-4)
