@@ -1,4 +1,5 @@
-# A parser of VG150 over VGG16, without what only one relation head knows.
+# A parser of VG150 over VGG16, without arguments that only some relation heads have:
+# the base for a head of your own.
 _base_ = [
     './models/motifnet_vgg16.py', './detectors/faster_rcnn_vgg16.py',
     './datasets/vg_relation.py', './schedules/sgd_plateau.py',

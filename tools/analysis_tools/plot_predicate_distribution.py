@@ -8,13 +8,13 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmsgp.cli.arguments import positive
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.registry import DATASETS
 from mmsgp.reporting.per_class_recall import read_runs
+from mmsgp.utils.config_file import read_config_file
 from mmsgp.visualization import plot_predicate_distribution, save_figure
 
 
@@ -41,7 +41,7 @@ def count_predicates(source: str) -> tuple[list[str], np.ndarray]:
             else 'predcls'
         table, = read_runs([source], task, 'all').values()
         return list(table.predicates), table.train_counts
-    cfg = Config.fromfile(source)
+    cfg = read_config_file(source)
     init_default_scope(cfg.default_scope)
     meta = DATASETS.build(cfg.train_dataloader.dataset).metainfo
     counts = np.array(meta['predicate_train_counts'])

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import mmcv
 from mmdet.structures.bbox import get_box_tensor
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import track
 
 from mmsgp.registry import DATASETS, VISUALIZERS
+from mmsgp.utils.config_file import read_config_file
+from mmsgp.utils.config_variables import merge_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,9 +35,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config_file(args.config)
+    merge_options(cfg, args.cfg_options)
     init_default_scope(cfg.default_scope)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     # Pictures go to the window and to the folder, not to logging backends.
