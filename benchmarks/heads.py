@@ -21,6 +21,7 @@ import torch
 from common import in_fresh_process, matmul_rate, seconds
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from naive_layers import looped_pairs, naive_masks, straightforward_pairs
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -40,60 +41,6 @@ LOOP_PAIRS = 20  # a loop is timed on at most this number of pairs and scaled
 # Share of predicates that occur between a pair's classes in the training set: on
 # average 6.9 of 71 for the pairs of VRD's test images.
 EDGES = {'all edges': 1.0, 'a tenth of the edges': 0.1}
-
-
-# ---- the formulas without shared computation
-
-
-def naive_masks(subjects: Tensor, objects: Tensor, size: int = 27) -> Tensor:
-    """Draw the masks pair by pair and cell by cell."""
-    masks = []
-    for pair in zip(subjects.tolist(), objects.tolist()):
-        start = [min(b[i] for b in pair) for i in (0, 1)]
-        end = [max(b[i] for b in pair) for i in (2, 3)]
-        scale = [size / max(e - s, 1e-6) for s, e in zip(start, end)]
-        rows = []
-        for b in pair:
-            along = [[
-                max(0., min(1., cell + 1 - (b[i] - start[i]) * scale[i])) *
-                max(0., min(1., (b[i + 2] - start[i]) * scale[i] - cell))
-                for cell in range(size)] for i in (0, 1)]
-            rows.append(torch.tensor(along[1])[:, None] *
-                        torch.tensor(along[0])[None])
-        masks.append(torch.stack(rows))
-    return torch.stack(masks)
-
-
-def straightforward_pairs(graph: PairGraph, subjects: Tensor, objects: Tensor,
-                          pairs: Tensor, weights: Tensor) -> Tensor:
-    """Compute all nodes of all pairs, with all messages."""
-    unit, hidden = graph.unit, subjects.shape[1]
-    num_predicates = weights.shape[1]
-    inputs = state = torch.cat([
-        subjects[:, None], objects[:, None],
-        pairs[:, None].expand(-1, num_predicates, -1)
-    ], dim=1)
-    for _ in range(graph.num_steps):
-        to_ends = (weights[..., None] * state[:, 2:]).sum(1, keepdim=True)
-        to_predicates = weights[..., None] * state[:, :2].sum(1, keepdim=True)
-        message = torch.cat([to_ends.expand(-1, 2, -1), to_predicates], dim=1)
-        message = unit.fc_message(torch.cat([message, message], dim=2))
-        gates = unit.fc_gates(state)
-        update, reset = torch.sigmoid(
-            message[..., :2 * hidden] + gates).chunk(2, dim=2)
-        candidate = torch.tanh(message[..., 2 * hidden:] +
-                               unit.fc_candidate(reset * state))
-        state = (1 - update) * state + update * candidate
-    nodes = torch.relu(graph.readout.fc(torch.cat([state, inputs], dim=2)))
-    return nodes.flatten(1)
-
-
-def looped_pairs(graph: PairGraph, *rows: Tensor) -> Tensor:
-    """Compute the same pair by pair."""
-    return torch.cat([
-        straightforward_pairs(graph, *(row[i:i + 1] for row in rows))
-        for i in range(len(rows[0]))
-    ])
 
 
 def random_bboxes(number: int, side: int = 592) -> Tensor:

@@ -15,6 +15,7 @@ from mmsgp.checkpoint.loading import (
     load_trained_model,
     use_safe_checkpoint_loading,
 )
+from mmsgp.cli.arguments import parse_launched
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.engine.distributed import check_launcher, setup_launcher, tear_down
@@ -69,15 +70,7 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         help='override settings of the config: key=value, nested keys with '
         'dots')
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parse_launched(parser)
 
 
 def load_config(args: argparse.Namespace) -> Config:

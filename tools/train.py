@@ -4,7 +4,6 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from mmsgp.checkpoint.pretrained import (
     pretrained_cfgs,
     read_weights,
 )
+from mmsgp.cli.arguments import parse_launched
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
 from mmsgp.engine.data_sizes import fill_in_sizes
@@ -40,6 +40,7 @@ from mmsgp.engine.last_checkpoint import (
 from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.models.parsers import is_parser_config
+from mmsgp.reporting.jobs import Job, run_jobs
 from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.config_variables import merge_options
 from mmsgp.utils.environment import check_mmcv_ops
@@ -75,16 +76,7 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         help='override settings of the config: key=value, nested keys with '
         'dots, e.g. train_dataloader.batch_size=4')
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher')
-    # torch.distributed.launch passes it; torchrun sets the variable itself
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parse_launched(parser)
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -182,7 +174,7 @@ def train_detector(cfg: Config, target: Path) -> None:
     launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT',
               'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
-    subprocess.run(command, check=True, env=environment)
+    run_jobs([Job('training the detector', command)], environment)
     publish_weights(find_last_checkpoint(target.parent), target)
 
 

@@ -1,9 +1,27 @@
-"""Arguments that several evaluation tools share."""
+"""Arguments that several commands share."""
 from __future__ import annotations
 
 import argparse
+import os
 
 from mmsgp.evaluation.functional import METRIC_NAMES
+
+
+def parse_launched(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the arguments of a command that a launcher may start.
+
+    Adds ``--launcher``, and sets ``LOCAL_RANK`` where the launcher does not.
+    """
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='job launcher')
+    # torch.distributed.launch passes it; torchrun sets the variable itself
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
 
 
 def add_recall_arguments(parser: argparse.ArgumentParser) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from .functional import GraphArrays, to_numpy, unconstrained_entries
-from .relation_ranks import ImageKey
+from .image_ranks import ImageKey
 from .reranking import rerank, with_other_weights
 
 FORMAT = 'MMSGP predictions 1'

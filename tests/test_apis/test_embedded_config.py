@@ -25,6 +25,7 @@ def allowed(cfg):
 @pytest.mark.parametrize('name', [
     MINIVG, 'linknet_focal_minivg', 'kern_cce_scorer_vg', 'frequency_ce_vrd',
     'motifnet_cce_scorer_wo_sa_vg', 'motifnet_cce_scorer_sggen_vg',
+    'transformer_cce_scorer_minivg', 'motifnet_ce_logit_adjusted_minivg',
     *(f'motifnet_cce_scorer_{detector}_minivg' for detector in (
         'faster_rcnn_r50_fpn', 'cascade_rcnn_r50_fpn', 'rtmdet_tiny', 'detr_r50'))])
 def test_the_model_equals_that_of_the_config_file(name):

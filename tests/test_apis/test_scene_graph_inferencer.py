@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmsgp.apis import SceneGraphInferencer
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.testing import make_vg_data
-from mmsgp.testing.models import CONFIGS
+from mmsgp.testing.models import CONFIGS, write_random_checkpoint
 
 CONFIG = str(CONFIGS / 'motifnet_cce_scorer_minivg.py')
 
@@ -323,3 +323,16 @@ def test_scores_that_are_not_finite_are_an_error(checkpoint, image, tmp_path):
 def test_limits_must_be_positive(checkpoint):
     with pytest.raises(ValueError, match='max_pixels must be .* at least 1, got 0'):
         SceneGraphInferencer(weights=checkpoint, max_pixels=0)
+
+
+@pytest.mark.parametrize('config', [
+    'transformer_cce_scorer_minivg', 'motifnet_ce_logit_adjusted_minivg'])
+def test_a_checkpoint_alone_brings_its_encoder_or_debiasing(config, image, tmp_path):
+    inferencer = SceneGraphInferencer(
+        weights=str(write_random_checkpoint(tmp_path / 'parser.pth', config)),
+        show_progress=False)
+    head = inferencer.model.relation_head
+    assert type(head.context).__name__ == (
+        'TransformerContext' if 'transformer' in config else 'MotifContext')
+    assert (head.debiasing is not None) == ('adjusted' in config)
+    assert inferencer(image)['predictions'][0]['objects']

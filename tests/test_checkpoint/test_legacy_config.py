@@ -1,7 +1,13 @@
 """Configs of older checkpoints in today's words."""
 import copy
 
-from mmsgp.checkpoint.legacy_config import RENAMED_ARGUMENTS, modernise
+import pytest
+
+from mmsgp.checkpoint.legacy_config import (
+    RENAMED_ARGUMENTS,
+    check_renamed,
+    modernise,
+)
 
 
 def test_parts_at_any_depth_are_renamed_and_nothing_else():
@@ -29,3 +35,43 @@ def test_no_new_name_is_an_old_one():
     """Else a config would change each time it is read."""
     for arguments in RENAMED_ARGUMENTS.values():
         assert not set(arguments) & {new for new, _ in arguments.values()}
+
+
+OLD_PARSER = dict(
+    type='mmsgp.SceneGraphParser', task='sggen', tasks=('predcls', 'sggen'),
+    detection=dict(max_per_image=6),
+    object_detector=dict(type='mmsgp.TwoStageObjects', regions='proposals'))
+
+
+def test_arguments_of_a_parser_have_new_names_and_keep_their_values():
+    assert modernise(OLD_PARSER) == dict(
+        type='mmsgp.SceneGraphParser', train_task='sggen',
+        test_tasks=('predcls', 'sggen'), detection_cfg=dict(max_per_image=6),
+        detector_adapter=dict(type='mmsgp.TwoStageAdapter', regions='proposals'))
+    for adapter in (None, dict(type='BoxesAndLabels'), dict(type='Own')):
+        modern = modernise(dict(type='SceneGraphParser', object_detector=adapter))
+        name = {'BoxesAndLabels': 'GenericAdapter'}
+        assert modern['detector_adapter'] == (
+            adapter and dict(type=name.get(adapter['type'], adapter['type'])))
+
+
+@pytest.mark.parametrize('key, told', [
+    ('task', "model.task is now model.train_task, here 'sggen'"),
+    ('tasks', r"model.tasks is now model.test_tasks, here \('predcls', 'sggen'\)"),
+    ('detection', 'model.detection is now model.detection_cfg'),
+    ('object_detector', 'model.object_detector is now .*TwoStageAdapter'),
+])
+def test_an_old_argument_in_a_file_is_refused_with_its_new_name(key, told):
+    cfg = dict(type='SceneGraphParser', **{key: OLD_PARSER[key]})
+    with pytest.raises(ValueError, match=f'old.py: {told}'):
+        check_renamed(cfg, 'old.py')
+    check_renamed(modernise(cfg), 'old.py')
+
+
+def test_an_old_argument_of_an_inner_part_is_refused_with_its_place():
+    cfg = dict(type='SceneGraphParser', relation_head=dict(
+        type='MotifNetHead', scorer=dict(type='Scorer', context='RelationFC')))
+    with pytest.raises(ValueError, match=(
+            'model.relation_head.scorer.context is now '
+            'model.relation_head.scorer.attention')):
+        check_renamed(cfg, 'old.py')

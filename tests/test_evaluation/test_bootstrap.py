@@ -8,7 +8,8 @@ from mmsgp.evaluation.functional import (
     confidence_interval,
     evaluate_task,
 )
-from mmsgp.evaluation.relation_ranks import RelationRanks, TaskRanks
+from mmsgp.evaluation.image_ranks import TaskRanks
+from mmsgp.evaluation.relation_ranks import RelationRanks
 
 
 def random_relations(seed, num_images=30, num_predicates=4):

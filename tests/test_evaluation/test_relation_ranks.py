@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from mmsgp.evaluation.functional import evaluate_task
-from mmsgp.evaluation.relation_ranks import RelationRanks, TaskRanks
+from mmsgp.evaluation.image_ranks import TaskRanks
+from mmsgp.evaluation.relation_ranks import RelationRanks
 
 
 def relations(**changes):

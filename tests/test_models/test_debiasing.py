@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from mmsgp.checkpoint.pretrained import check_start
 from mmsgp.models.debiasing import Debiasing, PostHocLogitAdjustment
 from mmsgp.registry import MODELS
 from mmsgp.testing.models import (
@@ -12,6 +13,7 @@ from mmsgp.testing.models import (
     random_samples,
     small_parser,
 )
+from mmsgp.testing.vg_data import make_vg_data
 
 COUNTS = [50, 30, 20, 0]
 ADJUSTED = dict(type='PostHocLogitAdjustment', tau=0.3)
@@ -89,6 +91,24 @@ def test_training_is_that_without_it():
     for name, value in losses[0].items():
         assert torch.equal(torch.as_tensor(value),
                            torch.as_tensor(losses[1][name])), name
+
+
+def test_a_trained_model_may_take_it_up(tmp_path):
+    """Weights of the same model without it are a start for training."""
+    dataset = make_vg_data(tmp_path, num_classes=5, num_predicates=4,
+                           with_images=False).dataset()
+    trained, path = small_parser(), tmp_path / 'epoch_1.pth'
+    trained.load_statistics(dataset)
+    torch.save(dict(state_dict=trained.state_dict(), meta={}), path)
+    model = small_parser(debiasing=ADJUSTED)
+    check_start(str(path), model, dataset.metainfo)
+    model.load_state_dict(trained.state_dict(), strict=False)
+    assert model.has_statistics
+    model.load_statistics(dataset)
+    counts = torch.as_tensor(dataset.statistics.predicate_counts).double()
+    torch.testing.assert_close(
+        model.relation_head.debiasing.log_frequency.double().exp(),
+        counts.clamp(min=1) / counts.sum(), rtol=1e-6, atol=1e-9)
 
 
 class TotalDirectEffect(Debiasing):

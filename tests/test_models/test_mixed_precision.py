@@ -93,7 +93,7 @@ def test_a_step_in_bfloat16_goes_the_way_of_a_step_in_float32(head, task):
             train_in_mixed_precision(cfg)
             assert cfg.val_cfg.fp16
         model = small_parser(type=head, scorer=SCORER, **HEADS[head]).train()
-        model.task = task
+        model.train_task = task
         model.detection_cfg['score_thr'] = 0.0
         model.detection_cfg['max_per_image'] = 6
         for module in model.modules():

@@ -34,9 +34,9 @@ def make_stage(demo, tmp_path):
         result = tmp_path / f'{name}.result'
         script = (f'open("order", "a").write("{name} "); '
                   f'open(r"{result}", "w"); {code}')
-        return demo.Stage(name, [demo.Run(['-c', script],
-                                          tmp_path / f'{name}.log')],
-                          [result], 0.5)
+        run = demo.Run(name, [sys.executable, '-c', script],
+                       tmp_path / f'{name}.log')
+        return demo.Stage(name, [run], [result], 0.5)
 
     return make
 
@@ -76,14 +76,14 @@ def test_a_failure_shows_the_end_of_the_output(demo, make_stage):
 def test_progress_is_read_from_the_log(demo, tmp_path, text, expected):
     log = tmp_path / 'log'
     log.write_text(text)
-    assert demo.Run([], log, epochs=4).fraction() == expected
+    assert demo.Run('', [], log, epochs=4).fraction() == expected
 
 
 def test_stages_of_the_demo_end_with_pictures(demo):
     stages = demo.make_stages()
     assert abs(sum(stage.weight for stage in stages) - 1) < 1e-6
     assert [stage.title for stage in stages][0] == 'generating MiniVG'
-    assert all(Path(run.command[0]).is_file()
+    assert all(Path(run.command[1]).is_file()
                for stage in stages for run in stage.runs)
 
 

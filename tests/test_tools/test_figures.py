@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmsgp.evaluation.relation_ranks import RelationRanks, TaskRanks
+from mmsgp.evaluation.image_ranks import TaskRanks
+from mmsgp.evaluation.relation_ranks import RelationRanks
 from mmsgp.testing.vg_data import make_vg_data
 from mmsgp.visualization import save_figure
 

@@ -82,8 +82,9 @@ def test_what_is_no_config_is_told_before_counting(
 def test_finished_rows_are_told_whatever_fails_later(
         tool, monkeypatch, tmp_path, capsys):
     config = tmp_path / 'other.py'
-    config.write_text("model = dict(type='SceneGraphParser', relation_head=dict(), "
-                      "detector=dict(type='Unknown'))")
+    config.write_text(
+        "model = dict(type='SceneGraphParser', detector=dict(type='Unknown'), "
+        'relation_head=dict())')
     with pytest.raises(SystemExit, match='other.py: .*Unknown is not in the'):
         run(tool, monkeypatch, '--boxes', 2, LINKNET, config)
     assert 'linknet_cce_scorer_minivg' in capsys.readouterr().out

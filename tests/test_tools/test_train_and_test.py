@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 
 from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
 from mmsgp.registry import MODELS
@@ -249,13 +250,15 @@ def test_runs_on_other_images_are_not_compared(tmp_path, tested):
 
 
 def test_predictions_are_drawn(tmp_path, trained, options):
-    run('misc/draw_predictions', CONFIG, trained / 'epoch_2.pth', '--out-dir',
-        tmp_path, '--images', 0, 1, *options)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        'scene_0.png', 'scene_1.png']
-    with pytest.raises(IndexError, match='--images -1: .* numbered 0 to'):
-        run('misc/draw_predictions', CONFIG, trained / 'epoch_2.pth',
-            '--out-dir', tmp_path, '--images', 0, -1, *options)
+    scenes = tmp_path / 'scenes'
+    run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', tmp_path / 'test',
+        '--tasks', 'sgcls', '--show-dir', scenes, *options,
+        'test_dataloader.dataset.indices=2')
+    pictures = sorted(scenes.iterdir())
+    assert len(pictures) == 2
+    # annotation and prediction side by side
+    assert all(width > height for width, height in (
+        Image.open(picture).size for picture in pictures))
 
 
 def launch(script, *arguments):

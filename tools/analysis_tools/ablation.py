@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -32,6 +30,7 @@ from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.folder_lock import locked
 from mmsgp.reporting.grid_table import csv_rows, markdown, read_paper, summarise
 from mmsgp.reporting.grids import COST, GRIDS, TOPK
+from mmsgp.reporting.jobs import Job, run_jobs, sharing_cores
 from mmsgp.reporting.run_settings import RunSettings
 from mmsgp.utils.files import replacing, write_csv
 
@@ -117,7 +116,7 @@ class Cell:
         """Train and test, as far as that is not done; say how long it took.
 
         Raises:
-            RuntimeError: If a tool fails, with the end of its output.
+            JobFailed: If a tool fails, with the end of its output.
         """
         start = time.monotonic()
         if self.metrics.is_file():
@@ -132,7 +131,7 @@ class Cell:
         """Train as far as that is not done, and first what it starts from.
 
         Raises:
-            RuntimeError: If the tool fails, with the end of its output.
+            JobFailed: If the tool fails, with the end of its output.
         """
         options = self._options
         if self.start is not None:
@@ -150,19 +149,11 @@ class Cell:
 
     def _call(self, tool: str, environment: dict[str, str],
               *arguments: str, checkpoint: Path | None = None) -> None:
-        log = self.folder / f'{tool}.log'
-        command = [sys.executable, str(ROOT / 'tools' / f'{tool}.py'),
-                   self.path, *([] if checkpoint is None else
-                                [str(checkpoint)]), '--work-dir',
-                   str(self.folder), *arguments]
-        with log.open('w') as file:
-            state = subprocess.run(
-                command, stdout=file, stderr=subprocess.STDOUT,
-                env=environment).returncode
-        if state:
-            tail = '\n'.join(log.read_text().splitlines()[-20:])
-            raise RuntimeError(f'{tail}\n\n{self.config}, seed {self.seed}: '
-                               f'{tool} failed. All of it: {log}')
+        checkpoints = [] if checkpoint is None else [str(checkpoint)]
+        command = [sys.executable, str(ROOT / 'tools' / f'{tool}.py'), self.path,
+                   *checkpoints, '--work-dir', str(self.folder), *arguments]
+        run_jobs([Job(f'{self.config}, seed {self.seed}: {tool}', command,
+                      self.folder / f'{tool}.log')], environment)
 
 
 def make_cells(rows: dict[str, str], args: argparse.Namespace) -> list[Cell]:
@@ -195,10 +186,7 @@ def wait_for_detector(cell: Cell, future: Future) -> bool:
 def run_cells(cells: Sequence[Cell], jobs: int,
               console: Console) -> list[str]:
     """Run what is not done; return what went wrong."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(
-        os, 'sched_getaffinity') else os.cpu_count() or 1
-    environment = {**os.environ,
-                   'OMP_NUM_THREADS': str(max(1, cores // jobs))}
+    environment = sharing_cores(jobs)
     failures, start = [], time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
         try:

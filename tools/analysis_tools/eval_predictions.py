@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     metric = SceneGraphMetric(
         iou_thr=args.iou_thr,
         topk=args.topk,
-        metrics=args.metrics,
+        metric=args.metrics,
         groups=args.groups,
         ng_limit=predictions.ng_limit,
         classwise=not args.no_classwise,

@@ -5,7 +5,6 @@ result exists. Outputs are in work_dirs/, pictures in work_dirs/demo/.
 """
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -26,11 +25,13 @@ from rich.progress import (
 )
 
 from mmsgp.datasets.minivg.generate import MARKER, holds_minivg
+from mmsgp.reporting.jobs import Job, JobFailed, run_jobs, sharing_cores
 from mmsgp.structures.tasks import TASKS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORK_DIRS = Path('work_dirs')
 OUT_DIR = WORK_DIRS / 'demo'
+SCENES = OUT_DIR / 'scenes'
 DATA_DIR = Path('data/minivg')
 DETECTOR = 'faster_rcnn_vgg16_minivg'
 MODELS = {
@@ -39,20 +40,15 @@ MODELS = {
 }
 # "Epoch(train) [3][ 50/250]", "Epoch(test) [ 50/500]"
 STEP = re.compile(r'Epoch\((\w+)\)\s+(?:\[(\d+)\])?\[\s*(\d+)/(\d+)\]')
-TAIL_LINES = 30
 
 
-@dataclass
-class Run:
+@dataclass(frozen=True)
+class Run(Job):
     """A command of the demo.
 
     Attributes:
-        command: Arguments of Python.
-        log: The file of its output.
         epochs: Number of epochs of a training.
     """
-    command: list[str]
-    log: Path
     epochs: int = 1
 
     def fraction(self) -> float:
@@ -63,6 +59,12 @@ class Run:
             return 0.0
         _, epoch, done, total = steps[-1]
         return (int(epoch or 1) - 1 + int(done) / int(total)) / self.epochs
+
+
+def run_of(name: str, tool: str, *arguments: str, epochs: int = 1) -> Run:
+    """A tool's run with a log of this name."""
+    command = [sys.executable, tool_path(tool), *arguments]
+    return Run(name, command, OUT_DIR / f'{name}.log', epochs=epochs)
 
 
 @dataclass
@@ -92,30 +94,34 @@ def config_path(name: str) -> str:
     return str(REPOSITORY / 'configs' / f'{name}.py')
 
 
-def tool(name: str) -> str:
+def tool_path(name: str) -> str:
     return str(REPOSITORY / 'tools' / f'{name}.py')
 
 
 def train(config: str) -> tuple[Run, Path]:
     """Return the training of a config, resumed if interrupted, and its result."""
     epochs = Config.fromfile(config_path(config)).train_cfg.max_epochs
-    command = [
-        tool('train'), config_path(config), '--work-dir',
-        str(WORK_DIRS / config), '--resume'
-    ]
-    return (Run(command, OUT_DIR / f'train_{config}.log', epochs),
-            WORK_DIRS / config / f'epoch_{epochs}.pth')
+    run = run_of(f'train_{config}', 'train', config_path(config), '--work-dir',
+                 str(WORK_DIRS / config), '--resume', epochs=epochs)
+    return run, WORK_DIRS / config / f'epoch_{epochs}.pth'
 
 
 def test(config: str, checkpoint: Path) -> tuple[Run, Path]:
     """Return the test of a checkpoint on all tasks, and its result."""
     work_dir = OUT_DIR / config
-    command = [
-        tool('test'), config_path(config), str(checkpoint), '--work-dir',
-        str(work_dir)
-    ]
-    return (Run(command, OUT_DIR / f'test_{config}.log'),
-            work_dir / 'metrics.json')
+    run = run_of(f'test_{config}', 'test', config_path(config), str(checkpoint),
+                 '--work-dir', str(work_dir))
+    return run, work_dir / 'metrics.json'
+
+
+def draw(config: str, checkpoint: Path) -> tuple[Run, Path]:
+    """Pictures of the first test scenes, and the file that comes last."""
+    work_dir = OUT_DIR / 'draw'
+    run = run_of(
+        'draw', 'test', config_path(config), str(checkpoint), '--work-dir',
+        str(work_dir), '--tasks', 'sgcls', '--show-dir', str(SCENES.resolve()),
+        '--cfg-options', 'test_dataloader.dataset.indices=6', 'visualizer.topk=8')
+    return run, work_dir / 'metrics.json'
 
 
 def make_stages() -> list[Stage]:
@@ -127,38 +133,23 @@ def make_stages() -> list[Stage]:
         test(config, checkpoint)
         for config, (_, checkpoint) in zip(MODELS.values(), trained)
     ]
-    drawn = [
-        tool('misc/draw_predictions'), config_path(MODELS['CCE + Scorer']),
-        str(trained[-1][1]), '--out-dir', str(OUT_DIR)
-    ]
+    drawing, drawn = draw(MODELS['CCE + Scorer'], trained[-1][1])
     return [
         Stage('generating MiniVG', [
-            Run([tool('dataset_converters/minivg'), str(DATA_DIR)],
-                OUT_DIR / 'minivg.log')
+            run_of('minivg', 'dataset_converters/minivg', str(DATA_DIR))
         ], [DATA_DIR / MARKER], 0.05,
               lambda: holds_minivg(DATA_DIR)),
         Stage('pre-training the detector', [detector], [detector_checkpoint],
               0.36),
         Stage('publishing the detector', [
-            Run([
-                tool('model_converters/publish_model'),
-                str(detector_checkpoint), str(weights)
-            ], OUT_DIR / 'publish.log')
+            run_of('publish', 'model_converters/publish_model',
+                   str(detector_checkpoint), str(weights))
         ], [weights], 0.01),
         Stage('training MotifNet with cross-entropy, and with CCE + Scorer',
               *map(list, zip(*trained)), 0.45),
         Stage('testing both', *map(list, zip(*tested)), 0.11),
-        Stage('drawing parsed test scenes',
-              [Run(drawn, OUT_DIR / 'draw.log')], [OUT_DIR / 'scene_5.png'],
-              0.02),
+        Stage('drawing parsed test scenes', [drawing], [drawn], 0.02),
     ]
-
-
-def num_cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run(stage: Stage, update: Callable[[float], None]) -> None:
@@ -167,30 +158,11 @@ def run(stage: Stage, update: Callable[[float], None]) -> None:
     Raises:
         SystemExit: If a command fails. The message is the end of its output.
     """
-    threads = max(1, num_cores() // len(stage.runs))
-    environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)}
-    processes = []
-    for job in stage.runs:
-        with job.log.open('w') as log:
-            processes.append(
-                subprocess.Popen([sys.executable, *job.command],
-                                 stdout=log,
-                                 stderr=subprocess.STDOUT,
-                                 env=environment))
     try:
-        while None in (states := [p.poll() for p in processes]):
-            if any(states):  # one has failed
-                break
-            time.sleep(0.5)
-            update(min(job.fraction() for job in stage.runs))
-    finally:
-        for process in processes:
-            process.terminate()
-    for state, job in zip(states, stage.runs):
-        if state not in (0, None):
-            tail = job.log.read_text().splitlines()[-TAIL_LINES:]
-            sys.exit('\n'.join(tail) + f'\n\n{stage.title}: failed. The whole '
-                     f'output is in {job.log}; `make demo` continues from here')
+        run_jobs(stage.runs, sharing_cores(len(stage.runs)),
+                 lambda: update(min(job.fraction() for job in stage.runs)))
+    except JobFailed as error:
+        sys.exit(f'{error}; `make demo` goes on from here')
 
 
 def run_stages(stages: list[Stage], console: Console) -> None:
@@ -233,11 +205,11 @@ def main() -> None:
     run_stages(make_stages(), console)
     work_dirs = [str(OUT_DIR / config) for config in MODELS.values()]
     subprocess.run([
-        sys.executable, tool('analysis_tools/compare'), *work_dirs, '--names',
+        sys.executable, tool_path('analysis_tools/compare'), *work_dirs, '--names',
         *MODELS, '--tasks', *TASKS, '--metrics', 'mR', 'R'
     ], check=True)
     console.print(f'{(time.monotonic() - start) / 60:.1f} minutes. Parsed test '
-                  f'scenes: {OUT_DIR}/scene_*.png')
+                  f'scenes: {SCENES}')
 
 
 if __name__ == '__main__':

@@ -8,7 +8,6 @@ MotifNet with CCE and the Scorer from `make demo`.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from PIL import Image
 from rich.progress import track
 
 from helpers.browser import headless_chromium
+from mmsgp.reporting.jobs import Job, run_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / 'docs/pictures'
@@ -42,9 +42,10 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(tool: str, *arguments: str) -> None:
-    subprocess.run([sys.executable, str(ROOT / f'tools/{tool}.py'), *arguments],
-                   check=True, stdout=subprocess.DEVNULL)
+def run(folder: str, tool: str, *arguments: str) -> None:
+    """Run a tool, whose output goes into a folder."""
+    command = [sys.executable, str(ROOT / f'tools/{tool}.py'), *arguments]
+    run_jobs([Job(tool, command, Path(folder, 'output.log'))])
 
 
 def photograph(page_file: Path, picture: Path) -> None:
@@ -62,9 +63,11 @@ def photograph(page_file: Path, picture: Path) -> None:
 def draw_scene(checkpoint: str) -> None:
     """Draw a scene of the demo, as wide as a page."""
     with tempfile.TemporaryDirectory() as folder:
-        run('misc/draw_predictions', str(SCENE_CONFIG), checkpoint, '--out-dir',
-            folder, '--images', str(SCENE))
-        picture = Image.open(Path(folder, f'scene_{SCENE}.png'))
+        run(folder, 'test', str(SCENE_CONFIG), checkpoint, '--work-dir', folder,
+            '--tasks', 'sgcls', '--show-dir', f'{folder}/scenes', '--cfg-options',
+            f'test_dataloader.dataset.indices={SCENE + 1}', 'visualizer.topk=8')
+        *_, scene = sorted(Path(folder, 'scenes').iterdir())
+        picture = Image.open(scene)
         height = round(picture.height * PAGE_WIDTH / picture.width)
         path = PICTURES / 'parsed_scene.png'
         picture.resize((PAGE_WIDTH, height), Image.Resampling.LANCZOS).save(
@@ -87,10 +90,10 @@ def draw_figures(args: argparse.Namespace) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, command in track(figures.items(), 'drawing', transient=True):
-            run(*command, '--out', f'{folder}/{name}')
+            run(folder, *command, '--out', f'{folder}/{name}')
         report = Path(folder, 'report.html')
-        run('analysis_tools/report', *args.runs, '--names', *args.names, '--out',
-            str(report))
+        run(folder, 'analysis_tools/report', *args.runs, '--names', *args.names,
+            '--out', str(report))
         photograph(report, Path(folder, 'report.png'))
         for name in (*figures, 'report'):
             picture = Image.open(Path(folder, f'{name}.png')).convert('RGB')

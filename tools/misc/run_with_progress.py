@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-TAIL_LINES = 40
+# Nothing is installed yet.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from mmsgp.reporting.jobs import Job, JobFailed, run_jobs  # noqa: E402
+
 # Seconds; a terminal's line is overwritten, a log file gets one line per minute.
 PERIOD = 1 if sys.stdout.isatty() else 60
 NINJA_STEP = re.compile(rb'\[(\d+)/(\d+)\]')
@@ -46,42 +49,28 @@ def show(line: str, *, end: bool = False) -> None:
     sys.stdout.flush()
 
 
-def run(title: str, log_file: Path, command: list[str]) -> int:
-    """Run ``command`` and return its exit status."""
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+def run(job: Job) -> int:
+    """Run a command and return its exit status."""
     start = time.monotonic()
-    show(f'{title} ...')
-    with log_file.open('wb') as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        while True:
-            try:
-                status = process.wait(timeout=PERIOD)
-                break
-            except subprocess.TimeoutExpired:
-                seconds = time.monotonic() - start
-                show(describe(title, seconds, log_file.read_bytes()))
-            except KeyboardInterrupt:
-                # The terminal interrupts the command, too.
-                process.wait()
-                return 130
-    outcome = 'done' if status == 0 else 'FAILED'
-    show(f'{title}: {outcome} in {minutes(time.monotonic() - start)}', end=True)
-    return status
-
-
-def show_tail(log_file: Path) -> None:
-    lines = log_file.read_text(errors='replace').splitlines()
-    sys.stderr.write('\n'.join(lines[-TAIL_LINES:]))
-    sys.stderr.write(f'\nThe whole output is in {log_file}\n')
+    show(f'{job.title} ...')
+    failure = None
+    try:
+        run_jobs([job], period=PERIOD, update=lambda: show(describe(
+            job.title, time.monotonic() - start, job.log.read_bytes())))
+    except KeyboardInterrupt:
+        return 130
+    except JobFailed as error:
+        failure = error
+    outcome = 'FAILED' if failure else 'done'
+    show(f'{job.title}: {outcome} in {minutes(time.monotonic() - start)}', end=True)
+    if failure:
+        sys.stderr.write(f'{failure}\n')
+    return failure.status if failure else 0
 
 
 def main() -> int:
     title, log_file, *command = sys.argv[1:]
-    status = run(title, Path(log_file), command)
-    if status:
-        show_tail(Path(log_file))
-    return status
+    return run(Job(title, command, Path(log_file)))
 
 
 if __name__ == '__main__':

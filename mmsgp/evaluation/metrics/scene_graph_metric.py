@@ -9,14 +9,9 @@ from mmengine.dist import all_gather_object, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from mmsgp.evaluation.image_ranks import ImageKey, ImageRanks, TaskRanks, distinct
 from mmsgp.evaluation.recall_report import RecallReport
-from mmsgp.evaluation.relation_ranks import (
-    ImageKey,
-    ImageRanks,
-    RelationRanks,
-    TaskRanks,
-    distinct,
-)
+from mmsgp.evaluation.relation_ranks import RelationRanks
 from mmsgp.registry import METRICS
 from mmsgp.structures.tasks import METRIC_TASKS
 
@@ -86,8 +81,10 @@ class SceneGraphMetric(BaseMetric):
         iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
         topk (Sequence[int | str]): The K thresholds, ``'all'`` for every
             prediction. Defaults to (20, 50, 100, 'all').
-        metrics (Sequence[str], optional): Some of the above metrics, without
-            ``@K``. Defaults to None: all that can be computed.
+        metric (Sequence[str], optional): Some of the above metrics, without
+            ``@K``. Defaults to None: all that can be computed. As in
+            ``CocoMetric``: MMEngine takes a dict with ``metrics`` for an
+            evaluator.
         groups (str | Sequence[int]): Head, body and tail: ``'thirds'``,
             ``'vg150'`` or two numbers of training relations, see
             :func:`~mmsgp.evaluation.functional.predicate_groups`. Defaults to
@@ -116,7 +113,7 @@ class SceneGraphMetric(BaseMetric):
     def __init__(self,
                  iou_thr: float = 0.5,
                  topk: Sequence[int | str] = (20, 50, 100, 'all'),
-                 metrics: Sequence[str] | None = None,
+                 metric: Sequence[str] | None = None,
                  groups: str | Sequence[int] = 'thirds',
                  ng_limit: int = 100,
                  classwise: bool = True,
@@ -134,11 +131,11 @@ class SceneGraphMetric(BaseMetric):
             raise ValueError(f'iou_thr lies within (0, 1], got {iou_thr}')
         self.iou_thr = iou_thr
         self.topk = check_topk(topk)
-        unknown = set(metrics or ()) - set(METRIC_NAMES)
+        unknown = set(metric or ()) - set(METRIC_NAMES)
         if unknown:
-            raise ValueError(f'metrics holds some of {METRIC_NAMES}, got '
+            raise ValueError(f'metric holds some of {METRIC_NAMES}, got '
                              f'{sorted(unknown)}')
-        self.metrics = METRIC_NAMES if metrics is None else tuple(metrics)
+        self.metrics = METRIC_NAMES if metric is None else tuple(metric)
         predicate_groups((1, ), groups)  # refuses unknown groups
         self.groups = groups
         self.ng_limit = effective_ng_limit(ng_limit, self.topk)

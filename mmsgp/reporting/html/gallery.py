@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mmengine.structures import InstanceData
 
 from mmsgp.datasets.image_files import read_without_exif_rotation
 from mmsgp.evaluation import PredictionFile
@@ -97,17 +96,11 @@ def _draw(visualizer: SceneGraphVisualizer, sample: dict) -> np.ndarray | None:
     if not Path(sample['img_path']).is_file():
         return None
     data_sample = SceneGraphDataSample(
-        gt_scene_graph=_graph(sample['gt_scene_graph']))
+        gt_scene_graph=SceneGraph.from_dict(sample['gt_scene_graph']))
     data_sample.pred_scene_graphs = {
-        task: _graph(graph)
+        task: SceneGraph.from_dict(graph)
         for task, graph in sample['pred_scene_graphs'].items()
     }
     visualizer.add_datasample(
         'gallery', read_without_exif_rotation(sample['img_path']), data_sample)
     return visualizer.get_image()
-
-
-def _graph(graph: dict) -> SceneGraph:
-    return SceneGraph(**{
-        part: InstanceData(**graph[part]) for part in ('objects', 'relations')
-    })
