@@ -51,7 +51,7 @@ def rank_relations(object_logits: Tensor,
     rows = torch.arange(len(labels), device=labels.device)
     bboxes = objects.bboxes
     object_scores = object_logits.softmax(dim=1)[rows, labels]
-    if objects.labels is not None:
+    if objects.is_labelled:
         object_scores = torch.ones_like(object_scores)
     if objects.class_bboxes is not None:
         bboxes = objects.class_bboxes[rows, labels]
