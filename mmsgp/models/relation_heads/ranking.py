@@ -45,7 +45,7 @@ def rank_relations(object_logits: Tensor,
         ``weights`` and, with a Scorer, ``significance``.
 
     Raises:
-        ValueError: If the ranking needs a significance that is not there.
+        ValueError: If the ranking needs a significance and there is no Scorer.
     """
     check_ranking(rank_by, with_scorer=significance is not None)
     rows = torch.arange(len(labels), device=labels.device)
