@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from PIL import Image
 
 from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
@@ -37,6 +38,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope='module')
 def detector(tmp_path_factory):
     """Weights of a detector that has learnt nothing."""
+    init_default_scope('mmsgp')
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile(CONFIG).model.detector)
     path = tmp_path_factory.mktemp('detector') / 'detector.pth'
