@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
+from helpers.oracles import iou
 from mmsgp.evaluation.functional import (
     NO_HIT,
     aligned_iou,
@@ -17,24 +18,14 @@ from mmsgp.structures import SceneGraph
 from mmsgp.testing.graphs import random_prediction, random_scene_graph
 
 
-def exact_iou(box1: list[float], box2: list[float]) -> Fraction:
-    """IoU in rational arithmetic, for boxes with an area."""
-    x1, y1, x2, y2 = (Fraction(value) for value in box1)
-    u1, v1, u2, v2 = (Fraction(value) for value in box2)
-    width = max(min(x2, u2) - max(x1, u1), 0)
-    height = max(min(y2, v2) - max(y1, v1), 0)
-    union = ((x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - width * height)
-    return width * height / union
-
-
 def brute_force_ranks(gt: SceneGraph, pred: SceneGraph,
                       iou_thr: Fraction) -> list[int]:
     """The definition of a hit as a double loop over relations."""
 
     def same_object(i: int, j: int) -> bool:
-        return (gt.objects.labels[i] == pred.objects.labels[j] and exact_iou(
-            gt.objects.bboxes[i].tolist(),
-            pred.objects.bboxes[j].tolist()) >= iou_thr)
+        return (gt.objects.labels[i] == pred.objects.labels[j] and iou(
+            gt.objects.bboxes[i], pred.objects.bboxes[j],
+            lambda value: Fraction(value.item())) >= iou_thr)
 
     same = [[same_object(i, j) for j in range(pred.num_objects)]
             for i in range(gt.num_objects)]

@@ -16,6 +16,7 @@ from mmsgp.evaluation import NO_HIT, SceneGraphMetric
 from mmsgp.registry import METRICS
 from mmsgp.structures import SceneGraph
 from mmsgp.testing.graphs import (
+    permuted,
     predicted_sample,
     random_prediction,
     random_scene_graph,
@@ -167,28 +168,21 @@ def test_iou_threshold_is_an_option():
 
 def test_permuting_images_or_objects_changes_no_digit():
     generator = torch.Generator().manual_seed(0)
-    samples, permuted = [], []
+    samples, others = [], []
     for img_id in range(40):
         gt = random_scene_graph(generator, num_relations=img_id % 7)
         pred = random_prediction(generator, gt, num_relations=30)
         samples.append(predicted_sample(img_id, gt, sgcls=pred))
-        permuted.append(
+        others.append(
             predicted_sample(
                 img_id,
-                with_objects_permuted(gt, generator),
-                sgcls=with_objects_permuted(pred, generator)))
+                permuted(gt, generator),
+                sgcls=permuted(pred, generator)))
     expected = evaluate(samples, topk=(2, 5, 'all'))
     for _ in range(3):
-        order = torch.randperm(len(permuted), generator=generator).tolist()
-        assert evaluate([permuted[i] for i in order],
+        order = torch.randperm(len(others), generator=generator).tolist()
+        assert evaluate([others[i] for i in order],
                         topk=(2, 5, 'all')) == expected
-
-
-def with_objects_permuted(graph: SceneGraph, generator) -> SceneGraph:
-    order = torch.randperm(graph.num_objects, generator=generator)
-    relations = graph.relations.clone()
-    relations.pairs = order.argsort()[relations.pairs]
-    return SceneGraph(objects=graph.objects[order], relations=relations)
 
 
 def test_files_hold_every_metric_and_every_predicate(tmp_path):

@@ -3,7 +3,6 @@ import csv
 import dataclasses
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
+from helpers.tools import run_tool as run
 from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
 from mmsgp.registry import MODELS
 from mmsgp.testing import make_vg_data
@@ -59,16 +59,6 @@ def options(data, detector):
             f'{loader}.dataset.num_val_images=3', f'{loader}.num_workers=0'
         ]
     return ['--cfg-options', *settings]
-
-
-def run(tool, *arguments):
-    """Run a tool in this process."""
-    path, argv = str(ROOT / 'tools' / f'{tool}.py'), sys.argv
-    sys.argv = [path, *map(str, arguments)]
-    try:
-        runpy.run_path(path, run_name='__main__')
-    finally:
-        sys.argv = argv
 
 
 @pytest.fixture(scope='module')
