@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
+from helpers.graphs import make_graph, row_of_boxes
 from helpers.oracles import iou
 from mmsgp.evaluation import NO_HIT, SceneGraphMetric
 from mmsgp.evaluation.functional import METRIC_NAMES, predicate_groups
@@ -191,19 +192,11 @@ def graph(relations, predicted=False, boxes=None):
 
     Relations are (subject, predicate, object); a prediction's are best first.
     """
-    rows = torch.tensor(relations).reshape(-1, 3).long()
-    left = 20. * torch.arange(4)
-    result = SceneGraph(
-        objects=InstanceData(
-            bboxes=torch.stack([left, 0 * left, left + 10, 0 * left + 10], 1),
-            labels=torch.arange(4)),
-        relations=InstanceData(pairs=rows[:, [0, 2]], labels=rows[:, 1]))
-    if boxes is not None:
-        result.objects.bboxes = torch.tensor(boxes)
+    result = make_graph(boxes or row_of_boxes(4), range(4), relations)
     if predicted:
         result.objects.scores = torch.ones(4)
-        result.relations.scores = torch.linspace(.9, .1, len(rows))
-        result.relations.weights = torch.ones(len(rows))
+        result.relations.scores = torch.linspace(.9, .1, len(relations))
+        result.relations.weights = torch.ones(len(relations))
     return result
 
 

@@ -12,6 +12,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import MessageHub
 from mmengine.structures import InstanceData
 
+from helpers.graphs import make_graph, row_of_boxes
 from mmsgp.evaluation import NO_HIT, SceneGraphMetric
 from mmsgp.registry import METRICS
 from mmsgp.structures import SceneGraph
@@ -33,17 +34,8 @@ def graph(*relations: tuple[int, int, int], predicted: bool = False):
 
     Relations are (subject, predicate, object), best first when predicted.
     """
-    triplets = torch.tensor(relations, dtype=torch.int64).reshape(-1, 3)
-    left = 20. * torch.arange(5)
-    result = SceneGraph(
-        objects=InstanceData(
-            bboxes=torch.stack([left, 0 * left, left + 10, 0 * left + 10], 1),
-            labels=torch.arange(5)),
-        relations=InstanceData(
-            pairs=triplets[:, [0, 2]], labels=triplets[:, 1]))
-    if predicted:
-        result.relations.scores = 1 / (1 + torch.arange(len(triplets)))
-    return result
+    scores = dict(scores=1 / (1 + torch.arange(len(relations)))) if predicted else {}
+    return make_graph(row_of_boxes(5), range(5), relations, **scores)
 
 
 def predicted(*relations):
