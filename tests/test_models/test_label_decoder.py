@@ -2,6 +2,7 @@
 import pytest
 import torch
 
+from helpers.oracles import iou
 from mmsgp.models.layers import LabelDecoder, highway_lstm_cell
 from mmsgp.models.layers.joint_nms import joint_nms
 from mmsgp.testing.models import random_bboxes
@@ -48,18 +49,10 @@ def naive_joint_nms(probabilities, bboxes, iou_thr):
                    key=lambda k: scores[k])
         labels[i] = c
         for j in range(len(probabilities)):
-            overlap = naive_iou(bboxes[i, c], bboxes[j, c]) >= iou_thr
+            overlap = iou(bboxes[i, c], bboxes[j, c]) >= iou_thr
             if overlap and scores[j, c] > 0:
                 scores[j, c] -= 1
     return torch.tensor([labels[i] for i in range(len(labels))])
-
-
-def naive_iou(a, b):
-    a, b = a.tolist(), b.tolist()
-    width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
-    area = [(x[2] - x[0]) * (x[3] - x[1]) for x in (a, b)]
-    return width * height / (sum(area) - width * height)
 
 
 @pytest.mark.parametrize('seed', range(20))
