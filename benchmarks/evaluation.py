@@ -143,7 +143,7 @@ def measure_speed(num_annotated: int, number: int) -> dict[str, float]:
     arrays = [sgbench_arrays(sample) for sample in samples]
     calls = {
         'sgbench': lambda: score_with_sgbench(arrays, number),
-        'R + mR': lambda: score(samples, number, topk=TOPK, metrics=('R', 'mR')),
+        'R + mR': lambda: score(samples, number, topk=TOPK, metric=('R', 'mR')),
         'whole suite': lambda: score(samples, number, topk=(*TOPK, 'all')),
     }
     rates, results = dict.fromkeys(calls, 0.), {}

@@ -506,7 +506,7 @@ def test_scores_that_are_not_finite_are_refused(field, value, place):
     data[name][place] = float(value)
     message = rf'sggen prediction of image 3 \(3.jpg\) .*{part[:-1]} {name}'
     with pytest.raises(ValueError, match=message):
-        evaluate(samples, metrics=('R', ))
+        evaluate(samples, metric=('R', ))
 
 
 def test_scores_that_ascend_slowly_are_not_sorted():
@@ -528,8 +528,8 @@ def test_any_precision_is_taken(dtype):
             for name in names:
                 data[name] = data[name].to(dtype)
     # whole coordinates survive, hence so does the recall
-    expected = evaluate(random_samples(0), metrics=('R', ))
-    assert evaluate(samples, metrics=('R', )) == expected
+    expected = evaluate(random_samples(0), metric=('R', ))
+    assert evaluate(samples, metric=('R', )) == expected
     assert 'sggen/ng-R@20' in evaluate(samples)
 
 
@@ -594,12 +594,12 @@ def test_what_is_unknown_is_left_out_and_said(monkeypatch):
 
 
 def test_metrics_can_be_chosen():
-    metrics = evaluate(random_samples(0), topk=(5, ), metrics=('mR', 'zR'))
+    metrics = evaluate(random_samples(0), topk=(5, ), metric=('mR', 'zR'))
     assert set(metrics) == {
         f'{task}/{name}@5' for task in ('sggen', 'phrdet')
         for name in ('mR', 'zR')}
     with pytest.raises(ValueError, match="got .'mAP'"):
-        SceneGraphMetric(metrics=('mR', 'mAP'))
+        SceneGraphMetric(metric=('mR', 'mAP'))
 
 
 @pytest.mark.parametrize('groups, expected', [

@@ -84,7 +84,7 @@ def evaluate(samples: list, meta: dict = META, **kwargs) -> dict[str, float]:
     """R and mR, or others, as the Runner computes them."""
     evaluator = Evaluator(
         METRICS.build({
-            **dict(type='SceneGraphMetric', metrics=('R', 'mR')),
+            **dict(type='SceneGraphMetric', metric=('R', 'mR')),
             **kwargs
         }))
     evaluator.dataset_meta = meta

@@ -76,5 +76,5 @@ test_dataloader = dict(
         pipeline=test_pipeline,
         backend_args=backend_args))
 
-val_evaluator = dict(type='SceneGraphMetric', metrics=('R', 'mR', 'F'))
+val_evaluator = dict(type='SceneGraphMetric', metric=('R', 'mR', 'F'))
 test_evaluator = dict(type='SceneGraphMetric')

@@ -81,7 +81,7 @@ class SceneGraphMetric(BaseMetric):
         iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
         topk (Sequence[int | str]): The K thresholds, ``'all'`` for every
             prediction. Defaults to (20, 50, 100, 'all').
-        metrics (Sequence[str], optional): Some of the above metrics, without
+        metric (Sequence[str], optional): Some of the above metrics, without
             ``@K``. Defaults to None: all that can be computed. As in
             ``CocoMetric``: MMEngine takes a dict with ``metrics`` for an
             evaluator.
@@ -113,7 +113,7 @@ class SceneGraphMetric(BaseMetric):
     def __init__(self,
                  iou_thr: float = 0.5,
                  topk: Sequence[int | str] = (20, 50, 100, 'all'),
-                 metrics: Sequence[str] | None = None,
+                 metric: Sequence[str] | None = None,
                  groups: str | Sequence[int] = 'thirds',
                  ng_limit: int = 100,
                  classwise: bool = True,
@@ -131,11 +131,11 @@ class SceneGraphMetric(BaseMetric):
             raise ValueError(f'iou_thr lies within (0, 1], got {iou_thr}')
         self.iou_thr = iou_thr
         self.topk = check_topk(topk)
-        unknown = set(metrics or ()) - set(METRIC_NAMES)
+        unknown = set(metric or ()) - set(METRIC_NAMES)
         if unknown:
-            raise ValueError(f'metrics holds some of {METRIC_NAMES}, got '
+            raise ValueError(f'metric holds some of {METRIC_NAMES}, got '
                              f'{sorted(unknown)}')
-        self.metrics = METRIC_NAMES if metrics is None else tuple(metrics)
+        self.metrics = METRIC_NAMES if metric is None else tuple(metric)
         predicate_groups((1, ), groups)  # refuses unknown groups
         self.groups = groups
         self.ng_limit = effective_ng_limit(ng_limit, self.topk)
