@@ -5,6 +5,7 @@ from pathlib import Path
 import mmdet
 import pytest
 import torch
+from mmdet.models.detectors import RTMDet, SingleStageDetector
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import bbox2roi
 from mmengine.config import Config
@@ -12,9 +13,11 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 from mmsgp.models import (
+    ADAPTERS,
     DetectorAdapter,
     GenericAdapter,
     SceneGraphParser,
+    TwoStageAdapter,
     build_detector_adapter,
     logits_by_overlap,
 )
@@ -83,6 +86,21 @@ def classify(adapter, maps, samples, bboxes):
 
 def sorted_rows(table):
     return torch.tensor(sorted(table.double().tolist()))
+
+
+def test_the_class_of_a_detector_decides_on_its_adapter(built, monkeypatch):
+    """A subclass takes that of the nearest class that is listed."""
+    assert {name: type(build_detector_adapter(built(name)))
+            for name in TWO_STAGE + OTHERS} == {
+                **dict.fromkeys(TWO_STAGE, TwoStageAdapter),
+                **dict.fromkeys(OTHERS, GenericAdapter)}
+    detector = built('rtmdet_tiny')
+    monkeypatch.setitem(ADAPTERS, SingleStageDetector, AnnotatedObjects)
+    assert type(build_detector_adapter(detector)) is AnnotatedObjects
+    monkeypatch.setitem(ADAPTERS, RTMDet, GenericAdapter)
+    assert type(build_detector_adapter(detector)) is GenericAdapter
+    named = build_detector_adapter(detector, dict(type='AnnotatedObjects'))
+    assert type(named) is AnnotatedObjects
 
 
 @pytest.mark.parametrize('name', TWO_STAGE)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from helpers.tools import load_tool
 from helpers.tools import run_tool as run
+from mmsgp.apis.trained_parser import load_parser
 from mmsgp.evaluation import SceneGraphMetric
 from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
 from mmsgp.registry import METRICS, MODELS
@@ -348,6 +349,37 @@ def test_a_missing_detector_is_trained_first(tmp_path, data, options):
     state = weights(tmp_path / 'relation' / 'epoch_1.pth')
     for name, value in published.items():
         assert torch.equal(state[f'detector.{name}'], value)
+
+
+def test_one_option_trains_detector_and_parser_on_other_data(tmp_path):
+    data = make_vg_data(tmp_path / 'data', num_train=10, num_test=5, num_classes=6,
+                        num_predicates=5)
+    few = ''.join(f'{split}_dataloader = dict(num_workers=0, dataset=dict('
+                  'num_val_images=3))\n' for split in ('train', 'val', 'test'))
+    configs = {}
+    for name in ('faster_rcnn_vgg16', 'motifnet_cce_scorer'):
+        configs[name] = tmp_path / f'{name}.py'
+        configs[name].write_text(
+            f'_base_ = {str(ROOT / "configs" / f"{name}_minivg.py")!r}\n'
+            f'train_cfg = dict(max_epochs=1)\n{few}')
+    run('train', configs['motifnet_cce_scorer'], '--work-dir', tmp_path / 'relation',
+        '--cfg-options', f'data_root={data.root}', 'img_scale=(96, 96)',
+        f'detector_config={configs["faster_rcnn_vgg16"]}',
+        f'model.detector.init_cfg.checkpoint={tmp_path}/detector/detector.pth')
+    for folder in ('detector', 'relation'):
+        dumped, = (tmp_path / folder).glob('*.py')
+        cfg = Config.fromfile(dumped)
+        assert cfg.train_dataloader.dataset.data_root == str(data.root)
+        detector = cfg.model.get('detector', cfg.model)
+        assert detector.roi_head.bbox_head.num_classes == 6
+        assert detector.data_preprocessor.pad_to == (96, 96)
+    assert cfg.model.relation_head.num_classes == 6
+    assert cfg.model.relation_head.num_predicates == 5
+    run('test', dumped, tmp_path / 'relation' / 'epoch_1.pth', '--work-dir', tmp_path)
+    # What the checkpoint carries is enough to parse an image.
+    parser = load_parser(None, str(tmp_path / 'relation' / 'epoch_1.pth'))
+    assert parser.relation_head.num_predicates == 5
+    assert parser.data_preprocessor.pad_to == (96, 96)
 
 
 def test_missing_weights_and_config_are_named(tmp_path, options):
