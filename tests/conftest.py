@@ -1,16 +1,11 @@
 """Fixtures for tests of every kind."""
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, settings
 from mmengine.logging import MMLogger
 
+from helpers import tools
 from helpers.browser import headless_chromium
 from mmsgp.testing.models import write_random_checkpoint
-
-ROOT = Path(__file__).parents[1]
 
 # Machines differ in speed, and examples may share a folder.
 settings.register_profile(
@@ -57,17 +52,6 @@ def page(browser):
 
 
 @pytest.fixture
-def run_tool(monkeypatch):
+def run_tool():
     """A function that runs ``tools/<name>.py`` in this process."""
-
-    def run(name, *arguments, **replaced):
-        spec = importlib.util.spec_from_file_location(
-            Path(name).stem, ROOT / 'tools' / f'{name}.py')
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        for attribute, value in replaced.items():
-            monkeypatch.setattr(module, attribute, value)
-        monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
-        module.main()
-
-    return run
+    return tools.run_tool

@@ -114,3 +114,23 @@ def test_utils_are_no_drawer():
     lines = sum(len(path.read_text().splitlines())
                 for path in (ROOT / 'mmsgp/utils').glob('*.py'))
     assert lines < MAX_UTILS_LINES
+
+
+def test_no_function_is_written_twice():
+    """Functions of six lines or more, whatever their names and docstrings are."""
+    places = {}
+    for folder in ('mmsgp', 'tools', 'benchmarks', 'demo', 'tests'):
+        for path in sorted((ROOT / folder).glob('**/*.py')):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef):
+                    body = code_of(node)
+                    if body.count('\n') >= 4:
+                        places.setdefault(body, []).append(
+                            f'{path.relative_to(ROOT)}:{node.lineno} {node.name}')
+    assert [where for where in places.values() if len(where) > 1] == []
+
+
+def code_of(function: ast.FunctionDef) -> str:
+    """The body of a function without its docstring, in one layout."""
+    has_docstring = ast.get_docstring(function) is not None
+    return '\n'.join(map(ast.unparse, function.body[has_docstring:]))

@@ -17,6 +17,8 @@ from mmsgp.checkpoint.loading import (
 )
 from mmsgp.cli.arguments import parse_launched
 from mmsgp.cli.errors import exit_on_user_error
+from mmsgp.engine.config_file import read_config_file
+from mmsgp.engine.config_variables import merge_options
 from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.engine.distributed import check_launcher, setup_launcher, tear_down
 from mmsgp.engine.mixed_precision import predict_in_mixed_precision
@@ -26,8 +28,6 @@ from mmsgp.evaluation.metrics.scene_graph_metric import effective_ng_limit
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import METRICS, names_subclass
 from mmsgp.structures.tasks import TASKS
-from mmsgp.utils.config_file import read_config_file
-from mmsgp.utils.config_variables import merge_options
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import replacing
 from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten

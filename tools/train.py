@@ -24,6 +24,8 @@ from mmsgp.checkpoint.pretrained import (
 from mmsgp.cli.arguments import parse_launched
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
+from mmsgp.engine.config_file import read_config_file
+from mmsgp.engine.config_variables import merge_options
 from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.engine.distributed import (
     check_launcher,
@@ -41,8 +43,6 @@ from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.reporting.jobs import Job, run_jobs
-from mmsgp.utils.config_file import read_config_file
-from mmsgp.utils.config_variables import merge_options
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import clear_drafts
 from mmsgp.utils.unwritten import collecting_unwritten

@@ -18,8 +18,8 @@ from rich.progress import Progress
 
 from mmsgp.checkpoint.loading import use_safe_checkpoint_loading
 from mmsgp.datasets.image_files import MAX_PIXELS
+from mmsgp.engine.config_file import read_config_file
 from mmsgp.structures import SceneGraphDataSample
-from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.unwritten import may_be_unwritten
 from mmsgp.visualization import SceneGraphVisualizer
 

@@ -19,9 +19,9 @@ from mmsgp.checkpoint.loading import (
     use_safe_checkpoint_loading,
     weights_of,
 )
+from mmsgp.engine.config_file import read_config_file
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import MODELS
-from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.text import in_a_line
 
 from .embedded_config import embedded_config

@@ -78,8 +78,8 @@ def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
         if tensor.is_floating_point() and not tensor.sum().isfinite() and \
                 not tensor.isfinite().all():
             raise ValueError(
-                f'{path}: {name!r} holds NaN or infinite values and cannot predict '
-                'anything. Take another checkpoint')
+                f'{path}: {name!r} holds NaN or infinite values, so the model cannot '
+                'predict. Take another checkpoint')
 
 
 def check_sound(path: str | Path) -> None:

@@ -173,7 +173,7 @@ def use_safe_checkpoint_loading() -> None:
     MMEngine's own functions run the code in a pickle.
     """
 
-    # MMEngine logs the loader's name without its first ten letters.
+    # MMEngine logs the name of the loader without its first ten letters.
     def load_from_local(filename: str, map_location=None) -> dict:
         return load_checkpoint_file(filename, map_location)
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from mmengine.config import Config
 
+from mmsgp.engine.config_variables import SIZES
 from mmsgp.registry import DATASETS
-from mmsgp.utils.config_variables import SIZES
 
 
 def fill_in_sizes(cfg: Config, split: str = 'train') -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmsgp.engine.config_file import read_config_file
 from mmsgp.evaluation import PredictionFile
 from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
 from mmsgp.reporting.training_log import LOGS, TrainingLog
-from mmsgp.utils.config_file import read_config_file
 
 PREDICTIONS_FILE = 'predictions.h5'
 

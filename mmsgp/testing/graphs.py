@@ -83,6 +83,14 @@ def random_prediction(generator: Generator,
     return pred
 
 
+def permuted(graph: SceneGraph, generator: Generator) -> SceneGraph:
+    """The same graph with its objects in another order."""
+    order = torch.randperm(graph.num_objects, generator=generator)
+    relations = graph.relations.clone()
+    relations.pairs = order.argsort()[relations.pairs]
+    return SceneGraph(objects=graph.objects[order], relations=relations)
+
+
 def all_pairs(num_objects: int) -> Tensor:
     """List all ordered pairs of different objects, (N * (N - 1), 2)."""
     return (~torch.eye(num_objects, dtype=torch.bool)).nonzero()

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from mmsgp.datasets import statistics
-from mmsgp.structures.bbox import boxes_overlap
 from mmsgp.testing import make_vg_data
 
 C, R = 5, 4
@@ -56,14 +55,6 @@ def many(tmp_path, request):
 def _chunk_size(request, monkeypatch):
     monkeypatch.setattr(statistics, '_PAIRS_PER_CHUNK', request.param)
     monkeypatch.setattr(statistics, '_CELLS_PER_CHUNK', request.param)
-
-
-def test_boxes_that_touch_do_not_overlap():
-    box = np.array([10., 10, 20, 20])
-    others = np.array([[20., 10, 30, 20], [10, 20, 20, 30], [19, 19, 30, 30],
-                       [12, 12, 13, 13], [0, 0, 5, 5]])
-    assert boxes_overlap(box,
-                         others).tolist() == [False, False, True, True, False]
 
 
 @pytest.mark.usefixtures('_chunk_size')

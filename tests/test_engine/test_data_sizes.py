@@ -1,12 +1,12 @@
 """Numbers of classes and predicates come from the data."""
 import pytest
 
+from mmsgp.engine.config_file import read_config_file
+from mmsgp.engine.config_variables import merge_options
 from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.testing import make_vg_data
 from mmsgp.testing.models import CONFIGS
-from mmsgp.utils.config_file import read_config_file
-from mmsgp.utils.config_variables import merge_options
 
 
 @pytest.fixture(scope='module')

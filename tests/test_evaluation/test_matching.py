@@ -5,8 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from mmengine.structures import InstanceData
 
+from helpers.graphs import make_graph
+from helpers.oracles import iou
 from mmsgp.evaluation.functional import (
     NO_HIT,
     aligned_iou,
@@ -17,24 +18,14 @@ from mmsgp.structures import SceneGraph
 from mmsgp.testing.graphs import random_prediction, random_scene_graph
 
 
-def exact_iou(box1: list[float], box2: list[float]) -> Fraction:
-    """IoU in rational arithmetic, for boxes with an area."""
-    x1, y1, x2, y2 = (Fraction(value) for value in box1)
-    u1, v1, u2, v2 = (Fraction(value) for value in box2)
-    width = max(min(x2, u2) - max(x1, u1), 0)
-    height = max(min(y2, v2) - max(y1, v1), 0)
-    union = ((x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - width * height)
-    return width * height / union
-
-
 def brute_force_ranks(gt: SceneGraph, pred: SceneGraph,
                       iou_thr: Fraction) -> list[int]:
     """The definition of a hit as a double loop over relations."""
 
     def same_object(i: int, j: int) -> bool:
-        return (gt.objects.labels[i] == pred.objects.labels[j] and exact_iou(
-            gt.objects.bboxes[i].tolist(),
-            pred.objects.bboxes[j].tolist()) >= iou_thr)
+        return (gt.objects.labels[i] == pred.objects.labels[j] and iou(
+            gt.objects.bboxes[i], pred.objects.bboxes[j],
+            lambda value: Fraction(value.item())) >= iou_thr)
 
     same = [[same_object(i, j) for j in range(pred.num_objects)]
             for i in range(gt.num_objects)]
@@ -51,17 +42,6 @@ def brute_force_ranks(gt: SceneGraph, pred: SceneGraph,
                     strict=True)) if p == r and same[s][t] and same[o][q])
         ranks.append(next(hits, NO_HIT))
     return ranks
-
-
-def graph(boxes: list, labels: list, relations: list, **scores) -> SceneGraph:
-    """A graph from lists; ``relations`` has (subject, predicate, object)."""
-    triplets = torch.tensor(relations, dtype=torch.int64).reshape(-1, 3)
-    return SceneGraph(
-        objects=InstanceData(
-            bboxes=torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
-            labels=torch.tensor(labels, dtype=torch.int64)),
-        relations=InstanceData(
-            pairs=triplets[:, [0, 2]], labels=triplets[:, 1], **scores))
 
 
 @pytest.mark.parametrize('iou_thr', [0.5, 0.25])
@@ -92,8 +72,8 @@ def test_agrees_with_a_double_loop_on_random_graphs(iou_thr, given_boxes):
 def test_one_prediction_hits_several_relations_and_the_first_hit_counts():
     box, other = [0, 0, 10, 10], [20, 0, 30, 10]
     # Annotated twice: the same object under two indices.
-    gt = graph([box, box, other], [1, 1, 2], [(0, 1, 2), (1, 1, 2), (2, 1, 0)])
-    pred = graph([other, box], [2, 1], [(0, 2, 1), (1, 1, 0), (1, 1, 0)])
+    gt = make_graph([box, box, other], [1, 1, 2], [(0, 1, 2), (1, 1, 2), (2, 1, 0)])
+    pred = make_graph([other, box], [2, 1], [(0, 2, 1), (1, 1, 0), (1, 1, 0)])
     assert match_triplets(gt, pred).tolist() == [1, 1, NO_HIT]
 
 
@@ -107,8 +87,8 @@ def test_one_prediction_hits_several_relations_and_the_first_hit_counts():
     ('direction', NO_HIT),
 ])
 def test_every_part_of_a_triplet_must_agree(wrong, expected):
-    gt = graph([[0, 0, 10, 10], [20, 0, 30, 10]], [1, 2], [(0, 3, 1)])
-    pred = graph([[0, 0, 10, 10], [20, 0, 30, 10]], [1, 2], [(0, 3, 1)])
+    gt = make_graph([[0, 0, 10, 10], [20, 0, 30, 10]], [1, 2], [(0, 3, 1)])
+    pred = make_graph([[0, 0, 10, 10], [20, 0, 30, 10]], [1, 2], [(0, 3, 1)])
     if wrong == 'subject label':
         pred.objects.labels[0] = 2
     elif wrong == 'object label':
@@ -127,8 +107,8 @@ def test_every_part_of_a_triplet_must_agree(wrong, expected):
 @pytest.mark.parametrize(('bottom', 'hit'), [(10, True), (9.99, False)])
 def test_an_iou_of_exactly_the_threshold_is_a_hit(bottom, hit):
     # 10 x 10 of 10 x 20, that is 1 / 2.
-    gt = graph([[0, 0, 10, 20], [50, 0, 60, 10]], [0, 0], [(0, 1, 1)])
-    pred = graph([[0, 0, 10, bottom], [50, 0, 60, 10]], [0, 0], [(0, 1, 1)])
+    gt = make_graph([[0, 0, 10, 20], [50, 0, 60, 10]], [0, 0], [(0, 1, 1)])
+    pred = make_graph([[0, 0, 10, bottom], [50, 0, 60, 10]], [0, 0], [(0, 1, 1)])
     assert (match_triplets(gt, pred, iou_thr=0.5) == 0).item() is hit
 
 
@@ -139,9 +119,9 @@ def test_graphs_may_be_empty(empty_gt, empty_pred):
     def make(empty: str | None) -> SceneGraph:
         boxes = [[0, 0, 10, 10], [20, 0, 30, 10]]
         return {
-            'objects': graph([], [], []),
-            'relations': graph(boxes, [1, 2], []),
-            None: graph(boxes, [1, 2], [(0, 1, 1)])
+            'objects': make_graph([], [], []),
+            'relations': make_graph(boxes, [1, 2], []),
+            None: make_graph(boxes, [1, 2], [(0, 1, 1)])
         }[empty]
 
     ranks = match_triplets(make(empty_gt), make(empty_pred))
@@ -209,7 +189,7 @@ def test_iou_of_boxes_without_area():
 
 
 def test_graph_constraint_keeps_the_best_of_each_ordered_pair():
-    pred = graph(
+    pred = make_graph(
         [[0, 0, 10, 10]] * 3, [0, 0, 0],
         [(0, 1, 1), (1, 1, 0), (0, 2, 1), (2, 1, 0), (1, 3, 0)],
         scores=torch.tensor([.9, .8, .7, .6, .5]))

@@ -8,10 +8,13 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
+from helpers.graphs import make_graph, row_of_boxes
+from helpers.oracles import iou
 from mmsgp.evaluation import NO_HIT, SceneGraphMetric
 from mmsgp.evaluation.functional import METRIC_NAMES, predicate_groups
 from mmsgp.structures import SceneGraph
 from mmsgp.testing.graphs import (
+    permuted,
     predicted_sample,
     random_prediction,
     random_scene_graph,
@@ -34,14 +37,6 @@ def evaluate(samples, meta=META, **kwargs):
 
 
 # ---- the definition, in loops
-
-
-def iou(a, b):
-    width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
-    area = width * height
-    return area / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) *
-                   (b[3] - b[1]) - area)
 
 
 def union(a, b):
@@ -197,19 +192,11 @@ def graph(relations, predicted=False, boxes=None):
 
     Relations are (subject, predicate, object); a prediction's are best first.
     """
-    rows = torch.tensor(relations).reshape(-1, 3).long()
-    left = 20. * torch.arange(4)
-    result = SceneGraph(
-        objects=InstanceData(
-            bboxes=torch.stack([left, 0 * left, left + 10, 0 * left + 10], 1),
-            labels=torch.arange(4)),
-        relations=InstanceData(pairs=rows[:, [0, 2]], labels=rows[:, 1]))
-    if boxes is not None:
-        result.objects.bboxes = torch.tensor(boxes)
+    result = make_graph(boxes or row_of_boxes(4), range(4), relations)
     if predicted:
         result.objects.scores = torch.ones(4)
-        result.relations.scores = torch.linspace(.9, .1, len(rows))
-        result.relations.weights = torch.ones(len(rows))
+        result.relations.scores = torch.linspace(.9, .1, len(relations))
+        result.relations.weights = torch.ones(len(relations))
     return result
 
 
@@ -469,14 +456,6 @@ def test_recall_agrees_with_sgbench_on_random_graphs(seed):
 
 
 # ---- what must not matter, and what must be refused
-
-
-def permuted(graph, generator):
-    """The same graph with its objects in another order."""
-    order = torch.randperm(graph.num_objects, generator=generator)
-    relations = graph.relations.clone()
-    relations.pairs = order.argsort()[relations.pairs]
-    return SceneGraph(objects=graph.objects[order], relations=relations)
 
 
 def test_no_order_of_images_or_boxes_changes_a_digit():

@@ -12,10 +12,12 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import MessageHub
 from mmengine.structures import InstanceData
 
+from helpers.graphs import make_graph, row_of_boxes
 from mmsgp.evaluation import NO_HIT, SceneGraphMetric
 from mmsgp.registry import METRICS
 from mmsgp.structures import SceneGraph
 from mmsgp.testing.graphs import (
+    permuted,
     predicted_sample,
     random_prediction,
     random_scene_graph,
@@ -32,17 +34,8 @@ def graph(*relations: tuple[int, int, int], predicted: bool = False):
 
     Relations are (subject, predicate, object), best first when predicted.
     """
-    triplets = torch.tensor(relations, dtype=torch.int64).reshape(-1, 3)
-    left = 20. * torch.arange(5)
-    result = SceneGraph(
-        objects=InstanceData(
-            bboxes=torch.stack([left, 0 * left, left + 10, 0 * left + 10], 1),
-            labels=torch.arange(5)),
-        relations=InstanceData(
-            pairs=triplets[:, [0, 2]], labels=triplets[:, 1]))
-    if predicted:
-        result.relations.scores = 1 / (1 + torch.arange(len(triplets)))
-    return result
+    scores = dict(scores=1 / (1 + torch.arange(len(relations)))) if predicted else {}
+    return make_graph(row_of_boxes(5), range(5), relations, **scores)
 
 
 def predicted(*relations):
@@ -167,28 +160,21 @@ def test_iou_threshold_is_an_option():
 
 def test_permuting_images_or_objects_changes_no_digit():
     generator = torch.Generator().manual_seed(0)
-    samples, permuted = [], []
+    samples, others = [], []
     for img_id in range(40):
         gt = random_scene_graph(generator, num_relations=img_id % 7)
         pred = random_prediction(generator, gt, num_relations=30)
         samples.append(predicted_sample(img_id, gt, sgcls=pred))
-        permuted.append(
+        others.append(
             predicted_sample(
                 img_id,
-                with_objects_permuted(gt, generator),
-                sgcls=with_objects_permuted(pred, generator)))
+                permuted(gt, generator),
+                sgcls=permuted(pred, generator)))
     expected = evaluate(samples, topk=(2, 5, 'all'))
     for _ in range(3):
-        order = torch.randperm(len(permuted), generator=generator).tolist()
-        assert evaluate([permuted[i] for i in order],
+        order = torch.randperm(len(others), generator=generator).tolist()
+        assert evaluate([others[i] for i in order],
                         topk=(2, 5, 'all')) == expected
-
-
-def with_objects_permuted(graph: SceneGraph, generator) -> SceneGraph:
-    order = torch.randperm(graph.num_objects, generator=generator)
-    relations = graph.relations.clone()
-    relations.pairs = order.argsort()[relations.pairs]
-    return SceneGraph(objects=graph.objects[order], relations=relations)
 
 
 def test_files_hold_every_metric_and_every_predicate(tmp_path):

@@ -1,4 +1,5 @@
 """Context encoders under one head."""
+import copy
 from dataclasses import replace
 
 import pytest
@@ -143,3 +144,14 @@ def test_given_labels_keep_the_detectors_logits(encoder):
     context = head(regions, objects).context
     assert torch.equal(context.labels, labels)
     assert torch.equal(context.logits, objects.logits)
+
+
+def test_a_copy_of_a_head_has_an_encoder_of_its_own():
+    """As the average of weights over a training needs it."""
+    head = parser_with('MotifContext').relation_head
+    copied = copy.deepcopy(head)
+    assert copied.context.object_lstm is copied.object_lstm
+    assert copied.context.object_lstm is not head.object_lstm
+    copied.double()
+    assert copied.context.fc_roles.weight.dtype == torch.float64
+    assert head.context.fc_roles.weight.dtype == torch.float32

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mmsgp.checkpoint.pretrained import check_start
+from mmsgp.checkpoint.pretrained import check_load_from
 from mmsgp.models.debiasing import Debiasing, PostHocLogitAdjustment
 from mmsgp.registry import MODELS
 from mmsgp.testing.models import (
@@ -101,7 +101,7 @@ def test_a_trained_model_may_take_it_up(tmp_path):
     trained.load_statistics(dataset)
     torch.save(dict(state_dict=trained.state_dict(), meta={}), path)
     model = small_parser(debiasing=ADJUSTED)
-    check_start(str(path), model, dataset.metainfo)
+    check_load_from(str(path), model, dataset.metainfo)
     model.load_state_dict(trained.state_dict(), strict=False)
     assert model.has_statistics
     model.load_statistics(dataset)

@@ -3,19 +3,12 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
+from helpers.oracles import iou
 from mmsgp.models.task_modules import GraphAssigner
 from mmsgp.structures import SceneGraph
 from mmsgp.testing.graphs import random_scene_graph
 
 NUM_CLASSES = 3
-
-
-def iou(a, b):
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    inter = max(width, 0) * max(height, 0)
-    area = sum((x[2] - x[0]) * (x[3] - x[1]) for x in (a, b))
-    return inter / (area - inter)
 
 
 def naive_assignment(bboxes, graph):

@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
+from helpers.oracles import iou
 from mmsgp.evaluation.functional import GraphArrays, unconstrained_entries
 from mmsgp.models import select_objects
 from mmsgp.registry import MODELS
@@ -251,13 +252,6 @@ def naive_select(scores, bboxes, score_thr, iou_thr, limit):
             for i, found in keep.items()}
     ranked = sorted(best.items(), key=lambda item: -item[1][1])[:limit]
     return [i for i, _ in ranked], [c for _, (c, _) in ranked]
-
-
-def iou(a, b):
-    top_left = torch.maximum(a[:2], b[:2])
-    extent = (torch.minimum(a[2:], b[2:]) - top_left).clamp(min=0)
-    inter = extent.prod()
-    return inter / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - inter)
 
 
 @pytest.mark.parametrize('seed', range(10))

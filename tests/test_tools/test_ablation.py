@@ -1,6 +1,5 @@
 """The grid of models, its tools replaced by ones that take no time."""
 import csv
-import importlib.util
 import os
 import signal
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.tools import load_tool
 from mmsgp.engine.folder_lock import locked
 
 ROOT = Path(__file__).parents[2]
@@ -54,11 +54,7 @@ else:
 
 @pytest.fixture
 def ablation(tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location(
-        'ablation', ROOT / 'tools' / 'analysis_tools' / 'ablation.py')
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
+    module = load_tool('analysis_tools/ablation')
     monkeypatch.chdir(tmp_path)
     for name in ('train', 'test'):
         path = tmp_path / 'root' / 'tools' / f'{name}.py'

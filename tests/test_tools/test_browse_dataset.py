@@ -1,18 +1,14 @@
 """Showing images after the training pipeline."""
-import runpy
-import sys
-from pathlib import Path
 
 import cv2
 import pytest
 
 from mmsgp.testing import make_vg_data
-
-ROOT = Path(__file__).parents[2]
+from mmsgp.testing.models import CONFIGS
 
 
 @pytest.fixture
-def browse(tmp_path, monkeypatch):
+def browse(tmp_path, run_tool):
     data = make_vg_data(tmp_path / 'data', num_train=5, num_classes=24,
                         num_predicates=18)
     options = [
@@ -21,11 +17,8 @@ def browse(tmp_path, monkeypatch):
         'train_dataloader.dataset.indices=3']
 
     def run(config, *arguments):
-        path = str(ROOT / 'tools' / 'misc' / 'browse_dataset.py')
-        monkeypatch.setattr(sys, 'argv', [
-            path, str(ROOT / 'configs' / config), '--cfg-options', *options,
-            *map(str, arguments)])
-        runpy.run_path(path, run_name='__main__')
+        run_tool('misc/browse_dataset', CONFIGS / config, '--cfg-options', *options,
+                 *arguments)
 
     return run
 

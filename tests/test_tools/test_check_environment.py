@@ -2,22 +2,20 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.tools import load_tool
+
 SCRIPT = Path(__file__).parents[2] / 'tools' / 'misc' / 'check_environment.py'
 
 
 @pytest.fixture()
 def check():
-    spec = importlib.util.spec_from_file_location('check_environment', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('misc/check_environment')
 
 
 def write_program(folder: Path, name: str, body: str) -> Path:

@@ -1,7 +1,6 @@
 """The converters write the annotations, or report what is wrong with them."""
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -15,22 +14,12 @@ CONVERTERS = REPOSITORY / 'tools/dataset_converters'
 VRD = REPOSITORY.parent / 'shared/data/vrd'
 
 
-def load(script):
-    """Import a tool as a module; a process would import everything again."""
-    spec = importlib.util.spec_from_file_location(
-        f'converter_{script}', CONVERTERS / f'{script}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(run_tool, capsys):
     """Run a converter with arguments and return its output."""
 
     def call(script, *args):
-        monkeypatch.setattr('sys.argv', [script, *map(str, args)])
-        load(script).main()
+        run_tool(f'dataset_converters/{script}', *args)
         return capsys.readouterr().out
 
     return call

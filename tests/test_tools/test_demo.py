@@ -1,5 +1,4 @@
 """The demo's stages run, are skipped, or fail with a helpful message."""
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -7,21 +6,12 @@ import pytest
 import torch
 from rich.console import Console
 
-ROOT = Path(__file__).parents[2]
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(
-        Path(name).stem, ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+from helpers.tools import load_tool
 
 
 @pytest.fixture
 def demo(tmp_path, monkeypatch):
-    module = load('misc/demo')
+    module = load_tool('misc/demo')
     monkeypatch.chdir(tmp_path)
     return module
 
@@ -88,12 +78,11 @@ def test_stages_of_the_demo_end_with_pictures(demo):
 
 
 def test_a_checkpoint_is_published_by_the_command(
-        tmp_path, monkeypatch, capsys):
+        tmp_path, run_tool, capsys):
     source, target = tmp_path / 'epoch_1.pth', tmp_path / 'weights.pth'
     torch.save(dict(state_dict=dict(w=torch.ones(2)), meta=dict(epoch=1),
                     optimizer={}), source)
-    monkeypatch.setattr(sys, 'argv', ['publish', str(source), str(target)])
-    load('model_converters/publish_model').main()
+    run_tool('model_converters/publish_model', source, target)
     assert str(target) in capsys.readouterr().out
     assert set(torch.load(target)) == {'state_dict', 'meta', 'checksums'}
 

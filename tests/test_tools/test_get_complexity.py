@@ -1,19 +1,19 @@
 """FLOPs of models against closed forms."""
-import runpy
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from helpers.tools import load_tool
+
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'analysis_tools' / 'get_complexity.py'
 LINKNET = ROOT / 'configs' / 'linknet_cce_scorer_minivg.py'
 
 
 @pytest.fixture(scope='module')
 def tool():
-    return runpy.run_path(str(TOOL))
+    return vars(load_tool('analysis_tools/get_complexity'))
 
 
 def flops(tool, name, num_boxes):

@@ -1,9 +1,10 @@
 """The lock file fits the ranges, and holds only where it was created."""
-import runpy
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
+from helpers.tools import load_tool
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'requirements'
@@ -42,8 +43,8 @@ def test_other_pythons_and_systems_are_not_bound(python):
 
 
 def test_the_lines_are_those_of_the_installed_packages():
-    tool = runpy.run_path(str(ROOT / 'tools' / 'misc' / 'lock_requirements.py'))
-    lines = [Requirement(line) for line in tool['locked']()]
+    tool = load_tool('misc/lock_requirements')
+    lines = [Requirement(line) for line in tool.locked()]
     assert all(line.marker.evaluate() for line in lines)
     names = [line.name for line in lines]
     assert {'pytest', 'numpy', 'onedl-mmengine'} <= set(names)

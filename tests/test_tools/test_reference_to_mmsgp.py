@@ -1,8 +1,5 @@
 """Checkpoints of the reference implementations become files of MMSGP."""
 import re
-import runpy
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,17 +13,18 @@ from helpers.reference_weights import (
     reference_model_cfg,
     reference_state,
 )
+from helpers.tools import load_tool
 from mmsgp.checkpoint.loading import load_checkpoint_file
 from mmsgp.engine import DatasetPriorsHook
 from mmsgp.registry import MODELS
 from mmsgp.testing import make_vg_data
 from mmsgp.testing.models import CONFIGS
 
-TOOL = Path(__file__).parents[2] / 'tools/model_converters/reference_to_mmsgp.py'
+TOOL = 'model_converters/reference_to_mmsgp'
 
 
 @pytest.fixture
-def convert(tmp_path, monkeypatch, capsys):
+def convert(tmp_path, run_tool, capsys):
     """Save a state and run the tool; return its weights and its output."""
 
     def run(state, kind, *arguments):
@@ -34,9 +32,7 @@ def convert(tmp_path, monkeypatch, capsys):
         # as PyTorch wrote files when the references were published
         torch.save(dict(state_dict=state, epoch=3), source,
                    _use_new_zipfile_serialization=False)
-        monkeypatch.setattr(sys, 'argv', [
-            'convert', kind, str(source), str(target), *map(str, arguments)])
-        runpy.run_path(str(TOOL), run_name='__main__')
+        run_tool(TOOL, kind, source, target, *arguments)
         return (load_checkpoint_file(str(target))['state_dict'],
                 capsys.readouterr().out)
 
@@ -186,13 +182,13 @@ def test_published_sizes_fit_the_configs_of_vg150(monkeypatch, kind, hidden):
     published = dict(K=151, Q=51, H=hidden, D=4096, F=512, A=20)
     for name, value in published.items():
         monkeypatch.setattr(reference_weights, name, value)
-    tool = runpy.run_path(str(TOOL))
+    tool = load_tool(TOOL)
     with torch.device('meta'):
         state = {name: torch.empty(shape) for name, shape in
                  reference_weights.reference_shapes(kind, (2, 4)).items()}
         weights, _ = convert_state(state, kind)
         cfg = Config.fromfile(CONFIGS / f'{kind}_ce_vg.py')
-        cfg.merge_from_dict(tool['config_options'](weights, kind, True))
+        cfg.merge_from_dict(tool.config_options(weights, kind, True))
         init_default_scope(cfg.default_scope)
         own = MODELS.build(cfg.model).state_dict()
     if kind == 'kern':

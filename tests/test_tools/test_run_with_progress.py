@@ -1,12 +1,13 @@
 """A long command's output goes to a file; its end is shown after a failure."""
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from helpers.tools import load_tool
 
 SCRIPT = Path(__file__).parents[2] / 'tools' / 'misc' / 'run_with_progress.py'
 
@@ -44,7 +45,5 @@ def test_a_failure_shows_its_last_lines_and_its_status(tmp_path):
      'compiling: 1:40, 20 of 50 files compiled, about 2:30 left'),
 ])
 def test_progress_shows_compiled_files_and_the_time_left(output, expected):
-    spec = importlib.util.spec_from_file_location('run_with_progress', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_tool('misc/run_with_progress')
     assert module.describe('compiling', 100, output) == expected

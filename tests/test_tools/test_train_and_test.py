@@ -3,7 +3,6 @@ import csv
 import dataclasses
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -15,14 +14,22 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
+from helpers.tools import load_tool
+from helpers.tools import run_tool as run
 from mmsgp.apis.trained_parser import load_parser
+from mmsgp.evaluation import SceneGraphMetric
 from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
-from mmsgp.registry import MODELS
+from mmsgp.registry import METRICS, MODELS
 from mmsgp.testing import make_vg_data
 
 ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / 'configs' / 'motifnet_cce_scorer_minivg.py')
 TASKS = ('predcls', 'sgcls', 'sggen')
+
+
+@METRICS.register_module()
+class DerivedMetric(SceneGraphMetric):
+    """A metric that a user has derived."""
 
 
 @pytest.fixture(scope='module')
@@ -62,16 +69,6 @@ def options(data, detector):
             f'{loader}.dataset.num_val_images=3', f'{loader}.num_workers=0'
         ]
     return ['--cfg-options', *settings]
-
-
-def run(tool, *arguments):
-    """Run a tool in this process."""
-    path, argv = str(ROOT / 'tools' / f'{tool}.py'), sys.argv
-    sys.argv = [path, *map(str, arguments)]
-    try:
-        runpy.run_path(path, run_name='__main__')
-    finally:
-        sys.argv = argv
 
 
 @pytest.fixture(scope='module')
@@ -262,6 +259,17 @@ def test_predictions_are_drawn(tmp_path, trained, options):
     # annotation and prediction side by side
     assert all(width > height for width, height in (
         Image.open(picture).size for picture in pictures))
+
+
+@pytest.mark.parametrize('type_', [
+    'SceneGraphMetric', 'mmsgp.SceneGraphMetric', 'DerivedMetric'])
+def test_a_derived_metric_writes_its_results_too(type_):
+    cfg = Config(dict(work_dir='folder', test_evaluator=[
+        dict(type=type_, ng_limit=300), dict(type='mmdet.CocoMetric')]))
+    recall, other, dump = load_tool('test').load_evaluators(cfg, 'predictions.h5')
+    assert recall.output_dir == 'folder'
+    assert 'output_dir' not in other
+    assert (dump['type'], dump['ng_limit']) == ('DumpPredictions', 300)
 
 
 def launch(script, *arguments):

@@ -20,11 +20,11 @@ from torch import nn
 
 from mmsgp.cli.arguments import natural
 from mmsgp.cli.errors import exit_on_user_error
+from mmsgp.engine.config_file import read_config_file
 from mmsgp.models import SceneGraphParser
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import MODELS
 from mmsgp.structures import SceneGraphDataSample
-from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.flops import counting_flops
 from mmsgp.utils.tables import new_table
 

@@ -92,7 +92,7 @@ class Source:
         width, height = (self.metadata[name][k] for k in ('width', 'height'))
         if not _are_numbers([width, height]) or min(width, height) <= 0:
             raise ValueError(f'{where} has width {width!r} and height '
-                             f'{height!r}')
+                             f'{height!r}: expected positive numbers')
         return width, height
 
     def convert(self, name: str, image_id: int, split: str,

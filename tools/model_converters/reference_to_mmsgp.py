@@ -21,10 +21,10 @@ from mmsgp.checkpoint.loading import load_checkpoint_file, weights_of
 from mmsgp.checkpoint.pretrained import holds_detector
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
+from mmsgp.engine.config_file import read_config_file
 from mmsgp.models import KERNHead, LinkNetHead, MotifNetHead
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.registry import DATASETS, MODELS
-from mmsgp.utils.config_file import read_config_file
 from mmsgp.utils.files import replacing
 
 HEADS = dict(motifnet=MotifNetHead, linknet=LinkNetHead, kern=KERNHead)

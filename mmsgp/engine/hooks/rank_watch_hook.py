@@ -25,7 +25,7 @@ class RankWatchHook(Hook):
     def before_run(self, runner) -> None:
         """Start the watch."""
         if get_world_size() > 1:
-            # An own connection: one on which a process waits answers nobody else.
+            # A separate connection: one that is waiting cannot answer others.
             store = PrefixStore('rank watch', _get_default_store().clone())
             self._watch = RankWatch(store, get_rank(), get_world_size(),
                                     dist_timeout(runner.cfg))

@@ -15,9 +15,9 @@ class TrainableParamsConstructor(DefaultOptimWrapperConstructor):
 
     Args:
         optim_wrapper_cfg: Config of the optimiser wrapper.
-        paramwise_cfg: ``custom_keys`` as in MMEngine: the
-            longest key that occurs in a parameter's name gives its
-            ``lr_mult`` and ``decay_mult``.
+        paramwise_cfg: ``custom_keys`` as in MMEngine: the longest key in a
+            parameter's name gives its ``lr_mult`` and ``decay_mult``. Defaults to
+            None: all parameters have the same options.
     """
 
     def __init__(self,

@@ -111,8 +111,8 @@ class MotifContext(ContextEncoder):
         encoded = self.object_lstm(sequences.pad(inputs), sequences.valid)
         logits = objects.logits
         if not objects.is_labelled:
-            logits = sequences.unpad(
-                self.decoder(encoded, sequences.pad(objects.known_labels))[0])
+            known_labels = sequences.pad(objects.known_labels)
+            logits = sequences.unpad(self.decoder(encoded, known_labels))
         return ObjectEncoding(logits, sequences.unpad(encoded))
 
     def encode_edges(self, classes: Tensor, context: ObjectContext,

@@ -15,15 +15,15 @@ def read_word_vectors(path: str | Path, words: set[str],
     """Read the vectors of some words from a text file in GloVe's format.
 
     Args:
-        path: A file with one word and its values a line.
+        path: A file with one word and its values per line.
         words: The words to keep.
         dim: Number of values of a vector.
 
     Returns:
-        dict: Word to float32 array (dim,), for the words found.
+        dict: Word to float32 array (dim,), of the words found.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If a line of a wanted word has not ``dim`` values.
     """
     path = Path(path)
@@ -47,7 +47,7 @@ def read_word_vectors(path: str | Path, words: set[str],
 
 
 class ClassEmbedding(nn.Embedding):
-    """An embedding of the classes, one row a class.
+    """An embedding of the classes, one row per class.
 
     Rows start random, N(0, 1). With ``word_vectors``, :meth:`load_words`
     replaces the row of each class whose name has a vector: the name itself

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class GatedGraphUnit(nn.Module):
-    """What a node makes of its message a (2H) and its state h (H).
+    """The new state of a node from its message a (2H) and its state h (H).
 
     ``z = sigmoid(W3 a + U3 h)``, ``r = sigmoid(W4 a + U4 h)``,
     ``c = tanh(W5 a + U5 (r * h))``, ``h' = (1 - z) * h + z * c``.
@@ -35,7 +35,7 @@ class GatedGraphUnit(nn.Module):
         return first + second
 
     def gates(self, state: Tensor) -> Tensor:
-        """What states (..., H) add to both gates, all biases: (..., 2H)."""
+        """The part of states (..., H) in both gates, with all biases: (..., 2H)."""
         bias = self.fc_message.bias[:2 * state.shape[-1]]
         return F.linear(state, self.fc_gates.weight, self.fc_gates.bias + bias)
 

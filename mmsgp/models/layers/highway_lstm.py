@@ -35,7 +35,7 @@ def highway_lstm_cell(inputs: Tensor, state: Tensor,
 
 def init_highway_weights(input_projection: nn.Linear,
                          state_projection: nn.Linear) -> None:
-    """Orthogonal blocks a gate, no bias but 1 at the forget gate."""
+    """Orthogonal blocks per gate; biases are 0, and 1 at the forget gate."""
     for projection in (input_projection, state_projection):
         hidden = state_projection.in_features
         for block in projection.weight.data.split(hidden):
@@ -53,7 +53,7 @@ class HighwayLSTMLayer(nn.Module):
         hidden_size (int): H.
         reverse (bool): Run from the last step to the first.
         dropout (float): Dropout of the output that is handed to the next
-            step, with one mask a sequence. Defaults to 0.
+            step, with one mask per sequence. Defaults to 0.
     """
 
     def __init__(self,

@@ -15,8 +15,8 @@ from .highway_lstm import highway_lstm_cell, init_highway_weights
 class LabelDecoder(nn.Module):
     """A highway LSTM that sees the previous object's label at each step.
 
-    In training the labels are given (teacher forcing); otherwise the best
-    class other than background is taken, and handed on.
+    That is its known label, which training teaches (teacher forcing), or else
+    the best class other than background.
 
     Args:
         num_classes (int): C, without background.
@@ -47,19 +47,16 @@ class LabelDecoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         init_highway_weights(self.input_projection, self.state_projection)
 
-    def forward(self,
-                inputs: Tensor,
-                targets: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, known_labels: Tensor) -> Tensor:
         """Decode all images step by step.
 
         Args:
             inputs (Tensor): (B, T, input_size), padding behind the objects.
-            targets (Tensor, optional): (B, T), true labels; where one is
-                background the prediction is handed on instead.
+            known_labels (Tensor): (B, T); where one is background the
+                prediction is handed on instead.
 
         Returns:
-            tuple[Tensor, Tensor]: Class logits (B, T, C+1) and the labels
-            that were handed on, (B, T).
+            Tensor: Class logits (B, T, C+1).
         """
         batch, steps, _ = inputs.shape
         output = inputs.new_zeros(batch, self.state_projection.in_features)
@@ -67,7 +64,7 @@ class LabelDecoder(nn.Module):
         keep = self.dropout(torch.ones_like(output))
         label = torch.full((batch, ), self.num_classes + 1,
                            device=inputs.device)
-        all_logits, all_labels = [], []
+        all_logits = []
         for t in range(steps):
             step = torch.cat([inputs[:, t], self.label_embedding(label)], 1)
             output, memory = highway_lstm_cell(
@@ -75,10 +72,8 @@ class LabelDecoder(nn.Module):
                 memory)
             output = output * keep
             logits = self.fc_label(output)
-            label = logits[:, :-1].argmax(dim=1)
-            if targets is not None:
-                known = targets[:, t] < self.num_classes
-                label = torch.where(known, targets[:, t], label)
+            known = known_labels[:, t]
+            label = torch.where(known < self.num_classes, known,
+                                logits[:, :-1].argmax(dim=1))
             all_logits.append(logits)
-            all_labels.append(label)
-        return torch.stack(all_logits, 1), torch.stack(all_labels, 1)
+        return torch.stack(all_logits, 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from .normalization import BatchNorm1d
 
 
-class _FourNumbers(nn.Module):
+class _BoxEncoding(nn.Module):
     """``dropout(ReLU(FC(BN(.))))`` of four numbers."""
 
     def __init__(self, dim: int = 128, dropout: float = 0.1,
@@ -23,7 +23,7 @@ class _FourNumbers(nn.Module):
             nn.Dropout(dropout))
 
 
-class BoxPositionEncoding(_FourNumbers):
+class BoxPositionEncoding(_BoxEncoding):
     """``dropout(ReLU(FC(BN(cx, cy, w, h))))`` of each box, in pixels.
 
     Args:
@@ -40,7 +40,7 @@ class BoxPositionEncoding(_FourNumbers):
                        bottom_right - top_left], dim=1))
 
 
-class RelativeLayoutEncoding(_FourNumbers):
+class RelativeLayoutEncoding(_BoxEncoding):
     """How the object's box lies to the subject's (LinkNet, Woo et al., 2018).
 
     ``dropout(ReLU(FC(BN(dx / w_s, dy / h_s, log(w_o / w_s), log(h_o / h_s)))))``

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-class _AnyBatch:
+class _SmallBatchMixin:
     """Normalises a batch of fewer than two samples by the running statistics.
 
     An image with one object, or a batch without a pair, has no variance of
@@ -24,9 +24,9 @@ class _AnyBatch:
         return super().forward(inputs)
 
 
-class BatchNorm1d(_AnyBatch, nn.BatchNorm1d):
+class BatchNorm1d(_SmallBatchMixin, nn.BatchNorm1d):
     """``nn.BatchNorm1d`` for any number of samples, none included."""
 
 
-class BatchNorm2d(_AnyBatch, nn.BatchNorm2d):
+class BatchNorm2d(_SmallBatchMixin, nn.BatchNorm2d):
     """``nn.BatchNorm2d`` for any number of samples, none included."""

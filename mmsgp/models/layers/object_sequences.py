@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class ObjectSequences:
-    """Lays flat objects out as one sequence an image, best score first.
+    """Lays flat objects out as one sequence per image, best score first.
 
     Args:
         image_ids (Tensor): (N,), image of each object, ascending.

@@ -16,10 +16,10 @@ from mmsgp.registry import MODELS
 SCHEMES = ('inverse_frequency', 'class_balanced')
 
 
-class _CountingLoss(nn.Module):
+class _ClassCountLoss(nn.Module):
     """Takes the training set's numbers of relations when training starts.
 
-    Until then all predicates count alike. *Unknown* is no predicate: its
+    Until then all predicates count the same. *Unknown* is no predicate: its
     number depends on the sampling of pairs, and it is never predicted, so it
     counts as if it were an average one.
 
@@ -50,18 +50,18 @@ class _CountingLoss(nn.Module):
                 f'the data set has {len(counts)} predicates, '
                 f'{type(self).__name__} {len(self.predicate_values) - 1}: set '
                 "its num_predicates to the data set's")
-        self.predicate_values[1:] = self.values_of(counts)
+        self.predicate_values[1:] = self.transform_counts(counts)
 
     @abstractmethod
-    def values_of(self, counts: Tensor) -> Tensor:
-        """What is kept of the numbers of relations (R,).
+    def transform_counts(self, counts: Tensor) -> Tensor:
+        """The values (R,) that are kept of the numbers of relations (R,).
 
         Predicates without a relation do not change those of the others.
         """
 
 
 @MODELS.register_module()
-class ReweightedCrossEntropyLoss(_CountingLoss):
+class ReweightedCrossEntropyLoss(_ClassCountLoss):
     """Cross-entropy weighted by the label's rarity.
 
     Weights have a mean of 1 over the predicates that occur. ``'inverse_frequency'`` is
@@ -89,7 +89,7 @@ class ReweightedCrossEntropyLoss(_CountingLoss):
         self.scheme = scheme
         self.beta = beta
 
-    def values_of(self, counts: Tensor) -> Tensor:
+    def transform_counts(self, counts: Tensor) -> Tensor:
         present = counts > 0
         if self.scheme == 'inverse_frequency':
             weights = 1 / counts[present]
@@ -110,7 +110,7 @@ class ReweightedCrossEntropyLoss(_CountingLoss):
 
 
 @MODELS.register_module()
-class LogitAdjustedLoss(_CountingLoss):
+class LogitAdjustedLoss(_ClassCountLoss):
     """Cross-entropy of logits plus ``tau * log`` of the label frequency.
 
     In training the frequency is added to the logits, so that they learn what
@@ -130,7 +130,7 @@ class LogitAdjustedLoss(_CountingLoss):
         super().__init__(num_predicates, loss_weight)
         self.tau = tau
 
-    def values_of(self, counts: Tensor) -> Tensor:
+    def transform_counts(self, counts: Tensor) -> Tensor:
         mean = counts[counts > 0].mean()
         return self.tau * (counts.clamp(min=1) / mean).log()
 

@@ -1,4 +1,4 @@
-"""What the steps of a relation head hand on.
+"""Outputs of the steps of a relation head.
 
 Shape shorthand: B images, N objects of a batch, P pairs, C object classes,
 R predicates, d_o, d_p and d_i features of an object, a relation, an image.
@@ -11,11 +11,11 @@ from torch import Tensor
 
 
 class RegionFeatures(NamedTuple):
-    """What a head sees of the image; the same for PredCls and SGCls."""
+    """Visual features of an image; the same for PredCls and SGCls."""
     pairs: Tensor  # (P, 2), indices of subject and object
     images: Tensor  # (B, d_i), average-pooled feature map
     objects: Tensor | None = None  # (N, d_o), if the head looks at them
-    unions: Tensor | None = None  # (P, d_o), features of the pairs, likewise
+    unions: Tensor | None = None  # (P, d_o), features of the pairs, as well
 
     def split_pairs(self, size: int) -> list[RegionFeatures]:
         """Regions of ``size`` pairs each, the last of fewer; at least one."""
@@ -27,14 +27,14 @@ class RegionFeatures(NamedTuple):
 
 
 class ObjectEncoding(NamedTuple):
-    """What a base model finds out about the objects, before they have labels."""
+    """Objects that know of each other, before they have labels."""
     logits: Tensor  # (N, C+1), background last
     representation: Tensor | None = None  # (N, d), model specific
     image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
 
 
 class ObjectContext(NamedTuple):
-    """Step 1: objects that know of each other, and their labels."""
+    """Step 1: objects that know of each other, with labels."""
     logits: Tensor  # (N, C+1), background last
     labels: Tensor  # (N,), given, taught or predicted
     representation: Tensor | None = None  # (N, d), model specific

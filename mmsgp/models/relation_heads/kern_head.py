@@ -38,7 +38,7 @@ class KERNHead(RelationHead):
         pair_features (dict): Config of the features of pairs.
         hidden_size (int): H, units of a node. Defaults to 512.
         num_steps (int): Steps of message passing. Defaults to 3.
-        frequency_prior (dict, optional): Defaults to None: there is none.
+        frequency_prior (dict, optional): Defaults to None: no prior.
     """
     pairs_per_chunk = 256
 
@@ -98,7 +98,7 @@ class KERNHead(RelationHead):
 
         CCE with a margin of 0 scales with its logits. Where no frequency
         prior outweighs them, those of random weights are lowered the fastest
-        by shrinking the features, until those of all pairs are alike.
+        by shrinking the features, until those of all pairs are equal.
         """
         classifier = super().build_classifier(relation_channels)
         nn.init.xavier_normal_(classifier.weight, gain=0.01)

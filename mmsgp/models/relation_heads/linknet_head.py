@@ -121,7 +121,7 @@ class LinkNetHead(RoleProductHead):
 
     def auxiliary_losses(self, context: ObjectContext,
                          objects: ObjectBatch) -> dict[str, Tensor]:
-        """Which classes are in an image: binary cross-entropy of each class."""
+        """Binary cross-entropy of each class: is it in the image?"""
         logits = context.image_logits
         present = torch.zeros_like(logits)
         present[:, :self.num_classes] = objects.present_classes()

@@ -45,13 +45,13 @@ def rank_relations(object_logits: Tensor,
         ``weights`` and, with a Scorer, ``significance``.
 
     Raises:
-        ValueError: If the ranking needs a significance that is not there.
+        ValueError: If the ranking needs a significance and there is no Scorer.
     """
     check_ranking(rank_by, with_scorer=significance is not None)
     rows = torch.arange(len(labels), device=labels.device)
     bboxes = objects.bboxes
     object_scores = object_logits.softmax(dim=1)[rows, labels]
-    if objects.labels is not None:
+    if objects.is_labelled:
         object_scores = torch.ones_like(object_scores)
     if objects.class_bboxes is not None:
         bboxes = objects.class_bboxes[rows, labels]

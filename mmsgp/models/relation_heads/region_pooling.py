@@ -1,4 +1,4 @@
-"""What comes before the steps of a relation head: pairs, chosen and pooled.
+"""Choosing and pooling of pairs, before the steps of a relation head.
 
 Shape shorthand: B images, N objects of a batch, P pairs, d_o features of an
 object.

@@ -180,8 +180,8 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
                 objects: ObjectBatch) -> RelationOutput:
         """Run context, pairs, classification and scoring.
 
-        Mixed precision ends here: it is for vision, where the work is. Rare
-        predicates are told by close scores.
+        Mixed precision ends here: it is for vision, where the work is. Half
+        precision could not tell the close scores of rare predicates apart.
 
         Args:
             regions (RegionFeatures): Visual features.

@@ -1,4 +1,4 @@
-"""What an annotated graph says of detected boxes.
+"""Annotations of detected boxes, from an annotated graph.
 
 Shape shorthand: N detected boxes, G annotated objects, M annotated relations.
 """

@@ -22,7 +22,7 @@ def all_pairs(image_ids: Tensor) -> Tensor:
 
 
 def overlapping(bboxes: Tensor, pairs: Tensor) -> Tensor:
-    """Which pairs' boxes intersect.
+    """Mark the pairs whose boxes intersect.
 
     Args:
         bboxes (Tensor): (N, 4), ``x1, y1, x2, y2``.

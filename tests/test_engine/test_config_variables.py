@@ -1,9 +1,9 @@
 """Variables of a config reach all places that read them."""
 import pytest
 
+from mmsgp.engine.config_file import read_config_file
+from mmsgp.engine.config_variables import merge_options
 from mmsgp.testing.models import CONFIGS
-from mmsgp.utils.config_file import read_config_file
-from mmsgp.utils.config_variables import merge_options
 
 NAMES = ['motifnet_cce_scorer_minivg', 'kern_ce_vg', 'frequency_ce_vrd',
          'faster_rcnn_vgg16_vrd', 'cascade_rcnn_r50_fpn_minivg']
