@@ -12,9 +12,9 @@ from mmengine.registry import init_default_scope
 
 from mmsgp.cli.arguments import positive
 from mmsgp.cli.errors import exit_on_user_error
+from mmsgp.engine.config_file import read_config_file
 from mmsgp.registry import DATASETS
 from mmsgp.reporting.per_class_recall import read_runs
-from mmsgp.utils.config_file import read_config_file
 from mmsgp.visualization import plot_predicate_distribution, save_figure
 
 

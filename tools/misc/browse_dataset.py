@@ -10,9 +10,9 @@ from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from rich.progress import track
 
+from mmsgp.engine.config_file import read_config_file
+from mmsgp.engine.config_variables import merge_options
 from mmsgp.registry import DATASETS, VISUALIZERS
-from mmsgp.utils.config_file import read_config_file
-from mmsgp.utils.config_variables import merge_options
 
 
 def parse_args() -> argparse.Namespace:
