@@ -76,8 +76,9 @@ wheelhouse: install  ## Collect the wheels of an installation, for machines like
 demo: install  ## Install, then make a small data set, train, test and draw.
 	$(BIN)/python tools/misc/demo.py
 
+# One process per core, with one thread each.
 test: install $(TESTS_STEP) lint  ## Install, then check the style and run the tests.
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile $(PYTEST_ARGS)
 
 test-browser: install $(TESTS_STEP)  ## Test the pages; as root on Debian, install Chromium first.
 	@bash tools/misc/install_chromium.sh $(VENV)/logs/chromium.log || true
