@@ -1,3 +1,5 @@
+from mmsgp.utils import quiet_import  # noqa: F401, I001 - before all others
+
 from .base_scene_graph_dataset import BaseSceneGraphDataset
 from .dataset_wrappers import ConcatDataset, innermost_dataset
 from .graph_annotations import GraphAnnotations
