@@ -36,29 +36,28 @@ class MotifContext(ContextEncoder):
     one. Edge context: LSTMs over [label embedding, object context].
 
     Args:
-        num_classes (int): See :class:`ContextEncoder`, as the next three.
-        object_channels (int): d_o.
-        image_channels (int): Not looked at.
-        embedding_dim (int): Size of a class embedding.
-        order (str): Which object the LSTMs see first. ``'confidence'``: the
-            one with the most probable class (of the detector, then of the
-            decoder; where labels are given, of the detector in that label: in
-            the reference implementation these tie). ``'size'``: the largest
-            box. ``'leftright'``: the reference's option of this name, which
-            sorts the boxes' centres from the right to the left; the authors'
-            scripts train with it. Defaults to ``'confidence'``.
-        hidden_size (int): Units of each LSTM. Defaults to 256.
-        num_object_layers (int): Defaults to 1.
-        num_edge_layers (int): Defaults to 2.
-        position_dim (int): Size of a box's position. Defaults to 128.
-        dropout (float): Recurrent dropout and that of the position.
-            Defaults to 0.1.
-        norm_momentum (float): Of the batch normalisation of positions; 0.001
-            in the reference implementation, which takes thousands of steps.
-            Defaults to 0.1.
-        decoder_word_vectors (str, optional): GloVe text file with vectors of
-            100 values that the decoder's label embedding starts from, as in
-            the reference implementation. Defaults to None: random.
+        num_classes: See :class:`ContextEncoder`, as the next three.
+        object_channels: d_o.
+        image_channels: Not looked at.
+        embedding_dim: Size of a class embedding.
+        order: Which object the LSTMs see first. ``'confidence'``: the one with
+            the most probable class (of the detector, then of the decoder; where
+            labels are given, of the detector in that label: in the reference
+            implementation these tie). ``'size'``: the largest box.
+            ``'leftright'``: the reference's option of this name, which sorts
+            the boxes' centres from the right to the left; the authors' scripts
+            train with it. Defaults to ``'confidence'``.
+        hidden_size: Units of each LSTM. Defaults to 256.
+        num_object_layers: Defaults to 1.
+        num_edge_layers: Defaults to 2.
+        position_dim: Size of a box's position. Defaults to 128.
+        dropout: Recurrent dropout and that of the position. Defaults to 0.1.
+        norm_momentum: Of the batch normalisation of positions; 0.001 in the
+            reference implementation, which takes thousands of steps. Defaults
+            to 0.1.
+        decoder_word_vectors: GloVe text file with vectors of 100 values that
+            the decoder's label embedding starts from, as in the reference
+            implementation. Defaults to None: random.
     """
 
     def __init__(self,

@@ -19,7 +19,7 @@ class SceneGraphDataPreprocessor(DetDataPreprocessor):
     both are ``img_scale``.
 
     Args:
-        pad_to (tuple[int, int]): Height and width H and W in pixels.
+        pad_to: Height and width H and W in pixels.
         **kwargs: Arguments of MMDetection's ``DetDataPreprocessor``.
     """
 

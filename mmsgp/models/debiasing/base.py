@@ -41,7 +41,7 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         return logits - head.predicate_logits(features, labels)
 
     Args:
-        num_predicates (int): R, without unknown.
+        num_predicates: R, without unknown.
     """
 
     def __init__(self, num_predicates: int) -> None:
@@ -52,7 +52,7 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         """Take what the method needs of a training set, when training starts.
 
         Args:
-            statistics (DatasetStatistics): Of the training set.
+            statistics: Of the training set.
         """
 
     def observe(self, head: nn.Module, context: ObjectContext,
@@ -60,10 +60,10 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         """See a batch of the training.
 
         Args:
-            head (RelationHead): The head.
-            context (ObjectContext): Its output of step 1.
-            regions (RegionFeatures): All sampled pairs and their features.
-            objects (ObjectBatch): The objects.
+            head: The head.
+            context: Its output of step 1.
+            regions: All sampled pairs and their features.
+            objects: The objects.
         """
 
     @abstractmethod
@@ -72,12 +72,11 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         """Change the logits of some pairs.
 
         Args:
-            logits (Tensor): (P, R+1), unknown first.
-            head (RelationHead): The head.
-            context (ObjectContext): Its output of step 1.
-            regions (RegionFeatures): These pairs, of some or all images, and
-                their features.
-            objects (ObjectBatch): All objects of the batch.
+            logits: (P, R+1), unknown first.
+            head: The head.
+            context: Its output of step 1.
+            regions: These pairs, of some or all images, and their features.
+            objects: All objects of the batch.
 
         Returns:
             Tensor: (P, R+1).

@@ -25,9 +25,8 @@ class PostHocLogitAdjustment(Debiasing):
     counts as if it had one.
 
     Args:
-        num_predicates (int): R, without unknown.
-        tau (float): How much of it; may change after training. Defaults to
-            0.3.
+        num_predicates: R, without unknown.
+        tau: How much of it; may change after training. Defaults to 0.3.
     """
 
     def __init__(self, num_predicates: int, tau: float = 0.3) -> None:

@@ -24,10 +24,10 @@ class PreparedBatch(NamedTuple):
     """The images of a batch, as an adapter reads them.
 
     Attributes:
-        feature_maps (tuple[Tensor]): Of B images.
-        data_samples (Sequence[SceneGraphDataSample]): Meta information.
-        detections (list[InstanceData], optional): What an adapter has found
-            in each image before it is asked for anything. Defaults to None.
+        feature_maps: Of B images.
+        data_samples: Meta information.
+        detections: What an adapter has found in each image before it is asked
+            for anything. Defaults to None.
     """
     feature_maps: tuple[Tensor, ...]
     data_samples: Sequence[SceneGraphDataSample]
@@ -44,7 +44,7 @@ class DetectorAdapter(metaclass=ABCMeta):
     ``SceneGraphParser(detector_adapter=...)``.
 
     Args:
-        detector (BaseDetector): The detector.
+        detector: The detector.
     """
 
     def __init__(self, detector: BaseDetector) -> None:
@@ -71,8 +71,8 @@ class DetectorAdapter(metaclass=ABCMeta):
         """Do once per batch what several tasks need.
 
         Args:
-            feature_maps (tuple[Tensor]): Of B images.
-            data_samples (Sequence[SceneGraphDataSample]): Meta information.
+            feature_maps: Of B images.
+            data_samples: Meta information.
 
         Returns:
             PreparedBatch: Argument of the other methods.
@@ -85,9 +85,8 @@ class DetectorAdapter(metaclass=ABCMeta):
         """Class logits of given boxes.
 
         Args:
-            batch (PreparedBatch): Result of :meth:`prepare`.
-            bboxes (list[Tensor]): Boxes of each image, (N_i, 4), in pixels of
-                its input.
+            batch: Result of :meth:`prepare`.
+            bboxes: Boxes of each image, (N_i, 4), in pixels of its input.
 
         Returns:
             Tensor: (N, C+1), background last.
@@ -99,10 +98,10 @@ class DetectorAdapter(metaclass=ABCMeta):
         """Detect the objects whose relations are asked for.
 
         Args:
-            batch (PreparedBatch): Result of :meth:`prepare`.
-            score_thr (float): Least probability of a box's class.
-            iou_thr (float): IoU of the suppression within a class.
-            max_per_image (int): Most boxes of an image.
+            batch: Result of :meth:`prepare`.
+            score_thr: Least probability of a box's class.
+            iou_thr: IoU of the suppression within a class.
+            max_per_image: Most boxes of an image.
 
         Returns:
             ObjectBatch: With ``class_bboxes``, the best box first.
@@ -142,11 +141,11 @@ def select_objects(scores: Tensor, bboxes: Tensor, score_thr: float,
     So does the reference implementation of Neural Motifs.
 
     Args:
-        scores (Tensor): (K, C), without background.
-        bboxes (Tensor): (K, C, 4), the box of each class.
-        score_thr (float): Least score of a box's class.
-        iou_thr (float): IoU above which a box of the same class goes.
-        max_per_image (int): Most boxes to keep.
+        scores: (K, C), without background.
+        bboxes: (K, C, 4), the box of each class.
+        score_thr: Least score of a box's class.
+        iou_thr: IoU above which a box of the same class goes.
+        max_per_image: Most boxes to keep.
 
     Returns:
         tuple[Tensor, Tensor]: Indices of the kept boxes, best first, and

@@ -37,10 +37,10 @@ def build_detector_adapter(detector: BaseDetector,
     """Build the parser's view of a detector.
 
     Args:
-        detector (BaseDetector): The detector.
-        cfg (dict, optional): Config of a :class:`DetectorAdapter`. Defaults to
-            None: the one that :data:`ADAPTERS` has for the detector's class,
-            else :class:`GenericAdapter`.
+        detector: The detector.
+        cfg: Config of a :class:`DetectorAdapter`. Defaults to None: the one
+            that :data:`ADAPTERS` has for the detector's class, else
+            :class:`GenericAdapter`.
 
     Raises:
         ValueError: If the detector finds no boxes of its own.

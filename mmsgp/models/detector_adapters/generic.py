@@ -134,10 +134,10 @@ def within_image(detections: InstanceData, img_shape: tuple[int, int],
     """Detections clipped to their image, which some detectors leave to others.
 
     Args:
-        detections (InstanceData): ``bboxes`` (D, 4), ``labels`` (D,) and
-            ``scores`` (D,) of any type.
-        img_shape (tuple[int, int]): Height and width without padding.
-        dtype (torch.dtype): Of boxes and scores to return.
+        detections: ``bboxes`` (D, 4), ``labels`` (D,) and ``scores`` (D,) of
+            any type.
+        img_shape: Height and width without padding.
+        dtype: Of boxes and scores to return.
 
     Returns:
         InstanceData: The same of the detections that are numbers and whose
@@ -167,11 +167,11 @@ def logits_by_overlap(bboxes: Tensor,
     class leaves of one. Where nothing was detected all classes are alike.
 
     Args:
-        bboxes (Tensor): (N, 4).
-        detections (InstanceData): ``bboxes`` (D, 4), ``labels`` (D,) and
-            ``scores`` (D,), probabilities.
-        num_classes (int): C.
-        iou_thr (float): Least IoU that counts. Defaults to 0.5.
+        bboxes: (N, 4).
+        detections: ``bboxes`` (D, 4), ``labels`` (D,) and ``scores`` (D,),
+            probabilities.
+        num_classes: C.
+        iou_thr: Least IoU that counts. Defaults to 0.5.
 
     Returns:
         Tensor: (N, C+1), logarithms of probabilities, background last.

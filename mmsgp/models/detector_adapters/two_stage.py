@@ -32,9 +32,9 @@ class TwoStageAdapter(DetectorAdapter):
     precision, whatever the network runs in.
 
     Args:
-        detector (BaseDetector): The detector.
-        regions (str): The boxes of detected objects (SGGen) that a relation
-            head pools and pairs. ``'boxes'``: the regressed ones, which are the
+        detector: The detector.
+        regions: The boxes of detected objects (SGGen) that a relation head
+            pools and pairs. ``'boxes'``: the regressed ones, which are the
             output. ``'proposals'``: those that the last stage pooled, as in the
             reference implementation of Neural Motifs; published checkpoints
             were trained with these. Defaults to ``'boxes'``.

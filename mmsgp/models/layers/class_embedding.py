@@ -55,9 +55,9 @@ class ClassEmbedding(nn.Embedding):
     implementation of Neural Motifs).
 
     Args:
-        num_classes (int): Number of rows.
-        dim (int): Size of an embedding.
-        word_vectors (str, optional): A GloVe text file. Defaults to None.
+        num_classes: Number of rows.
+        dim: Size of an embedding.
+        word_vectors: A GloVe text file. Defaults to None.
     """
 
     def __init__(self,

@@ -18,11 +18,11 @@ class FrequencyPrior(nn.Module):
     checkpoint.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        eps (float): Added to each frequency, so that a triplet that training
-            does not have is not impossible: the larger it is, the weaker the
-            visual evidence that suffices. Defaults to 1e-3, as in the reference
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        eps: Added to each frequency, so that a triplet that training does not
+            have is not impossible: the larger it is, the weaker the visual
+            evidence that suffices. Defaults to 1e-3, as in the reference
             implementation of Neural Motifs.
 
     Raises:
@@ -44,7 +44,7 @@ class FrequencyPrior(nn.Module):
         """Set the table.
 
         Args:
-            table (Tensor): (C+1, C+1, R+1), from
+            table: (C+1, C+1, R+1), from
                 :meth:`DatasetStatistics.frequency_prior`.
 
         Raises:
@@ -65,8 +65,8 @@ class FrequencyPrior(nn.Module):
         """Look up the logits of pairs.
 
         Args:
-            subjects (Tensor): (P,), classes of the subjects.
-            objects (Tensor): (P,), classes of the objects.
+            subjects: (P,), classes of the subjects.
+            objects: (P,), classes of the objects.
 
         Returns:
             Tensor: (P, R+1).

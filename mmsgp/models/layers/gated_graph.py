@@ -20,7 +20,7 @@ class GatedGraphUnit(nn.Module):
     ``c = tanh(W5 a + U5 (r * h))``, ``h' = (1 - z) * h + z * c``.
 
     Args:
-        hidden_size (int): H.
+        hidden_size: H.
     """
 
     def __init__(self, hidden_size: int) -> None:
@@ -47,13 +47,12 @@ class GatedGraphUnit(nn.Module):
         """One step; states and messages that nodes share are broadcast.
 
         Args:
-            message (Tensor): (..., 3H), W3, W4, W5 times the message; their
-                bias is added here.
-            state (Tensor): (..., H).
-            weights (Tensor, optional): (..., 1), factors of the message.
-                Defaults to None: 1.
-            gates (Tensor, optional): (..., 2H), :meth:`gates` of the state
-                where they are known; overwritten.
+            message: (..., 3H), W3, W4, W5 times the message; their bias is
+                added here.
+            state: (..., H).
+            weights: (..., 1), factors of the message. Defaults to None: 1.
+            gates: (..., 2H), :meth:`gates` of the state where they are known;
+                overwritten.
 
         Returns:
             Tensor: (..., H).
@@ -85,7 +84,7 @@ class Readout(nn.Module):
     """``ReLU(FC([state, input]))`` of each node.
 
     Args:
-        hidden_size (int): H.
+        hidden_size: H.
     """
 
     def __init__(self, hidden_size: int) -> None:
@@ -114,9 +113,9 @@ class ObjectGraph(nn.Module):
     of an object together give its logits.
 
     Args:
-        num_classes (int): K.
-        hidden_size (int): H.
-        num_steps (int): Steps of message passing.
+        num_classes: K.
+        hidden_size: H.
+        num_steps: Steps of message passing.
     """
 
     def __init__(self, num_classes: int, hidden_size: int,
@@ -133,10 +132,10 @@ class ObjectGraph(nn.Module):
         """Run the graphs of all images.
 
         Args:
-            inputs (Tensor): (N, H), what all nodes of an object start with.
-            image_ids (Tensor): (N,), the image of each object.
-            num_images (int): B.
-            cooccurrence (Tensor): (K, K).
+            inputs: (N, H), what all nodes of an object start with.
+            image_ids: (N,), the image of each object.
+            num_images: B.
+            cooccurrence: (K, K).
 
         Returns:
             Tensor: (N, K), logits.
@@ -175,11 +174,10 @@ class PairGraph(nn.Module):
     equal: one node of a pair stands for all of them.
 
     Args:
-        hidden_size (int): H.
-        num_steps (int): Steps of message passing.
-        nodes_per_chunk (int): Without gradients about so many nodes are
-            computed at once, that they fit into a processor's cache. Defaults
-            to 2048.
+        hidden_size: H.
+        num_steps: Steps of message passing.
+        nodes_per_chunk: Without gradients about so many nodes are computed at
+            once, that they fit into a processor's cache. Defaults to 2048.
     """
 
     def __init__(self,
@@ -197,11 +195,11 @@ class PairGraph(nn.Module):
         """Run the graphs.
 
         Args:
-            subjects (Tensor): (P, H), what the subject nodes start with.
-            objects (Tensor): (P, H).
-            pairs (Tensor): (P, H), what all predicate nodes start with.
-            weights (Tensor): (P, K'), of the training set: zeros are left
-                out and get no gradient.
+            subjects: (P, H), what the subject nodes start with.
+            objects: (P, H).
+            pairs: (P, H), what all predicate nodes start with.
+            weights: (P, K'), of the training set: zeros are left out and get no
+                gradient.
 
         Returns:
             Tensor: (P, (K' + 2) * H), read-outs of subject, object and

@@ -17,10 +17,10 @@ def highway_lstm_cell(inputs: Tensor, state: Tensor,
     ``m' = i * c + f * m`` and ``h = r * o * tanh(m') + (1 - r) * W_x x``.
 
     Args:
-        inputs (Tensor): (B, 6H), projected input: i, f, c, o, r and the
-            highway ``W_x x``.
-        state (Tensor): (B, 5H), projected previous output: i, f, c, o, r.
-        memory (Tensor): (B, H), previous memory m.
+        inputs: (B, 6H), projected input: i, f, c, o, r and the highway
+            ``W_x x``.
+        state: (B, 5H), projected previous output: i, f, c, o, r.
+        memory: (B, H), previous memory m.
 
     Returns:
         tuple[Tensor, Tensor]: Output h and memory m', (B, H) each.
@@ -49,11 +49,11 @@ class HighwayLSTMLayer(nn.Module):
     """One layer, running forwards or backwards over padded sequences.
 
     Args:
-        input_size (int): I.
-        hidden_size (int): H.
-        reverse (bool): Run from the last step to the first.
-        dropout (float): Dropout of the output that is handed to the next
-            step, with one mask per sequence. Defaults to 0.
+        input_size: I.
+        hidden_size: H.
+        reverse: Run from the last step to the first.
+        dropout: Dropout of the output that is handed to the next step, with one
+            mask per sequence. Defaults to 0.
     """
 
     def __init__(self,
@@ -74,9 +74,9 @@ class HighwayLSTMLayer(nn.Module):
         """Run the layer.
 
         Args:
-            inputs (Tensor): (B, T, I).
-            valid (Tensor): (B, T), bool, False at padding, which lies behind
-                the sequence and leaves the state untouched.
+            inputs: (B, T, I).
+            valid: (B, T), bool, False at padding, which lies behind the
+                sequence and leaves the state untouched.
 
         Returns:
             Tensor: (B, T, H), zero at padding.
@@ -102,10 +102,10 @@ class AlternatingHighwayLSTM(nn.Module):
     """Stacked layers; the first runs forwards, the second backwards, ...
 
     Args:
-        input_size (int): I.
-        hidden_size (int): H.
-        num_layers (int): Defaults to 1.
-        dropout (float): Recurrent dropout. Defaults to 0.
+        input_size: I.
+        hidden_size: H.
+        num_layers: Defaults to 1.
+        dropout: Recurrent dropout. Defaults to 0.
     """
 
     def __init__(self,

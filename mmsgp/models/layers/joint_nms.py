@@ -21,10 +21,10 @@ def joint_nms(probabilities: Tensor,
     taken only by a box that has all its classes suppressed.
 
     Args:
-        probabilities (Tensor): (B, T, C), without background.
-        bboxes (Tensor): (B, T, C, 4), the box of each class.
-        valid (Tensor): (B, T), bool, False at padding.
-        iou_thr (float): IoU from which boxes overlap. Defaults to 0.3.
+        probabilities: (B, T, C), without background.
+        bboxes: (B, T, C, 4), the box of each class.
+        valid: (B, T), bool, False at padding.
+        iou_thr: IoU from which boxes overlap. Defaults to 0.3.
 
     Returns:
         Tensor: (B, T), labels.

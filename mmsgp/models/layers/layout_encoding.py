@@ -27,9 +27,9 @@ class BoxPositionEncoding(_BoxEncoding):
     """``dropout(ReLU(FC(BN(cx, cy, w, h))))`` of each box, in pixels.
 
     Args:
-        dim (int): Size of the encoding. Defaults to 128.
-        dropout (float): Defaults to 0.1.
-        momentum (float): Of the batch normalisation. Defaults to 0.1.
+        dim: Size of the encoding. Defaults to 128.
+        dropout: Defaults to 0.1.
+        momentum: Of the batch normalisation. Defaults to 0.1.
     """
 
     def forward(self, bboxes: Tensor) -> Tensor:
@@ -47,9 +47,9 @@ class RelativeLayoutEncoding(_BoxEncoding):
     with the distances of the centres.
 
     Args:
-        dim (int): Size of the encoding. Defaults to 128.
-        dropout (float): Defaults to 0.1.
-        momentum (float): Of the batch normalisation. Defaults to 0.1.
+        dim: Size of the encoding. Defaults to 128.
+        dropout: Defaults to 0.1.
+        momentum: Of the batch normalisation. Defaults to 0.1.
     """
 
     def forward(self, subjects: Tensor, objects: Tensor) -> Tensor:

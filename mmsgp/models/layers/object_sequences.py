@@ -14,13 +14,13 @@ class ObjectSequences:
     """Lays flat objects out as one sequence per image, best score first.
 
     Args:
-        image_ids (Tensor): (N,), image of each object, ascending.
-        sizes (Sequence[int]): Number of objects of each of the B images.
-        scores (Tensor): (N,), the sort key; equal scores keep their order.
+        image_ids: (N,), image of each object, ascending.
+        sizes: Number of objects of each of the B images.
+        scores: (N,), the sort key; equal scores keep their order.
 
     Attributes:
-        valid (Tensor): (B, T), bool, False where a sequence is padded. T is
-            at least 1, so that a batch without objects still runs a step.
+        valid: (B, T), bool, False where a sequence is padded. T is at least 1,
+            so that a batch without objects still runs a step.
     """
 
     def __init__(self, image_ids: Tensor, sizes: Sequence[int],

@@ -21,9 +21,9 @@ class RelationalEmbedding(nn.Module):
     image.
 
     Args:
-        in_channels (int): I.
-        out_channels (int): D.
-        reduction (int): W, U and H map to ``I // reduction``. Defaults to 2.
+        in_channels: I.
+        out_channels: D.
+        reduction: W, U and H map to ``I // reduction``. Defaults to 2.
     """
 
     def __init__(self,
@@ -43,8 +43,8 @@ class RelationalEmbedding(nn.Module):
         """Embed.
 
         Args:
-            inputs (Tensor): (N, I).
-            objects (ObjectBatch): Says which objects belong together.
+            inputs: (N, I).
+            objects: Says which objects belong together.
 
         Returns:
             tuple[Tensor, Tensor]: ``O1``, (N, I), and ``O2``, (N, D).

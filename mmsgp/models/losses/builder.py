@@ -12,9 +12,9 @@ def build_relation_loss(cfg: dict, num_predicates: int) -> nn.Module:
     """Build a loss of predicate logits, which may depend on their number.
 
     Args:
-        cfg (dict): Config of the loss. One that takes ``num_predicates`` gets
-            that of the head and need not name it.
-        num_predicates (int): R of the head.
+        cfg: Config of the loss. One that takes ``num_predicates`` gets that of
+            the head and need not name it.
+        num_predicates: R of the head.
 
     Raises:
         ValueError: If the config names another number.

@@ -25,9 +25,9 @@ def cce_loss(logits: Tensor, labels: Tensor, margin: float = 0.0) -> Tensor:
     2020).
 
     Args:
-        logits (Tensor): (P, R+1), with R >= 2.
-        labels (Tensor): (P,), within 0 .. R.
-        margin (float): alpha. Defaults to 0.
+        logits: (P, R+1), with R >= 2.
+        labels: (P,), within 0 .. R.
+        margin: alpha. Defaults to 0.
 
     Returns:
         Tensor: (P,).
@@ -57,8 +57,8 @@ class CCELoss(nn.Module):
     """Mean :func:`cce_loss` over relations; 0 if there is none.
 
     Args:
-        margin (float): alpha. Defaults to 0.0.
-        loss_weight (float): Defaults to 1.0.
+        margin: alpha. Defaults to 0.0.
+        loss_weight: Defaults to 1.0.
     """
 
     def __init__(self, margin: float = 0.0, loss_weight: float = 1.0) -> None:

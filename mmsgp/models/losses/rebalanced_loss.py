@@ -24,8 +24,8 @@ class _ClassCountLoss(nn.Module):
     counts as if it were an average one.
 
     Args:
-        num_predicates (int): R.
-        loss_weight (float): Defaults to 1.0.
+        num_predicates: R.
+        loss_weight: Defaults to 1.0.
     """
 
     def __init__(self, num_predicates: int, loss_weight: float = 1.0) -> None:
@@ -39,7 +39,7 @@ class _ClassCountLoss(nn.Module):
         """Take the numbers of relations of each predicate.
 
         Args:
-            statistics (DatasetStatistics): Of the training set.
+            statistics: Of the training set.
 
         Raises:
             ValueError: If the data set has another number of predicates.
@@ -70,10 +70,10 @@ class ReweightedCrossEntropyLoss(_ClassCountLoss):
     2019). The loss is the weighted sum over relations by their number.
 
     Args:
-        num_predicates (int): R.
-        scheme (str): One of the two. Defaults to ``'class_balanced'``.
-        beta (float): Of the second. Defaults to 0.999.
-        loss_weight (float): Defaults to 1.0.
+        num_predicates: R.
+        scheme: One of the two. Defaults to ``'class_balanced'``.
+        beta: Of the second. Defaults to 0.999.
+        loss_weight: Defaults to 1.0.
     """
 
     def __init__(self,
@@ -118,9 +118,9 @@ class LogitAdjustedLoss(_ClassCountLoss):
     Adjustment*, ICLR 2021); relative to the average predicate.
 
     Args:
-        num_predicates (int): R.
-        tau (float): Defaults to 1.0.
-        loss_weight (float): Defaults to 1.0.
+        num_predicates: R.
+        tau: Defaults to 1.0.
+        loss_weight: Defaults to 1.0.
     """
 
     def __init__(self,

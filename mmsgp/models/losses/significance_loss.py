@@ -19,7 +19,7 @@ class _SignificanceLoss(nn.Module):
     """Mean over relations, times a weight; 0 if there is no relation.
 
     Args:
-        loss_weight (float): Defaults to 1.0.
+        loss_weight: Defaults to 1.0.
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:
@@ -50,9 +50,9 @@ class SignificanceMSELoss(_SignificanceLoss):
     """Squared error of the sigmoid, or of the raw score.
 
     Args:
-        loss_weight (float): Defaults to 1.0.
-        raw (bool): Compare the score before the sigmoid with 0 or 1, as the
-            authors' code does. Defaults to False.
+        loss_weight: Defaults to 1.0.
+        raw: Compare the score before the sigmoid with 0 or 1, as the authors'
+            code does. Defaults to False.
     """
 
     def __init__(self, loss_weight: float = 1.0, raw: bool = False) -> None:
@@ -82,8 +82,8 @@ class SignificanceRankingLoss(_SignificanceLoss):
     kind counts by its share. 0 if the batch has one kind only.
 
     Args:
-        loss_weight (float): Defaults to 1.0.
-        margin (float): m. The authors' is not published. Defaults to 1.0.
+        loss_weight: Defaults to 1.0.
+        margin: m. The authors' is not published. Defaults to 1.0.
     """
 
     def __init__(self, loss_weight: float = 1.0, margin: float = 1.0) -> None:

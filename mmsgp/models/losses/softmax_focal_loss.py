@@ -21,9 +21,9 @@ def softmax_focal_loss(logits: Tensor,
     (Lin et al., 2017); the weight follows p and is differentiated.
 
     Args:
-        logits (Tensor): (P, R+1).
-        labels (Tensor): (P,), within 0 .. R.
-        gamma (float): Focusing exponent. Defaults to 4.
+        logits: (P, R+1).
+        labels: (P,), within 0 .. R.
+        gamma: Focusing exponent. Defaults to 4.
 
     Returns:
         Tensor: (P,).
@@ -41,9 +41,9 @@ class SoftmaxFocalLoss(nn.Module):
     """Mean :func:`softmax_focal_loss` over relations; 0 if there is none.
 
     Args:
-        gamma (float): Defaults to 4.0.
-        loss_weight (float): Defaults to 1.0; the paper's experiments use 10
-            for LinkNet and 100 for MotifNet.
+        gamma: Defaults to 4.0.
+        loss_weight: Defaults to 1.0; the paper's experiments use 10 for LinkNet
+            and 100 for MotifNet.
     """
 
     def __init__(self, gamma: float = 4.0, loss_weight: float = 1.0) -> None:

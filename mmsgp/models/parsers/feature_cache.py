@@ -38,10 +38,10 @@ class FeatureCache:
     it is flipped.
 
     Args:
-        root (str | Path): The folder; it may be deleted at any time.
-        detector (nn.Module): The frozen detector.
-        settings (str): Its config as text, for what neither its weights nor
-            its layers show. Defaults to ''.
+        root: The folder; it may be deleted at any time.
+        detector: The frozen detector.
+        settings: Its config as text, for what neither its weights nor its
+            layers show. Defaults to ''.
     """
 
     def __init__(self,
@@ -60,8 +60,8 @@ class FeatureCache:
         """Read the maps of images, or compute and keep them.
 
         Args:
-            inputs (Tensor): (B, 3, H, W).
-            compute (Callable): Gives the maps of some images.
+            inputs: (B, 3, H, W).
+            compute: Gives the maps of some images.
 
         Returns:
             tuple[Tensor]: As ``compute`` does, rounded to half precision.

@@ -36,9 +36,9 @@ def check_strides(relation_head: nn.Module, batch_inputs: Tensor,
     """Compare the strides that regions are pooled with and those of the maps.
 
     Args:
-        relation_head (nn.Module): With RoI extractors.
-        batch_inputs (Tensor): (B, 3, H, W).
-        feature_maps (tuple[Tensor]): Of the inputs.
+        relation_head: With RoI extractors.
+        batch_inputs: (B, 3, H, W).
+        feature_maps: Of the inputs.
 
     Raises:
         ValueError: If a map is more than a pixel larger or smaller than its

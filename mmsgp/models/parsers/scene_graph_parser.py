@@ -37,32 +37,31 @@ class SceneGraphParser(BaseDetector):
     may then be refined on the detector's boxes.
 
     Args:
-        detector (dict): Config of a detector of MMDetection. Its weights come
-            from its own ``init_cfg``.
-        relation_head (dict): Config of the relation head.
-        train_task (str): What the relation head is trained on: annotated
-            boxes, ``'sgcls'``, or detected ones, ``'sggen'``, to which the
+        detector: Config of a detector of MMDetection. Its weights come from its
+            own ``init_cfg``.
+        relation_head: Config of the relation head.
+        train_task: What the relation head is trained on: annotated boxes,
+            ``'sgcls'``, or detected ones, ``'sggen'``, to which the
             ``graph_assigner`` carries over the annotations. Defaults to
             ``'sgcls'``.
-        test_tasks (Sequence[str]): Tasks that :meth:`predict` runs, any of
-            ``predcls``, ``sgcls`` and ``sggen``. Defaults to ``('sgcls',)``.
-        detection_cfg (dict): Thresholds of the objects of SGGen, arguments of
+        test_tasks: Tasks that :meth:`predict` runs, any of ``predcls``,
+            ``sgcls`` and ``sggen``. Defaults to ``('sgcls',)``.
+        detection_cfg: Thresholds of the objects of SGGen, arguments of
             :meth:`DetectorAdapter.detect_objects`; what is left out has the
             value of the reference: ``score_thr=0.01``, ``iou_thr=0.3``,
             ``max_per_image=64``.
-        detector_adapter (dict, optional): Config of the
-            :class:`DetectorAdapter`. Defaults to None, see
-            :func:`build_detector_adapter`.
-        graph_assigner (dict): Config of what annotates detected boxes.
-            Defaults to :class:`GraphAssigner`.
-        compile_backbone (bool): Whether ``torch.compile`` makes kernels for the
+        detector_adapter: Config of the :class:`DetectorAdapter`. Defaults to
+            None, see :func:`build_detector_adapter`.
+        graph_assigner: Config of what annotates detected boxes. Defaults to
+            :class:`GraphAssigner`.
+        compile_backbone: Whether ``torch.compile`` makes kernels for the
             detector's backbone, at the first image of each size. Defaults to
             False.
-        data_preprocessor (dict, optional): Config of the preprocessor, whose
-            mean, standard deviation and channel order are the detector's.
-            Defaults to None: that of the detector.
-        init_cfg (dict, optional): Weights of type ``Pretrained`` are those of
-            the whole parser. Defaults to None.
+        data_preprocessor: Config of the preprocessor, whose mean, standard
+            deviation and channel order are the detector's. Defaults to None:
+            that of the detector.
+        init_cfg: Weights of type ``Pretrained`` are those of the whole parser.
+            Defaults to None.
 
     Raises:
         ValueError: If a task is unknown, a threshold is unknown or out of
@@ -168,7 +167,7 @@ class SceneGraphParser(BaseDetector):
         taken each time.
 
         Args:
-            dataset (VGDataset): Gives ``statistics`` and ``metainfo``.
+            dataset: Gives ``statistics`` and ``metainfo``.
 
         Raises:
             ValueError: If the detector was trained with other classes, or
@@ -207,9 +206,8 @@ class SceneGraphParser(BaseDetector):
         """Losses of given, or of detected boxes: classes and predicates.
 
         Args:
-            batch_inputs (Tensor): (B, 3, H, W).
-            batch_data_samples (list): With ``gt_scene_graph`` in pixels of
-                the inputs.
+            batch_inputs: (B, 3, H, W).
+            batch_data_samples: With ``gt_scene_graph`` in pixels of the inputs.
 
         Returns:
             dict: Losses by name.
@@ -252,11 +250,11 @@ class SceneGraphParser(BaseDetector):
         """Predict the graph of each task from one pass of the backbone.
 
         Args:
-            batch_inputs (Tensor): (B, 3, H, W).
-            batch_data_samples (list): For ``predcls`` and ``sgcls`` with
+            batch_inputs: (B, 3, H, W).
+            batch_data_samples: For ``predcls`` and ``sgcls`` with
                 ``gt_scene_graph`` in pixels of the original images.
-            rescale (bool): Whether predicted boxes are in pixels of the
-                original images or of the inputs. Defaults to True.
+            rescale: Whether predicted boxes are in pixels of the original
+                images or of the inputs. Defaults to True.
 
         Returns:
             list: The samples, with ``pred_scene_graphs``.

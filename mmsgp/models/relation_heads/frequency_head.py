@@ -24,13 +24,13 @@ class FrequencyHead(RelationHead):
     a relation.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        image_channels (int): Channels of the last feature map.
-        eps (float): Floor of the frequencies, see :class:`FrequencyPrior`.
-            Defaults to 1e-3.
-        scorer (dict, optional): See :class:`RelationHead`, as all that
-            follows. Defaults to None.
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        image_channels: Channels of the last feature map.
+        eps: Floor of the frequencies, see :class:`FrequencyPrior`. Defaults to
+            1e-3.
+        scorer: See :class:`RelationHead`, as all that follows. Defaults to
+            None.
     """
 
     def __init__(

@@ -30,15 +30,15 @@ class KERNHead(RelationHead):
     the two labels. All nodes of a pair's graph together are its feature.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        roi_extractor (dict): See :class:`RelationHead`, as all that is not
-            listed here.
-        fc_head (dict): Head of the objects.
-        pair_features (dict): Config of the features of pairs.
-        hidden_size (int): H, units of a node. Defaults to 512.
-        num_steps (int): Steps of message passing. Defaults to 3.
-        frequency_prior (dict, optional): Defaults to None: no prior.
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        roi_extractor: See :class:`RelationHead`, as all that is not listed
+            here.
+        fc_head: Head of the objects.
+        pair_features: Config of the features of pairs.
+        hidden_size: H, units of a node. Defaults to 512.
+        num_steps: Steps of message passing. Defaults to 3.
+        frequency_prior: Defaults to None: no prior.
     """
     pairs_per_chunk = 256
 

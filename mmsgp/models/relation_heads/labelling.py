@@ -23,9 +23,9 @@ def label_objects(encoding: ObjectEncoding, objects: ObjectBatch,
     * All others have their best class (SGCls).
 
     Args:
-        encoding (ObjectEncoding): Logits (N, C+1) of a base model.
-        objects (ObjectBatch): What the task gives.
-        nms_iou_thr (float): IoU from which detected boxes overlap.
+        encoding: Logits (N, C+1) of a base model.
+        objects: What the task gives.
+        nms_iou_thr: IoU from which detected boxes overlap.
 
     Returns:
         ObjectContext: The encoding with its labels (N,).

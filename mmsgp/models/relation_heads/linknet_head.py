@@ -28,24 +28,23 @@ class LinkNetHead(RoleProductHead):
     feature also learns which classes there are.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        roi_extractor (dict): See :class:`RoleProductHead`, as all that is not
-            listed here.
-        fc_head (dict): Head of the objects.
-        pair_features (dict): Config of the features of pairs.
-        hidden_size (int): Size of an object's context. Defaults to 256.
-        layout_dim (int): Size of the relative layout. Defaults to 128.
-        dropout (float): Of the layout. Defaults to 0.1.
-        norm_momentum (float): Of the batch normalisation of layouts; 0.001 in
-            the reference implementation, which takes thousands of steps.
-            Defaults to 0.1.
-        loss_image_weight (float): Weight of the classes in the image.
-            Defaults to 1.0.
-        image_activation (str): What makes probabilities of the classes in the
-            image, ``'sigmoid'`` or, as in the reference implementation,
-            ``'softmax'`` (whose probabilities share a sum of 1, though an
-            image shows several classes). Defaults to ``'sigmoid'``.
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        roi_extractor: See :class:`RoleProductHead`, as all that is not listed
+            here.
+        fc_head: Head of the objects.
+        pair_features: Config of the features of pairs.
+        hidden_size: Size of an object's context. Defaults to 256.
+        layout_dim: Size of the relative layout. Defaults to 128.
+        dropout: Of the layout. Defaults to 0.1.
+        norm_momentum: Of the batch normalisation of layouts; 0.001 in the
+            reference implementation, which takes thousands of steps. Defaults
+            to 0.1.
+        loss_image_weight: Weight of the classes in the image. Defaults to 1.0.
+        image_activation: What makes probabilities of the classes in the image,
+            ``'sigmoid'`` or, as in the reference implementation, ``'softmax'``
+            (whose probabilities share a sum of 1, though an image shows several
+            classes). Defaults to ``'sigmoid'``.
     """
 
     def __init__(

@@ -24,15 +24,14 @@ class RegionPooling(BaseModule):
     """Chooses pairs of objects, and pools objects and pairs.
 
     Args:
-        roi_extractor (dict, optional): RoI extractor of the objects.
-        fc_head (dict, optional): Head that embeds the pooled objects to d_o.
-        pair_features (dict, optional): Config of the features of pairs. A
-            subclass that overrides :meth:`extract_regions` does without these
-            three.
-        pair_sampler (dict): Config of the sampler of training pairs.
-        self_relations (bool): Whether annotated relations of an object with
-            itself are trained on.
-        init_cfg (dict, optional): Defaults to None.
+        roi_extractor: RoI extractor of the objects.
+        fc_head: Head that embeds the pooled objects to d_o.
+        pair_features: Config of the features of pairs. A subclass that
+            overrides :meth:`extract_regions` does without these three.
+        pair_sampler: Config of the sampler of training pairs.
+        self_relations: Whether annotated relations of an object with itself are
+            trained on.
+        init_cfg: Defaults to None.
     """
 
     def __init__(self,
@@ -53,8 +52,8 @@ class RegionPooling(BaseModule):
         """Start the heads of objects and pairs as a copy of the detector's.
 
         Args:
-            source (nn.Module): The detector's head; where sizes differ, a
-                head keeps its own initialisation.
+            source: The detector's head; where sizes differ, a head keeps its
+                own initialisation.
         """
         weights = source.state_dict()
         shapes = {key: value.shape for key, value in weights.items()}
@@ -70,9 +69,9 @@ class RegionPooling(BaseModule):
         """Pool objects and pairs.
 
         Args:
-            feature_maps (tuple[Tensor]): Of B images.
-            objects (ObjectBatch): N objects.
-            pairs (Tensor, optional): (P, 2). Defaults to all candidates.
+            feature_maps: Of B images.
+            objects: N objects.
+            pairs: (P, 2). Defaults to all candidates.
         """
         if pairs is None:
             pairs = self.candidate_pairs(objects)
@@ -101,9 +100,9 @@ class RegionPooling(BaseModule):
         """Choose the pairs to train on.
 
         Args:
-            objects (ObjectBatch): The objects.
-            relations (list[InstanceData]): Annotated ``pairs`` of these
-                objects and their ``labels``, image by image, no pair twice.
+            objects: The objects.
+            relations: Annotated ``pairs`` of these objects and their
+                ``labels``, image by image, no pair twice.
 
         Returns:
             tuple[Tensor, Tensor]: Pairs (P, 2) and their predicates (P,), 0

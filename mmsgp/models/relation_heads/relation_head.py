@@ -37,41 +37,39 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
     the config. Which labels are given, taught or detected is decided here.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        relation_channels (int): d_p, size of the :meth:`relation_features`.
-        roi_extractor (dict, optional): RoI extractor of the objects.
-        fc_head (dict, optional): Head that embeds the pooled objects to d_o.
-        pair_features (dict, optional): Config of the features of pairs. These
-            three are given, unless :meth:`extract_regions` is overridden.
-        image_channels (int, optional): d_i, channels of the last feature map.
-            Defaults to None: those of ``roi_extractor``.
-        frequency_prior (dict, optional): Config of a prior that is added to
-            the predicate logits. Defaults to ``FrequencyPrior``.
-        scorer (dict, optional): Config of the Scorer. Defaults to None.
-        debiasing (dict, optional): Config of a
-            :class:`~mmsgp.models.debiasing.Debiasing`, which changes predicate
-            logits in tests. Defaults to None.
-        rank_by (str, optional): What orders the relations of an image, see
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        relation_channels: d_p, size of the :meth:`relation_features`.
+        roi_extractor: RoI extractor of the objects.
+        fc_head: Head that embeds the pooled objects to d_o.
+        pair_features: Config of the features of pairs. These three are given,
+            unless :meth:`extract_regions` is overridden.
+        image_channels: d_i, channels of the last feature map. Defaults to None:
+            those of ``roi_extractor``.
+        frequency_prior: Config of a prior that is added to the predicate
+            logits. Defaults to ``FrequencyPrior``.
+        scorer: Config of the Scorer. Defaults to None.
+        debiasing: Config of a :class:`~mmsgp.models.debiasing.Debiasing`, which
+            changes predicate logits in tests. Defaults to None.
+        rank_by: What orders the relations of an image, see
             :mod:`mmsgp.structures.ranking`; it may change after training.
             Defaults to None: ``'expected_significance'`` with a Scorer, else
             ``'probability'``.
-        nms_iou_thr (float): IoU of the joint suppression over classes that
-            labels detected objects. Defaults to 0.3.
-        pair_sampler (dict): Config of the sampler of training pairs.
-        self_relations (bool): Whether annotated relations of an object with
-            itself are trained on, as in the reference implementation. Tests
-            never predict one. Defaults to False.
-        loss_object (dict): Loss of object logits (N, C+1) and labels.
-        loss_relation (dict): Loss of predicate logits (P, R+1) and labels.
-        init_cfg (dict, optional): Defaults to None.
+        nms_iou_thr: IoU of the joint suppression over classes that labels
+            detected objects. Defaults to 0.3.
+        pair_sampler: Config of the sampler of training pairs.
+        self_relations: Whether annotated relations of an object with itself are
+            trained on, as in the reference implementation. Tests never predict
+            one. Defaults to False.
+        loss_object: Loss of object logits (N, C+1) and labels.
+        loss_relation: Loss of predicate logits (P, R+1) and labels.
+        init_cfg: Defaults to None.
 
     Attributes:
-        pairs_per_chunk (int, optional): A base model whose
-            :meth:`relation_features` looks at each pair alone may have it
-            called on so many at once where no gradients are needed: features
-            of pairs are the largest tensors of all. Defaults to None: on all
-            pairs.
+        pairs_per_chunk: A base model whose :meth:`relation_features` looks at
+            each pair alone may have it called on so many at once where no
+            gradients are needed: features of pairs are the largest tensors of
+            all. Defaults to None: on all pairs.
     """
     pairs_per_chunk: int | None = None
 
@@ -122,11 +120,11 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """Step 1: relate the objects of each image and classify them.
 
         Args:
-            regions (RegionFeatures): Visual features.
-            objects (ObjectBatch): Boxes and the detector's logits. A decoder
-                that hands labels on takes ``objects.known_labels`` where they
-                are not background. Where ``objects.is_labelled``, logits are
-                not looked at and need not be computed.
+            regions: Visual features.
+            objects: Boxes and the detector's logits. A decoder that hands
+                labels on takes ``objects.known_labels`` where they are not
+                background. Where ``objects.is_labelled``, logits are not looked
+                at and need not be computed.
 
         Returns:
             ObjectEncoding: The base class adds the labels.
@@ -139,9 +137,9 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """Step 2: features of relations.
 
         Args:
-            context (ObjectContext): Output of step 1, with labels.
-            regions (RegionFeatures): Visual features, and the pairs.
-            objects (ObjectBatch): The objects.
+            context: Output of step 1, with labels.
+            regions: Visual features, and the pairs.
+            objects: The objects.
 
         Returns:
             Tensor: (P, d_p).
@@ -167,8 +165,8 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """Take what the head needs of the training set.
 
         Args:
-            statistics (DatasetStatistics): Of the training set.
-            classes (Sequence[str]): The C class names.
+            statistics: Of the training set.
+            classes: The C class names.
         """
         if self.frequency_prior is not None:
             self.frequency_prior.fill(
@@ -184,8 +182,8 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         precision could not tell the close scores of rare predicates apart.
 
         Args:
-            regions (RegionFeatures): Visual features.
-            objects (ObjectBatch): Boxes, logits and what the task gives.
+            regions: Visual features.
+            objects: Boxes, logits and what the task gives.
 
         Returns:
             RelationOutput: Logits of objects and relations, labels and, with
@@ -233,8 +231,8 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         pair alone.
 
         Args:
-            features (Tensor): (P, d_p), of :meth:`relation_features`.
-            pair_labels (Tensor): (P, 2), classes of subject and object.
+            features: (P, d_p), of :meth:`relation_features`.
+            pair_labels: (P, 2), classes of subject and object.
 
         Returns:
             Tensor: (P, R+1), unknown first.
@@ -251,9 +249,9 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """Losses of a batch.
 
         Args:
-            regions (RegionFeatures): Of the pairs of :meth:`sample_pairs`.
-            objects (ObjectBatch): With ``targets``.
-            targets (Tensor): (P,), predicates of the pairs, 0 is unknown.
+            regions: Of the pairs of :meth:`sample_pairs`.
+            objects: With ``targets``.
+            targets: (P,), predicates of the pairs, 0 is unknown.
 
         Returns:
             dict: Losses by name, and the accuracy on objects and on annotated

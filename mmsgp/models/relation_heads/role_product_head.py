@@ -27,21 +27,21 @@ class RoleProductHead(RelationHead):
     encoder's: ``context=dict(type='MotifContext')``, for example.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        roi_extractor (dict): See :class:`RelationHead`, as all that is not
-            listed here.
-        fc_head (dict): Head of the objects; its ``out_channels`` d_o is the
-            size of a pair's feature, too.
-        pair_features (dict): Config of the features of pairs.
-        context (dict): Config of the
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        roi_extractor: See :class:`RelationHead`, as all that is not listed
+            here.
+        fc_head: Head of the objects; its ``out_channels`` d_o is the size of a
+            pair's feature, too.
+        pair_features: Config of the features of pairs.
+        context: Config of the
             :class:`~mmsgp.models.context_encoders.ContextEncoder`. Its layers
             become the head's.
-        embedding_dim (int): Size E of a class embedding. Defaults to 200.
-        word_vectors (str, optional): GloVe text file with vectors of
-            ``embedding_dim`` values. Defaults to None, random embeddings.
-        relation_channels (int, optional): Size of a relation's feature, for
-            subclasses that add to the product. Defaults to None: d_o.
+        embedding_dim: Size E of a class embedding. Defaults to 200.
+        word_vectors: GloVe text file with vectors of ``embedding_dim`` values.
+            Defaults to None, random embeddings.
+        relation_channels: Size of a relation's feature, for subclasses that add
+            to the product. Defaults to None: d_o.
     """
     pairs_per_chunk = 512
 
@@ -147,8 +147,8 @@ def multiply_roles(roles: Tensor, regions: RegionFeatures) -> Tensor:
     """Subject role * object role * pair features: (P, d_o).
 
     Args:
-        roles (Tensor): (N, 2 * d_o), each object as subject and as object.
-        regions (RegionFeatures): The pairs and their features.
+        roles: (N, 2 * d_o), each object as subject and as object.
+        regions: The pairs and their features.
     """
     subjects, objects = roles.chunk(2, dim=1)
     subject, object_ = regions.pairs.unbind(1)

@@ -23,8 +23,8 @@ class RelationSelfAttention(nn.Module):
     has a fused kernel not even that.
 
     Args:
-        in_channels (int): Size of H.
-        out_channels (int): Size of q, k and v.
+        in_channels: Size of H.
+        out_channels: Size of q, k and v.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -37,8 +37,8 @@ class RelationSelfAttention(nn.Module):
         """Attend.
 
         Args:
-            hidden (Tensor): (P, in_channels), image after image.
-            sizes (list[int]): Number of relations of each image.
+            hidden: (P, in_channels), image after image.
+            sizes: Number of relations of each image.
 
         Returns:
             Tensor: (P, out_channels).
@@ -58,8 +58,8 @@ class RelationFC(nn.Module):
     """ReLU(FC) of each relation alone: the Scorer without self-attention.
 
     Args:
-        in_channels (int): Size of H.
-        out_channels (int): Size of the output.
+        in_channels: Size of H.
+        out_channels: Size of the output.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -79,17 +79,17 @@ class Scorer(BaseModule):
     self-attention among the relations of an image, then FC_1.
 
     Args:
-        relation_channels (int): D.
-        num_predicates (int): R.
-        image_channels (int): I. Defaults to 512.
-        hidden_channels (int): Size of the embedded relation. Defaults to 512.
-        attention_channels (int): Size of q, k and v. Defaults to 256.
-        attention (dict): Config of the module that relates the relations of
-            an image. Defaults to ``RelationSelfAttention``; ``RelationFC`` is
-            the variant without self-attention.
-        loss (dict): Config of the loss, see ``losses/significance_loss.py``.
-            Defaults to binary cross-entropy.
-        init_cfg (dict, optional): Defaults to None.
+        relation_channels: D.
+        num_predicates: R.
+        image_channels: I. Defaults to 512.
+        hidden_channels: Size of the embedded relation. Defaults to 512.
+        attention_channels: Size of q, k and v. Defaults to 256.
+        attention: Config of the module that relates the relations of an image.
+            Defaults to ``RelationSelfAttention``; ``RelationFC`` is the variant
+            without self-attention.
+        loss: Config of the loss, see ``losses/significance_loss.py``. Defaults
+            to binary cross-entropy.
+        init_cfg: Defaults to None.
     """
 
     def __init__(self,
@@ -119,8 +119,8 @@ class Scorer(BaseModule):
         them at a time.
 
         Args:
-            features (Tensor): (P, D), before the predicate classifier.
-            distributions (Tensor): (P, R+1), predicate probabilities.
+            features: (P, D), before the predicate classifier.
+            distributions: (P, R+1), predicate probabilities.
 
         Returns:
             Tensor: (P, hidden_channels).
@@ -133,9 +133,9 @@ class Scorer(BaseModule):
         """Score relations among those of their image.
 
         Args:
-            embedded (Tensor): (P, hidden_channels), from :meth:`embed`.
-            image_features (Tensor): (B, I), globally average-pooled.
-            image_ids (Tensor): (P,), image of each relation, in any order.
+            embedded: (P, hidden_channels), from :meth:`embed`.
+            image_features: (B, I), globally average-pooled.
+            image_ids: (P,), image of each relation, in any order.
 
         Returns:
             Tensor: (P,), significance before the sigmoid.

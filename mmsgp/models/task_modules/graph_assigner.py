@@ -24,7 +24,7 @@ class GraphAssigner:
     fit best, by the product of their IoUs. No box is paired with itself.
 
     Args:
-        iou_thr (float): Defaults to 0.5.
+        iou_thr: Defaults to 0.5.
     """
 
     def __init__(self, iou_thr: float = 0.5) -> None:
@@ -35,9 +35,9 @@ class GraphAssigner:
         """Annotate boxes.
 
         Args:
-            bboxes (Tensor): (N, 4), detected, in the same pixels as annotated.
-            annotated (SceneGraph): With G objects and M relations.
-            num_classes (int): C, which stands for background.
+            bboxes: (N, 4), detected, in the same pixels as annotated.
+            annotated: With G objects and M relations.
+            num_classes: C, which stands for background.
 
         Returns:
             SceneGraph: The N boxes with their ``labels`` in ``0 .. C``, and

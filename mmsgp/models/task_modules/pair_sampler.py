@@ -18,12 +18,12 @@ class PairSampler:
     rest is unknown.
 
     Args:
-        num (int): Pairs per image. Defaults to 256.
-        positive_fraction (float): Defaults to 0.25.
-        quota (str): ``'image'``: both limits hold in each image.
-            ``'batch'``: they hold for the sum over the images of a batch, so
-            that a crowded image may have more (Neural Motifs, reference
-            implementation). Defaults to ``'image'``.
+        num: Pairs per image. Defaults to 256.
+        positive_fraction: Defaults to 0.25.
+        quota: ``'image'``: both limits hold in each image. ``'batch'``: they
+            hold for the sum over the images of a batch, so that a crowded image
+            may have more (Neural Motifs, reference implementation). Defaults to
+            ``'image'``.
 
     Raises:
         ValueError: If ``quota`` is neither.
@@ -45,9 +45,9 @@ class PairSampler:
         """Sample.
 
         Args:
-            image_ids (Tensor): (P,), image of each pair.
-            labels (Tensor): (P,), predicates, 0 is unknown.
-            num_images (int): B.
+            image_ids: (P,), image of each pair.
+            labels: (P,), predicates, 0 is unknown.
+            num_images: B.
 
         Returns:
             Tensor: (S,), indices of the sampled pairs, ascending.
