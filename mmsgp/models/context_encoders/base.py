@@ -20,12 +20,12 @@ from ..relation_heads.head_outputs import (
 
 
 class ContextEncoder(nn.Module, metaclass=ABCMeta):
-    """Relates the objects of each image, before and after they have labels.
+    """Relates the objects of each image, before and after labelling.
 
     :class:`~mmsgp.models.relation_heads.RoleProductHead` builds it from
     ``context=dict(type=...)`` and adds the arguments below. The layers of an
-    encoder become layers of the head, with the same names; it has no
-    parameters or buffers outside of its layers.
+    encoder become layers of the head, with the same names; it must have no
+    parameters or buffers outside of layers.
 
     Args:
         num_classes: C, without background.
@@ -56,7 +56,7 @@ class ContextEncoder(nn.Module, metaclass=ABCMeta):
 
         Args:
             classes: (N, E), embedded labels.
-            context: What :meth:`encode_objects` returned, and the labels.
+            context: Result of :meth:`encode_objects`, and the labels.
             objects: The objects.
 
         Returns:

@@ -32,18 +32,18 @@ class MotifContext(ContextEncoder):
     """Highway LSTMs over the objects of an image (Zellers et al., 2018).
 
     Object context: an LSTM over [visual feature, class embedding, box
-    position] of the objects in order; a decoder LSTM classifies them one by
+    position] of the sorted objects; a decoder LSTM classifies them one by
     one. Edge context: LSTMs over [label embedding, object context].
 
     Args:
         num_classes: See :class:`ContextEncoder`, as the next three.
         object_channels: d_o.
-        image_channels: Not looked at.
+        image_channels: Not used.
         embedding_dim: Size of a class embedding.
         order: Which object the LSTMs see first. ``'confidence'``: the one with
-            the most probable class (of the detector, then of the decoder; where
-            labels are given, of the detector in that label: in the reference
-            implementation these tie). ``'size'``: the largest box.
+            the most probable class, first by the detector, then by the decoder.
+            Given labels have the detector's probability; in the reference
+            implementation they tie. ``'size'``: the largest box.
             ``'leftright'``: the reference's option of this name, which sorts
             the boxes' centres from the right to the left; the authors' scripts
             train with it. Defaults to ``'confidence'``.
@@ -51,7 +51,7 @@ class MotifContext(ContextEncoder):
         num_object_layers: Defaults to 1.
         num_edge_layers: Defaults to 2.
         position_dim: Size of a box's position. Defaults to 128.
-        dropout: Recurrent dropout and that of the position. Defaults to 0.1.
+        dropout: Of recurrent states and positions. Defaults to 0.1.
         norm_momentum: Of the batch normalisation of positions; 0.001 in the
             reference implementation, which takes thousands of steps. Defaults
             to 0.1.
@@ -126,7 +126,7 @@ class MotifContext(ContextEncoder):
 
     def _in_order(self, objects: ObjectBatch,
                   confidence: Tensor) -> ObjectSequences:
-        """The objects of each image, sorted by :attr:`order`."""
+        """Sort the objects of each image by :attr:`order`."""
         scores = confidence
         if self.order != 'confidence':
             low, high = objects.bboxes.chunk(2, dim=1)  # (N, 2) each

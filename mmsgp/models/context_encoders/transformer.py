@@ -28,13 +28,13 @@ class TransformerContext(ContextEncoder):
 
     After the Transformer baseline of Tang et al., *Unbiased Scene Graph
     Generation from Biased Training* (2020). Object context: an encoder over
-    [visual feature, class embedding, box position]. Edge context: one over
-    [label embedding, object context]; theirs sees the visual feature again.
+    [visual feature, class embedding, box position]. Edge context: an encoder
+    over [label embedding, object context]; theirs has the visual feature, too.
 
     Args:
         num_classes: See :class:`ContextEncoder`, as the next three.
         object_channels: d_o.
-        image_channels: Not looked at.
+        image_channels: Not used.
         embedding_dim: Size of a class embedding.
         hidden_size: H, size of an object's context. Defaults to 256.
         num_heads: Of each attention. Defaults to 8.
@@ -100,7 +100,7 @@ def attend(encoder: DetrTransformerEncoder, inputs: Tensor,
     Args:
         encoder: Takes (B, T, H) and a mask.
         inputs: (N, H).
-        objects: Says which objects belong together.
+        objects: With the image of each object.
 
     Returns:
         Tensor: (N, H).
@@ -108,7 +108,7 @@ def attend(encoder: DetrTransformerEncoder, inputs: Tensor,
     sequences = ObjectSequences(objects.image_ids, objects.sizes,
                                 inputs.new_zeros(len(inputs)))
     padding = ~sequences.valid
-    padding[:, 0] = False  # attention to nothing at all is not a number
+    padding[:, 0] = False  # attention without any key gives NaN
     encoded = encoder(
         sequences.pad(inputs), query_pos=None, key_padding_mask=padding)
     return sequences.unpad(encoded)

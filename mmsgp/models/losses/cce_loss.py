@@ -20,9 +20,9 @@ def cce_loss(logits: Tensor, labels: Tensor, margin: float = 0.0) -> Tensor:
     .. math:: \max(CE(p, y) - CE(p, c) + \alpha, 0), \quad
         c = \arg\max_{j \ne 0, j \ne y} p_j
 
-    The hardest negative ``c`` ignores *unknown* and the true class and is not
-    differentiated; gradients flow through both terms (Huang et al.,
-    2020).
+    The hardest negative ``c`` is the most probable class other than *unknown*
+    and the true one. Its choice is not differentiated; gradients flow through
+    both terms (Huang et al., 2020).
 
     Args:
         logits: (P, R+1), with R >= 2.
@@ -32,6 +32,9 @@ def cce_loss(logits: Tensor, labels: Tensor, margin: float = 0.0) -> Tensor:
     Returns:
         Tensor: (P,).
 
+    Raises:
+        ValueError: If there are fewer than two predicates.
+
     Example:
         >>> logits = torch.tensor([[3., 1., 2.]])
         >>> cce_loss(logits, torch.tensor([1]))  # hardest negative: 2
@@ -39,7 +42,7 @@ def cce_loss(logits: Tensor, labels: Tensor, margin: float = 0.0) -> Tensor:
     """
     if logits.shape[1] < 3:
         raise ValueError(
-            'a contrast needs at least two predicates besides unknown, got '
+            'CCE needs at least two predicates besides unknown, got '
             f'logits of shape {tuple(logits.shape)}')
     log_probs = F.log_softmax(logits, dim=1)
     excluded = torch.zeros_like(logits, dtype=torch.bool)
@@ -54,7 +57,7 @@ def cce_loss(logits: Tensor, labels: Tensor, margin: float = 0.0) -> Tensor:
 
 @MODELS.register_module()
 class CCELoss(nn.Module):
-    """Mean :func:`cce_loss` over relations; 0 if there is none.
+    """Mean :func:`cce_loss` over relations; 0 without relations.
 
     Args:
         margin: alpha. Defaults to 0.0.

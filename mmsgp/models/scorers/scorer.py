@@ -19,8 +19,8 @@ class RelationSelfAttention(nn.Module):
     """Single-head self-attention among the relations of each image.
 
     ``softmax(q k^T) v`` with q, k, v = ReLU(FC(H)) and no scaling (Huang et
-    al., 2020, Eq. 5). One image's matrix exists at a time, and where PyTorch
-    has a fused kernel not even that.
+    al., 2020, Eq. 5). Only one image's attention matrix is in memory at a time,
+    and none if PyTorch has a fused kernel.
 
     Args:
         in_channels: Size of H.
@@ -34,7 +34,7 @@ class RelationSelfAttention(nn.Module):
         self.value = nn.Linear(in_channels, out_channels)
 
     def forward(self, hidden: Tensor, sizes: list[int]) -> Tensor:
-        """Attend.
+        """Attend to the relations of the same image.
 
         Args:
             hidden: (P, in_channels), image after image.
@@ -55,7 +55,7 @@ class RelationSelfAttention(nn.Module):
 
 @MODELS.register_module()
 class RelationFC(nn.Module):
-    """ReLU(FC) of each relation alone: the Scorer without self-attention.
+    """ReLU(FC) per relation: the Scorer without self-attention.
 
     Args:
         in_channels: Size of H.
@@ -104,7 +104,7 @@ class Scorer(BaseModule):
         super().__init__(init_cfg=init_cfg)
         self.fc_feature = nn.Linear(relation_channels, hidden_channels)
         self.fc_distribution = nn.Linear(num_predicates + 1, hidden_channels)
-        # By the name `context` its weights lie in published checkpoints.
+        # Published checkpoints hold its weights under the name `context`.
         self.context = MODELS.build({
             **attention, 'in_channels': hidden_channels + image_channels,
             'out_channels': attention_channels
@@ -115,8 +115,7 @@ class Scorer(BaseModule):
     def embed(self, features: Tensor, distributions: Tensor) -> Tensor:
         """``ReLU(FC(feature)) + ReLU(FC(distribution))`` of each relation.
 
-        It looks at each relation alone, so that it may be called on some of
-        them at a time.
+        Relations are independent here, so they may be embedded in chunks.
 
         Args:
             features: (P, D), before the predicate classifier.
@@ -130,7 +129,7 @@ class Scorer(BaseModule):
 
     def forward(self, embedded: Tensor, image_features: Tensor,
                 image_ids: Tensor) -> Tensor:
-        """Score relations among those of their image.
+        """Score the relations of each image.
 
         Args:
             embedded: (P, hidden_channels), from :meth:`embed`.
@@ -143,7 +142,7 @@ class Scorer(BaseModule):
         order = image_ids.argsort(stable=True)
         sizes = image_ids.bincount(minlength=len(image_features)).tolist()
         parts = [(order, sizes)]
-        if not torch.is_grad_enabled():  # an image at a time needs less memory
+        if not torch.is_grad_enabled():  # one image at a time: less memory
             parts = [(rows, [len(rows)]) for rows in order.split(sizes)]
         logits = embedded.new_empty(len(embedded))
         for rows, sizes in parts:
@@ -154,5 +153,5 @@ class Scorer(BaseModule):
         return logits
 
     def loss(self, logits: Tensor, annotated: Tensor) -> Tensor:
-        """Loss of significance logits (P,) against ``annotated`` (P,)."""
+        """Compute the loss of significance logits (P,) against ``annotated`` (P,)."""
         return self.loss_significance(logits, annotated)

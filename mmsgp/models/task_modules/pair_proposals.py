@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def all_pairs(image_ids: Tensor) -> Tensor:
-    """All ordered pairs of different objects of the same image.
+    """List all ordered pairs of different objects of the same image.
 
     Args:
         image_ids: (N,), ascending.
