@@ -242,7 +242,7 @@ def test_logit_adjustment_equals_its_formula(tau):
 
 @pytest.mark.parametrize('loss', [
     ReweightedCrossEntropyLoss(4), LogitAdjustedLoss(4)])
-def test_without_counts_all_predicates_count_alike(loss):
+def test_without_counts_all_predicates_have_the_same_weight(loss):
     logits, labels = torch.randn(6, 5), torch.tensor([0, 1, 2, 3, 4, 1])
     torch.testing.assert_close(
         loss(logits, labels), torch.nn.functional.cross_entropy(logits, labels))

@@ -515,7 +515,7 @@ def pretrained_parser(path, state, **names):
 def test_a_parser_starts_from_weights_of_a_whole_parser(tmp_path):
     state = small_parser(seed=1).state_dict()
     for name, value in state.items():
-        if name.startswith('relation_head.'):  # unlike the detector's
+        if name.startswith('relation_head.'):  # not the detector's
             value += 1
     model = pretrained_parser(tmp_path / 'parser.pth', state)
     model.init_weights()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 def highway_lstm_cell(inputs: Tensor, state: Tensor,
                       memory: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of a highway LSTM (Zhang et al., 2016; Neural Motifs).
+    """Run one step of a highway LSTM (Zhang et al., 2016; Neural Motifs).
 
     With gates i, f, o, r (sigmoid) and candidate c (tanh):
     ``m' = i * c + f * m`` and ``h = r * o * tanh(m') + (1 - r) * W_x x``.
@@ -35,7 +35,7 @@ def highway_lstm_cell(inputs: Tensor, state: Tensor,
 
 def init_highway_weights(input_projection: nn.Linear,
                          state_projection: nn.Linear) -> None:
-    """Orthogonal blocks per gate; biases are 0, and 1 at the forget gate."""
+    """Initialise each gate's block orthogonally; biases 0, forget gate's 1."""
     for projection in (input_projection, state_projection):
         hidden = state_projection.in_features
         for block in projection.weight.data.split(hidden):
@@ -52,8 +52,8 @@ class HighwayLSTMLayer(nn.Module):
         input_size: I.
         hidden_size: H.
         reverse: Run from the last step to the first.
-        dropout: Dropout of the output that is handed to the next step, with one
-            mask per sequence. Defaults to 0.
+        dropout: Dropout of the output that goes to the next step, with one mask
+            per sequence. Defaults to 0.
     """
 
     def __init__(self,
@@ -75,8 +75,8 @@ class HighwayLSTMLayer(nn.Module):
 
         Args:
             inputs: (B, T, I).
-            valid: (B, T), bool, False at padding, which lies behind the
-                sequence and leaves the state untouched.
+            valid: (B, T), bool, False at padding, which follows the
+                sequence and does not change the state.
 
         Returns:
             Tensor: (B, T, H), zero at padding.

@@ -15,8 +15,8 @@ from .highway_lstm import highway_lstm_cell, init_highway_weights
 class LabelDecoder(nn.Module):
     """A highway LSTM that sees the previous object's label at each step.
 
-    That is its known label, which training teaches (teacher forcing), or else
-    the best class other than background.
+    That is its known label (teacher forcing in training), or else the best class
+    other than background.
 
     Args:
         num_classes: C, without background.
@@ -51,9 +51,9 @@ class LabelDecoder(nn.Module):
         """Decode all images step by step.
 
         Args:
-            inputs: (B, T, input_size), padding behind the objects.
-            known_labels: (B, T); where one is background the prediction is
-                handed on instead.
+            inputs: (B, T, input_size), padded after the objects.
+            known_labels: (B, T); where it is background, the next step
+                gets the prediction.
 
         Returns:
             Tensor: Class logits (B, T, C+1).

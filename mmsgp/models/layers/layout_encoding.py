@@ -1,4 +1,4 @@
-"""Encodings of boxes: where one lies, and how two lie to each other.
+"""Encodings of boxes: position of one, relative layout of two.
 
 Shape shorthand: N objects, P pairs.
 """
@@ -41,7 +41,7 @@ class BoxPositionEncoding(_BoxEncoding):
 
 
 class RelativeLayoutEncoding(_BoxEncoding):
-    """How the object's box lies to the subject's (LinkNet, Woo et al., 2018).
+    """Object's box relative to the subject's (LinkNet, Woo et al., 2018).
 
     ``dropout(ReLU(FC(BN(dx / w_s, dy / h_s, log(w_o / w_s), log(h_o / h_s)))))``
     with the distances of the centres.
@@ -62,7 +62,7 @@ class RelativeLayoutEncoding(_BoxEncoding):
 
 
 def _centers_and_sizes(bboxes: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, 2) each; a side is at least a hundredth of a pixel."""
+    """Return (n, 2) each; a side has at least a hundredth of a pixel."""
     top_left, bottom_right = bboxes.chunk(2, dim=1)
     return (top_left + bottom_right) / 2, (bottom_right -
                                            top_left).clamp(min=0.01)

@@ -43,7 +43,7 @@ class PairFeatures(BaseModule):
         self.fc_head = MODELS.build(fc_head)
         self.out_channels = self.fc_head.out_channels
         channels = self.roi_extractor.out_channels
-        # Two halvings, rounded up, take the mask to roi_size cells.
+        # Halved twice, rounded up, the mask has roi_size cells.
         self.mask_size = 4 * roi_size - 1
         self.mask_encoder = nn.Sequential(
             nn.Conv2d(2, channels // 2, 7, stride=2, padding=3),

@@ -26,9 +26,9 @@ def rank_relations(object_logits: Tensor,
                    rank_by: str = 'probability') -> list[SceneGraph]:
     """Turn the outputs of a head into graphs.
 
-    *Unknown* is never predicted: a pair has its best predicate of 1 .. R.
-    Scores are products in double precision: a significance close to 1 would
-    tie with its neighbours in single precision.
+    *Unknown* is never predicted: a pair gets its best predicate of 1 .. R.
+    Scores are products in double precision, because significances close to 1
+    would tie in single precision.
 
     Args:
         object_logits: (N, C+1).

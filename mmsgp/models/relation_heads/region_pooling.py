@@ -49,11 +49,11 @@ class RegionPooling(BaseModule):
         self.self_relations = self_relations
 
     def init_from_detector(self, source: nn.Module) -> None:
-        """Start the heads of objects and pairs as a copy of the detector's.
+        """Copy the detector's head to the heads of objects and pairs.
 
         Args:
-            source: The detector's head; where sizes differ, a head keeps its
-                own initialisation.
+            source: The detector's head. A head of another size keeps its own
+                initialisation.
         """
         weights = source.state_dict()
         shapes = {key: value.shape for key, value in weights.items()}
@@ -88,7 +88,7 @@ class RegionPooling(BaseModule):
 
     @staticmethod
     def candidate_pairs(objects: ObjectBatch) -> Tensor:
-        """All pairs of given boxes; of detected ones those that overlap."""
+        """List all pairs of given boxes, or the overlapping pairs of detected ones."""
         pairs = all_pairs(objects.image_ids)
         if objects.class_bboxes is not None:
             pairs = pairs[overlapping(objects.bboxes, pairs)]
@@ -125,5 +125,5 @@ class RegionPooling(BaseModule):
 
 
 def build_or_none(cfg: dict | None, **sizes: int) -> nn.Module | None:
-    """The component of a config, with the sizes of its head, or None."""
+    """Build a component with the sizes of its head, or return None."""
     return None if cfg is None else MODELS.build({**cfg, **sizes})
