@@ -67,7 +67,7 @@ class DetectorAdapter(metaclass=ABCMeta):
 
     def prepare(self, feature_maps: tuple[Tensor, ...],
                 data_samples: Sequence[SceneGraphDataSample]) -> PreparedBatch:
-        """Compute once per batch what several tasks need.
+        """Compute what several tasks share, once per batch.
 
         Args:
             feature_maps: Of B images.

@@ -183,7 +183,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
         Args:
             regions: Visual features.
-            objects: Boxes, logits and what the task gives.
+            objects: Boxes, logits and, depending on the task, labels.
 
         Returns:
             RelationOutput: Logits of objects and relations, labels and, with
