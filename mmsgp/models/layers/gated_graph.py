@@ -167,11 +167,11 @@ class PairGraph(nn.Module):
     Subject and object are joined with predicate node r by a weight a_r, in
     both directions, so that both halves of a message are equal. The message
     to subject and object is ``sum_r a_r h_r``, that to r is
-    ``a_r (h_s + h_o)``: the part of ``h_s + h_o`` is computed once per pair.
-    All predicate nodes start equal, so the first step computes the part of
-    their state once. Nodes without an edge (a_r = 0, the predicates
-    that the training set never has between two classes, which are most) stay
-    equal: one node of a pair stands for all of them.
+    ``a_r (h_s + h_o)``; ``h_s + h_o`` is projected once per pair. All predicate
+    nodes start equal, so the first step projects their state once per pair. Most
+    nodes have no edge (a_r = 0: predicates that the training set never has
+    between the two classes). They stay equal: one node per pair stands for all
+    of them.
 
     Args:
         hidden_size: H.

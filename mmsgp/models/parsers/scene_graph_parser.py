@@ -52,8 +52,7 @@ class SceneGraphParser(BaseDetector):
         detector_adapter: Config of the :class:`DetectorAdapter`. Defaults to
             None, see :func:`build_detector_adapter`.
         graph_assigner: Config of the assigner of annotations to detected boxes.
-            Defaults to
-            :class:`GraphAssigner`.
+            Defaults to :class:`GraphAssigner`.
         compile_backbone: Whether to run ``torch.compile`` on the detector's
             backbone, at the first image of each size. Defaults to False.
         data_preprocessor: Config of the preprocessor; mean, standard deviation
@@ -65,8 +64,7 @@ class SceneGraphParser(BaseDetector):
     Raises:
         ValueError: If a task is unknown, a threshold is unknown or out of
             range, the detector and the relation head differ in their numbers
-            of classes, or parser and detector normalise images
-            differently.
+            of classes, or parser and detector normalise images differently.
     """
 
     def __init__(self,

@@ -25,7 +25,8 @@ class LinkNetHead(RoleProductHead):
     A :class:`RoleProductHead` with a
     :class:`~mmsgp.models.context_encoders.LinkNetContext`. An encoding of the
     relative layout of the two boxes is appended to the product of roles, and
-    an additional loss trains the image feature to show the classes in it.
+    an additional loss trains the image feature to predict the classes in the
+    image.
 
     Args:
         num_classes: Object classes C, without background.
