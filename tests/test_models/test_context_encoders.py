@@ -35,7 +35,7 @@ def parser_with(encoder, **settings):
 
 @pytest.mark.parametrize('encoder', ENCODERS)
 def test_a_batch_equals_its_images_one_by_one(encoder):
-    """Though they have unlike numbers of objects, and one has none."""
+    """With different numbers of objects, and with none in one image."""
     parser = parser_with(encoder, hidden_size=32, **ENCODERS[encoder])
     head = parser.relation_head.eval()
     torch.manual_seed(1)

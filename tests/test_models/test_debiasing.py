@@ -48,7 +48,7 @@ def test_logits_equal_the_formula_of_menon_et_al(method):
 
 
 def test_other_numbers_of_predicates_are_refused(method):
-    with pytest.raises(ValueError, match='5 predicates.*head 4.*num_predicates'):
+    with pytest.raises(ValueError, match='5 predicates.* 4.*num_predicates'):
         method.load_statistics(SimpleNamespace(predicate_counts=[1] * 5))
 
 

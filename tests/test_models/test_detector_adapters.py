@@ -264,7 +264,7 @@ def test_box_heads_of_another_kind_are_used_by_the_generic_adapter(
 
 
 def test_a_detector_without_box_heads_is_refused_in_words():
-    with pytest.raises(ValueError, match='Linear has no bbox_head'):
+    with pytest.raises(ValueError, match='Linear.*bbox_head.*detector_adapter'):
         _ = build_detector_adapter(torch.nn.Linear(1, 1)).num_classes
 
 
@@ -273,7 +273,7 @@ def test_a_detector_without_proposals_of_its_own_is_refused_in_words():
     cfg = Config.fromfile(
         MMDET_CONFIGS / 'fast_rcnn' / 'fast-rcnn_r50_fpn_1x_coco.py').model
     cfg.backbone.init_cfg = None
-    with pytest.raises(ValueError, match='FastRCNN without rpn_head'):
+    with pytest.raises(ValueError, match='FastRCNN.*rpn_head'):
         build_detector_adapter(MODELS.build(cfg))
 
 
@@ -495,8 +495,8 @@ def test_unknown_training_tasks_are_refused():
 @pytest.mark.parametrize('name', ['faster_rcnn_r50_fpn', 'rtmdet_tiny'])
 @pytest.mark.parametrize('damage, message', [
     (lambda state, key: state.update({key: torch.zeros(9, 4, 1, 1)}),
-     'other classes'),
-    (lambda state, key: state.pop(key), 'has no .*bbox_head'),
+     r'detector.pth.*bbox_head.*\(9, 4, 1, 1\)'),
+    (lambda state, key: state.pop(key), 'detector.pth.*bbox_head'),
 ])
 def test_weights_of_another_detector_are_refused(tmp_path, name, damage,
                                                  message):
@@ -516,7 +516,7 @@ def test_weights_of_another_detector_are_refused(tmp_path, name, damage,
 
 
 def test_unknown_thresholds_of_detections_are_refused():
-    with pytest.raises(ValueError, match="'score_thr'.*got 'max_per_img'"):
+    with pytest.raises(ValueError, match="detection_cfg.*'score_thr'.*'max_per_img'"):
         MODELS.build({**small_model_cfg(), 'detection_cfg': dict(max_per_img=10)})
 
 
@@ -525,7 +525,7 @@ def test_unknown_thresholds_of_detections_are_refused():
     ('score_thr', 1.5), ('iou_thr', -1), ('iou_thr', None),
 ])
 def test_thresholds_out_of_range_are_refused(key, value):
-    with pytest.raises(ValueError, match=f'{key} must be .*got {value!r}'):
+    with pytest.raises(ValueError, match=f'detection_cfg.{key} .*{value!r}'):
         MODELS.build({**small_model_cfg(), 'detection_cfg': {key: value}})
 
 
@@ -545,7 +545,7 @@ def test_a_parser_normalises_images_as_its_detector():
     assert model.data_preprocessor.pad_to == (160, 160)
     for key, value in (('mean', [0, 0, 0]), ('std', [1, 1, 1]),
                        ('bgr_to_rgb', False)):
-        with pytest.raises(ValueError, match=f'data_preprocessor: {key} is'):
+        with pytest.raises(ValueError, match=f'data_preprocessor.{key} '):
             MODELS.build({**cfg, 'data_preprocessor': {**expected, key: value}})
 
 
@@ -555,5 +555,5 @@ def test_wrong_strides_are_refused(stride):
     cfg.relation_head.pair_features.roi_extractor.featmap_strides = [stride]
     model = MODELS.build(cfg)
     with pytest.raises(ValueError, match=(
-            rf'pair_features.roi_extractor: .*\[{stride}\].*are \[8\]')):
+            rf'pair_features.roi_extractor: .*\[{stride}\].*\[8\]')):
         model.extract_feat(torch.randn(1, 3, SIDE, SIDE))

@@ -89,7 +89,7 @@ def something_else(content):
     lambda content: content[:100], lambda content: b'',
     lambda content: b'hello\n', lambda content: bytes(len(content)),
     flip_a_bit, something_else])
-def test_damaged_file_is_computed_anew(tmp_path, model, damage):
+def test_damaged_file_is_computed_again(tmp_path, model, damage):
     image = torch.randn(1, 3, 64, 64)
     cache = FeatureCache(tmp_path, model.detector)
     expected = cache(image, model.detector.extract_feat)

@@ -7,7 +7,7 @@ from mmsgp.testing.models import random_objects, small_parser
 
 
 def test_predicates_start_level():
-    """What CCE would shrink away, features and all, is not there."""
+    """No large random logits that CCE would shrink with the features."""
     head = small_parser(type='KERNHead', hidden_size=16).relation_head.eval()
     head.predicate_cooccurrence.uniform_()
     objects = random_objects([6], labels=torch.randint(5, (6, )))

@@ -94,7 +94,7 @@ def test_cce_is_zero_where_the_label_leads_by_the_margin():
 
 
 def test_cce_of_a_single_predicate_is_refused():
-    with pytest.raises(ValueError, match='at least two predicates'):
+    with pytest.raises(ValueError, match=r'\(2, 2\)'):
         CCELoss()(torch.zeros(2, 2), torch.ones(2, dtype=torch.long))
 
 
@@ -242,7 +242,7 @@ def test_logit_adjustment_equals_its_formula(tau):
 
 @pytest.mark.parametrize('loss', [
     ReweightedCrossEntropyLoss(4), LogitAdjustedLoss(4)])
-def test_without_counts_all_predicates_count_alike(loss):
+def test_without_counts_all_predicates_have_the_same_weight(loss):
     logits, labels = torch.randn(6, 5), torch.tensor([0, 1, 2, 3, 4, 1])
     torch.testing.assert_close(
         loss(logits, labels), torch.nn.functional.cross_entropy(logits, labels))
@@ -252,7 +252,7 @@ def test_without_counts_all_predicates_count_alike(loss):
 
 
 def test_unknown_schemes_are_refused():
-    with pytest.raises(ValueError, match="got 'square'"):
+    with pytest.raises(ValueError, match="scheme.*'square'"):
         ReweightedCrossEntropyLoss(4, 'square')
-    with pytest.raises(ValueError, match='beta'):
+    with pytest.raises(ValueError, match='beta.*1.0'):
         ReweightedCrossEntropyLoss(4, beta=1.0)

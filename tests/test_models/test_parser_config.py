@@ -1,4 +1,4 @@
-"""Configs of parsers, told from those of detectors."""
+"""Configs of parsers are recognised."""
 import pytest
 
 from mmsgp.models.parsers import SceneGraphParser, is_parser_config

@@ -476,21 +476,21 @@ def test_a_loss_counts_on_top_of_the_checkpoint_of_another_loss(tmp_path):
 
 
 def test_unknown_tasks_are_refused():
-    with pytest.raises(ValueError, match="'sgcls', 'sggen'"):
+    with pytest.raises(ValueError, match="test_tasks.*'sgcls', 'sggen'.*'sgdet'"):
         MODELS.build(dict(small_model_cfg(), test_tasks=('sgdet', )))
 
 
 def test_detector_and_head_must_agree_in_classes():
     cfg = small_model_cfg()
     cfg.relation_head.num_classes += 1
-    with pytest.raises(ValueError, match='5 classes and the relation head 6'):
+    with pytest.raises(ValueError, match='5 classes.* 6'):
         MODELS.build(cfg)
 
 
 @pytest.mark.parametrize('change, message', [
     (lambda state: state.update({FC_CLS: torch.zeros(9, 4)}),
-     rf'{FC_CLS}.*\(9, 4\).*other classes'),
-    (lambda state: state.pop(FC_CLS), f'has no .{FC_CLS}'),
+     rf'detector.pth.*{FC_CLS}.*\(9, 4\)'),
+    (lambda state: state.pop(FC_CLS), f'detector.pth.*{FC_CLS}'),
 ])
 def test_weights_of_another_detector_are_refused(tmp_path, change, message):
     state = small_parser().detector.state_dict()
@@ -515,7 +515,7 @@ def pretrained_parser(path, state, **names):
 def test_a_parser_starts_from_weights_of_a_whole_parser(tmp_path):
     state = small_parser(seed=1).state_dict()
     for name, value in state.items():
-        if name.startswith('relation_head.'):  # unlike the detector's
+        if name.startswith('relation_head.'):  # not the detector's
             value += 1
     model = pretrained_parser(tmp_path / 'parser.pth', state)
     model.init_weights()
@@ -530,11 +530,11 @@ def test_weights_of_another_parser_are_refused(tmp_path):
     model = pretrained_parser(path, state, classes=data.classes,
                               predicates=data.predicates[::-1])
     model.init_weights()
-    with pytest.raises(ValueError, match='parser.pth.*other predicates'):
+    with pytest.raises(ValueError, match='parser.pth.* predicates'):
         model.load_statistics(data.dataset())
     missing = next(key for key in state if key.startswith('relation_head.'))
     state.pop(missing)
-    with pytest.raises(ValueError, match=f'has no .{missing}'):
+    with pytest.raises(ValueError, match=f'parser.pth.*{missing}'):
         pretrained_parser(path, state).init_weights()
 
 

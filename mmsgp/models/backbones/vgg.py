@@ -26,21 +26,21 @@ STAGE_BLOCKS = {
 class VGG(BaseModule):
     """The convolutions of VGG, conv1_1 up to the last stage's ReLU.
 
-    There is no max-pool behind the last stage, so that five stages have a
-    stride of 16. Parameters are named as in torchvision
-    (``features.0.weight`` ...), hence torchvision's weight files load with
-    ``init_cfg=dict(type='Pretrained', checkpoint=PATH_OR_URL)``. MMCV's
-    ``VGG`` has fixed widths and is therefore not used.
+    The last stage has no max-pooling, so five stages have a stride of 16.
+    Parameters are named as in torchvision (``features.0.weight`` ...), so its
+    weight files load with ``init_cfg=dict(type='Pretrained',
+    checkpoint=PATH_OR_URL)``. MMCV's ``VGG`` is not used because its widths are
+    fixed.
 
     Args:
-        depth (int): 11, 13, 16 or 19. Defaults to 16.
-        base_channels (int): Channels of the first stage; each of the next
-            three stages doubles them. Defaults to 64.
-        num_stages (int): Stages to build, at most 5; the stride is
+        depth: 11, 13, 16 or 19. Defaults to 16.
+        base_channels: Channels of the first stage; each of the next three
+            stages doubles them. Defaults to 64.
+        num_stages: Stages to build, at most 5; the stride is
             ``2 ** (num_stages - 1)``. Defaults to 5.
-        norm_cfg (dict, optional): Normalisation behind each convolution, as
-            in torchvision's ``vgg16_bn``. Defaults to None.
-        init_cfg (dict, optional): Defaults to Kaiming initialisation.
+        norm_cfg: Normalisation after each convolution, as in torchvision's
+            ``vgg16_bn``. Defaults to None.
+        init_cfg: Defaults to Kaiming initialisation.
     """
 
     def __init__(self,
@@ -74,7 +74,7 @@ class VGG(BaseModule):
         """Compute the feature map.
 
         Args:
-            inputs (Tensor): (B, 3, H, W), normalised images.
+            inputs: (B, 3, H, W), normalised images.
 
         Returns:
             tuple[Tensor]: One map, (B, out_channels, H/stride, W/stride).
@@ -87,18 +87,17 @@ class VGGHead(BaseModule):
     """VGG's fc6 and fc7 over pooled regions.
 
     Parameters are named as in torchvision (``classifier.0``,
-    ``classifier.3``), so that its weight files load, and so that the head of
-    a trained detector loads by ``init_cfg=dict(type='Pretrained',
+    ``classifier.3``), so its weight files load. The head of a trained detector
+    loads with ``init_cfg=dict(type='Pretrained',
     checkpoint=..., prefix='roi_head.bbox_head.fc_head.')``.
 
     Args:
-        in_channels (int): Channels of the pooled map. Defaults to 512.
-        roi_size (int): Side of the pooled map. Defaults to 7.
-        out_channels (int): Width of fc6 and fc7. Defaults to 4096.
-        dropout (float): Dropout behind each ReLU. Defaults to 0.5.
-        final_activation (bool): Whether ReLU and dropout follow fc7.
-            Defaults to True.
-        init_cfg (dict, optional): Defaults to None.
+        in_channels: Channels of the pooled map. Defaults to 512.
+        roi_size: Side of the pooled map. Defaults to 7.
+        out_channels: Width of fc6 and fc7. Defaults to 4096.
+        dropout: Dropout after each ReLU. Defaults to 0.5.
+        final_activation: Whether ReLU and dropout follow fc7. Defaults to True.
+        init_cfg: Defaults to None.
     """
 
     def __init__(self,
@@ -124,7 +123,7 @@ class VGGHead(BaseModule):
         """Embed pooled regions.
 
         Args:
-            pooled (Tensor): (K, in_channels, roi_size, roi_size).
+            pooled: (K, in_channels, roi_size, roi_size).
 
         Returns:
             Tensor: (K, out_channels).

@@ -20,18 +20,18 @@ from ..relation_heads.head_outputs import (
 
 
 class ContextEncoder(nn.Module, metaclass=ABCMeta):
-    """Relates the objects of each image, before and after they have labels.
+    """Relates the objects of each image, before and after labelling.
 
     :class:`~mmsgp.models.relation_heads.RoleProductHead` builds it from
     ``context=dict(type=...)`` and adds the arguments below. The layers of an
-    encoder become layers of the head, with the same names; it has no
-    parameters or buffers outside of its layers.
+    encoder become layers of the head, with the same names; it must have no
+    parameters or buffers outside of layers.
 
     Args:
-        num_classes (int): C, without background.
-        object_channels (int): d_o.
-        image_channels (int): Features of an image.
-        embedding_dim (int): E.
+        num_classes: C, without background.
+        object_channels: d_o.
+        image_channels: Features of an image.
+        embedding_dim: E.
     """
 
     @abstractmethod
@@ -40,9 +40,9 @@ class ContextEncoder(nn.Module, metaclass=ABCMeta):
         """Object context: relate the objects and classify them.
 
         Args:
-            classes (Tensor): (N, E), embedded classes of the detector.
-            regions (RegionFeatures): With features of the objects (N, d_o).
-            objects (ObjectBatch): As in :meth:`RelationHead.encode_objects`.
+            classes: (N, E), embedded classes of the detector.
+            regions: With features of the objects (N, d_o).
+            objects: As in :meth:`RelationHead.encode_objects`.
 
         Returns:
             ObjectEncoding: Logits (N, C+1) and a representation of the
@@ -55,10 +55,9 @@ class ContextEncoder(nn.Module, metaclass=ABCMeta):
         """Edge context: relate the objects again, now that they have labels.
 
         Args:
-            classes (Tensor): (N, E), embedded labels.
-            context (ObjectContext): What :meth:`encode_objects` returned, and
-                the labels.
-            objects (ObjectBatch): The objects.
+            classes: (N, E), embedded labels.
+            context: Result of :meth:`encode_objects`, and the labels.
+            objects: The objects.
 
         Returns:
             Tensor: (N, 2 * d_o), each object as subject and as object.

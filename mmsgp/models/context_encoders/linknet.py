@@ -25,11 +25,11 @@ class LinkNetContext(ContextEncoder):
     object context].
 
     Args:
-        num_classes (int): See :class:`ContextEncoder`, as the next three.
-        object_channels (int): d_o.
-        image_channels (int): Features of an image.
-        embedding_dim (int): Size of a class embedding.
-        hidden_size (int): Size of an object's context. Defaults to 256.
+        num_classes: See :class:`ContextEncoder`, as the next three.
+        object_channels: d_o.
+        image_channels: Features of an image.
+        embedding_dim: Size of a class embedding.
+        hidden_size: Size of an object's context. Defaults to 256.
     """
 
     def __init__(self,

@@ -32,33 +32,32 @@ class MotifContext(ContextEncoder):
     """Highway LSTMs over the objects of an image (Zellers et al., 2018).
 
     Object context: an LSTM over [visual feature, class embedding, box
-    position] of the objects in order; a decoder LSTM classifies them one by
+    position] of the sorted objects; a decoder LSTM classifies them one by
     one. Edge context: LSTMs over [label embedding, object context].
 
     Args:
-        num_classes (int): See :class:`ContextEncoder`, as the next three.
-        object_channels (int): d_o.
-        image_channels (int): Not looked at.
-        embedding_dim (int): Size of a class embedding.
-        order (str): Which object the LSTMs see first. ``'confidence'``: the
-            one with the most probable class (of the detector, then of the
-            decoder; where labels are given, of the detector in that label: in
-            the reference implementation these tie). ``'size'``: the largest
-            box. ``'leftright'``: the reference's option of this name, which
-            sorts the boxes' centres from the right to the left; the authors'
-            scripts train with it. Defaults to ``'confidence'``.
-        hidden_size (int): Units of each LSTM. Defaults to 256.
-        num_object_layers (int): Defaults to 1.
-        num_edge_layers (int): Defaults to 2.
-        position_dim (int): Size of a box's position. Defaults to 128.
-        dropout (float): Recurrent dropout and that of the position.
-            Defaults to 0.1.
-        norm_momentum (float): Of the batch normalisation of positions; 0.001
-            in the reference implementation, which takes thousands of steps.
-            Defaults to 0.1.
-        decoder_word_vectors (str, optional): GloVe text file with vectors of
-            100 values that the decoder's label embedding starts from, as in
-            the reference implementation. Defaults to None: random.
+        num_classes: See :class:`ContextEncoder`, as the next three.
+        object_channels: d_o.
+        image_channels: Not used.
+        embedding_dim: Size of a class embedding.
+        order: Which object the LSTMs see first. ``'confidence'``: the one with
+            the most probable class, first by the detector, then by the decoder.
+            Given labels have the detector's probability; in the reference
+            implementation they tie. ``'size'``: the largest box.
+            ``'leftright'``: the reference's option of this name, which sorts
+            the boxes' centres from the right to the left; the authors' scripts
+            train with it. Defaults to ``'confidence'``.
+        hidden_size: Units of each LSTM. Defaults to 256.
+        num_object_layers: Defaults to 1.
+        num_edge_layers: Defaults to 2.
+        position_dim: Size of a box's position. Defaults to 128.
+        dropout: Of recurrent states and positions. Defaults to 0.1.
+        norm_momentum: Of the batch normalisation of positions; 0.001 in the
+            reference implementation, which takes thousands of steps. Defaults
+            to 0.1.
+        decoder_word_vectors: GloVe text file with vectors of 100 values that
+            the decoder's label embedding starts from, as in the reference
+            implementation. Defaults to None: random.
     """
 
     def __init__(self,
@@ -127,7 +126,7 @@ class MotifContext(ContextEncoder):
 
     def _in_order(self, objects: ObjectBatch,
                   confidence: Tensor) -> ObjectSequences:
-        """The objects of each image, sorted by :attr:`order`."""
+        """Sort the objects of each image by :attr:`order`."""
         scores = confidence
         if self.order != 'confidence':
             low, high = objects.bboxes.chunk(2, dim=1)  # (N, 2) each

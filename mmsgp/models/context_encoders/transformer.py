@@ -28,22 +28,22 @@ class TransformerContext(ContextEncoder):
 
     After the Transformer baseline of Tang et al., *Unbiased Scene Graph
     Generation from Biased Training* (2020). Object context: an encoder over
-    [visual feature, class embedding, box position]. Edge context: one over
-    [label embedding, object context]; theirs sees the visual feature again.
+    [visual feature, class embedding, box position]. Edge context: an encoder
+    over [label embedding, object context]; theirs has the visual feature, too.
 
     Args:
-        num_classes (int): See :class:`ContextEncoder`, as the next three.
-        object_channels (int): d_o.
-        image_channels (int): Not looked at.
-        embedding_dim (int): Size of a class embedding.
-        hidden_size (int): H, size of an object's context. Defaults to 256.
-        num_heads (int): Of each attention. Defaults to 8.
-        feedforward_channels (int): Defaults to 1024.
-        num_object_layers (int): Defaults to 4.
-        num_edge_layers (int): Defaults to 2.
-        position_dim (int): Size of a box's position. Defaults to 128.
-        dropout (float): Of attention, feed-forward layers and the position.
-            Defaults to 0.1.
+        num_classes: See :class:`ContextEncoder`, as the next three.
+        object_channels: d_o.
+        image_channels: Not used.
+        embedding_dim: Size of a class embedding.
+        hidden_size: H, size of an object's context. Defaults to 256.
+        num_heads: Of each attention. Defaults to 8.
+        feedforward_channels: Defaults to 1024.
+        num_object_layers: Defaults to 4.
+        num_edge_layers: Defaults to 2.
+        position_dim: Size of a box's position. Defaults to 128.
+        dropout: Of attention, feed-forward layers and the position. Defaults to
+            0.1.
     """
 
     def __init__(self,
@@ -98,9 +98,9 @@ def attend(encoder: DetrTransformerEncoder, inputs: Tensor,
     """Run an encoder over the objects of each image.
 
     Args:
-        encoder (DetrTransformerEncoder): Takes (B, T, H) and a mask.
-        inputs (Tensor): (N, H).
-        objects (ObjectBatch): Says which objects belong together.
+        encoder: Takes (B, T, H) and a mask.
+        inputs: (N, H).
+        objects: With the image of each object.
 
     Returns:
         Tensor: (N, H).
@@ -108,7 +108,7 @@ def attend(encoder: DetrTransformerEncoder, inputs: Tensor,
     sequences = ObjectSequences(objects.image_ids, objects.sizes,
                                 inputs.new_zeros(len(inputs)))
     padding = ~sequences.valid
-    padding[:, 0] = False  # attention to nothing at all is not a number
+    padding[:, 0] = False  # attention without any key gives NaN
     encoded = encoder(
         sequences.pad(inputs), query_pos=None, key_padding_mask=padding)
     return sequences.unpad(encoded)

@@ -1,4 +1,4 @@
-"""Images of one size.
+"""Pad images to one size.
 
 Shape shorthand: B images, H x W pixels of the padded images.
 """
@@ -14,12 +14,11 @@ from mmsgp.registry import MODELS
 class SceneGraphDataPreprocessor(DetDataPreprocessor):
     """Pads all images to one size, in training and in tests.
 
-    What an image is padded with then never depends on the other images of its
-    batch. The size is the one that the pipeline scales images to: in the configs
-    both are ``img_scale``.
+    The padding of an image then does not depend on the other images of its
+    batch. The configs use ``img_scale`` both here and in the pipeline.
 
     Args:
-        pad_to (tuple[int, int]): Height and width H and W in pixels.
+        pad_to: Height and width H and W in pixels.
         **kwargs: Arguments of MMDetection's ``DetDataPreprocessor``.
     """
 
@@ -40,7 +39,7 @@ class SceneGraphDataPreprocessor(DetDataPreprocessor):
         if below < 0 or right < 0:
             raise ValueError(
                 f'images of {height} x {width} pixels (height x width) do not fit '
-                f'into data_preprocessor.pad_to={self.pad_to}: set it to the '
+                f'into data_preprocessor.pad_to={self.pad_to}: set pad_to to the '
                 'size that Resize scales images to, the img_scale of the config')
         data['inputs'] = F.pad(inputs, (0, right, 0, below), value=self.pad_value)
         for sample in samples:

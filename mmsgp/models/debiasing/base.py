@@ -18,21 +18,21 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
     """Changes the predicate logits of any relation head in tests.
 
     A head builds it from ``debiasing=dict(type=...)`` and adds
-    ``num_predicates``. It is part of the head: what it counts or averages lies
-    in buffers, and travels in the checkpoint. The Scorer keeps on seeing the
-    logits that it was trained with.
+    ``num_predicates``. It is part of the head: its counts and averages are
+    buffers, and are saved in the checkpoint. The Scorer still gets the original
+    logits, with which it was trained.
 
-    A method needs one of three sources, or several:
+    A method uses one or more of three sources:
 
     * the training set: :meth:`load_statistics`, see
       :class:`~mmsgp.models.debiasing.PostHocLogitAdjustment`;
-    * what training computes: :meth:`observe`;
+    * outputs of the head in training: :meth:`observe`;
     * a second run of a part of the head: :meth:`adjust` gets the head.
 
     Total Direct Effect (Tang et al., 2020) takes the last two. ``observe``
     updates a moving average m of ``context.representation``. ``adjust``
-    replaces that representation by m, and subtracts what the head says of
-    pairs whose objects it does not know::
+    replaces that representation by m, and subtracts the logits that the head
+    then computes, without knowing the objects of a pair::
 
         average = context._replace(
             representation=m.expand_as(context.representation))
@@ -41,7 +41,7 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         return logits - head.predicate_logits(features, labels)
 
     Args:
-        num_predicates (int): R, without unknown.
+        num_predicates: R, without unknown.
     """
 
     def __init__(self, num_predicates: int) -> None:
@@ -49,21 +49,21 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         self.num_predicates = num_predicates
 
     def load_statistics(self, statistics) -> None:
-        """Take what the method needs of a training set, when training starts.
+        """Take statistics of the training set, when training starts.
 
         Args:
-            statistics (DatasetStatistics): Of the training set.
+            statistics: Of the training set.
         """
 
     def observe(self, head: nn.Module, context: ObjectContext,
                 regions: RegionFeatures, objects: ObjectBatch) -> None:
-        """See a batch of the training.
+        """Look at a training batch.
 
         Args:
-            head (RelationHead): The head.
-            context (ObjectContext): Its output of step 1.
-            regions (RegionFeatures): All sampled pairs and their features.
-            objects (ObjectBatch): The objects.
+            head: The head.
+            context: Its output of step 1.
+            regions: All sampled pairs and their features.
+            objects: The objects.
         """
 
     @abstractmethod
@@ -72,12 +72,11 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         """Change the logits of some pairs.
 
         Args:
-            logits (Tensor): (P, R+1), unknown first.
-            head (RelationHead): The head.
-            context (ObjectContext): Its output of step 1.
-            regions (RegionFeatures): These pairs, of some or all images, and
-                their features.
-            objects (ObjectBatch): All objects of the batch.
+            logits: (P, R+1), unknown first.
+            head: The head.
+            context: Its output of step 1.
+            regions: These pairs, of some or all images, and their features.
+            objects: All objects of the batch.
 
         Returns:
             Tensor: (P, R+1).

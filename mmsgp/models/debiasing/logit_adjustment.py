@@ -19,15 +19,14 @@ from .base import Debiasing
 class PostHocLogitAdjustment(Debiasing):
     """Subtracts the log-frequency of each predicate in tests.
 
-    ``y_p - tau * log(n_p / sum_q n_q)``, with the numbers n of relations in
-    the training set (Menon et al., *Long-tail Learning via Logit Adjustment*,
-    ICLR 2021). *Unknown* keeps its logit. A predicate without a relation
-    counts as if it had one.
+    ``y_p - tau * log(n_p / sum_q n_q)``, with the number n of relations per
+    predicate in the training set (Menon et al., *Long-tail Learning via Logit
+    Adjustment*, ICLR 2021). *Unknown* keeps its logit. A predicate without a
+    relation is treated as if it had one.
 
     Args:
-        num_predicates (int): R, without unknown.
-        tau (float): How much of it; may change after training. Defaults to
-            0.3.
+        num_predicates: R, without unknown.
+        tau: Strength; may change after training. Defaults to 0.3.
     """
 
     def __init__(self, num_predicates: int, tau: float = 0.3) -> None:
@@ -36,7 +35,7 @@ class PostHocLogitAdjustment(Debiasing):
         self.register_buffer('log_frequency', torch.zeros(num_predicates))
 
     def load_statistics(self, statistics) -> None:
-        """Take the numbers of relations of each predicate.
+        """Take the number of relations per predicate.
 
         Raises:
             ValueError: If the data set has another number of predicates.
@@ -44,12 +43,12 @@ class PostHocLogitAdjustment(Debiasing):
         counts = torch.as_tensor(statistics.predicate_counts).double()
         if len(counts) != self.num_predicates:
             raise ValueError(
-                f'the data set has {len(counts)} predicates, the relation '
-                f'head {self.num_predicates}: set num_predicates of the '
+                f'the data set has {len(counts)} predicates, but the relation '
+                f'head has {self.num_predicates}: set num_predicates of the '
                 "relation head to the data set's")
         self.log_frequency.copy_((counts.clamp(min=1) / counts.sum()).log())
 
     def adjust(self, logits: Tensor, head: nn.Module, context: ObjectContext,
                regions: RegionFeatures, objects: ObjectBatch) -> Tensor:
-        """Make rare predicates likelier, see :class:`Debiasing`."""
+        """Make rare predicates more likely, see :class:`Debiasing`."""
         return logits - self.tau * nn.functional.pad(self.log_frequency, (1, 0))

@@ -10,14 +10,14 @@ from mmsgp.registry import MODELS
 
 @MODELS.register_module()
 class ReLU6RPNHead(RPNHead):
-    """MMDetection's RPN head with an activation that stops at 6.
+    """MMDetection's RPN head with ReLU6 as activation.
 
-    The reference implementation of Neural Motifs, and those built on it, have
-    it; their weights need it.
+    The weights of the reference implementation of Neural Motifs, and of those
+    built on it, need it.
     """
 
     def forward_single(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores and deltas of the A anchors of a map (B, C, H, W).
+        """Compute scores and deltas of the A anchors of a map (B, C, H, W).
 
         Returns:
             tuple[Tensor, Tensor]: (B, A, H, W) and (B, 4A, H, W).

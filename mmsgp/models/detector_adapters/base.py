@@ -21,13 +21,13 @@ from mmsgp.structures import ObjectBatch, SceneGraphDataSample
 
 
 class PreparedBatch(NamedTuple):
-    """The images of a batch, as an adapter reads them.
+    """Images of a batch, as the methods of an adapter take them.
 
     Attributes:
-        feature_maps (tuple[Tensor]): Of B images.
-        data_samples (Sequence[SceneGraphDataSample]): Meta information.
-        detections (list[InstanceData], optional): What an adapter has found
-            in each image before it is asked for anything. Defaults to None.
+        feature_maps: Of B images.
+        data_samples: Meta information.
+        detections: Detections of each image, if :meth:`prepare` makes them.
+            Defaults to None.
     """
     feature_maps: tuple[Tensor, ...]
     data_samples: Sequence[SceneGraphDataSample]
@@ -35,16 +35,16 @@ class PreparedBatch(NamedTuple):
 
 
 class DetectorAdapter(metaclass=ABCMeta):
-    """A detector of MMDetection as the parser sees it.
+    """Interface of a detector of MMDetection for the parser.
 
     Feature maps come from the detector's ``extract_feat``. :meth:`prepare` runs
     once per batch; from its result a subclass classifies given boxes and
-    detects objects. It has no weights of its own. A subclass for another kind
-    of detector is registered in ``TASK_UTILS`` and named by
+    detects objects. An adapter has no weights of its own. To support another
+    kind of detector, register a subclass in ``TASK_UTILS`` and name it in
     ``SceneGraphParser(detector_adapter=...)``.
 
     Args:
-        detector (BaseDetector): The detector.
+        detector: The detector.
     """
 
     def __init__(self, detector: BaseDetector) -> None:
@@ -62,17 +62,16 @@ class DetectorAdapter(metaclass=ABCMeta):
 
     @classmethod
     def fits(cls, detector: BaseDetector) -> bool:
-        """Whether a detector of a class that is listed for it has the parts
-        that the adapter needs."""
+        """Whether the detector has the parts that this adapter needs."""
         return True
 
     def prepare(self, feature_maps: tuple[Tensor, ...],
                 data_samples: Sequence[SceneGraphDataSample]) -> PreparedBatch:
-        """Do once per batch what several tasks need.
+        """Compute what several tasks share, once per batch.
 
         Args:
-            feature_maps (tuple[Tensor]): Of B images.
-            data_samples (Sequence[SceneGraphDataSample]): Meta information.
+            feature_maps: Of B images.
+            data_samples: Meta information.
 
         Returns:
             PreparedBatch: Argument of the other methods.
@@ -82,12 +81,11 @@ class DetectorAdapter(metaclass=ABCMeta):
     @abstractmethod
     def classify_boxes(self, batch: PreparedBatch,
                        bboxes: list[Tensor]) -> Tensor:
-        """Class logits of given boxes.
+        """Compute class logits of given boxes.
 
         Args:
-            batch (PreparedBatch): Result of :meth:`prepare`.
-            bboxes (list[Tensor]): Boxes of each image, (N_i, 4), in pixels of
-                its input.
+            batch: Result of :meth:`prepare`.
+            bboxes: Boxes of each image, (N_i, 4), in pixels of its input.
 
         Returns:
             Tensor: (N, C+1), background last.
@@ -96,13 +94,13 @@ class DetectorAdapter(metaclass=ABCMeta):
     @abstractmethod
     def detect_objects(self, batch: PreparedBatch, score_thr: float,
                        iou_thr: float, max_per_image: int) -> ObjectBatch:
-        """Detect the objects whose relations are asked for.
+        """Detect objects, for SGGen.
 
         Args:
-            batch (PreparedBatch): Result of :meth:`prepare`.
-            score_thr (float): Least probability of a box's class.
-            iou_thr (float): IoU of the suppression within a class.
-            max_per_image (int): Most boxes of an image.
+            batch: Result of :meth:`prepare`.
+            score_thr: Least probability of a box's class.
+            iou_thr: IoU of the non-maximum suppression within a class.
+            max_per_image: Maximum number of boxes per image.
 
         Returns:
             ObjectBatch: With ``class_bboxes``, the best box first.
@@ -110,7 +108,7 @@ class DetectorAdapter(metaclass=ABCMeta):
 
 
 def box_heads(owner: nn.Module | None) -> list[nn.Module]:
-    """The ``bbox_head`` of a detector or RoI head, or those of its stages."""
+    """Return the ``bbox_head`` of a detector or RoI head, one per stage."""
     head = getattr(owner, 'bbox_head', None)
     if head is None:
         return []
@@ -128,32 +126,32 @@ def check_thresholds(score_thr: float, iou_thr: float,
     for name, value in (('score_thr', score_thr), ('iou_thr', iou_thr)):
         if not isinstance(value, Real) or not 0 <= value <= 1:
             raise ValueError(
-                f'detection_cfg: {name} must be a number from 0 to 1, got {value!r}')
+                f'detection_cfg.{name} must be a number from 0 to 1, got {value!r}')
     if not isinstance(max_per_image, Integral) or max_per_image < 0:
-        raise ValueError('detection_cfg: max_per_image must be a whole number of at '
+        raise ValueError('detection_cfg.max_per_image must be a whole number of at '
                          f'least 0, got {max_per_image!r}')
 
 
 def select_objects(scores: Tensor, bboxes: Tensor, score_thr: float,
                    iou_thr: float,
                    max_per_image: int) -> tuple[Tensor, Tensor]:
-    """Suppress within each class, then keep the best class of each box.
+    """Suppress boxes per class, then keep the best class of each box.
 
-    So does the reference implementation of Neural Motifs.
+    Source: reference implementation of Neural Motifs.
 
     Args:
-        scores (Tensor): (K, C), without background.
-        bboxes (Tensor): (K, C, 4), the box of each class.
-        score_thr (float): Least score of a box's class.
-        iou_thr (float): IoU above which a box of the same class goes.
-        max_per_image (int): Most boxes to keep.
+        scores: (K, C), without background.
+        bboxes: (K, C, 4), the box of each class.
+        score_thr: Least score of a box's class.
+        iou_thr: IoU above which a box of the same class is suppressed.
+        max_per_image: Maximum number of kept boxes.
 
     Returns:
         tuple[Tensor, Tensor]: Indices of the kept boxes, best first, and
         their classes.
     """
     box, label = (scores > score_thr).nonzero(as_tuple=True)
-    if len(box) == 0:  # which MMCV's suppression does not take
+    if len(box) == 0:  # MMCV's suppression needs a box
         return box, label
     _, kept = batched_nms(bboxes[box, label], scores[box, label], label,
                           dict(type='nms', iou_threshold=iou_thr))

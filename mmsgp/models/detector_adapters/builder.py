@@ -1,4 +1,4 @@
-"""Which adapter fits a detector."""
+"""Choose the adapter of a detector."""
 from __future__ import annotations
 
 from mmdet.models.detectors import (
@@ -18,8 +18,8 @@ from .base import DetectorAdapter
 from .generic import GenericAdapter
 from .two_stage import TwoStageAdapter
 
-# By the class of a detector or the nearest of its base classes; GenericAdapter
-# is for all others, and where the adapter here does not fit the detector's heads.
+# By the class of the detector or its nearest base class. All other detectors, and
+# those whose heads the adapter does not fit, get a GenericAdapter.
 ADAPTERS: dict[type[BaseDetector], type[DetectorAdapter]] = {
     FasterRCNN: TwoStageAdapter,
     MaskRCNN: TwoStageAdapter,
@@ -34,25 +34,24 @@ ADAPTERS: dict[type[BaseDetector], type[DetectorAdapter]] = {
 
 def build_detector_adapter(detector: BaseDetector,
                            cfg: dict | None = None) -> DetectorAdapter:
-    """Build the parser's view of a detector.
+    """Build the adapter of a detector.
 
     Args:
-        detector (BaseDetector): The detector.
-        cfg (dict, optional): Config of a :class:`DetectorAdapter`. Defaults to
-            None: the one that :data:`ADAPTERS` has for the detector's class,
-            else :class:`GenericAdapter`.
+        detector: The detector.
+        cfg: Config of a :class:`DetectorAdapter`. Defaults to None: that of the
+            detector's class in :data:`ADAPTERS`, else
+            :class:`GenericAdapter`.
 
     Raises:
-        ValueError: If the detector finds no boxes of its own.
+        ValueError: If the detector cannot propose boxes.
     """
     if cfg is not None:
         return TASK_UTILS.build({**cfg, 'detector': detector})
     if hasattr(detector, 'roi_head') and not hasattr(detector, 'rpn_head'):
         raise ValueError(
-            f'a {type(detector).__name__} without rpn_head classifies '
-            'proposals that others made: take a detector that finds its own, '
-            'e.g. a FasterRCNN, or name a DetectorAdapter of your own in '
-            'model.detector_adapter')
+            f'the {type(detector).__name__} has no rpn_head, so it cannot '
+            'propose boxes: use a detector that can, e.g. FasterRCNN, or set '
+            'model.detector_adapter to a DetectorAdapter of your own')
     adapter = next((ADAPTERS[cls] for cls in type(detector).__mro__
                     if cls in ADAPTERS), GenericAdapter)
     return (adapter if adapter.fits(detector) else GenericAdapter)(detector)

@@ -1,4 +1,4 @@
-"""Objects of any detector, by its boxes, labels and scores alone.
+"""Objects of any detector, from its boxes, labels and scores.
 
 Shape shorthand: B images, N boxes, C object classes, D detections and K
 different boxes of an image.
@@ -24,13 +24,12 @@ MIN_PROBABILITY = 1e-4
 
 @TASK_UTILS.register_module()
 class GenericAdapter(DetectorAdapter):
-    """Any detector, one-stage and query-based ones among them.
+    """Adapts any detector, also one-stage and query-based ones.
 
-    All that is used of it is ``extract_feat`` and ``predict``; its own
-    thresholds are those of its ``test_cfg``. What a box shows is told by the
-    detections that lie on it, see :func:`logits_by_overlap`. Boxes end at the
-    border of their image. Behind the feature maps such a detector runs in full
-    precision.
+    It only uses ``extract_feat`` and ``predict``, with the thresholds of the
+    detector's ``test_cfg``. The detections that overlap a box give its class
+    logits, see :func:`logits_by_overlap`. Boxes are clipped to their image. The
+    detector's heads run in full precision.
     """
 
     @property
@@ -39,9 +38,9 @@ class GenericAdapter(DetectorAdapter):
             getattr(self.detector, 'roi_head', None))
         if not heads:
             raise ValueError(
-                f'a {type(self.detector).__name__} has no bbox_head that tells '
-                'its number of classes: name a DetectorAdapter of your own in '
-                'model.detector_adapter')
+                f'the {type(self.detector).__name__} has no bbox_head with a '
+                'number of classes: set model.detector_adapter to a '
+                'DetectorAdapter of your own')
         return heads[-1].num_classes
 
     @torch.no_grad()
@@ -53,7 +52,7 @@ class GenericAdapter(DetectorAdapter):
 
     def classify_boxes(self, batch: PreparedBatch,
                        bboxes: list[Tensor]) -> Tensor:
-        """Class logits of given boxes, see :class:`DetectorAdapter`."""
+        """Compute class logits of given boxes, see :class:`DetectorAdapter`."""
         return torch.cat([
             logits_by_overlap(box, found, self.num_classes)
             for box, found in zip(bboxes, batch.detections)
@@ -63,8 +62,8 @@ class GenericAdapter(DetectorAdapter):
                        iou_thr: float, max_per_image: int) -> ObjectBatch:
         """Detect objects, see :class:`DetectorAdapter`.
 
-        Detections of the same box are one object; its box is the same for all
-        classes.
+        Detections with the same box are one object, whose box is the same for
+        all classes.
         """
         bboxes, logits = [], []
         for found in batch.detections:
@@ -84,17 +83,17 @@ class GenericAdapter(DetectorAdapter):
             class_bboxes=self._of_each_class(torch.cat(bboxes)))
 
     def _of_each_class(self, bboxes: Tensor) -> Tensor:
-        """The same box for every class: (N, C, 4)."""
+        """Repeat each box for every class: (N, C, 4)."""
         return bboxes[:, None].expand(-1, self.num_classes, 4)
 
     def _detect(
             self, feature_maps: tuple[Tensor, ...],
             data_samples: Sequence[SceneGraphDataSample]
     ) -> list[InstanceData]:
-        """``bboxes``, ``labels`` and ``scores`` of each image.
+        """Return ``bboxes``, ``labels`` and ``scores`` per image.
 
         Raises:
-            ValueError: If a label is none of the C classes.
+            ValueError: If a label is not one of the C classes.
         """
         samples = [DetDataSample(metainfo=s.metainfo) for s in data_samples]
         device = feature_maps[0].device.type
@@ -115,13 +114,13 @@ class GenericAdapter(DetectorAdapter):
         if len(unknown):
             raise ValueError(
                 f'the {type(self.detector).__name__} predicts the label '
-                f'{int(unknown[0])}, and its bbox_head tells {self.num_classes} '
+                f'{int(unknown[0])}, but its bbox_head has {self.num_classes} '
                 f'classes, 0 to {self.num_classes - 1}')
 
 
 @contextmanager
 def _extracted(detector: nn.Module) -> Iterator[None]:
-    """Let ``predict``, which begins with ``extract_feat``, take its result."""
+    """Let ``predict`` take feature maps instead of images."""
     detector.extract_feat = lambda feature_maps: feature_maps
     try:
         yield
@@ -131,17 +130,17 @@ def _extracted(detector: nn.Module) -> Iterator[None]:
 
 def within_image(detections: InstanceData, img_shape: tuple[int, int],
                  dtype: torch.dtype = torch.float32) -> InstanceData:
-    """Detections clipped to their image, which some detectors leave to others.
+    """Clip detections to their image; not every detector does.
 
     Args:
-        detections (InstanceData): ``bboxes`` (D, 4), ``labels`` (D,) and
-            ``scores`` (D,) of any type.
-        img_shape (tuple[int, int]): Height and width without padding.
-        dtype (torch.dtype): Of boxes and scores to return.
+        detections: ``bboxes`` (D, 4), ``labels`` (D,) and ``scores`` (D,) of
+            any type.
+        img_shape: Height and width without padding.
+        dtype: Of the returned boxes and scores.
 
     Returns:
-        InstanceData: The same of the detections that are numbers and whose
-        boxes have an area in the image.
+        InstanceData: The detections whose values are finite and whose clipped
+        boxes have an area.
     """
     bboxes = get_box_tensor(detections.bboxes).to(dtype)
     scores = detections.scores.to(dtype)
@@ -160,18 +159,18 @@ def logits_by_overlap(bboxes: Tensor,
                       detections: InstanceData,
                       num_classes: int,
                       iou_thr: float = 0.5) -> Tensor:
-    """What boxes show, by the detections that lie on them.
+    """Compute class logits of boxes from the detections that overlap them.
 
-    A class is as probable as its best detection: ``max(IoU * score)`` of those
-    with an IoU of at least ``iou_thr``. Background is what the most probable
-    class leaves of one. Where nothing was detected all classes are alike.
+    The probability of a class is ``max(IoU * score)`` over its detections with
+    an IoU of at least ``iou_thr``; that of background is 1 minus the largest of
+    them. Without such a detection all classes are equally probable.
 
     Args:
-        bboxes (Tensor): (N, 4).
-        detections (InstanceData): ``bboxes`` (D, 4), ``labels`` (D,) and
-            ``scores`` (D,), probabilities.
-        num_classes (int): C.
-        iou_thr (float): Least IoU that counts. Defaults to 0.5.
+        bboxes: (N, 4).
+        detections: ``bboxes`` (D, 4), ``labels`` (D,) and ``scores`` (D,),
+            probabilities.
+        num_classes: C.
+        iou_thr: Least IoU that counts. Defaults to 0.5.
 
     Returns:
         Tensor: (N, C+1), logarithms of probabilities, background last.

@@ -25,22 +25,22 @@ from .base import DetectorAdapter, PreparedBatch, box_heads, select_objects
 
 @TASK_UTILS.register_module()
 class TwoStageAdapter(DetectorAdapter):
-    """A region proposal network and the box heads of one or more stages.
+    """Adapts detectors with an RPN and the box heads of one or more stages.
 
     Faster R-CNN has one stage, Cascade R-CNN several: logits are their mean,
-    boxes those of the last. Boxes are decoded and suppressed in full
-    precision, whatever the network runs in.
+    boxes those of the last. Boxes are always decoded and suppressed in full
+    precision.
 
     Args:
-        detector (BaseDetector): The detector.
-        regions (str): The boxes of detected objects (SGGen) that a relation
-            head pools and pairs. ``'boxes'``: the regressed ones, which are the
+        detector: The detector.
+        regions: The boxes of detected objects (SGGen) that a relation head
+            pools and pairs. ``'boxes'``: the regressed ones, which are the
             output. ``'proposals'``: those that the last stage pooled, as in the
             reference implementation of Neural Motifs; published checkpoints
             were trained with these. Defaults to ``'boxes'``.
 
     Raises:
-        ValueError: If ``regions`` is neither.
+        ValueError: If ``regions`` is neither of the two.
     """
 
     def __init__(self, detector: BaseDetector, regions: str = 'boxes') -> None:
@@ -70,7 +70,7 @@ class TwoStageAdapter(DetectorAdapter):
 
     def classify_boxes(self, batch: PreparedBatch,
                        bboxes: list[Tensor]) -> Tensor:
-        """Class logits of given boxes, see :class:`DetectorAdapter`."""
+        """Compute class logits of given boxes, see :class:`DetectorAdapter`."""
         rois = bbox2roi(bboxes)
         return torch.stack([
             full_precision(forward(batch.feature_maps, rois)['cls_score'])
@@ -81,8 +81,8 @@ class TwoStageAdapter(DetectorAdapter):
                        iou_thr: float, max_per_image: int) -> ObjectBatch:
         """Detect objects, see :class:`DetectorAdapter`.
 
-        A box keeps the boxes regressed for the other classes, which a
-        relation head may still choose.
+        A box keeps the boxes regressed for the other classes, because a
+        relation head may still choose one of them.
         """
         feature_maps, data_samples, _ = batch
         rois, logits, deltas = self._run_stages(
@@ -107,7 +107,7 @@ class TwoStageAdapter(DetectorAdapter):
 
     @property
     def _stages(self) -> list[tuple[Callable, nn.Module]]:
-        """What computes a stage, and its box head, stage by stage."""
+        """Forward function and box head of each stage."""
         roi_head = self.detector.roi_head
         if isinstance(roi_head.bbox_head, nn.ModuleList):
             return [(partial(roi_head._bbox_forward, stage), head)
@@ -117,7 +117,7 @@ class TwoStageAdapter(DetectorAdapter):
     def _propose(
             self, feature_maps: tuple[Tensor, ...],
             data_samples: Sequence[SceneGraphDataSample]) -> list[Tensor]:
-        """Proposals of each image, (K, 4)."""
+        """Propose boxes (K, 4) in each image."""
         rpn_head = self.detector.rpn_head
         outputs = ([level.float() for level in output]
                    for output in rpn_head(feature_maps))
@@ -131,7 +131,7 @@ class TwoStageAdapter(DetectorAdapter):
             self, feature_maps: tuple[Tensor, ...], bboxes: list[Tensor],
             data_samples: Sequence[SceneGraphDataSample]
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Boxes, mean logits and last deltas of each image."""
+        """Return boxes, mean logits and last deltas per image."""
         last = len(self._stages) - 1
         sizes = [len(b) for b in bboxes]
         all_logits = []
@@ -152,13 +152,13 @@ class TwoStageAdapter(DetectorAdapter):
 
 
 def _outputs(bbox_head: nn.Module, layer: str) -> int | None:
-    """Outputs of a linear layer of a head; None if it has no such layer."""
+    """Number of outputs of a head's linear layer, None without the layer."""
     return getattr(getattr(bbox_head, layer, None), 'out_features', None)
 
 
 def _decode(bbox_head: nn.Module, bboxes: Tensor, deltas: Tensor,
             img_shape: tuple[int, int]) -> Tensor:
-    """Boxes regressed for every class: (K, C, 4)."""
+    """Decode the boxes of every class: (K, C, 4)."""
     classes = bbox_head.num_classes
     if bbox_head.reg_class_agnostic:
         decoded = bbox_head.bbox_coder.decode(

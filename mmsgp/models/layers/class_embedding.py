@@ -1,4 +1,4 @@
-"""Embeddings of class names, from word vectors where a file is given."""
+"""Embeddings of class names, random or from word vectors."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ def read_word_vectors(path: str | Path, words: set[str],
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If a line of a wanted word has not ``dim`` values.
+        ValueError: If a vector does not have ``dim`` values.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f'word vectors {path} not found: give the path of a GloVe text '
-            f'file of {dim} dimensions, or leave `word_vectors` out to start '
-            'from random embeddings')
+            f'word_vectors: {path} does not exist. Give the path of a GloVe '
+            f'text file with {dim} values per word, or leave word_vectors out '
+            'to start from random embeddings')
     vectors = {}
     with path.open(encoding='utf-8') as file:
         for number, line in enumerate(file, 1):
@@ -41,13 +41,13 @@ def read_word_vectors(path: str | Path, words: set[str],
             if len(values) != dim:
                 raise ValueError(f'{path}, line {number}: the vector of '
                                  f'{word!r} has {len(values)} values, '
-                                 f'{dim} were expected')
+                                 f'but {dim} are needed')
             vectors[word] = np.array(values, dtype=np.float32)
     return vectors
 
 
 class ClassEmbedding(nn.Embedding):
-    """An embedding of the classes, one row per class.
+    """Embedding of the classes, one row per class.
 
     Rows start random, N(0, 1). With ``word_vectors``, :meth:`load_words`
     replaces the row of each class whose name has a vector: the name itself
@@ -55,9 +55,9 @@ class ClassEmbedding(nn.Embedding):
     implementation of Neural Motifs).
 
     Args:
-        num_classes (int): Number of rows.
-        dim (int): Size of an embedding.
-        word_vectors (str, optional): A GloVe text file. Defaults to None.
+        num_classes: Number of rows.
+        dim: Size of an embedding.
+        word_vectors: A GloVe text file. Defaults to None.
     """
 
     def __init__(self,

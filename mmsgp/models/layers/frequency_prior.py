@@ -13,17 +13,15 @@ class FrequencyPrior(nn.Module):
     """A trainable table of predicate logits for each pair of classes.
 
     ``table[s, o] = log(count(s, o, p) / sum_p count(s, o, p) + eps)``, with
-    the counts of the training set. It is zero until
-    :meth:`fill` is called when training starts; afterwards it travels in the
-    checkpoint.
+    the counts of the training set. It is zero until :meth:`fill` is called, when
+    training starts, and is saved in the checkpoint.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        eps (float): Added to each frequency, so that a triplet that training
-            does not have is not impossible: the larger it is, the weaker the
-            visual evidence that suffices. Defaults to 1e-3, as in the reference
-            implementation of Neural Motifs.
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        eps: Added to each frequency, so that unseen triplets are possible: the
+            larger it is, the less visual evidence they need. Defaults to 1e-3,
+            as in the reference implementation of Neural Motifs.
 
     Raises:
         ValueError: If ``eps`` is not positive.
@@ -44,19 +42,18 @@ class FrequencyPrior(nn.Module):
         """Set the table.
 
         Args:
-            table (Tensor): (C+1, C+1, R+1), from
+            table: (C+1, C+1, R+1), from
                 :meth:`DatasetStatistics.frequency_prior`.
 
         Raises:
-            ValueError: If the sizes differ: the model's ``num_classes`` or
-                ``num_predicates`` are not the data set's.
+            ValueError: If the table has another size than the model's.
         """
         table = torch.as_tensor(table)
         if table.shape != self.table.shape:
             raise ValueError(
                 'the frequency prior of the data set has shape '
                 f'{tuple(table.shape)} (classes + 1, classes + 1, predicates '
-                f'+ 1), that of the model {tuple(self.table.shape)}: set '
+                f'+ 1), but the model needs {tuple(self.table.shape)}: set '
                 'num_classes and num_predicates of the relation head to the '
                 "data set's")
         self.table.copy_(table)
@@ -65,13 +62,13 @@ class FrequencyPrior(nn.Module):
         """Look up the logits of pairs.
 
         Args:
-            subjects (Tensor): (P,), classes of the subjects.
-            objects (Tensor): (P,), classes of the objects.
+            subjects: (P,), classes of the subjects.
+            objects: (P,), classes of the objects.
 
         Returns:
             Tensor: (P, R+1).
         """
         rows, _, channels = self.table.shape
-        # A row gather has a far cheaper gradient than indexing by two tensors.
+        # Its gradient is far cheaper than that of indexing by two tensors.
         return nn.functional.embedding(subjects * rows + objects,
                                        self.table.view(-1, channels))

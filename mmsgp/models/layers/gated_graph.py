@@ -14,13 +14,13 @@ from torch import Tensor
 
 
 class GatedGraphUnit(nn.Module):
-    """The new state of a node from its message a (2H) and its state h (H).
+    """Gated update (GRU) of a node's state h (H) by a message a (2H).
 
     ``z = sigmoid(W3 a + U3 h)``, ``r = sigmoid(W4 a + U4 h)``,
     ``c = tanh(W5 a + U5 (r * h))``, ``h' = (1 - z) * h + z * c``.
 
     Args:
-        hidden_size (int): H.
+        hidden_size: H.
     """
 
     def __init__(self, hidden_size: int) -> None:
@@ -30,12 +30,12 @@ class GatedGraphUnit(nn.Module):
         self.fc_candidate = nn.Linear(hidden_size, hidden_size)  # U5
 
     def weight_of_halves(self) -> Tensor:
-        """W3, W4, W5 for one half of a message of equal halves: (3H, H)."""
+        """Return W3, W4, W5 (3H, H) for a message of two equal halves."""
         first, second = self.fc_message.weight.chunk(2, dim=1)
         return first + second
 
     def gates(self, state: Tensor) -> Tensor:
-        """The part of states (..., H) in both gates, with all biases: (..., 2H)."""
+        """Compute the part of states (..., H) in both gates, with biases: (..., 2H)."""
         bias = self.fc_message.bias[:2 * state.shape[-1]]
         return F.linear(state, self.fc_gates.weight, self.fc_gates.bias + bias)
 
@@ -44,16 +44,15 @@ class GatedGraphUnit(nn.Module):
                 state: Tensor,
                 weights: Tensor | None = None,
                 gates: Tensor | None = None) -> Tensor:
-        """One step; states and messages that nodes share are broadcast.
+        """Run one step; shared states and messages are broadcast.
 
         Args:
-            message (Tensor): (..., 3H), W3, W4, W5 times the message; their
-                bias is added here.
-            state (Tensor): (..., H).
-            weights (Tensor, optional): (..., 1), factors of the message.
-                Defaults to None: 1.
-            gates (Tensor, optional): (..., 2H), :meth:`gates` of the state
-                where they are known; overwritten.
+            message: (..., 3H), W3, W4, W5 times the message; their bias is
+                added here.
+            state: (..., H).
+            weights: (..., 1), factors of the message. Defaults to None: 1.
+            gates: (..., 2H), :meth:`gates` of the state where they are known;
+                overwritten.
 
         Returns:
             Tensor: (..., H).
@@ -72,9 +71,9 @@ class GatedGraphUnit(nn.Module):
 
 
 def add_product(total: Tensor, factor: Tensor, values: Tensor) -> Tensor:
-    """``total + factor * values``, over ``total`` where it is large enough.
+    """Return ``total + factor * values``, in place if ``total`` is large enough.
 
-    What a graph does beside matrix products is bound by memory traffic.
+    Memory traffic bounds the speed of a graph outside of matrix products.
     """
     if total.shape == torch.broadcast_shapes(total.shape, values.shape):
         return total.addcmul_(factor, values)
@@ -85,7 +84,7 @@ class Readout(nn.Module):
     """``ReLU(FC([state, input]))`` of each node.
 
     Args:
-        hidden_size (int): H.
+        hidden_size: H.
     """
 
     def __init__(self, hidden_size: int) -> None:
@@ -98,8 +97,8 @@ class Readout(nn.Module):
                 owners: Tensor | slice = slice(None)) -> Tensor:
         """Read out (..., H).
 
-        Nodes may share their ``inputs``: by broadcasting, or where
-        ``owners`` holds the row of each node's.
+        Nodes may share ``inputs``: by broadcasting, or by ``owners``, the row
+        of ``inputs`` of each node.
         """
         of_state, of_input = self.fc.weight.chunk(2, dim=1)
         return F.linear(state, of_state, self.fc.bias).add_(
@@ -114,9 +113,9 @@ class ObjectGraph(nn.Module):
     of an object together give its logits.
 
     Args:
-        num_classes (int): K.
-        hidden_size (int): H.
-        num_steps (int): Steps of message passing.
+        num_classes: K.
+        hidden_size: H.
+        num_steps: Steps of message passing.
     """
 
     def __init__(self, num_classes: int, hidden_size: int,
@@ -133,10 +132,10 @@ class ObjectGraph(nn.Module):
         """Run the graphs of all images.
 
         Args:
-            inputs (Tensor): (N, H), what all nodes of an object start with.
-            image_ids (Tensor): (N,), the image of each object.
-            num_images (int): B.
-            cooccurrence (Tensor): (K, K).
+            inputs: (N, H), initial state of all nodes of an object.
+            image_ids: (N,), the image of each object.
+            num_images: B.
+            cooccurrence: (K, K).
 
         Returns:
             Tensor: (N, K), logits.
@@ -147,7 +146,7 @@ class ObjectGraph(nn.Module):
             total = state.new_zeros(num_images, *state.shape[1:]).index_add(
                 0, image_ids, state)
             others = total[image_ids] - state  # (N, 1 or K, H)
-            if step == 0:  # what all nodes share is projected once
+            if step == 0:  # the shared part is projected once
                 message = sum(
                     matrix.sum(dim=1)[:, None] * F.linear(others, weight)
                     for matrix, weight in zip(
@@ -168,18 +167,17 @@ class PairGraph(nn.Module):
     Subject and object are joined with predicate node r by a weight a_r, in
     both directions, so that both halves of a message are equal. The message
     to subject and object is ``sum_r a_r h_r``, that to r is
-    ``a_r (h_s + h_o)``: what depends on ``h_s + h_o`` alone is computed once a
-    pair. All predicate nodes start equal, so the first step shares what
-    depends on their state. Nodes without an edge (a_r = 0, the predicates
-    that the training set never has between two classes, which are most) stay
-    equal: one node of a pair stands for all of them.
+    ``a_r (h_s + h_o)``; ``h_s + h_o`` is projected once per pair. All predicate
+    nodes start equal, so the first step projects their state once per pair. Most
+    nodes have no edge (a_r = 0: predicates that the training set never has
+    between the two classes). They stay equal: one node per pair stands for all
+    of them.
 
     Args:
-        hidden_size (int): H.
-        num_steps (int): Steps of message passing.
-        nodes_per_chunk (int): Without gradients about so many nodes are
-            computed at once, that they fit into a processor's cache. Defaults
-            to 2048.
+        hidden_size: H.
+        num_steps: Steps of message passing.
+        nodes_per_chunk: Without gradients, approximate number of nodes computed
+            at once, to fit into a processor's cache. Defaults to 2048.
     """
 
     def __init__(self,
@@ -197,11 +195,11 @@ class PairGraph(nn.Module):
         """Run the graphs.
 
         Args:
-            subjects (Tensor): (P, H), what the subject nodes start with.
-            objects (Tensor): (P, H).
-            pairs (Tensor): (P, H), what all predicate nodes start with.
-            weights (Tensor): (P, K'), of the training set: zeros are left
-                out and get no gradient.
+            subjects: (P, H), initial state of the subject nodes.
+            objects: (P, H), that of the object nodes.
+            pairs: (P, H), that of all predicate nodes.
+            weights: (P, K'), of the training set: zeros are left out and get no
+                gradient.
 
         Returns:
             Tensor: (P, (K' + 2) * H), read-outs of subject, object and

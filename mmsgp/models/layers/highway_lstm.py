@@ -11,16 +11,16 @@ from torch import Tensor
 
 def highway_lstm_cell(inputs: Tensor, state: Tensor,
                       memory: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of a highway LSTM (Zhang et al., 2016; Neural Motifs).
+    """Run one step of a highway LSTM (Zhang et al., 2016; Neural Motifs).
 
     With gates i, f, o, r (sigmoid) and candidate c (tanh):
     ``m' = i * c + f * m`` and ``h = r * o * tanh(m') + (1 - r) * W_x x``.
 
     Args:
-        inputs (Tensor): (B, 6H), projected input: i, f, c, o, r and the
-            highway ``W_x x``.
-        state (Tensor): (B, 5H), projected previous output: i, f, c, o, r.
-        memory (Tensor): (B, H), previous memory m.
+        inputs: (B, 6H), projected input: i, f, c, o, r and the highway
+            ``W_x x``.
+        state: (B, 5H), projected previous output: i, f, c, o, r.
+        memory: (B, H), previous memory m.
 
     Returns:
         tuple[Tensor, Tensor]: Output h and memory m', (B, H) each.
@@ -35,7 +35,7 @@ def highway_lstm_cell(inputs: Tensor, state: Tensor,
 
 def init_highway_weights(input_projection: nn.Linear,
                          state_projection: nn.Linear) -> None:
-    """Orthogonal blocks per gate; biases are 0, and 1 at the forget gate."""
+    """Initialise each gate's block orthogonally; biases 0, forget gate's 1."""
     for projection in (input_projection, state_projection):
         hidden = state_projection.in_features
         for block in projection.weight.data.split(hidden):
@@ -49,11 +49,11 @@ class HighwayLSTMLayer(nn.Module):
     """One layer, running forwards or backwards over padded sequences.
 
     Args:
-        input_size (int): I.
-        hidden_size (int): H.
-        reverse (bool): Run from the last step to the first.
-        dropout (float): Dropout of the output that is handed to the next
-            step, with one mask per sequence. Defaults to 0.
+        input_size: I.
+        hidden_size: H.
+        reverse: Run from the last step to the first.
+        dropout: Dropout of the output that goes to the next step, with one mask
+            per sequence. Defaults to 0.
     """
 
     def __init__(self,
@@ -74,9 +74,9 @@ class HighwayLSTMLayer(nn.Module):
         """Run the layer.
 
         Args:
-            inputs (Tensor): (B, T, I).
-            valid (Tensor): (B, T), bool, False at padding, which lies behind
-                the sequence and leaves the state untouched.
+            inputs: (B, T, I).
+            valid: (B, T), bool, False at padding, which follows the
+                sequence and does not change the state.
 
         Returns:
             Tensor: (B, T, H), zero at padding.
@@ -102,10 +102,10 @@ class AlternatingHighwayLSTM(nn.Module):
     """Stacked layers; the first runs forwards, the second backwards, ...
 
     Args:
-        input_size (int): I.
-        hidden_size (int): H.
-        num_layers (int): Defaults to 1.
-        dropout (float): Recurrent dropout. Defaults to 0.
+        input_size: I.
+        hidden_size: H.
+        num_layers: Defaults to 1.
+        dropout: Recurrent dropout. Defaults to 0.
     """
 
     def __init__(self,

@@ -15,16 +15,16 @@ def joint_nms(probabilities: Tensor,
               iou_thr: float = 0.3) -> Tensor:
     """Label boxes, best first, suppressing a class where it was just found.
 
-    Again and again the highest probability over all boxes without a label and
-    all classes labels its box; the class is then suppressed in every box that
-    overlaps it there (the decoder of Neural Motifs). A suppressed class is
-    taken only by a box that has all its classes suppressed.
+    Repeatedly, the highest probability over all classes and all boxes without a
+    label labels its box; the class is then suppressed in every box that
+    overlaps it (the decoder of Neural Motifs). A box gets a suppressed class
+    only if all its classes are suppressed.
 
     Args:
-        probabilities (Tensor): (B, T, C), without background.
-        bboxes (Tensor): (B, T, C, 4), the box of each class.
-        valid (Tensor): (B, T), bool, False at padding.
-        iou_thr (float): IoU from which boxes overlap. Defaults to 0.3.
+        probabilities: (B, T, C), without background.
+        bboxes: (B, T, C, 4), the box of each class.
+        valid: (B, T), bool, False at padding.
+        iou_thr: IoU from which boxes overlap. Defaults to 0.3.
 
     Returns:
         Tensor: (B, T), labels.

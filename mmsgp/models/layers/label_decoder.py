@@ -15,17 +15,17 @@ from .highway_lstm import highway_lstm_cell, init_highway_weights
 class LabelDecoder(nn.Module):
     """A highway LSTM that sees the previous object's label at each step.
 
-    That is its known label, which training teaches (teacher forcing), or else
-    the best class other than background.
+    That is its known label (teacher forcing in training), or else the best class
+    other than background.
 
     Args:
-        num_classes (int): C, without background.
-        input_size (int): Size of an object's representation.
-        hidden_size (int): Defaults to 256.
-        embedding_dim (int): Size of a label's embedding. Defaults to 100.
-        dropout (float): Recurrent dropout. Defaults to 0.1.
-        word_vectors (str, optional): GloVe text file that the embedding of
-            labels starts from, see :class:`ClassEmbedding`. Defaults to None.
+        num_classes: C, without background.
+        input_size: Size of an object's representation.
+        hidden_size: Defaults to 256.
+        embedding_dim: Size of a label's embedding. Defaults to 100.
+        dropout: Recurrent dropout. Defaults to 0.1.
+        word_vectors: GloVe text file that the embedding of labels starts from,
+            see :class:`ClassEmbedding`. Defaults to None.
     """
 
     def __init__(self,
@@ -51,9 +51,9 @@ class LabelDecoder(nn.Module):
         """Decode all images step by step.
 
         Args:
-            inputs (Tensor): (B, T, input_size), padding behind the objects.
-            known_labels (Tensor): (B, T); where one is background the
-                prediction is handed on instead.
+            inputs: (B, T, input_size), padded after the objects.
+            known_labels: (B, T); where it is background, the next step
+                gets the prediction.
 
         Returns:
             Tensor: Class logits (B, T, C+1).

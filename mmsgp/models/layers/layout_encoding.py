@@ -1,4 +1,4 @@
-"""Encodings of boxes: where one lies, and how two lie to each other.
+"""Encodings of boxes: position of one, relative layout of two.
 
 Shape shorthand: N objects, P pairs.
 """
@@ -27,9 +27,9 @@ class BoxPositionEncoding(_BoxEncoding):
     """``dropout(ReLU(FC(BN(cx, cy, w, h))))`` of each box, in pixels.
 
     Args:
-        dim (int): Size of the encoding. Defaults to 128.
-        dropout (float): Defaults to 0.1.
-        momentum (float): Of the batch normalisation. Defaults to 0.1.
+        dim: Size of the encoding. Defaults to 128.
+        dropout: Defaults to 0.1.
+        momentum: Of the batch normalisation. Defaults to 0.1.
     """
 
     def forward(self, bboxes: Tensor) -> Tensor:
@@ -41,15 +41,15 @@ class BoxPositionEncoding(_BoxEncoding):
 
 
 class RelativeLayoutEncoding(_BoxEncoding):
-    """How the object's box lies to the subject's (LinkNet, Woo et al., 2018).
+    """Object's box relative to the subject's (LinkNet, Woo et al., 2018).
 
     ``dropout(ReLU(FC(BN(dx / w_s, dy / h_s, log(w_o / w_s), log(h_o / h_s)))))``
     with the distances of the centres.
 
     Args:
-        dim (int): Size of the encoding. Defaults to 128.
-        dropout (float): Defaults to 0.1.
-        momentum (float): Of the batch normalisation. Defaults to 0.1.
+        dim: Size of the encoding. Defaults to 128.
+        dropout: Defaults to 0.1.
+        momentum: Of the batch normalisation. Defaults to 0.1.
     """
 
     def forward(self, subjects: Tensor, objects: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class RelativeLayoutEncoding(_BoxEncoding):
 
 
 def _centers_and_sizes(bboxes: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, 2) each; a side is at least a hundredth of a pixel."""
+    """Return (n, 2) each; a side has at least a hundredth of a pixel."""
     top_left, bottom_right = bboxes.chunk(2, dim=1)
     return (top_left + bottom_right) / 2, (bottom_right -
                                            top_left).clamp(min=0.01)

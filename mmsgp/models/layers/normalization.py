@@ -1,4 +1,4 @@
-"""Batch normalisation that survives a batch without statistics."""
+"""Batch normalisation for batches of any size."""
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
@@ -7,8 +7,8 @@ from torch import Tensor
 class _SmallBatchMixin:
     """Normalises a batch of fewer than two samples by the running statistics.
 
-    An image with one object, or a batch without a pair, has no variance of
-    its own; PyTorch's layers raise an error for it in training.
+    An image with one object, or a batch without pairs, has no variance, and
+    PyTorch's layers raise an error in training.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -25,8 +25,8 @@ class _SmallBatchMixin:
 
 
 class BatchNorm1d(_SmallBatchMixin, nn.BatchNorm1d):
-    """``nn.BatchNorm1d`` for any number of samples, none included."""
+    """``nn.BatchNorm1d`` for any number of samples, also 0."""
 
 
 class BatchNorm2d(_SmallBatchMixin, nn.BatchNorm2d):
-    """``nn.BatchNorm2d`` for any number of samples, none included."""
+    """``nn.BatchNorm2d`` for any number of samples, also 0."""

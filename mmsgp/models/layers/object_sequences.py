@@ -14,13 +14,13 @@ class ObjectSequences:
     """Lays flat objects out as one sequence per image, best score first.
 
     Args:
-        image_ids (Tensor): (N,), image of each object, ascending.
-        sizes (Sequence[int]): Number of objects of each of the B images.
-        scores (Tensor): (N,), the sort key; equal scores keep their order.
+        image_ids: (N,), image of each object, ascending.
+        sizes: Number of objects of each of the B images.
+        scores: (N,), the sort key; equal scores keep their order.
 
     Attributes:
-        valid (Tensor): (B, T), bool, False where a sequence is padded. T is
-            at least 1, so that a batch without objects still runs a step.
+        valid: (B, T), bool, False where a sequence is padded. T is at least 1,
+            so a batch without objects still runs a step.
     """
 
     def __init__(self, image_ids: Tensor, sizes: Sequence[int],
@@ -38,11 +38,11 @@ class ObjectSequences:
     def pad(self, flat: Tensor) -> Tensor:
         """Sort and pad: (N, ...) to (B, T, ...), padding is zero."""
         padded = flat.new_zeros(*self.valid.shape, *flat.shape[1:])
-        # Objects stay grouped by image when sorted, hence `image` fits both.
+        # Sorting keeps objects grouped by image, so `image` fits both orders.
         padded[self.image, self.step] = flat[self.order]
         return padded
 
     def unpad(self, padded: Tensor) -> Tensor:
-        """Undo :meth:`pad`: (B, T, ...) to (N, ...) in the first order."""
+        """Undo :meth:`pad`: (B, T, ...) to (N, ...) in the original order."""
         in_order = padded[self.image, self.step]
         return torch.empty_like(in_order).index_copy(0, self.order, in_order)

@@ -24,12 +24,12 @@ class PairFeatures(BaseModule):
     implementation of Neural Motifs). The union box of (i, j) and (j, i) is pooled once.
 
     Args:
-        roi_extractor (dict): Config of the RoI extractor of union boxes.
-        fc_head (dict): Config of the head that embeds the sum.
-        roi_size (int): Side S of the pooled map. Defaults to 7.
-        norm_momentum (float): Of the batch normalisation of masks; 0.01 in the
+        roi_extractor: Config of the RoI extractor of union boxes.
+        fc_head: Config of the head that embeds the sum.
+        roi_size: Side S of the pooled map. Defaults to 7.
+        norm_momentum: Of the batch normalisation of masks; 0.01 in the
             reference implementation. Defaults to 0.1.
-        init_cfg (dict, optional): Defaults to None.
+        init_cfg: Defaults to None.
     """
 
     def __init__(self,
@@ -43,7 +43,7 @@ class PairFeatures(BaseModule):
         self.fc_head = MODELS.build(fc_head)
         self.out_channels = self.fc_head.out_channels
         channels = self.roi_extractor.out_channels
-        # Two halvings, rounded up, take the mask to roi_size cells.
+        # Halved twice, rounded up, the mask has roi_size cells.
         self.mask_size = 4 * roi_size - 1
         self.mask_encoder = nn.Sequential(
             nn.Conv2d(2, channels // 2, 7, stride=2, padding=3),
@@ -60,10 +60,10 @@ class PairFeatures(BaseModule):
         """Compute the features of pairs.
 
         Args:
-            feature_maps (tuple[Tensor]): The backbone's maps.
-            bboxes (Tensor): (N, 4), in pixels of the network's input.
-            image_ids (Tensor): (N,), image of each object in the batch.
-            pairs (Tensor): (P, 2), indices of subject and object.
+            feature_maps: The backbone's maps.
+            bboxes: (N, 4), in pixels of the network's input.
+            image_ids: (N,), image of each object in the batch.
+            pairs: (P, 2), indices of subject and object.
 
         Returns:
             Tensor: (P, out_channels).

@@ -16,9 +16,9 @@ def draw_pair_masks(subjects: Tensor, objects: Tensor,
     the product of the covered shares along x and along y.
 
     Args:
-        subjects (Tensor): (P, 4), ``x1, y1, x2, y2``.
-        objects (Tensor): (P, 4).
-        size (int): Side of a mask in cells. Defaults to 27.
+        subjects: (P, 4), ``x1, y1, x2, y2``.
+        objects: (P, 4).
+        size: Side of a mask in cells. Defaults to 27.
 
     Returns:
         Tensor: (P, 2, size, size), subject and object, within [0, 1].

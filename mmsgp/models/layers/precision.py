@@ -1,4 +1,4 @@
-"""Numbers that mixed precision must not shorten."""
+"""Full precision within mixed precision."""
 from __future__ import annotations
 
 import torch
@@ -6,9 +6,9 @@ from torch import Tensor
 
 
 def full_precision(tensor: Tensor) -> Tensor:
-    """The tensor in float32, or in float64 if it is.
+    """Return the tensor in float32, or in float64 if it already is.
 
-    Half precision cannot tell neighbouring pixels or close scores apart, and
-    MMCV's operators take it on a GPU only.
+    Half precision rounds neighbouring pixels and close scores to one value, and
+    MMCV's operators support it on GPUs only.
     """
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

@@ -17,13 +17,13 @@ from .object_sequences import ObjectSequences
 class RelationalEmbedding(nn.Module):
     """``O1 = O + fc0(softmax((W O)(U O)^T)(H O))``, ``O2 = fc1(O1)``.
 
-    Source: LinkNet (Woo et al., 2018). Objects attend to those of their own
+    Source: LinkNet (Woo et al., 2018). Objects attend to those of their
     image.
 
     Args:
-        in_channels (int): I.
-        out_channels (int): D.
-        reduction (int): W, U and H map to ``I // reduction``. Defaults to 2.
+        in_channels: I.
+        out_channels: D.
+        reduction: W, U and H map to ``I // reduction``. Defaults to 2.
     """
 
     def __init__(self,
@@ -40,11 +40,11 @@ class RelationalEmbedding(nn.Module):
 
     def forward(self, inputs: Tensor,
                 objects: ObjectBatch) -> tuple[Tensor, Tensor]:
-        """Embed.
+        """Embed objects.
 
         Args:
-            inputs (Tensor): (N, I).
-            objects (ObjectBatch): Says which objects belong together.
+            inputs: (N, I).
+            objects: With the image of each object.
 
         Returns:
             tuple[Tensor, Tensor]: ``O1``, (N, I), and ``O2``, (N, D).
@@ -54,7 +54,7 @@ class RelationalEmbedding(nn.Module):
         query, key, value = (
             sequences.pad(fc(inputs))[:, None]
             for fc in (self.query, self.key, self.value))
-        # Padding attends to itself, too: a row without any key has no softmax.
+        # Padding attends to itself, because softmax needs at least one key.
         steps = sequences.valid.shape[1]
         mask = sequences.valid[:, None, None, :] | torch.eye(
             steps, dtype=torch.bool, device=inputs.device)

@@ -12,18 +12,18 @@ def build_relation_loss(cfg: dict, num_predicates: int) -> nn.Module:
     """Build a loss of predicate logits, which may depend on their number.
 
     Args:
-        cfg (dict): Config of the loss. One that takes ``num_predicates`` gets
-            that of the head and need not name it.
-        num_predicates (int): R of the head.
+        cfg: Config of the loss. If the loss takes ``num_predicates``, the
+            head's number is filled in.
+        num_predicates: R of the head.
 
     Raises:
-        ValueError: If the config names another number.
+        ValueError: If the config sets another number.
     """
     if 'num_predicates' not in signature(MODELS.get(cfg['type'])).parameters:
         return MODELS.build(cfg)
     named = cfg.get('num_predicates') or num_predicates
     if named != num_predicates:
         raise ValueError(
-            f'loss_relation.num_predicates is {named}, and the relation head has '
-            f"{num_predicates}: leave it out, it is then the head's")
+            f'loss_relation.num_predicates is {named}, but the relation head has '
+            f"{num_predicates}: leave it out to use the head's")
     return MODELS.build({**cfg, 'num_predicates': num_predicates})

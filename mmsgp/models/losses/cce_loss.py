@@ -20,17 +20,20 @@ def cce_loss(logits: Tensor, labels: Tensor, margin: float = 0.0) -> Tensor:
     .. math:: \max(CE(p, y) - CE(p, c) + \alpha, 0), \quad
         c = \arg\max_{j \ne 0, j \ne y} p_j
 
-    The hardest negative ``c`` ignores *unknown* and the true class and is not
-    differentiated; gradients flow through both terms (Huang et al.,
-    2020).
+    The hardest negative ``c`` is the most probable class other than *unknown*
+    and the true one. Its choice is not differentiated; gradients flow through
+    both terms (Huang et al., 2020).
 
     Args:
-        logits (Tensor): (P, R+1), with R >= 2.
-        labels (Tensor): (P,), within 0 .. R.
-        margin (float): alpha. Defaults to 0.
+        logits: (P, R+1), with R >= 2.
+        labels: (P,), within 0 .. R.
+        margin: alpha. Defaults to 0.
 
     Returns:
         Tensor: (P,).
+
+    Raises:
+        ValueError: If there are fewer than two predicates.
 
     Example:
         >>> logits = torch.tensor([[3., 1., 2.]])
@@ -39,7 +42,7 @@ def cce_loss(logits: Tensor, labels: Tensor, margin: float = 0.0) -> Tensor:
     """
     if logits.shape[1] < 3:
         raise ValueError(
-            'a contrast needs at least two predicates besides unknown, got '
+            'CCE needs at least two predicates besides unknown, got '
             f'logits of shape {tuple(logits.shape)}')
     log_probs = F.log_softmax(logits, dim=1)
     excluded = torch.zeros_like(logits, dtype=torch.bool)
@@ -54,11 +57,11 @@ def cce_loss(logits: Tensor, labels: Tensor, margin: float = 0.0) -> Tensor:
 
 @MODELS.register_module()
 class CCELoss(nn.Module):
-    """Mean :func:`cce_loss` over relations; 0 if there is none.
+    """Mean :func:`cce_loss` over relations; 0 without relations.
 
     Args:
-        margin (float): alpha. Defaults to 0.0.
-        loss_weight (float): Defaults to 1.0.
+        margin: alpha. Defaults to 0.0.
+        loss_weight: Defaults to 1.0.
     """
 
     def __init__(self, margin: float = 0.0, loss_weight: float = 1.0) -> None:

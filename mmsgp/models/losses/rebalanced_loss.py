@@ -1,4 +1,4 @@
-"""Cross-entropy that counts rare predicates more.
+"""Cross-entropy that gives rare predicates more weight.
 
 Shape shorthand: P relations, R predicates; class 0 is *unknown*.
 """
@@ -17,29 +17,30 @@ SCHEMES = ('inverse_frequency', 'class_balanced')
 
 
 class _ClassCountLoss(nn.Module):
-    """Takes the training set's numbers of relations when training starts.
+    """Base of losses that use the number of relations per predicate.
 
-    Until then all predicates count the same. *Unknown* is no predicate: its
-    number depends on the sampling of pairs, and it is never predicted, so it
-    counts as if it were an average one.
+    The numbers come from the training set when training starts; until then all
+    predicates have the same weight. *Unknown* has that of an average predicate,
+    because its number depends on the sampling of pairs and it is never
+    predicted.
 
     Args:
-        num_predicates (int): R.
-        loss_weight (float): Defaults to 1.0.
+        num_predicates: R.
+        loss_weight: Defaults to 1.0.
     """
 
     def __init__(self, num_predicates: int, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
-        # Travels in the checkpoint, as the priors of the head do.
+        # Saved in the checkpoint, as the priors of the head are.
         self.register_buffer('predicate_values',
                              torch.zeros(num_predicates + 1))
 
     def load_statistics(self, statistics) -> None:
-        """Take the numbers of relations of each predicate.
+        """Take the number of relations per predicate.
 
         Args:
-            statistics (DatasetStatistics): Of the training set.
+            statistics: Of the training set.
 
         Raises:
             ValueError: If the data set has another number of predicates.
@@ -47,16 +48,16 @@ class _ClassCountLoss(nn.Module):
         counts = torch.as_tensor(statistics.predicate_counts).double()
         if len(counts) + 1 != len(self.predicate_values):
             raise ValueError(
-                f'the data set has {len(counts)} predicates, '
-                f'{type(self).__name__} {len(self.predicate_values) - 1}: set '
-                "its num_predicates to the data set's")
+                f'the data set has {len(counts)} predicates, but '
+                f'{type(self).__name__} has {len(self.predicate_values) - 1}: '
+                "set its num_predicates to the data set's")
         self.predicate_values[1:] = self.transform_counts(counts)
 
     @abstractmethod
     def transform_counts(self, counts: Tensor) -> Tensor:
-        """The values (R,) that are kept of the numbers of relations (R,).
+        """Map numbers of relations (R,) to the values that the loss uses (R,).
 
-        Predicates without a relation do not change those of the others.
+        Predicates without a relation do not change the values of others.
         """
 
 
@@ -64,16 +65,17 @@ class _ClassCountLoss(nn.Module):
 class ReweightedCrossEntropyLoss(_ClassCountLoss):
     """Cross-entropy weighted by the label's rarity.
 
-    Weights have a mean of 1 over the predicates that occur. ``'inverse_frequency'`` is
-    ``1 / n``; ``'class_balanced'`` is ``(1 - beta) / (1 - beta ** n)`` (Cui et
-    al., *Class-Balanced Loss Based on Effective Number of Samples*, CVPR
-    2019). The loss is the weighted sum over relations by their number.
+    With n relations of a predicate its weight is ``1 / n``
+    (``'inverse_frequency'``) or ``(1 - beta) / (1 - beta ** n)``
+    (``'class_balanced'``: Cui et al., *Class-Balanced Loss Based on Effective
+    Number of Samples*, CVPR 2019), divided by the mean over the predicates that
+    occur. The loss is the weighted sum over relations, divided by their number.
 
     Args:
-        num_predicates (int): R.
-        scheme (str): One of the two. Defaults to ``'class_balanced'``.
-        beta (float): Of the second. Defaults to 0.999.
-        loss_weight (float): Defaults to 1.0.
+        num_predicates: R.
+        scheme: Formula of the weights. Defaults to ``'class_balanced'``.
+        beta: Of ``'class_balanced'``, in [0, 1). Defaults to 0.999.
+        loss_weight: Defaults to 1.0.
     """
 
     def __init__(self,
@@ -83,9 +85,11 @@ class ReweightedCrossEntropyLoss(_ClassCountLoss):
                  loss_weight: float = 1.0) -> None:
         super().__init__(num_predicates, loss_weight)
         if scheme not in SCHEMES:
-            raise ValueError(f'scheme is one of {SCHEMES}, got {scheme!r}')
+            raise ValueError('loss_relation.scheme must be one of '
+                             f'{SCHEMES}, got {scheme!r}')
         if not 0 <= beta < 1:
-            raise ValueError(f'beta lies within [0, 1), got {beta}')
+            raise ValueError('loss_relation.beta must be at least 0 and below 1, '
+                             f'got {beta}')
         self.scheme = scheme
         self.beta = beta
 
@@ -95,7 +99,7 @@ class ReweightedCrossEntropyLoss(_ClassCountLoss):
             weights = 1 / counts[present]
         else:
             weights = (1 - self.beta) / (1 - self.beta**counts[present])
-        # Kept as what is added to 1, which zeros leave alone.
+        # Stored as weight - 1, so that the initial zeros mean a weight of 1.
         values = torch.zeros_like(counts)
         values[present] = weights / weights.mean() - 1
         return values
@@ -113,14 +117,14 @@ class ReweightedCrossEntropyLoss(_ClassCountLoss):
 class LogitAdjustedLoss(_ClassCountLoss):
     """Cross-entropy of logits plus ``tau * log`` of the label frequency.
 
-    In training the frequency is added to the logits, so that they learn what
-    the frequency does not explain (Menon et al., *Long-tail Learning via Logit
-    Adjustment*, ICLR 2021); relative to the average predicate.
+    The frequency, relative to the average predicate's, is added to the logits in
+    training only, so that they learn what it does not explain (Menon et al.,
+    *Long-tail Learning via Logit Adjustment*, ICLR 2021).
 
     Args:
-        num_predicates (int): R.
-        tau (float): Defaults to 1.0.
-        loss_weight (float): Defaults to 1.0.
+        num_predicates: R.
+        tau: Strength of the adjustment. Defaults to 1.0.
+        loss_weight: Defaults to 1.0.
     """
 
     def __init__(self,

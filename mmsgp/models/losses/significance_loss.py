@@ -1,7 +1,7 @@
 """Losses of the Scorer: is a relation worth annotating?
 
-Each is called as ``loss(logits, targets)`` with the significance before the
-sigmoid (P,) and targets (P,), 1 where the pair is annotated, else 0.
+Call them as ``loss(logits, targets)``: significance before the sigmoid (P,), and
+targets (P,), 1 if the pair is annotated, else 0.
 """
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mmsgp.registry import MODELS
 
 
 class _SignificanceLoss(nn.Module):
-    """Mean over relations, times a weight; 0 if there is no relation.
+    """Weighted mean over relations; 0 without relations.
 
     Args:
-        loss_weight (float): Defaults to 1.0.
+        loss_weight: Defaults to 1.0.
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:
@@ -28,7 +28,7 @@ class _SignificanceLoss(nn.Module):
 
     @abstractmethod
     def compare(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss over P > 0 relations."""
+        """Return the mean loss over P > 0 relations."""
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Compute the loss of logits (P,) against targets (P,)."""
@@ -50,9 +50,9 @@ class SignificanceMSELoss(_SignificanceLoss):
     """Squared error of the sigmoid, or of the raw score.
 
     Args:
-        loss_weight (float): Defaults to 1.0.
-        raw (bool): Compare the score before the sigmoid with 0 or 1, as the
-            authors' code does. Defaults to False.
+        loss_weight: Defaults to 1.0.
+        raw: Compare the score before the sigmoid with 0 or 1, as the authors'
+            code does. Defaults to False.
     """
 
     def __init__(self, loss_weight: float = 1.0, raw: bool = False) -> None:
@@ -75,15 +75,15 @@ class SignificanceHingeLoss(_SignificanceLoss):
 class SignificanceRankingLoss(_SignificanceLoss):
     """Hinge on the order within the batch, after the authors' code.
 
-    An annotated relation should score higher than the best unannotated one, an
-    unannotated one lower than the worst annotated one, each by a margin:
+    An annotated relation should score higher than the best unannotated one, and
+    an unannotated one lower than the worst annotated one, each by a margin:
     ``max(0, m - (s_i - max s_neg))`` and ``max(0, m - (min s_pos - s_j))`` of
-    the scores before the sigmoid; the mean over all relations, in which each
-    kind counts by its share. 0 if the batch has one kind only.
+    the scores s before the sigmoid. The loss is the mean over all relations; it
+    is 0 if all are annotated or none is.
 
     Args:
-        loss_weight (float): Defaults to 1.0.
-        margin (float): m. The authors' is not published. Defaults to 1.0.
+        loss_weight: Defaults to 1.0.
+        margin: m. The authors did not publish theirs. Defaults to 1.0.
     """
 
     def __init__(self, loss_weight: float = 1.0, margin: float = 1.0) -> None:
@@ -96,5 +96,5 @@ class SignificanceRankingLoss(_SignificanceLoss):
         worst_annotated = logits.masked_fill(~annotated, torch.inf).min()
         lead = torch.where(annotated, logits - best_other,
                            worst_annotated - logits)
-        # One kind only: the lead over nothing is infinite, the hinge is 0.
+        # If all or none are annotated, the lead is infinite and the hinge 0.
         return F.relu(self.margin - lead).mean()

@@ -17,33 +17,33 @@ def softmax_focal_loss(logits: Tensor,
                        gamma: float = 4.0) -> Tensor:
     """Focal loss ``-(1 - p_y) ** gamma * log(p_y)`` of each relation.
 
-    ``p`` is the softmax, in contrast to the sigmoid focal loss of detection
-    (Lin et al., 2017); the weight follows p and is differentiated.
+    ``p`` is the softmax; the focal loss of detection (Lin et al., 2017) uses the
+    sigmoid. The weight is differentiated, too.
 
     Args:
-        logits (Tensor): (P, R+1).
-        labels (Tensor): (P,), within 0 .. R.
-        gamma (float): Focusing exponent. Defaults to 4.
+        logits: (P, R+1).
+        labels: (P,), within 0 .. R.
+        gamma: Focusing exponent. Defaults to 4.
 
     Returns:
         Tensor: (P,).
     """
     log_probs = F.log_softmax(logits, dim=1)
     log_true = log_probs.gather(1, labels[:, None]).squeeze(1)
-    # expm1 keeps 1 - p_y exact for p_y near 1. A power below 1 has no slope
-    # at 0.
+    # expm1 keeps 1 - p_y exact for p_y near 1. At 0 the slope of a power
+    # below 1 is infinite, hence the minimum.
     tiny = torch.finfo(logits.dtype).tiny
     return -(-log_true.expm1()).clamp(min=tiny)**gamma * log_true
 
 
 @MODELS.register_module()
 class SoftmaxFocalLoss(nn.Module):
-    """Mean :func:`softmax_focal_loss` over relations; 0 if there is none.
+    """Mean :func:`softmax_focal_loss` over relations; 0 without relations.
 
     Args:
-        gamma (float): Defaults to 4.0.
-        loss_weight (float): Defaults to 1.0; the paper's experiments use 10
-            for LinkNet and 100 for MotifNet.
+        gamma: Defaults to 4.0.
+        loss_weight: Defaults to 1.0; the paper's experiments use 10 for LinkNet
+            and 100 for MotifNet.
     """
 
     def __init__(self, gamma: float = 4.0, loss_weight: float = 1.0) -> None:

@@ -19,29 +19,29 @@ from mmsgp.utils.files import replacing
 from mmsgp.utils.hashing import hash_tensors
 
 FeatureMaps = tuple[Tensor, ...]
-# What files raise that are cut off, garbage, or something else.
+# Errors of truncated, damaged or foreign files.
 UNREADABLE = (OSError, EOFError, RuntimeError, LookupError, ValueError,
               TypeError, AttributeError, pickle.UnpicklingError,
               zipfile.BadZipFile)
 
 
 class FeatureCache:
-    """Keeps the feature maps of images in half precision.
+    """Keeps feature maps of images on disk, in half precision.
 
-    A file holds the maps of one image and is named after the image's pixels
-    as the network gets them, in a folder named after the detector's weights,
-    structure and settings: flips, scales and detectors cannot be mixed up.
-    Maps are rounded to half precision when they are computed, too, so that a
-    run does not depend on what was cached before it.
+    A file holds the maps of one image. Its name is a hash of the pixels of the
+    network's input, that of its folder a hash of the detector's weights,
+    structure and settings, so flips, scales and detectors are never mixed up.
+    Newly computed maps are rounded to half precision, too, so a run does not
+    depend on the content of the cache.
 
-    An image of VGG16 at 592 x 592 pixels takes 1.4 MB, and as much again when
-    it is flipped.
+    With VGG16 an image of 592 x 592 pixels takes 1.4 MB, and its flipped copy
+    as much again.
 
     Args:
-        root (str | Path): The folder; it may be deleted at any time.
-        detector (nn.Module): The frozen detector.
-        settings (str): Its config as text, for what neither its weights nor
-            its layers show. Defaults to ''.
+        root: The folder; it may be deleted at any time.
+        detector: The frozen detector.
+        settings: Its config as text, because weights and layers do not show all
+            settings. Defaults to ''.
     """
 
     def __init__(self,
@@ -57,11 +57,11 @@ class FeatureCache:
 
     def __call__(self, inputs: Tensor,
                  compute: Callable[[Tensor], FeatureMaps]) -> FeatureMaps:
-        """Read the maps of images, or compute and keep them.
+        """Read the maps of images, or compute and write them.
 
         Args:
-            inputs (Tensor): (B, 3, H, W).
-            compute (Callable): Gives the maps of some images.
+            inputs: (B, 3, H, W).
+            compute: Computes the maps of images (n, 3, H, W).
 
         Returns:
             tuple[Tensor]: As ``compute`` does, rounded to half precision.
@@ -91,32 +91,32 @@ class FeatureCache:
         if not path.is_file():
             return None
         try:
-            with zipfile.ZipFile(path) as file:  # PyTorch checks no checksum
+            with zipfile.ZipFile(path) as file:  # PyTorch does not check it
                 if file.testzip() is not None:
                     raise ValueError('wrong checksum')
             maps = torch.load(path, weights_only=True)
             if not maps or any(level.dtype != torch.half for level in maps):
-                raise ValueError('no feature maps')
+                raise ValueError('not feature maps in half precision')
             return maps
         except UNREADABLE as error:
-            _warn(f'computing {path} anew, it cannot be read: {error!r}')
+            _warn(f'{path} cannot be read and is computed again: {error!r}')
             return None
 
     def _write(self, path: Path, maps: FeatureMaps) -> None:
         if not all(level.isfinite().all() for level in maps):
             raise ValueError(
-                'feature maps of the detector are beyond the range of half '
-                'precision: train without the FeatureCacheHook')
+                'feature maps of the detector have values beyond half precision: '
+                'train without the FeatureCacheHook')
         if not self.writable:
             return
         try:
-            # no loss if it is lost: it is computed again
+            # not durable: a lost file is computed again
             with replacing(path, durable=False) as draft:
                 torch.save(tuple(level.cpu().clone() for level in maps), draft)
-        # PyTorch makes a RuntimeError of a full disk: go on without.
+        # PyTorch raises a RuntimeError if the disk is full: go on without cache.
         except (OSError, RuntimeError) as error:
             self.writable = False
-            _warn(f'no more feature maps are kept, {path} cannot be written: '
+            _warn(f'{path} cannot be written, so no more feature maps are cached: '
                   f'{error}')
 
 

@@ -1,4 +1,4 @@
-"""Whether a parser reads images and feature maps as its detector makes them."""
+"""Check that a parser and its detector agree on images and feature maps."""
 from __future__ import annotations
 
 import torch.nn as nn
@@ -9,7 +9,11 @@ from torch import Tensor
 
 
 def check_normalization(parser_cfg: dict, detector_cfg: dict) -> None:
-    """Compare the parser's config of a data preprocessor with the detector's.
+    """Check that parser and detector normalise images in the same way.
+
+    Args:
+        parser_cfg: Config of the parser's data preprocessor.
+        detector_cfg: Config of the detector's.
 
     Raises:
         ValueError: If mean, standard deviation or channel order differ.
@@ -18,8 +22,8 @@ def check_normalization(parser_cfg: dict, detector_cfg: dict) -> None:
     for key, value in _normalization(parser_cfg).items():
         if value != expected[key]:
             raise ValueError(
-                f'data_preprocessor: {key} is {value}, and {expected[key]} in '
-                "the detector's: leave the parser's out, it is then the "
+                f'data_preprocessor.{key} is {value}, but {expected[key]} in '
+                "the detector's: leave model.data_preprocessor out to use the "
                 "detector's")
 
 
@@ -27,22 +31,22 @@ def _normalization(cfg: dict) -> dict:
     return dict(
         mean=list(cfg.get('mean') or ()),
         std=list(cfg.get('std') or ()),
-        # either swaps the channels
+        # both swap red and blue
         bgr_to_rgb=bool(cfg.get('bgr_to_rgb') or cfg.get('rgb_to_bgr')))
 
 
 def check_strides(relation_head: nn.Module, batch_inputs: Tensor,
                   feature_maps: tuple[Tensor, ...]) -> None:
-    """Compare the strides that regions are pooled with and those of the maps.
+    """Check that regions are pooled with the strides of the feature maps.
 
     Args:
-        relation_head (nn.Module): With RoI extractors.
-        batch_inputs (Tensor): (B, 3, H, W).
-        feature_maps (tuple[Tensor]): Of the inputs.
+        relation_head: With RoI extractors.
+        batch_inputs: (B, 3, H, W).
+        feature_maps: Of the inputs.
 
     Raises:
-        ValueError: If a map is more than a pixel larger or smaller than its
-            stride says.
+        ValueError: If the size of a map differs by more than a pixel from the one
+            that its stride gives.
     """
     sides = batch_inputs.shape[-2:]
     for name, module in relation_head.named_modules():
@@ -53,6 +57,6 @@ def check_strides(relation_head: nn.Module, batch_inputs: Tensor,
                    for side, size in zip(sides, level.shape[-2:])):
                 raise ValueError(
                     f'relation_head.{name}: featmap_strides='
-                    f'{module.featmap_strides} do not fit the maps of the '
-                    'detector, whose strides are '
+                    f'{module.featmap_strides} do not fit the feature maps '
+                    'of the detector, whose strides are '
                     f'{[round(sides[1] / m.shape[-1]) for m in feature_maps]}')

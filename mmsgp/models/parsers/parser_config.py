@@ -1,4 +1,4 @@
-"""Configs of parsers, told from those of detectors."""
+"""Recognise the configs of parsers."""
 from __future__ import annotations
 
 from collections.abc import Mapping

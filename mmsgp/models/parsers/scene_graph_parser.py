@@ -1,4 +1,4 @@
-"""A frozen detector and a relation head make a scene graph parser.
+"""Scene graph parser: a frozen detector and a relation head.
 
 Shape shorthand: B images, N objects of a batch, C object classes.
 """
@@ -30,45 +30,41 @@ DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
 class SceneGraphParser(BaseDetector):
     """Parses images into scene graphs.
 
-    The backbone runs once an image, whatever the number of tasks; pooled
-    features of the given boxes serve PredCls and SGCls together. The detector
-    is frozen: it has no gradients, stays in evaluation mode and is skipped by
-    ``TrainableParamsConstructor``. The relation head is trained on SGCls, and
-    may then be refined on the detector's boxes.
+    The backbone runs once per image for all tasks; PredCls and SGCls share the
+    pooled features of the given boxes. The detector is frozen: it has no
+    gradients, stays in evaluation mode and is skipped by
+    ``TrainableParamsConstructor``. The relation head is trained on SGCls and
+    may then be fine-tuned on the detector's boxes.
 
     Args:
-        detector (dict): Config of a detector of MMDetection. Its weights come
-            from its own ``init_cfg``.
-        relation_head (dict): Config of the relation head.
-        train_task (str): What the relation head is trained on: annotated
-            boxes, ``'sgcls'``, or detected ones, ``'sggen'``, to which the
-            ``graph_assigner`` carries over the annotations. Defaults to
-            ``'sgcls'``.
-        test_tasks (Sequence[str]): Tasks that :meth:`predict` runs, any of
-            ``predcls``, ``sgcls`` and ``sggen``. Defaults to ``('sgcls',)``.
-        detection_cfg (dict): Thresholds of the objects of SGGen, arguments of
-            :meth:`DetectorAdapter.detect_objects`; what is left out has the
-            value of the reference: ``score_thr=0.01``, ``iou_thr=0.3``,
+        detector: Config of a detector of MMDetection. Its weights come from its
+            own ``init_cfg``.
+        relation_head: Config of the relation head.
+        train_task: ``'sgcls'`` trains the relation head on annotated boxes,
+            ``'sggen'`` on detected boxes, to which the ``graph_assigner``
+            transfers the annotations. Defaults to ``'sgcls'``.
+        test_tasks: Tasks that :meth:`predict` runs, any of ``predcls``,
+            ``sgcls`` and ``sggen``. Defaults to ``('sgcls',)``.
+        detection_cfg: Thresholds of the objects of SGGen, arguments of
+            :meth:`DetectorAdapter.detect_objects`. Defaults, also of single
+            keys, are those of the reference: ``score_thr=0.01``, ``iou_thr=0.3``,
             ``max_per_image=64``.
-        detector_adapter (dict, optional): Config of the
-            :class:`DetectorAdapter`. Defaults to None, see
-            :func:`build_detector_adapter`.
-        graph_assigner (dict): Config of what annotates detected boxes.
+        detector_adapter: Config of the :class:`DetectorAdapter`. Defaults to
+            None, see :func:`build_detector_adapter`.
+        graph_assigner: Config of the assigner of annotations to detected boxes.
             Defaults to :class:`GraphAssigner`.
-        compile_backbone (bool): Whether ``torch.compile`` makes kernels for the
-            detector's backbone, at the first image of each size. Defaults to
-            False.
-        data_preprocessor (dict, optional): Config of the preprocessor, whose
-            mean, standard deviation and channel order are the detector's.
-            Defaults to None: that of the detector.
-        init_cfg (dict, optional): Weights of type ``Pretrained`` are those of
-            the whole parser. Defaults to None.
+        compile_backbone: Whether to run ``torch.compile`` on the detector's
+            backbone, at the first image of each size. Defaults to False.
+        data_preprocessor: Config of the preprocessor; mean, standard deviation
+            and channel order must be the detector's. Defaults to None: the
+            detector's preprocessor.
+        init_cfg: Weights of type ``Pretrained`` are those of the whole parser.
+            Defaults to None.
 
     Raises:
         ValueError: If a task is unknown, a threshold is unknown or out of
             range, the detector and the relation head differ in their numbers
-            of classes, or the parser normalises images in another way than
-            the detector.
+            of classes, or parser and detector normalise images differently.
     """
 
     def __init__(self,
@@ -86,7 +82,7 @@ class SceneGraphParser(BaseDetector):
         if data_preprocessor and detector_preprocessor:
             check_normalization(data_preprocessor, detector_preprocessor)
         if detector_preprocessor:
-            # built here, because MMEngine would look for it in its own registry
+            # built here, because MMEngine would search its own registry
             detector_preprocessor = MODELS.build(detector_preprocessor)
             detector = {**detector, 'data_preprocessor': detector_preprocessor}
         super().__init__(
@@ -95,14 +91,14 @@ class SceneGraphParser(BaseDetector):
             init_cfg=init_cfg)
         unknown = set(test_tasks) - set(TASKS)
         if unknown or not test_tasks:
-            raise ValueError(f'test_tasks must be some of {TASKS}, got '
+            raise ValueError(f'test_tasks must be one or more of {TASKS}, got '
                              f'{tuple(test_tasks)}')
         if train_task not in TRAINING_TASKS:
             raise ValueError(f'train_task must be one of {TRAINING_TASKS}, got '
                              f'{train_task!r}')
         for key in detection_cfg:
             if key not in DEFAULT_DETECTION:
-                raise ValueError('detection_cfg takes '
+                raise ValueError('detection_cfg may have the keys '
                                  f'{list(DEFAULT_DETECTION)}, got {key!r}')
         self.train_task = train_task
         self.test_tasks = tuple(test_tasks)
@@ -119,14 +115,14 @@ class SceneGraphParser(BaseDetector):
         detected = self.detector_adapter.num_classes
         if detected != self.relation_head.num_classes:
             raise ValueError(
-                f'the detector has {detected} classes and the relation head '
-                f'{self.relation_head.num_classes}: set both num_classes to '
-                'those of the data set')
+                f'the detector has {detected} classes, but the relation head has '
+                f'{self.relation_head.num_classes}: set num_classes of both to '
+                'the number of classes of the data set')
         self.feature_cache: FeatureCache | None = None  # FeatureCacheHook
-        # Of the files to start from: path, kinds of names that count, names.
+        # Of each initial checkpoint: path, kinds of names to check, names.
         self._known_names: list[tuple[str, tuple[str, ...], dict]] = []
-        # Travels in the checkpoint, by this name: a resumed run keeps its
-        # learnt priors. A number, because processes average their buffers.
+        # Saved in the checkpoint under this name, so that a resumed run keeps
+        # its learnt priors. A float, because processes average their buffers.
         self.register_buffer('has_priors', torch.tensor(0.0))
 
     def train(self, mode: bool = True) -> SceneGraphParser:
@@ -136,13 +132,13 @@ class SceneGraphParser(BaseDetector):
         return self
 
     def init_weights(self) -> None:
-        """Initialise; the relation head's fc layers start as the detector's.
+        """Initialise weights; the relation head's fc layers copy the detector's.
 
-        So do those of the reference implementation: fc6 and fc7 of objects
-        and of pairs are copies of the detector's, where their sizes agree.
+        As in the reference implementation, fc6 and fc7 of objects and of pairs
+        start as copies of the detector's if their sizes agree.
         """
         for init_cfg in pretrained_cfgs(self.detector.init_cfg):
-            # MMEngine leaves out what does not fit, and only logs it.
+            # MMEngine skips weights that do not fit, and only logs it.
             names = check_pretrained(init_cfg, self.detector)
             self._known_names.append(
                 (init_cfg['checkpoint'], ('classes', ), names))
@@ -157,18 +153,18 @@ class SceneGraphParser(BaseDetector):
 
     @property
     def has_statistics(self) -> bool:
-        """Whether the model knows its training set: it was trained."""
+        """Whether the model has the statistics of its training set."""
         return bool(self.has_priors)
 
     def load_statistics(self, dataset) -> None:
-        """Take what the model needs of a training set.
+        """Take statistics and class names of the training set.
 
-        What the head learns further is taken once. What a loss or a debiasing
-        method counts may be new to the checkpoint of another one, and is
-        taken each time.
+        The head takes them once, because it trains some of them further. Loss
+        and debiasing take them every time, because the checkpoint may come
+        from a run with another loss or debiasing method.
 
         Args:
-            dataset (VGDataset): Gives ``statistics`` and ``metainfo``.
+            dataset: With ``statistics`` and ``metainfo``.
 
         Raises:
             ValueError: If the detector was trained with other classes, or
@@ -188,13 +184,12 @@ class SceneGraphParser(BaseDetector):
 
     @torch.no_grad()
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
-        """Feature maps of images (B, 3, H, W), without gradients.
+        """Compute feature maps of images (B, 3, H, W), without gradients.
 
-        Regions are pooled from them in full precision.
+        They are returned in full precision, for pooling.
 
         Raises:
-            ValueError: If the maps have other strides than the relation head
-                pools with.
+            ValueError: If the relation head pools with other strides.
         """
         extract = self.detector.extract_feat
         maps = extract(batch_inputs) if self.feature_cache is None else \
@@ -204,12 +199,11 @@ class SceneGraphParser(BaseDetector):
 
     def loss(self, batch_inputs: Tensor,
              batch_data_samples: list[SceneGraphDataSample]) -> dict:
-        """Losses of given, or of detected boxes: classes and predicates.
+        """Compute the losses of the relation head, see ``train_task``.
 
         Args:
-            batch_inputs (Tensor): (B, 3, H, W).
-            batch_data_samples (list): With ``gt_scene_graph`` in pixels of
-                the inputs.
+            batch_inputs: (B, 3, H, W).
+            batch_data_samples: With ``gt_scene_graph`` in pixels of the inputs.
 
         Returns:
             dict: Losses by name.
@@ -218,7 +212,7 @@ class SceneGraphParser(BaseDetector):
         batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
         graphs = [sample.gt_scene_graph for sample in batch_data_samples]
         num_classes = self.relation_head.num_classes
-        # Of all annotated objects: a detector does not find each of them.
+        # Of all annotated objects, because the detector may miss some.
         present = torch.stack([
             batch_inputs.new_zeros(num_classes, dtype=torch.bool).index_fill(
                 0, graph.objects.labels, True) for graph in graphs
@@ -249,14 +243,14 @@ class SceneGraphParser(BaseDetector):
             batch_inputs: Tensor,
             batch_data_samples: list[SceneGraphDataSample],
             rescale: bool = True) -> list[SceneGraphDataSample]:
-        """Predict the graph of each task from one pass of the backbone.
+        """Predict the graph of each task with one pass of the backbone.
 
         Args:
-            batch_inputs (Tensor): (B, 3, H, W).
-            batch_data_samples (list): For ``predcls`` and ``sgcls`` with
+            batch_inputs: (B, 3, H, W).
+            batch_data_samples: For ``predcls`` and ``sgcls`` with
                 ``gt_scene_graph`` in pixels of the original images.
-            rescale (bool): Whether predicted boxes are in pixels of the
-                original images or of the inputs. Defaults to True.
+            rescale: Whether predicted boxes are in pixels of the original
+                images or of the inputs. Defaults to True.
 
         Returns:
             list: The samples, with ``pred_scene_graphs``.
@@ -299,7 +293,7 @@ class SceneGraphParser(BaseDetector):
 
     def _forward(self, batch_inputs: Tensor,
                  batch_data_samples: list[SceneGraphDataSample]) -> tuple:
-        """Raw outputs for given boxes in pixels of the inputs."""
+        """Return raw outputs for given boxes in pixels of the inputs."""
         feature_maps = self.extract_feat(batch_inputs)
         batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
         objects = self._given_objects(batch, [

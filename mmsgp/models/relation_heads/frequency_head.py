@@ -1,4 +1,4 @@
-"""The baseline that looks at nothing but the classes."""
+"""The baseline that uses only the classes."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ class FrequencyHead(RelationHead):
     """Predicates by their frequency, given the two classes.
 
     The detector's class logits label the objects, and the frequency prior
-    alone is the logits of predicates (FREQ of Zellers et al., 2018; the
+    gives the predicate logits (FREQ of Zellers et al., 2018; the
     table may be trained). A Scorer sees the prior's logits as the feature of
     a relation.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        image_channels (int): Channels of the last feature map.
-        eps (float): Floor of the frequencies, see :class:`FrequencyPrior`.
-            Defaults to 1e-3.
-        scorer (dict, optional): See :class:`RelationHead`, as all that
-            follows. Defaults to None.
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        image_channels: Channels of the last feature map.
+        eps: Floor of the frequencies, see :class:`FrequencyPrior`. Defaults to
+            1e-3.
+        scorer: See :class:`RelationHead`, as all that follows. Defaults to
+            None.
     """
 
     def __init__(
@@ -72,28 +72,28 @@ class FrequencyHead(RelationHead):
         self.prior.fill(statistics.frequency_prior(self.prior.eps))
 
     def init_from_detector(self, source: nn.Module) -> None:
-        """There is nothing to start: the head does not look at regions."""
+        """Do nothing: the head has no layers over regions."""
 
     def extract_regions(self,
                         feature_maps: tuple[Tensor, ...],
                         objects: ObjectBatch,
                         pairs: Tensor | None = None) -> RegionFeatures:
-        """Pool the images alone, see :class:`RelationHead`."""
+        """Pool only the images, see :class:`RelationHead`."""
         if pairs is None:
             pairs = self.candidate_pairs(objects)
         return RegionFeatures(pairs, feature_maps[-1].mean(dim=(2, 3)))
 
     def build_classifier(self, relation_channels: int) -> nn.Module:
-        """The features are the logits."""
+        """Use the features as logits."""
         return nn.Identity()
 
     def encode_objects(self, regions: RegionFeatures,
                        objects: ObjectBatch) -> ObjectEncoding:
-        """The detector's logits."""
+        """Return the detector's logits."""
         return ObjectEncoding(objects.logits)
 
     def relation_features(self, context: ObjectContext,
                           regions: RegionFeatures,
                           objects: ObjectBatch) -> Tensor:
-        """Logits of predicates given the classes: (P, R+1)."""
+        """Look up predicate logits by class: (P, R+1)."""
         return self.prior(*context.labels[regions.pairs].unbind(1))

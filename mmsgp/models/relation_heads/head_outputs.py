@@ -14,11 +14,11 @@ class RegionFeatures(NamedTuple):
     """Visual features of an image; the same for PredCls and SGCls."""
     pairs: Tensor  # (P, 2), indices of subject and object
     images: Tensor  # (B, d_i), average-pooled feature map
-    objects: Tensor | None = None  # (N, d_o), if the head looks at them
-    unions: Tensor | None = None  # (P, d_o), features of the pairs, as well
+    objects: Tensor | None = None  # (N, d_o), if the head uses them
+    unions: Tensor | None = None  # (P, d_o), of the pairs, optional
 
     def split_pairs(self, size: int) -> list[RegionFeatures]:
-        """Regions of ``size`` pairs each, the last of fewer; at least one."""
+        """Split into parts of ``size`` pairs, the last may have fewer."""
         pairs = self.pairs.split(size)
         unions = [None] * len(pairs) if self.unions is None else \
             self.unions.split(size)
@@ -27,16 +27,16 @@ class RegionFeatures(NamedTuple):
 
 
 class ObjectEncoding(NamedTuple):
-    """Objects that know of each other, before they have labels."""
+    """Objects in context, before they have labels."""
     logits: Tensor  # (N, C+1), background last
     representation: Tensor | None = None  # (N, d), model specific
     image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
 
 
 class ObjectContext(NamedTuple):
-    """Step 1: objects that know of each other, with labels."""
+    """Step 1: objects in context, with labels."""
     logits: Tensor  # (N, C+1), background last
-    labels: Tensor  # (N,), given, taught or predicted
+    labels: Tensor  # (N,), given, annotated or predicted
     representation: Tensor | None = None  # (N, d), model specific
     image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
 

@@ -1,4 +1,4 @@
-"""KERN: gated graph networks routed by how classes and predicates co-occur.
+"""KERN: gated graph networks over co-occurring classes and predicates.
 
 Shape shorthand: N objects of a batch, P pairs, B images, C object classes,
 R predicates, H hidden units.
@@ -30,15 +30,15 @@ class KERNHead(RelationHead):
     the two labels. All nodes of a pair's graph together are its feature.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        roi_extractor (dict): See :class:`RelationHead`, as all that is not
-            listed here.
-        fc_head (dict): Head of the objects.
-        pair_features (dict): Config of the features of pairs.
-        hidden_size (int): H, units of a node. Defaults to 512.
-        num_steps (int): Steps of message passing. Defaults to 3.
-        frequency_prior (dict, optional): Defaults to None: no prior.
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        roi_extractor: See :class:`RelationHead`, as all that is not listed
+            here.
+        fc_head: Head of the objects.
+        pair_features: Config of the features of pairs.
+        hidden_size: H, units of a node. Defaults to 512.
+        num_steps: Steps of message passing. Defaults to 3.
+        frequency_prior: Defaults to None: no prior.
     """
     pairs_per_chunk = 256
 
@@ -94,11 +94,11 @@ class KERNHead(RelationHead):
             torch.zeros(num_classes + 1, num_classes + 1, num_predicates + 1))
 
     def build_classifier(self, relation_channels: int) -> nn.Module:
-        """A linear classifier that starts close to zero.
+        """Build a linear classifier that starts close to zero.
 
-        CCE with a margin of 0 scales with its logits. Where no frequency
-        prior outweighs them, those of random weights are lowered the fastest
-        by shrinking the features, until those of all pairs are equal.
+        With margin 0, CCE falls when all logits shrink. Without a frequency
+        prior, large random logits make training shrink the features until all
+        pairs look the same; starting close to zero avoids this.
         """
         classifier = super().build_classifier(relation_channels)
         nn.init.xavier_normal_(classifier.weight, gain=0.01)
@@ -120,7 +120,7 @@ class KERNHead(RelationHead):
             if buffer.shape != values.shape:
                 raise ValueError(
                     'the co-occurrences of the data set have shape '
-                    f'{tuple(values.shape)}, those of the model '
+                    f'{tuple(values.shape)}, but the model needs '
                     f'{tuple(buffer.shape)}: set num_classes and '
                     "num_predicates of the relation head to the data set's")
             buffer.copy_(values)
@@ -130,8 +130,7 @@ class KERNHead(RelationHead):
         """Classify the objects by their graph.
 
         Returns:
-            ObjectEncoding: The objects' visual features are their
-            representation.
+            ObjectEncoding: With the visual features as representation.
         """
         logits = objects.logits
         if not objects.is_labelled:
@@ -143,7 +142,7 @@ class KERNHead(RelationHead):
     def relation_features(self, context: ObjectContext,
                           regions: RegionFeatures,
                           objects: ObjectBatch) -> Tensor:
-        """All nodes of the graph of each pair: (P, (R+3) * H)."""
+        """Compute all nodes of the graph of each pair: (P, (R+3) * H)."""
         roles = self.fc_role(context.representation)
         unions = self.fc_pair(regions.unions)
         subject, object_ = regions.pairs.unbind(1)

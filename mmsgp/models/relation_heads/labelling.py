@@ -1,4 +1,4 @@
-"""The labels of objects: given, taught or detected.
+"""Label objects, as the task needs it.
 
 Shape shorthand: N objects of a batch, C object classes.
 """
@@ -15,17 +15,17 @@ from .head_outputs import ObjectContext, ObjectEncoding
 
 def label_objects(encoding: ObjectEncoding, objects: ObjectBatch,
                   nms_iou_thr: float) -> ObjectContext:
-    """Label the objects as the task wants it.
+    """Label the objects as the task needs it.
 
-    * Given labels stay, and the logits are the detector's (PredCls).
-    * Taught labels are taken where they are not background (training).
-    * Detected objects are labelled by :func:`joint_nms` (SGGen).
-    * All others have their best class (SGCls).
+    * PredCls: the given labels; logits are the detector's.
+    * Training: the annotated labels where they are not background.
+    * SGGen: labels of :func:`joint_nms`.
+    * All other objects: the best class.
 
     Args:
-        encoding (ObjectEncoding): Logits (N, C+1) of a base model.
-        objects (ObjectBatch): What the task gives.
-        nms_iou_thr (float): IoU from which detected boxes overlap.
+        encoding: Logits (N, C+1) of a base model.
+        objects: Boxes and, depending on the task, labels.
+        nms_iou_thr: IoU from which detected boxes overlap.
 
     Returns:
         ObjectContext: The encoding with its labels (N,).
@@ -49,7 +49,7 @@ def _with_labels(encoding: ObjectEncoding, labels: Tensor) -> ObjectContext:
 
 def _suppress(probabilities: Tensor, objects: ObjectBatch,
               iou_thr: float) -> Tensor:
-    """Labels (N,) by joint suppression over the classes of each image."""
+    """Choose labels (N,) by joint suppression over all classes per image."""
     sequences = ObjectSequences(objects.image_ids, objects.sizes,
                                 probabilities.new_zeros(len(probabilities)))
     return sequences.unpad(

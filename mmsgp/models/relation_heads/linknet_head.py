@@ -23,29 +23,29 @@ class LinkNetHead(RoleProductHead):
     """The base model of LinkNet (Woo et al., 2018).
 
     A :class:`RoleProductHead` with a
-    :class:`~mmsgp.models.context_encoders.LinkNetContext`. An encoding of how
-    the two boxes lie to each other joins the product of roles, and the image
-    feature also learns which classes there are.
+    :class:`~mmsgp.models.context_encoders.LinkNetContext`. An encoding of the
+    relative layout of the two boxes is appended to the product of roles, and
+    an additional loss trains the image feature to predict the classes in the
+    image.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        roi_extractor (dict): See :class:`RoleProductHead`, as all that is not
-            listed here.
-        fc_head (dict): Head of the objects.
-        pair_features (dict): Config of the features of pairs.
-        hidden_size (int): Size of an object's context. Defaults to 256.
-        layout_dim (int): Size of the relative layout. Defaults to 128.
-        dropout (float): Of the layout. Defaults to 0.1.
-        norm_momentum (float): Of the batch normalisation of layouts; 0.001 in
-            the reference implementation, which takes thousands of steps.
-            Defaults to 0.1.
-        loss_image_weight (float): Weight of the classes in the image.
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        roi_extractor: See :class:`RoleProductHead`, as all that is not listed
+            here.
+        fc_head: Head of the objects.
+        pair_features: Config of the features of pairs.
+        hidden_size: Size of an object's context. Defaults to 256.
+        layout_dim: Size of the relative layout. Defaults to 128.
+        dropout: Of the layout. Defaults to 0.1.
+        norm_momentum: Of the batch normalisation of layouts; 0.001 in the
+            reference implementation, which takes thousands of steps. Defaults
+            to 0.1.
+        loss_image_weight: Weight of the loss of the classes in the image.
             Defaults to 1.0.
-        image_activation (str): What makes probabilities of the classes in the
-            image, ``'sigmoid'`` or, as in the reference implementation,
-            ``'softmax'`` (whose probabilities share a sum of 1, though an
-            image shows several classes). Defaults to ``'sigmoid'``.
+        image_activation: Activation of the classes in the image, ``'sigmoid'``
+            or, as in the reference implementation, ``'softmax'`` (which sums to
+            1 even if an image shows several classes). Defaults to ``'sigmoid'``.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class LinkNetHead(RoleProductHead):
 
     def encode_objects(self, regions: RegionFeatures,
                        objects: ObjectBatch) -> ObjectEncoding:
-        """Object context, and the classes that an image shows."""
+        """Compute object context, and logits of the classes in an image."""
         encoding = super().encode_objects(regions, objects)
         return encoding._replace(
             image_logits=self.image_classifier(regions.images))
@@ -127,7 +127,7 @@ class LinkNetHead(RoleProductHead):
         present[:, :self.num_classes] = objects.present_classes()
         if self.image_activation == 'softmax':
             # PyTorch has no binary cross-entropy of probabilities in mixed
-            # precision; log(1 - p) of a softmax is computed from the others.
+            # precision; log(1 - p) of a softmax is computed as log(1 - exp(log p)).
             log_p = full_precision(logits).log_softmax(dim=1)
             log_not_p = torch.log1p(-log_p.exp().clamp(max=1 - 1e-7))
             loss = -(present * log_p + (1 - present) * log_not_p).mean()

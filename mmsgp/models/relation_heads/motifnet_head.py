@@ -15,25 +15,23 @@ class MotifNetHead(RoleProductHead):
     both.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        roi_extractor (dict): See :class:`RoleProductHead`, as all that is not
-            listed here.
-        fc_head (dict): Head of the objects.
-        pair_features (dict): Config of the features of pairs.
-        order (str): Which object the LSTMs see first, see
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        roi_extractor: See :class:`RoleProductHead`, as all that is not listed
+            here.
+        fc_head: Head of the objects.
+        pair_features: Config of the features of pairs.
+        order: Which object the LSTMs see first, see
             :class:`~mmsgp.models.context_encoders.MotifContext`, as the next
             seven. Defaults to ``'confidence'``.
-        hidden_size (int): Units of each LSTM. Defaults to 256.
-        num_object_layers (int): Defaults to 1.
-        num_edge_layers (int): Defaults to 2.
-        position_dim (int): Size of a box's position. Defaults to 128.
-        dropout (float): Recurrent dropout and that of the position.
-            Defaults to 0.1.
-        norm_momentum (float): Of the batch normalisation of positions.
-            Defaults to 0.1.
-        decoder_word_vectors (str, optional): GloVe text file of the decoder's
-            label embedding. Defaults to None: random.
+        hidden_size: Units of each LSTM. Defaults to 256.
+        num_object_layers: Defaults to 1.
+        num_edge_layers: Defaults to 2.
+        position_dim: Size of a box's position. Defaults to 128.
+        dropout: Recurrent dropout and that of the position. Defaults to 0.1.
+        norm_momentum: Of the batch normalisation of positions. Defaults to 0.1.
+        decoder_word_vectors: GloVe text file of the decoder's label embedding.
+            Defaults to None: random.
     """
 
     def __init__(

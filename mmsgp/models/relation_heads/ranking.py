@@ -26,18 +26,18 @@ def rank_relations(object_logits: Tensor,
                    rank_by: str = 'probability') -> list[SceneGraph]:
     """Turn the outputs of a head into graphs.
 
-    *Unknown* is never predicted: a pair has its best predicate of 1 .. R.
-    Scores are products in double precision: a significance close to 1 would
-    tie with its neighbours in single precision.
+    *Unknown* is never predicted: a pair gets its best predicate of 1 .. R.
+    Scores are products in double precision, because significances close to 1
+    would tie in single precision.
 
     Args:
-        object_logits (Tensor): (N, C+1).
-        labels (Tensor): (N,).
-        relation_logits (Tensor): (P, R+1).
-        significance (Tensor, optional): (P,), before the sigmoid.
-        objects (ObjectBatch): The objects of B images.
-        pairs (Tensor): (P, 2), image after image.
-        rank_by (str): One of :data:`~mmsgp.structures.ranking.RANKINGS`.
+        object_logits: (N, C+1).
+        labels: (N,).
+        relation_logits: (P, R+1).
+        significance: (P,), before the sigmoid.
+        objects: The objects of B images.
+        pairs: (P, 2), image after image.
+        rank_by: One of :data:`~mmsgp.structures.ranking.RANKINGS`.
 
     Returns:
         list[SceneGraph]: One graph per image; its relations hold ``pairs``,

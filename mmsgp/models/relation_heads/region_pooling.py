@@ -24,15 +24,14 @@ class RegionPooling(BaseModule):
     """Chooses pairs of objects, and pools objects and pairs.
 
     Args:
-        roi_extractor (dict, optional): RoI extractor of the objects.
-        fc_head (dict, optional): Head that embeds the pooled objects to d_o.
-        pair_features (dict, optional): Config of the features of pairs. A
-            subclass that overrides :meth:`extract_regions` does without these
-            three.
-        pair_sampler (dict): Config of the sampler of training pairs.
-        self_relations (bool): Whether annotated relations of an object with
-            itself are trained on.
-        init_cfg (dict, optional): Defaults to None.
+        roi_extractor: RoI extractor of the objects.
+        fc_head: Head that embeds the pooled objects to d_o.
+        pair_features: Config of the features of pairs. A subclass that
+            overrides :meth:`extract_regions` does without these three.
+        pair_sampler: Config of the sampler of training pairs.
+        self_relations: Whether annotated relations of an object with itself are
+            trained on.
+        init_cfg: Defaults to None.
     """
 
     def __init__(self,
@@ -50,11 +49,11 @@ class RegionPooling(BaseModule):
         self.self_relations = self_relations
 
     def init_from_detector(self, source: nn.Module) -> None:
-        """Start the heads of objects and pairs as a copy of the detector's.
+        """Copy the detector's head to the heads of objects and pairs.
 
         Args:
-            source (nn.Module): The detector's head; where sizes differ, a
-                head keeps its own initialisation.
+            source: The detector's head. A head of another size keeps its own
+                initialisation.
         """
         weights = source.state_dict()
         shapes = {key: value.shape for key, value in weights.items()}
@@ -70,9 +69,9 @@ class RegionPooling(BaseModule):
         """Pool objects and pairs.
 
         Args:
-            feature_maps (tuple[Tensor]): Of B images.
-            objects (ObjectBatch): N objects.
-            pairs (Tensor, optional): (P, 2). Defaults to all candidates.
+            feature_maps: Of B images.
+            objects: N objects.
+            pairs: (P, 2). Defaults to all candidates.
         """
         if pairs is None:
             pairs = self.candidate_pairs(objects)
@@ -89,7 +88,7 @@ class RegionPooling(BaseModule):
 
     @staticmethod
     def candidate_pairs(objects: ObjectBatch) -> Tensor:
-        """All pairs of given boxes; of detected ones those that overlap."""
+        """List all pairs of given boxes, or the overlapping pairs of detected ones."""
         pairs = all_pairs(objects.image_ids)
         if objects.class_bboxes is not None:
             pairs = pairs[overlapping(objects.bboxes, pairs)]
@@ -101,9 +100,9 @@ class RegionPooling(BaseModule):
         """Choose the pairs to train on.
 
         Args:
-            objects (ObjectBatch): The objects.
-            relations (list[InstanceData]): Annotated ``pairs`` of these
-                objects and their ``labels``, image by image, no pair twice.
+            objects: The objects.
+            relations: Annotated ``pairs`` of these objects and their
+                ``labels``, image by image, no pair twice.
 
         Returns:
             tuple[Tensor, Tensor]: Pairs (P, 2) and their predicates (P,), 0
@@ -126,5 +125,5 @@ class RegionPooling(BaseModule):
 
 
 def build_or_none(cfg: dict | None, **sizes: int) -> nn.Module | None:
-    """The component of a config, with the sizes of its head, or None."""
+    """Build a component with the sizes of its head, or return None."""
     return None if cfg is None else MODELS.build({**cfg, **sizes})

@@ -34,44 +34,42 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
     A base model supplies :meth:`encode_objects` and
     :meth:`relation_features`. Losses, Scorer and debiasing are components of
-    the config. Which labels are given, taught or detected is decided here.
+    the config. This class labels the objects as the task needs it.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        relation_channels (int): d_p, size of the :meth:`relation_features`.
-        roi_extractor (dict, optional): RoI extractor of the objects.
-        fc_head (dict, optional): Head that embeds the pooled objects to d_o.
-        pair_features (dict, optional): Config of the features of pairs. These
-            three are given, unless :meth:`extract_regions` is overridden.
-        image_channels (int, optional): d_i, channels of the last feature map.
-            Defaults to None: those of ``roi_extractor``.
-        frequency_prior (dict, optional): Config of a prior that is added to
-            the predicate logits. Defaults to ``FrequencyPrior``.
-        scorer (dict, optional): Config of the Scorer. Defaults to None.
-        debiasing (dict, optional): Config of a
-            :class:`~mmsgp.models.debiasing.Debiasing`, which changes predicate
-            logits in tests. Defaults to None.
-        rank_by (str, optional): What orders the relations of an image, see
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        relation_channels: d_p, size of the :meth:`relation_features`.
+        roi_extractor: RoI extractor of the objects.
+        fc_head: Head that embeds the pooled objects to d_o.
+        pair_features: Config of the features of pairs. These three are given,
+            unless :meth:`extract_regions` is overridden.
+        image_channels: d_i, channels of the last feature map. Defaults to None:
+            those of ``roi_extractor``.
+        frequency_prior: Config of a prior that is added to the predicate
+            logits. Defaults to ``FrequencyPrior``.
+        scorer: Config of the Scorer. Defaults to None.
+        debiasing: Config of a :class:`~mmsgp.models.debiasing.Debiasing`, which
+            changes predicate logits in tests. Defaults to None.
+        rank_by: How the relations of an image are ranked, see
             :mod:`mmsgp.structures.ranking`; it may change after training.
             Defaults to None: ``'expected_significance'`` with a Scorer, else
             ``'probability'``.
-        nms_iou_thr (float): IoU of the joint suppression over classes that
-            labels detected objects. Defaults to 0.3.
-        pair_sampler (dict): Config of the sampler of training pairs.
-        self_relations (bool): Whether annotated relations of an object with
-            itself are trained on, as in the reference implementation. Tests
-            never predict one. Defaults to False.
-        loss_object (dict): Loss of object logits (N, C+1) and labels.
-        loss_relation (dict): Loss of predicate logits (P, R+1) and labels.
-        init_cfg (dict, optional): Defaults to None.
+        nms_iou_thr: IoU of the joint suppression over classes that labels
+            detected objects. Defaults to 0.3.
+        pair_sampler: Config of the sampler of training pairs.
+        self_relations: Whether annotated relations of an object with itself are
+            trained on, as in the reference implementation. They are never
+            predicted. Defaults to False.
+        loss_object: Loss of object logits (N, C+1) and labels.
+        loss_relation: Loss of predicate logits (P, R+1) and labels.
+        init_cfg: Defaults to None.
 
     Attributes:
-        pairs_per_chunk (int, optional): A base model whose
-            :meth:`relation_features` looks at each pair alone may have it
-            called on so many at once where no gradients are needed: features
-            of pairs are the largest tensors of all. Defaults to None: on all
-            pairs.
+        pairs_per_chunk: Without gradients, number of pairs per call of
+            :meth:`relation_features`, to save memory: features of pairs are the
+            largest tensors. Only for base models that treat each pair alone.
+            Defaults to None: all pairs.
     """
     pairs_per_chunk: int | None = None
 
@@ -114,7 +112,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         self.loss_relation = build_relation_loss(loss_relation, num_predicates)
         self.debiasing = build_or_none(debiasing, num_predicates=num_predicates)
 
-    # ---- what a base model supplies
+    # ---- methods of a base model
 
     @abstractmethod
     def encode_objects(self, regions: RegionFeatures,
@@ -122,11 +120,11 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """Step 1: relate the objects of each image and classify them.
 
         Args:
-            regions (RegionFeatures): Visual features.
-            objects (ObjectBatch): Boxes and the detector's logits. A decoder
-                that hands labels on takes ``objects.known_labels`` where they
-                are not background. Where ``objects.is_labelled``, logits are
-                not looked at and need not be computed.
+            regions: Visual features.
+            objects: Boxes and the detector's logits. A decoder that uses
+                previous labels takes ``objects.known_labels`` where they are
+                not background. If ``objects.is_labelled``, the logits are not
+                used and need not be computed.
 
         Returns:
             ObjectEncoding: The base class adds the labels.
@@ -139,9 +137,9 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """Step 2: features of relations.
 
         Args:
-            context (ObjectContext): Output of step 1, with labels.
-            regions (RegionFeatures): Visual features, and the pairs.
-            objects (ObjectBatch): The objects.
+            context: Output of step 1, with labels.
+            regions: Visual features, and the pairs.
+            objects: The objects.
 
         Returns:
             Tensor: (P, d_p).
@@ -153,22 +151,22 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         return context
 
     def build_classifier(self, relation_channels: int) -> nn.Module:
-        """Step 3: what turns features (P, d_p) into logits (P, R+1)."""
+        """Build the layer of step 3, from features (P, d_p) to logits (P, R+1)."""
         classifier = nn.Linear(relation_channels, self.num_predicates + 1)
         nn.init.xavier_normal_(classifier.weight)
         return classifier
 
     def auxiliary_losses(self, context: ObjectContext,
                          objects: ObjectBatch) -> dict[str, Tensor]:
-        """Losses that only this base model has."""
+        """Compute losses that only this base model has."""
         return {}
 
     def load_statistics(self, statistics, classes: Sequence[str]) -> None:
-        """Take what the head needs of the training set.
+        """Take statistics and class names of the training set.
 
         Args:
-            statistics (DatasetStatistics): Of the training set.
-            classes (Sequence[str]): The C class names.
+            statistics: Of the training set.
+            classes: The C class names.
         """
         if self.frequency_prior is not None:
             self.frequency_prior.fill(
@@ -180,12 +178,12 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
                 objects: ObjectBatch) -> RelationOutput:
         """Run context, pairs, classification and scoring.
 
-        Mixed precision ends here: it is for vision, where the work is. Half
-        precision could not tell the close scores of rare predicates apart.
+        The head runs in full precision: it costs little here, and rare
+        predicates are decided by small differences of scores.
 
         Args:
-            regions (RegionFeatures): Visual features.
-            objects (ObjectBatch): Boxes, logits and what the task gives.
+            regions: Visual features.
+            objects: Boxes, logits and, depending on the task, labels.
 
         Returns:
             RelationOutput: Logits of objects and relations, labels and, with
@@ -200,7 +198,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         context = self.encode_edges(
             label_objects(encoding, objects, self.nms_iou_thr), objects)
         chunks = [regions]
-        # In training statistics of a batch are those of all its pairs.
+        # In training batch normalisation needs all pairs at once.
         if self.pairs_per_chunk and not (self.training or
                                          torch.is_grad_enabled()):
             chunks = regions.split_pairs(self.pairs_per_chunk)
@@ -215,11 +213,11 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
     def _classify(self, context: ObjectContext, regions: RegionFeatures,
                   objects: ObjectBatch) -> tuple[Tensor, Tensor | None]:
-        """Logits of pairs (P, R+1), and what the Scorer makes of them."""
+        """Compute logits of pairs (P, R+1), and the Scorer's embedding of them."""
         features = self.relation_features(context, regions, objects)
         logits = self.predicate_logits(features, context.labels[regions.pairs])
         embedded = None
-        if self.scorer is not None:  # it learns from logits as they are
+        if self.scorer is not None:  # it gets the logits before debiasing
             embedded = self.scorer.embed(features, logits.softmax(dim=1))
         if self.debiasing is not None and not self.training:
             logits = self.debiasing.adjust(logits, self, context, regions,
@@ -229,12 +227,12 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
     def predicate_logits(self, features: Tensor, pair_labels: Tensor) -> Tensor:
         """Step 3: classify relations.
 
-        It depends on its arguments and on weights alone, and looks at each
-        pair alone.
+        The result depends only on arguments and weights, and each pair is
+        treated alone.
 
         Args:
-            features (Tensor): (P, d_p), of :meth:`relation_features`.
-            pair_labels (Tensor): (P, 2), classes of subject and object.
+            features: (P, d_p), of :meth:`relation_features`.
+            pair_labels: (P, 2), classes of subject and object.
 
         Returns:
             Tensor: (P, R+1), unknown first.
@@ -248,12 +246,12 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
     def loss(self, regions: RegionFeatures, objects: ObjectBatch,
              targets: Tensor) -> dict[str, Tensor]:
-        """Losses of a batch.
+        """Compute the losses of a batch.
 
         Args:
-            regions (RegionFeatures): Of the pairs of :meth:`sample_pairs`.
-            objects (ObjectBatch): With ``targets``.
-            targets (Tensor): (P,), predicates of the pairs, 0 is unknown.
+            regions: Of the pairs of :meth:`sample_pairs`.
+            objects: With ``targets``.
+            targets: (P,), predicates of the pairs, 0 is unknown.
 
         Returns:
             dict: Losses by name, and the accuracy on objects and on annotated
@@ -266,7 +264,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
     def loss_by_feat(self, output: RelationOutput, objects: ObjectBatch,
                      targets: Tensor) -> dict[str, Tensor]:
-        """Losses of an output against the objects and predicates (P,)."""
+        """Compute losses of an output, given objects and predicates (P,)."""
         annotated = targets > 0
         object_logits = output.context.logits
         losses = dict(
@@ -290,7 +288,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
     def predict(self, regions: RegionFeatures,
                 objects: ObjectBatch) -> list[SceneGraph]:
-        """Graphs of B images, relations best first, boxes as given."""
+        """Predict graphs of B images, relations best first, boxes as given."""
         output = self(regions, objects)
         return rank_relations(output.context.logits, output.context.labels,
                               output.relation_logits, output.significance,
@@ -298,5 +296,5 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
 
 def _loss_or_zero(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:
-    """The loss, or a zero with a gradient where there is nothing to learn."""
+    """Return the loss, or a zero with a gradient if there are no labels."""
     return loss(logits, labels) if len(labels) else logits.sum() * 0

@@ -22,26 +22,26 @@ from .relation_head import RelationHead
 class RoleProductHead(RelationHead):
     """Subject role * object role * pair features, over a context encoder.
 
-    The encoder sees each object with its embedded class: that of the
-    detector, then its label. How objects are related in between is the
-    encoder's: ``context=dict(type='MotifContext')``, for example.
+    The encoder gets each object with the embedding of its class: first the
+    detector's, then the label. How it relates the objects is set by
+    ``context``, for example ``context=dict(type='MotifContext')``.
 
     Args:
-        num_classes (int): Object classes C, without background.
-        num_predicates (int): Predicates R, without unknown.
-        roi_extractor (dict): See :class:`RelationHead`, as all that is not
-            listed here.
-        fc_head (dict): Head of the objects; its ``out_channels`` d_o is the
-            size of a pair's feature, too.
-        pair_features (dict): Config of the features of pairs.
-        context (dict): Config of the
+        num_classes: Object classes C, without background.
+        num_predicates: Predicates R, without unknown.
+        roi_extractor: See :class:`RelationHead`, as all that is not listed
+            here.
+        fc_head: Head of the objects; its ``out_channels`` d_o is also the
+            size of a pair's feature.
+        pair_features: Config of the features of pairs.
+        context: Config of the
             :class:`~mmsgp.models.context_encoders.ContextEncoder`. Its layers
             become the head's.
-        embedding_dim (int): Size E of a class embedding. Defaults to 200.
-        word_vectors (str, optional): GloVe text file with vectors of
-            ``embedding_dim`` values. Defaults to None, random embeddings.
-        relation_channels (int, optional): Size of a relation's feature, for
-            subclasses that add to the product. Defaults to None: d_o.
+        embedding_dim: Size E of a class embedding. Defaults to 200.
+        word_vectors: GloVe text file with vectors of ``embedding_dim`` values.
+            Defaults to None, random embeddings.
+        relation_channels: Size of a relation's feature, for subclasses that add
+            to the product. Defaults to None: d_o.
     """
     pairs_per_chunk = 512
 
@@ -99,25 +99,24 @@ class RoleProductHead(RelationHead):
         vars(self)['context'] = encoder  # without registering its layers twice
 
     def _take_layers(self, encoder: nn.Module) -> None:
-        """Make an encoder's layers the head's own.
+        """Make an encoder's layers layers of the head.
 
-        So they have the same names in a checkpoint, whichever class of head
-        they are trained in.
+        They then have the same names in a checkpoint for every class of head.
 
         Raises:
-            ValueError: If it has a parameter or buffer outside of layers.
+            ValueError: If the encoder has a parameter or buffer outside of layers.
         """
         for name, layer in encoder.named_children():
             self.add_module(name, layer)
         missing = encoder.state_dict().keys() - self.state_dict().keys()
         if missing:
             raise ValueError(
-                f'{type(encoder).__name__}: {min(missing)!r} is in no layer of '
-                'the context encoder, and would not be trained: put it into a '
-                'layer')
+                f'{type(encoder).__name__}: {min(missing)!r} is outside of the '
+                "context encoder's layers, so it would not be trained: put it "
+                'into a layer')
 
     def load_statistics(self, statistics, classes: Sequence[str]) -> None:
-        """Take statistics and the words' vectors, see :class:`RelationHead`."""
+        """Take statistics and word vectors, see :class:`RelationHead`."""
         super().load_statistics(statistics, classes)
         for layer in self.modules():
             if isinstance(layer, ClassEmbedding):
@@ -125,13 +124,13 @@ class RoleProductHead(RelationHead):
 
     def encode_objects(self, regions: RegionFeatures,
                        objects: ObjectBatch) -> ObjectEncoding:
-        """Object context of the encoder."""
+        """Compute the object context by the encoder."""
         classes = objects.logits.softmax(dim=1) @ self.object_embedding.weight
         return self.context.encode_objects(classes, regions, objects)
 
     def encode_edges(self, context: ObjectContext,
                      objects: ObjectBatch) -> ObjectContext:
-        """Edge context of the encoder: a representation of (N, 2 * d_o)."""
+        """Compute the edge context by the encoder: (N, 2 * d_o)."""
         classes = self.label_embedding(context.labels)
         return context._replace(representation=self.context.encode_edges(
             classes, context, objects))
@@ -147,8 +146,8 @@ def multiply_roles(roles: Tensor, regions: RegionFeatures) -> Tensor:
     """Subject role * object role * pair features: (P, d_o).
 
     Args:
-        roles (Tensor): (N, 2 * d_o), each object as subject and as object.
-        regions (RegionFeatures): The pairs and their features.
+        roles: (N, 2 * d_o), each object as subject and as object.
+        regions: The pairs and their features.
     """
     subjects, objects = roles.chunk(2, dim=1)
     subject, object_ = regions.pairs.unbind(1)

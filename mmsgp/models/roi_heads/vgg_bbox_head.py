@@ -12,7 +12,7 @@ class VGGBBoxHead(BBoxHead):
     """MMDetection's box head over VGG's fc6 and fc7.
 
     Args:
-        fc_head (dict): Config of the :class:`VGGHead`.
+        fc_head: Config of the :class:`VGGHead`.
         **kwargs: Arguments of MMDetection's ``BBoxHead``.
     """
 

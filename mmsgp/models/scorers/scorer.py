@@ -19,12 +19,12 @@ class RelationSelfAttention(nn.Module):
     """Single-head self-attention among the relations of each image.
 
     ``softmax(q k^T) v`` with q, k, v = ReLU(FC(H)) and no scaling (Huang et
-    al., 2020, Eq. 5). One image's matrix exists at a time, and where PyTorch
-    has a fused kernel not even that.
+    al., 2020, Eq. 5). Only one image's attention matrix is in memory at a time,
+    and none if PyTorch has a fused kernel.
 
     Args:
-        in_channels (int): Size of H.
-        out_channels (int): Size of q, k and v.
+        in_channels: Size of H.
+        out_channels: Size of q, k and v.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -34,11 +34,11 @@ class RelationSelfAttention(nn.Module):
         self.value = nn.Linear(in_channels, out_channels)
 
     def forward(self, hidden: Tensor, sizes: list[int]) -> Tensor:
-        """Attend.
+        """Attend to the relations of the same image.
 
         Args:
-            hidden (Tensor): (P, in_channels), image after image.
-            sizes (list[int]): Number of relations of each image.
+            hidden: (P, in_channels), image after image.
+            sizes: Number of relations of each image.
 
         Returns:
             Tensor: (P, out_channels).
@@ -55,11 +55,11 @@ class RelationSelfAttention(nn.Module):
 
 @MODELS.register_module()
 class RelationFC(nn.Module):
-    """ReLU(FC) of each relation alone: the Scorer without self-attention.
+    """ReLU(FC) per relation: the Scorer without self-attention.
 
     Args:
-        in_channels (int): Size of H.
-        out_channels (int): Size of the output.
+        in_channels: Size of H.
+        out_channels: Size of the output.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -79,17 +79,17 @@ class Scorer(BaseModule):
     self-attention among the relations of an image, then FC_1.
 
     Args:
-        relation_channels (int): D.
-        num_predicates (int): R.
-        image_channels (int): I. Defaults to 512.
-        hidden_channels (int): Size of the embedded relation. Defaults to 512.
-        attention_channels (int): Size of q, k and v. Defaults to 256.
-        attention (dict): Config of the module that relates the relations of
-            an image. Defaults to ``RelationSelfAttention``; ``RelationFC`` is
-            the variant without self-attention.
-        loss (dict): Config of the loss, see ``losses/significance_loss.py``.
-            Defaults to binary cross-entropy.
-        init_cfg (dict, optional): Defaults to None.
+        relation_channels: D.
+        num_predicates: R.
+        image_channels: I. Defaults to 512.
+        hidden_channels: Size of the embedded relation. Defaults to 512.
+        attention_channels: Size of q, k and v. Defaults to 256.
+        attention: Config of the module that relates the relations of an image.
+            Defaults to ``RelationSelfAttention``; ``RelationFC`` is the variant
+            without self-attention.
+        loss: Config of the loss, see ``losses/significance_loss.py``. Defaults
+            to binary cross-entropy.
+        init_cfg: Defaults to None.
     """
 
     def __init__(self,
@@ -104,7 +104,7 @@ class Scorer(BaseModule):
         super().__init__(init_cfg=init_cfg)
         self.fc_feature = nn.Linear(relation_channels, hidden_channels)
         self.fc_distribution = nn.Linear(num_predicates + 1, hidden_channels)
-        # By the name `context` its weights lie in published checkpoints.
+        # Published checkpoints hold its weights under the name `context`.
         self.context = MODELS.build({
             **attention, 'in_channels': hidden_channels + image_channels,
             'out_channels': attention_channels
@@ -115,12 +115,11 @@ class Scorer(BaseModule):
     def embed(self, features: Tensor, distributions: Tensor) -> Tensor:
         """``ReLU(FC(feature)) + ReLU(FC(distribution))`` of each relation.
 
-        It looks at each relation alone, so that it may be called on some of
-        them at a time.
+        Relations are independent here, so they may be embedded in chunks.
 
         Args:
-            features (Tensor): (P, D), before the predicate classifier.
-            distributions (Tensor): (P, R+1), predicate probabilities.
+            features: (P, D), before the predicate classifier.
+            distributions: (P, R+1), predicate probabilities.
 
         Returns:
             Tensor: (P, hidden_channels).
@@ -130,12 +129,12 @@ class Scorer(BaseModule):
 
     def forward(self, embedded: Tensor, image_features: Tensor,
                 image_ids: Tensor) -> Tensor:
-        """Score relations among those of their image.
+        """Score the relations of each image.
 
         Args:
-            embedded (Tensor): (P, hidden_channels), from :meth:`embed`.
-            image_features (Tensor): (B, I), globally average-pooled.
-            image_ids (Tensor): (P,), image of each relation, in any order.
+            embedded: (P, hidden_channels), from :meth:`embed`.
+            image_features: (B, I), globally average-pooled.
+            image_ids: (P,), image of each relation, in any order.
 
         Returns:
             Tensor: (P,), significance before the sigmoid.
@@ -143,7 +142,7 @@ class Scorer(BaseModule):
         order = image_ids.argsort(stable=True)
         sizes = image_ids.bincount(minlength=len(image_features)).tolist()
         parts = [(order, sizes)]
-        if not torch.is_grad_enabled():  # an image at a time needs less memory
+        if not torch.is_grad_enabled():  # one image at a time: less memory
             parts = [(rows, [len(rows)]) for rows in order.split(sizes)]
         logits = embedded.new_empty(len(embedded))
         for rows, sizes in parts:
@@ -154,5 +153,5 @@ class Scorer(BaseModule):
         return logits
 
     def loss(self, logits: Tensor, annotated: Tensor) -> Tensor:
-        """Loss of significance logits (P,) against ``annotated`` (P,)."""
+        """Compute the loss of significance logits (P,) against ``annotated`` (P,)."""
         return self.loss_significance(logits, annotated)

@@ -1,4 +1,4 @@
-"""Annotations of detected boxes, from an annotated graph.
+"""Transfer annotations to detected boxes.
 
 Shape shorthand: N detected boxes, G annotated objects, M annotated relations.
 """
@@ -15,16 +15,16 @@ from mmsgp.structures import SceneGraph
 
 @TASK_UTILS.register_module()
 class GraphAssigner:
-    """Carries annotations over to detected boxes, to refine for SGGen.
+    """Transfers annotations to detected boxes, to fine-tune for SGGen.
 
-    A box takes the class of the annotated object that it overlaps most, with
-    an IoU of at least ``iou_thr``, or else is background. A pair takes the
-    predicate of a relation if either box has the class of the relation's
-    object and such an IoU with it; of several relations that which the boxes
-    fit best, by the product of their IoUs. No box is paired with itself.
+    A box gets the class of the annotated object that it overlaps most, or is
+    background if that IoU is below ``iou_thr``. A pair gets the predicate of a
+    relation if both boxes match the relation's objects: same class, IoU of at
+    least ``iou_thr``. Of several relations it gets the one with the largest
+    product of the two IoUs. No box is paired with itself.
 
     Args:
-        iou_thr (float): Defaults to 0.5.
+        iou_thr: Least IoU of a match. Defaults to 0.5.
     """
 
     def __init__(self, iou_thr: float = 0.5) -> None:
@@ -35,9 +35,9 @@ class GraphAssigner:
         """Annotate boxes.
 
         Args:
-            bboxes (Tensor): (N, 4), detected, in the same pixels as annotated.
-            annotated (SceneGraph): With G objects and M relations.
-            num_classes (int): C, which stands for background.
+            bboxes: (N, 4), detected, in the pixels of ``annotated``.
+            annotated: With G objects and M relations.
+            num_classes: C, also the label of background.
 
         Returns:
             SceneGraph: The N boxes with their ``labels`` in ``0 .. C``, and
@@ -59,7 +59,7 @@ class GraphAssigner:
 
 
 def _relate(fit: Tensor, relations: InstanceData) -> tuple[Tensor, Tensor]:
-    """Pairs (P, 2) and their predicates, by the fit (N, G) of the boxes."""
+    """Pairs (P, 2) and their predicates, from the IoUs of matches (N, G)."""
     if not len(relations.labels):
         return relations.pairs, relations.labels
     subjects, objects = fit[:, relations.pairs].unbind(2)  # (N, M)

@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def all_pairs(image_ids: Tensor) -> Tensor:
-    """All ordered pairs of different objects of the same image.
+    """List all ordered pairs of different objects of the same image.
 
     Args:
-        image_ids (Tensor): (N,), ascending.
+        image_ids: (N,), ascending.
 
     Returns:
         Tensor: (P, 2), image after image, subjects ascending.
@@ -25,8 +25,8 @@ def overlapping(bboxes: Tensor, pairs: Tensor) -> Tensor:
     """Mark the pairs whose boxes intersect.
 
     Args:
-        bboxes (Tensor): (N, 4), ``x1, y1, x2, y2``.
-        pairs (Tensor): (P, 2).
+        bboxes: (N, 4), ``x1, y1, x2, y2``.
+        pairs: (P, 2).
 
     Returns:
         Tensor: (P,), bool.
@@ -43,10 +43,10 @@ def label_pairs(pairs: Tensor, annotated: Tensor, labels: Tensor,
     """Look up the predicate of each pair.
 
     Args:
-        pairs (Tensor): (P, 2).
-        annotated (Tensor): (M, 2), annotated pairs, no pair twice.
-        labels (Tensor): (M,), their predicates.
-        num_objects (int): N.
+        pairs: (P, 2).
+        annotated: (M, 2), annotated pairs, no pair twice.
+        labels: (M,), their predicates.
+        num_objects: N.
 
     Returns:
         Tensor: (P,), 0 where a pair is not annotated.

@@ -14,19 +14,19 @@ from mmsgp.registry import TASK_UTILS
 class PairSampler:
     """Draws annotated and unknown pairs at random.
 
-    Of ``num`` pairs at most ``num * positive_fraction`` are annotated; the
-    rest is unknown.
+    At most ``num * positive_fraction`` of ``num`` pairs are annotated; the rest
+    are unknown.
 
     Args:
-        num (int): Pairs per image. Defaults to 256.
-        positive_fraction (float): Defaults to 0.25.
-        quota (str): ``'image'``: both limits hold in each image.
-            ``'batch'``: they hold for the sum over the images of a batch, so
-            that a crowded image may have more (Neural Motifs, reference
-            implementation). Defaults to ``'image'``.
+        num: Pairs per image. Defaults to 256.
+        positive_fraction: Defaults to 0.25.
+        quota: ``'image'``: both limits hold per image. ``'batch'``: they hold
+            for the whole batch, so an image with many objects may have more
+            (reference implementation of Neural Motifs). Defaults to
+            ``'image'``.
 
     Raises:
-        ValueError: If ``quota`` is neither.
+        ValueError: If ``quota`` is neither of the two.
     """
 
     def __init__(self,
@@ -42,12 +42,12 @@ class PairSampler:
 
     def __call__(self, image_ids: Tensor, labels: Tensor,
                  num_images: int) -> Tensor:
-        """Sample.
+        """Sample pairs.
 
         Args:
-            image_ids (Tensor): (P,), image of each pair.
-            labels (Tensor): (P,), predicates, 0 is unknown.
-            num_images (int): B.
+            image_ids: (P,), image of each pair.
+            labels: (P,), predicates, 0 is unknown.
+            num_images: B.
 
         Returns:
             Tensor: (S,), indices of the sampled pairs, ascending.
@@ -66,7 +66,7 @@ class PairSampler:
 
     @staticmethod
     def _rank_in_group(groups: Tensor) -> Tensor:
-        """Random rank of each element among those of its group."""
+        """Draw a random rank for each element within its group."""
         shuffled = torch.randperm(len(groups), device=groups.device)
         order = shuffled[groups[shuffled].argsort(stable=True)]
         sizes = groups.bincount()
