@@ -1,4 +1,4 @@
-"""The annotations of all images of a data set, in a few flat arrays.
+"""Annotations of all images of a data set, in a few flat arrays.
 
 Shape shorthand: I images, B boxes and M relations of all images together;
 N boxes and K relations of one image; C object classes, R predicates.

@@ -38,7 +38,7 @@ class TaskRanks:
         unconstrained: (T,) int32, rank of the first hit without the graph
             constraint.
         predicted: (T,) int32, predicate ``1 .. R`` of the first prediction for
-            the pair, 0 where there is none.
+            the pair, 0 without one.
     """
     triplet: np.ndarray
     pair: np.ndarray
@@ -58,7 +58,7 @@ class TaskRanks:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ImageRanks:
-    """The annotated relations of an image and their ranks in each task.
+    """Annotated relations of an image and their ranks in each task.
 
     All numbers lie in one array, because many small arrays would take more memory
     than the numbers in them.

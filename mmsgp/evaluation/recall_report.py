@@ -110,7 +110,7 @@ class RecallReport:
 
     @cached_property
     def _group_of(self) -> list[str]:
-        """The group of each predicate, empty where counts are unknown."""
+        """Group of each predicate, empty if counts are unknown."""
         if self.relations.train_counts is None:
             return [''] * len(self.relations.names)
         groups = predicate_groups(self.relations.train_counts, self.groups)

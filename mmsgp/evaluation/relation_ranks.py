@@ -22,7 +22,7 @@ RANKS_FILE = 'ranks.npz'
 
 @dataclass(frozen=True, eq=False)
 class RelationRanks:
-    """The annotated relations of a data set and their ranks in each task.
+    """Annotated relations of a data set and their ranks in each task.
 
     Every metric, for every K, follows from it. A test run saves it as ``ranks.npz``.
 

@@ -12,9 +12,9 @@ from mmengine.registry import init_default_scope
 
 from mmsgp.cli.arguments import positive
 from mmsgp.cli.errors import exit_on_user_error
+from mmsgp.engine.config_file import read_config_file
 from mmsgp.registry import DATASETS
 from mmsgp.reporting.per_class_recall import read_runs
-from mmsgp.utils.config_file import read_config_file
 from mmsgp.visualization import plot_predicate_distribution, save_figure
 
 
@@ -33,9 +33,9 @@ def parse_args() -> argparse.Namespace:
 
 
 def count_predicates(source: str) -> tuple[list[str], np.ndarray]:
-    """Names and numbers of relations, the most frequent first."""
+    """Return names and numbers of relations, the most frequent first."""
     if not source.endswith('.py'):
-        # All its tables count the same.
+        # All its tables have the same counts.
         tables = sorted(Path(source).glob('per_class_recall_*.csv'))
         task = tables[0].stem.removeprefix('per_class_recall_') if tables \
             else 'predcls'

@@ -23,7 +23,7 @@ NO_HIT = int(np.iinfo(np.int32).max)
 
 
 class GraphArrays(NamedTuple):
-    """The parts of a graph that matching needs.
+    """Parts of a graph that matching needs.
 
     Attributes:
         bboxes: (N, 4) float64, ``x1, y1, x2, y2``.

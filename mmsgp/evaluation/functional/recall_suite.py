@@ -136,7 +136,7 @@ def predicate_groups(
         train_counts: R numbers of training relations.
         groups: ``'thirds'`` splits the predicates, the most frequent first
             (ties by number), into three groups of equal size, the first ones
-            larger by one where R is no multiple of 3. Two numbers ``(a, b)``
+            larger by one where R is not a multiple of 3. Two numbers ``(a, b)``
             are thresholds: the head has more than ``a`` relations, the tail
             less than ``b``. ``'vg150'`` are the usual ones on Visual Genome,
             ``(10000, 500)``. Defaults to ``'thirds'``.
