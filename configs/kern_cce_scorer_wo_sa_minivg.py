@@ -1,4 +1,4 @@
-# The Scorer without self-attention: a relation is scored alone.
+# The Scorer without self-attention: each relation is scored alone.
 _base_ = './kern_cce_scorer_minivg.py'
 
 model = dict(relation_head=dict(scorer=dict(attention=dict(type='RelationFC'))))

@@ -1,4 +1,4 @@
-# Refinement for SGGen: the trained model goes on with detected boxes.
+# Refinement for SGGen: the trained model continues with detected boxes.
 _base_ = './motifnet_cce_scorer_minivg.py'
 
 load_from = 'work_dirs/motifnet_cce_scorer_minivg/epoch_4.pth'

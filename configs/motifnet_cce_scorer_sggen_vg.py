@@ -1,4 +1,4 @@
-# Refinement for SGGen: the trained model goes on with detected boxes.
+# Refinement for SGGen: the trained model continues with detected boxes.
 _base_ = './motifnet_cce_scorer_vg.py'
 
 # The best epoch of SGCls is the one to choose: --cfg-options load_from=...

@@ -1,4 +1,4 @@
-# Trained with cross-entropy; in tests the log-frequencies are taken off.
+# Trained with cross-entropy; in tests the log-frequencies are subtracted.
 _base_ = './motifnet_ce_minivg.py'
 
 model = dict(

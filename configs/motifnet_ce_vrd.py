@@ -6,7 +6,7 @@ _base_ = [
     '_base_/default_runtime.py'
 ]
 
-# tools/train.py trains the detector first if its weights are not there.
+# tools/train.py trains the detector first if its weights do not exist.
 detector_config = 'configs/faster_rcnn_vgg16_vrd.py'
 detector = _base_.detector
 detector.data_preprocessor.pad_to = _base_.img_scale
@@ -17,7 +17,7 @@ model = dict(
         init_cfg=dict(
             type='Pretrained',
             checkpoint='work_dirs/faster_rcnn_vgg16_vrd/detector.pth')),
-    # pairs an image as in the reference: nearly all of an image of VRD
+    # pairs per image, as in the reference: nearly all pairs of a VRD image
     relation_head=dict(
         num_classes=_base_.num_classes,
         num_predicates=_base_.num_predicates,

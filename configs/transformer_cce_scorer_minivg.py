@@ -1,4 +1,4 @@
-# Transformer encoders in the place of MotifNet's LSTMs.
+# Transformer encoders instead of MotifNet's LSTMs.
 _base_ = './motifnet_cce_scorer_minivg.py'
 
 model = dict(

@@ -57,7 +57,7 @@ def parse_args() -> argparse.Namespace:
         '--show', action='store_true', help='show the parsed images')
     parser.add_argument(
         '--show-dir',
-        help='draw the parsed images beside their annotation, into this folder '
+        help='draw the parsed images next to their annotations, into this folder '
         'under WORK_DIR/TIMESTAMP')
     parser.add_argument(
         '--wait-time',
@@ -74,7 +74,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """The config with the command line's settings and the data's sizes."""
+    """Read the config and add the command line's settings and the data's sizes."""
     cfg = read_config_file(args.config)
     merge_options(cfg, args.cfg_options)
     check_renamed(cfg.model, args.config)
@@ -86,7 +86,7 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.test_evaluator = load_evaluators(cfg, args.out)
     elif args.tasks or args.out:
         raise ValueError(
-            f'{args.config} is that of a detector: --tasks and --out are for '
+            f'{args.config} is the config of a detector: --tasks and --out are for '
             'scene graph parsers')
     if args.amp:
         predict_in_mixed_precision(cfg)
@@ -100,7 +100,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
-    """The config's evaluators, that write their results, and a dump."""
+    """Return the config's evaluators, which write their results, and a dump."""
     evaluators = cfg.test_evaluator
     if not isinstance(evaluators, list):
         evaluators = [evaluators]
@@ -122,14 +122,14 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
 
 
 def choose_log_folder(work_dir: str) -> str:
-    """The work directory, or a temporary one if it cannot be written to.
+    """Return the work directory, or a temporary one if it cannot be written to.
 
-    Within :func:`collecting_unwritten`, to which the work directory is named.
+    Call it within :func:`collecting_unwritten`, which then lists the work directory.
     """
     probe = Path(work_dir, f'.probe.{os.getpid()}')
     with may_be_unwritten(work_dir):
         with replacing(probe) as draft:
-            # about what configs and logs take
+            # about the size of configs and logs
             draft.write_bytes(bytes(1 << 17))
         probe.unlink()
         return work_dir

@@ -80,7 +80,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """The config with the command line's settings and the data's sizes."""
+    """Read the config and add the command line's settings and the data's sizes."""
     cfg = read_config_file(args.config)
     merge_options(cfg, args.cfg_options)
     check_renamed(cfg.model, args.config)
@@ -95,7 +95,7 @@ def load_config(args: argparse.Namespace) -> Config:
                            'auto_scale_lr.base_batch_size')
         cfg.auto_scale_lr.enable = True
     if args.resume == 'auto':
-        # Where there is nothing to resume, a run begins as its config says.
+        # Without a checkpoint to resume, a run begins as its config says.
         cfg.resume = has_checkpoint(cfg.work_dir)
         cfg.load_from = None if cfg.resume else cfg.get('load_from')
     elif args.resume is not None:
@@ -104,7 +104,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def take_detector_of_start(cfg: Config) -> None:
-    """Let a parser that starts from a checkpoint take the detector in it.
+    """Let a parser that starts from a checkpoint use the detector in it.
 
     Raises:
         FileNotFoundError: If ``load_from`` does not exist.
@@ -115,17 +115,17 @@ def take_detector_of_start(cfg: Config) -> None:
 
 
 def ensure_detector(cfg: Config) -> None:
-    """Train the detector that a relation config stands on, if it is missing.
+    """Train the detector that a relation config needs, if it is missing.
 
     A config that names ``detector_config`` expects that detector's weights at
-    ``model.detector.init_cfg.checkpoint``. Where they are missing the first
-    process trains it, in a process of its own and into the folder of that
-    file; the other processes wait.
+    ``model.detector.init_cfg.checkpoint``. If they are missing, the first
+    process trains it, in a separate process and into the folder of that file;
+    the other processes wait.
     """
     files = [
         init_cfg.checkpoint for init_cfg in pretrained_cfgs(
             cfg.model.get('detector', {}).get('init_cfg'))
-        # neither by URL nor a part of another model
+        # neither a URL nor a part of another model
         if '://' not in init_cfg.checkpoint and not init_cfg.get('prefix')
     ]
     if 'detector_config' not in cfg or not files:
@@ -144,12 +144,12 @@ def is_first_process() -> bool:
 
 
 def train_detector(cfg: Config, target: Path) -> None:
-    """Train a detector, or go on with it, and write its weights.
+    """Train a detector, or resume its training, and write its weights.
 
     Args:
-        cfg (Config): Of the parser. It names the detector's config, relative to
-            here or to the repository; data and size of images are the parser's.
-        target (Path): File of the weights; its folder is the work directory.
+        cfg: The parser's. It names the detector's config, relative to the
+            current folder or the repository, and sets data and image size.
+        target: File of the weights; its folder is the work directory.
     """
     path = Path(cfg.detector_config)
     if not path.is_file():
@@ -157,7 +157,7 @@ def train_detector(cfg: Config, target: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(
             f'neither the weights {target} nor the config {path} of the '
-            'detector exist: set model.detector.init_cfg.checkpoint to a '
+            'detector exists: set model.detector.init_cfg.checkpoint to a '
             'trained detector')
     print_log(
         f'{target} not found: training the detector first, once, with {path}',
@@ -180,13 +180,13 @@ def train_detector(cfg: Config, target: Path) -> None:
 
 @contextmanager
 def kept_work_dir(cfg: Config) -> Iterator[None]:
-    """Keep the work directory for this run, and tidy it up.
+    """Lock the work directory for this run, and tidy it up.
 
     The other processes of a launch wait until the first one joins their group.
 
     Raises:
-        SystemExit: If another run works in it, if it cannot be written to, or
-            if no checkpoint in it is sound; with the reason.
+        SystemExit: If another run uses it, if it cannot be written to, or if all
+            checkpoints in it are damaged; with the reason.
     """
     with ExitStack() as stack:
         if is_first_process():
@@ -199,7 +199,7 @@ def kept_work_dir(cfg: Config) -> Iterator[None]:
 
 
 def train(cfg: Config, launcher: str) -> None:
-    """Train from a config, and a missing detector before."""
+    """Train from a config, and first a missing detector."""
     goes_on = cfg.get('load_from') and is_parser_config(cfg.model)
     if goes_on:
         take_detector_of_start(cfg)
@@ -215,7 +215,7 @@ def train(cfg: Config, launcher: str) -> None:
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
-        sys.exit(f'{error.filename}: {error.strerror}. Make room and go on from '
+        sys.exit(f'{error.filename}: {error.strerror}. Make room and continue from '
                  'the last checkpoint with --resume')
     tear_down()
 

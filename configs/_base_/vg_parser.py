@@ -6,7 +6,7 @@ _base_ = [
     './default_runtime.py'
 ]
 
-# tools/train.py trains the detector first if its weights are not there.
+# tools/train.py trains the detector first if its weights do not exist.
 detector_config = 'configs/faster_rcnn_vgg16_vg.py'
 detector = _base_.detector
 detector.data_preprocessor.pad_to = _base_.img_scale

@@ -1,4 +1,4 @@
-"""All that data sets of scene graphs have in common."""
+"""Base class of the data sets of scene graphs."""
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
@@ -35,7 +35,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
     - ``relations_unseen``, unless the split is ``'train'``: (M,) bool, whether
       no training image has a relation of these classes and this predicate.
     - ``predicates``: the R names of the predicates.
-    - ``img_folders``: the folders in which an image is looked for.
+    - ``img_folders``: the folders that may hold the image.
 
     ``metainfo`` has ``classes``, ``predicates`` (predicate ``p`` is
     ``predicates[p - 1]``), ``palette`` and, once annotations are loaded,
@@ -48,15 +48,15 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         data_prefix: ``img`` is the folder of the images, or several. Defaults
             to ``data_root``.
         split: ``'train'``, ``'val'`` or ``'test'``. Defaults to ``'train'``.
-        num_val_images: Training images that are kept for validation where a
-            format has no split for it: the first, see :func:`split_indices`.
-            Defaults to 5000.
+        num_val_images: Number of training images used for validation if the
+            format has no validation split: the first ones, see
+            :func:`split_indices`. Defaults to 5000.
         filter_cfg: ``filter_empty_gt`` leaves out images without boxes and
             defaults to True. ``filter_empty_relations`` leaves out images
-            without relations, as training of relations needs and training of
-            a detector does not; it defaults to True for train and val, whose
-            images it also chooses, and to False for test, where the metric
-            counts such images and leaves them out itself.
+            without relations: needed to train relations, not to train a
+            detector. It defaults to True for train and val, and also affects
+            which images belong to them; to False for test, where the metric
+            itself counts such images and leaves them out.
         metainfo: Replaces names of the annotations, one for one.
         lazy_init: Whether annotations are loaded when first needed. Defaults
             to False.
@@ -67,8 +67,8 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
 
     FILES: Sequence[str] = ('ann_file', )
 
-    # What the random numbers of an item follow from besides its index, such as
-    # seed and epoch; None leaves the generators alone. SeedHook sets it.
+    # Seeds the random numbers of an item, together with its index: e.g. seed and
+    # epoch. None leaves the generators as they are. SeedHook sets it.
     entropy: Sequence[int] | None = None
 
     def __init__(self,
@@ -90,7 +90,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             filter_empty_gt=True, filter_empty_relations=split != 'test')
         unknown = set(filter_cfg or {}) - set(filters)
         if unknown:
-            raise ValueError(f'filter_cfg knows {sorted(filters)}, got '
+            raise ValueError(f'filter_cfg takes {sorted(filters)}, got '
                              f'{sorted(unknown)}')
         super().__init__(
             ann_file=ann_file,
@@ -122,11 +122,10 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         """Read the names of classes and predicates, without the annotations.
 
         Args:
-            **kwargs: Arguments of the constructor, of which those that name
-                files count.
+            **kwargs: Arguments of the constructor. Only file names are used.
 
         Returns:
-            ``classes`` and ``predicates``, here those of ``METAINFO``; nothing if
+            ``classes`` and ``predicates``, here those of ``METAINFO``; empty if
             only the annotations have them.
 
         Raises:
@@ -140,10 +139,9 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
     @property
     @force_full_init
     def statistics(self) -> DatasetStatistics:
-        """DatasetStatistics: of the training split, whatever the own one.
+        """DatasetStatistics: Of the training split, also in the other splits.
 
-        Those of a training set that was cut to a part, e.g. by ``indices``,
-        are of this part.
+        If a training set was cut, e.g. by ``indices``, of the remaining part.
         """
         return self._statistics
 
@@ -192,9 +190,9 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
-        """The annotations of an image, see the class."""
-        # The container makes an item anew each time; the parent's deep copy
-        # of it would take four times as long as all the rest.
+        """Return the annotations of an image, see the class."""
+        # Items are built on access, so the parent's deepcopy is not needed (it
+        # would take 80 % of the time).
         data_info = self.data_list[idx]
         folders = self.data_prefix['img']
         data_info.update(
@@ -205,11 +203,11 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         return data_info
 
     def __getitem__(self, idx: int) -> dict:
-        """The item after the pipeline; its random numbers follow from it.
+        """Return an item after the pipeline.
 
-        They are those of ``entropy`` and the index, in whatever process and
-        order items are loaded. An image that a wrapper repeats within an
-        epoch has the same ones each time.
+        Its random numbers depend on ``entropy`` and the index only, not on the
+        process or the order in which items are loaded. An image that a wrapper
+        repeats within an epoch has the same ones each time.
         """
         if self.entropy is None:
             return super().__getitem__(idx)
@@ -217,7 +215,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             return super().__getitem__(idx)
 
     def get_subset(self, indices: Sequence[int] | int) -> BaseSceneGraphDataset:
-        """A data set of some of the images, see the parent."""
+        """Return a data set with some of the images, see the parent."""
         subset = super().get_subset(indices)
         subset._count_part()
         return subset
@@ -235,12 +233,12 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         return self.data_list.subset(indices)
 
     def _count_part(self) -> None:
-        """Count in what is left of a training set."""
+        """Update the statistics after a training set was cut."""
         if self.split == 'train':
             self._count(self.data_list)
 
     def _count(self, training: GraphAnnotations) -> None:
-        """Count in the training images that have relations."""
+        """Update the statistics from the training images with relations."""
         self._statistics = DatasetStatistics.from_annotations(
             training.subset(training.num_relations > 0))
         self._metainfo['predicate_train_counts'] = \
@@ -258,12 +256,12 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             self._metainfo[key] = tuple(given)
         self._metainfo.setdefault(
             'palette',
-            # Tuples, for MMDetection takes a list for several colours.
+            # Tuples, because MMDetection takes a list for several colours.
             [tuple(int(value) for value in colour)
              for colour in get_palette('random', len(classes))])
 
     def _find_image(self, file_name: str, folders: Sequence[str]) -> str:
-        """The image's path in the first folder that has it, if any does."""
+        """Return the path in the first folder that has the image, or in the first."""
         paths = [join_path(folder, file_name) for folder in folders]
         if len(paths) == 1:
             return paths[0]
@@ -272,7 +270,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             paths[0])
 
     def _join_prefix(self) -> None:
-        """Make paths of ``data_root``; several image folders are allowed."""
+        """Join paths to ``data_root``; several image folders are allowed."""
         for key in self.FILES:
             if path := getattr(self, key):
                 setattr(self, key, join_root(self.data_root, path))
@@ -284,5 +282,5 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
 
 
 def join_root(root: str, path: str) -> str:
-    """A path within a folder, unless it is absolute or there is no folder."""
+    """Join a path to a folder, unless the path is absolute or the folder empty."""
     return join_path(root, path) if root and not is_abs(path) else path

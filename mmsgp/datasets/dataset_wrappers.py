@@ -14,10 +14,10 @@ from .statistics import DatasetStatistics
 
 
 def innermost_dataset(dataset: Dataset) -> Dataset:
-    """The data set that has statistics, within wrappers such as repeats.
+    """Return the data set inside wrappers such as ``RepeatDataset``.
 
     Raises:
-        TypeError: If there is none.
+        TypeError: If no data set in it has ``statistics``.
     """
     while not hasattr(dataset, 'statistics'):
         if not hasattr(dataset, 'dataset'):

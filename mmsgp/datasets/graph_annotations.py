@@ -1,4 +1,4 @@
-"""The annotations of all images of a data set, in a few flat arrays.
+"""Annotations of all images of a data set, in a few flat arrays.
 
 Shape shorthand: I images, B boxes and M relations of all images together;
 N boxes and K relations of one image; C object classes, R predicates.
@@ -49,7 +49,7 @@ class GraphAnnotations:
             ``box_offsets[i] : box_offsets[i+1]``.
         relations: (M, 3) int64, subject and object, as indices into the boxes
             of the image, and predicate ``1 .. R``.
-        relation_offsets: (I+1,) int64, like ``box_offsets``.
+        relation_offsets: (I+1,) int64, as ``box_offsets``.
         classes: C names.
         predicates: R names; predicate ``p`` is ``predicates[p - 1]``.
         unseen: (M,) bool, whether training lacks the triplet of the relation.
@@ -88,7 +88,7 @@ class GraphAnnotations:
             predicates: R names.
 
         Raises:
-            ValueError: If a split has another name.
+            ValueError: If a split is not one of ``SPLITS``.
         """
         images = list(images)
         unknown = {image['split'] for image in images} - set(SPLITS)
@@ -123,7 +123,7 @@ class GraphAnnotations:
         return self
 
     def __getitem__(self, index: int | slice) -> dict | GraphAnnotations:
-        """The annotations of an image, or of a range of images.
+        """Return the annotations of an image, or of a range of images.
 
         Returns:
             For an integer a dict of ``img_id``, ``file_name``, ``width``,
@@ -133,13 +133,13 @@ class GraphAnnotations:
             :class:`GraphAnnotations`.
 
         Raises:
-            IndexError: If there is no such image.
+            IndexError: If the image does not exist.
         """
         if isinstance(index, slice):
             return self.subset(np.arange(len(self))[index])
         if not -len(self) <= index < len(self):
             raise IndexError(
-                f'image {index} of a data set of {len(self)} images')
+                f'image {index} does not exist: the data set has {len(self)} images')
         index %= len(self)
         rows = slice(*self.box_offsets[index:index + 2])
         relations = slice(*self.relation_offsets[index:index + 2])
@@ -191,7 +191,7 @@ class GraphAnnotations:
                 self.labels[first_box + objects], predicates)
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> GraphAnnotations:
-        """The annotations of some images, in the order given.
+        """Return the annotations of some images, in the order given.
 
         Args:
             indices: Image indices, negative ones from the end, or (I,)
@@ -227,7 +227,7 @@ class GraphAnnotations:
             source: Where they come from, for errors.
 
         Raises:
-            ValueError: If one does not; it names the image and the value.
+            ValueError: If a number does not fit; it names the image and the value.
         """
         num_classes, num_predicates = len(self.classes), len(self.predicates)
         ends, predicates = self.relations[:, :2], self.relations[:, 2]
@@ -237,7 +237,7 @@ class GraphAnnotations:
             self.image_ids, return_index=True, return_inverse=True)
         for name, values, is_good, image_of, expected in (
             ('id', self.image_ids, first[inverse] == images, images,
-             'another one than those of the other images'),
+             'an id that no other image has'),
             ('size', self.sizes, (self.sizes > 0).all(axis=1), images,
              'a width and a height of at least 1'),
             ('box', self.boxes, np.isfinite(self.boxes).all(axis=1) &

@@ -12,10 +12,10 @@ from mmsgp.utils.json_files import in_brief
 
 from .vg_sgg.files import require_file
 
-# What h5py raises for damaged content, depending on where the damage is.
+# Errors of h5py for damaged content, depending on where the damage is.
 _DAMAGE = (OSError, RuntimeError, ValueError, LookupError, TypeError,
            ArithmeticError, AttributeError, MemoryError)
-# Filters of HDF5 pack a byte into no less than a thousandth.
+# Filters of HDF5 compress at most about a thousandfold.
 _MOST_PACKED = 1100
 _ALWAYS_FITS = 2**26
 
@@ -23,14 +23,14 @@ _ALWAYS_FITS = 2**26
 class H5File:
     """An HDF5 file of plain numeric arrays; used as a context.
 
-    Nothing is read unless its type, its shape and the room that it takes in the
-    file fit, and no other file is opened for it.
+    An array is read only if its type, its shape and its size in the file fit. No
+    other file is opened for it.
 
     Args:
         path: The file.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If it is not an HDF5 file.
     """
 
@@ -52,20 +52,20 @@ class H5File:
 
     def read_whole(self, key: str, width: int = 1,
                    rows_of: tuple[str, int] | None = None) -> np.ndarray:
-        """Whole numbers.
+        """Read whole numbers.
 
         Args:
             key: Name of the array.
-            width: Its columns; a flat array does for one.
-            rows_of: What has as many rows, and how many they are. Defaults to
-                None: any number.
+            width: Number of columns. A flat array counts as one column.
+            rows_of: Name and number of rows of another array that must have as
+                many. Defaults to None: any number.
 
         Returns:
             (rows, width) int64.
 
         Raises:
-            ValueError: If it is missing, no plain array of this shape, or holds
-                something else.
+            ValueError: If it is missing, is not a plain array of this shape, or
+                holds something else.
         """
         array = self._read(key, width, rows_of)
         if array.dtype.kind == 'f':
@@ -77,7 +77,7 @@ class H5File:
 
     def read_real(self, key: str, width: int,
                   rows_of: tuple[str, int] | None = None) -> np.ndarray:
-        """Finite numbers, as :meth:`read_whole`, of the type in the file."""
+        """Read finite numbers in the file's type, see :meth:`read_whole`."""
         array = self._read(key, width, rows_of)
         self._check_rows(key, array, np.isfinite(array), 'finite')
         return array
@@ -114,7 +114,7 @@ class H5File:
             return dataset[:].reshape(shape[0], width)
 
     def _dataset(self, key: str) -> h5py.Dataset:
-        """The array behind a key, which must lie in this very file."""
+        """Return the array of a key. It must lie in this file."""
         if key not in self:
             with self._damage_named('is damaged'):
                 keys = sorted(self._file)

@@ -8,11 +8,11 @@ from mmsgp.utils.json_files import in_brief
 
 from .vg_sgg.files import require_key
 
-_KINDS = {int: 'a whole number', str: 'a text', list: 'a list'}
+_KINDS = {int: 'a whole number', str: 'a string', list: 'a list'}
 
 
 def get_field(mapping: Mapping, key: str, kind: type, where: str) -> Any:
-    """The value of a key.
+    """Return the value of a key.
 
     Args:
         mapping: An object of the file.
@@ -32,10 +32,10 @@ def get_field(mapping: Mapping, key: str, kind: type, where: str) -> Any:
 
 
 def get_whole(mapping: Mapping, key: str, limit: int, where: str) -> int:
-    """The whole number of a key, at least 0 and less than a limit.
+    """Return the whole number of a key, at least 0 and less than a limit.
 
     Raises:
-        ValueError: If it is no such number, see :func:`get_field`.
+        ValueError: If it is not such a number, see :func:`get_field`.
     """
     value = get_field(mapping, key, int, where)
     check_numbers([value], [limit], f'{where}.{key}')
@@ -43,17 +43,17 @@ def get_whole(mapping: Mapping, key: str, limit: int, where: str) -> int:
 
 
 def get_names(mapping: Mapping, key: str, where: str) -> tuple[str, ...]:
-    """The list of names of a key: texts of one line, all different.
+    """Return the list of names of a key: one line each, all different.
 
     Raises:
-        ValueError: If it is no such list, see :func:`get_field`.
+        ValueError: If it is not such a list, see :func:`get_field`.
     """
     names = get_field(mapping, key, list, where)
     for index, name in enumerate(names):
         if type(name) is not str or not name.strip() or \
                 not name.isprintable() or name in names[:index]:
             raise ValueError(f'{where}: {key}[{index}] is {in_brief(name)}, '
-                             'expected a name, other than those before')
+                             'expected a name that occurs once')
     return tuple(names)
 
 
@@ -71,7 +71,7 @@ def check_numbers(values: Any, limits: Sequence[int | None],
         The list.
 
     Raises:
-        ValueError: If it is no list of such numbers.
+        ValueError: If it is not a list of such numbers.
     """
     if type(values) is list and len(values) == len(limits) and all(
             type(value) in (int, float) and -2**63 < value < 2**63

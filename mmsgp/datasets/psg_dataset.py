@@ -54,7 +54,7 @@ def _names_of(content: dict, path: str) -> dict[str, tuple[str, ...]]:
 
 
 def _read_image(image: dict, test_ids: set[str], where: str, names: dict) -> dict:
-    """An image of the file, for :meth:`GraphAnnotations.from_images`."""
+    """Convert an image of the file for :meth:`GraphAnnotations.from_images`."""
     image_id = get_field(image, 'image_id', str, where)
     number = int(image_id) if image_id.isdecimal() else image_id
     boxes, labels, relations = [], [], []

@@ -1,4 +1,4 @@
-"""Which images of a data set are for training, validation and test."""
+"""Select the images for training, validation and test."""
 from __future__ import annotations
 
 import numpy as np
@@ -13,17 +13,16 @@ def split_indices(annotations: GraphAnnotations,
     """Select the images of a split, in the order of the file.
 
     Where annotations have no images for validation, it takes the first training
-    images. "First" counts images with at least one box and, if
-    ``filter_empty_relations``, at least one relation. So it is done in
-    neural-motifs, where the figures in the literature come from. The images
-    that do not count go with their neighbours; leaving them out is left to
-    the caller.
+    images. Only images with at least one box and, if ``filter_empty_relations``,
+    at least one relation count, as in neural-motifs, the source of the figures
+    in the literature. Images that do not count stay with their neighbours; the
+    caller may leave them out.
 
     Args:
         annotations: All images.
         split: ``'train'``, ``'val'`` or ``'test'``.
-        num_val_images: Images that count in ``'val'``, unless annotations have
-            such a split of their own.
+        num_val_images: Number of images that count in ``'val'``, unless the
+            annotations have such a split.
         filter_empty_relations: Whether only images with relations count.
 
     Returns:
@@ -37,13 +36,13 @@ def split_indices(annotations: GraphAnnotations,
 
 
 def has_val_split(annotations: GraphAnnotations) -> bool:
-    """Whether some images are annotated as those for validation."""
+    """Whether the annotations have a validation split."""
     return bool((annotations.splits == SPLITS.index('val')).any())
 
 
 def check_num_val_images(annotations: GraphAnnotations, num_val_images: int,
                          filter_empty_relations: bool, ann_file: str) -> None:
-    """Raise a ValueError if validation takes all the training images."""
+    """Check that validation leaves images to train on. Raises a ValueError."""
     if has_val_split(annotations):
         return
     _, counts = _training(annotations, filter_empty_relations)
@@ -56,7 +55,7 @@ def check_num_val_images(annotations: GraphAnnotations, num_val_images: int,
 
 def _training(annotations: GraphAnnotations, filter_empty_relations: bool
               ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (K,) of the training images, and which of them count."""
+    """Return indices (K,) of the training images, and which of them count."""
     training = np.flatnonzero(annotations.splits == SPLITS.index('train'))
     counts = annotations.num_boxes[training] > 0
     if filter_empty_relations:

@@ -1,4 +1,4 @@
-"""What the training annotations say about classes and predicates.
+"""Statistics of classes and predicates in the training annotations.
 
 Shape shorthand: I images, B boxes, M relations, P pairs of boxes, C object
 classes, R predicates. Index C of an axis over classes is the background, index
@@ -25,7 +25,7 @@ _CELLS_PER_CHUNK = 1_000_000  # of a table of images and classes
 class DatasetStatistics:
     """Counts over the training images that have relations.
 
-    The sum of two is that of all their images.
+    The sum of two has the counts of all their images.
 
     Args:
         triplet_counts: (C+1, C+1, R+1) int64 over subject class, object class
@@ -46,7 +46,7 @@ class DatasetStatistics:
     @classmethod
     def from_annotations(cls,
                          annotations: GraphAnnotations) -> DatasetStatistics:
-        """Count in the given images, all their relations.
+        """Count all boxes and relations of the given images.
 
         Args:
             annotations: The training images that have relations.
@@ -66,7 +66,7 @@ class DatasetStatistics:
             field.name: getattr(self, field.name) + getattr(other, field.name)
             for field in fields(self)
         })
-        total.triplet_counts[..., 0] -= 1  # both have one more than there are
+        total.triplet_counts[..., 0] -= 1  # each of them has added 1
         return total
 
     @property
@@ -89,7 +89,7 @@ class DatasetStatistics:
         return counts / counts.sum(axis=-1, keepdims=True)
 
     def frequency_prior(self, eps: float = 1e-3) -> np.ndarray:
-        """Logits of the predicates given the two classes.
+        """Compute logits of the predicates given the two classes.
 
         Source: neural-motifs (Zellers et al., 2018), ``FrequencyBias``.
 
@@ -116,7 +116,7 @@ def _triplet_counts(annotations: GraphAnnotations, num_classes: int,
 
 def _candidate_counts(annotations: GraphAnnotations,
                       num_classes: int) -> np.ndarray:
-    """Overlapping pairs by the classes of subject and object.
+    """Count overlapping pairs by the classes of subject and object.
 
     In an image where no boxes overlap, all pairs count.
 
@@ -140,7 +140,7 @@ def _candidate_counts(annotations: GraphAnnotations,
 
 def _box_pairs(annotations: GraphAnnotations
                ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Unordered pairs of boxes of an image, some at a time.
+    """Yield the unordered pairs of boxes of each image, in chunks.
 
     Yields:
         (P,) int64 and (P,) int64, two rows of ``annotations.boxes``.
@@ -153,7 +153,7 @@ def _box_pairs(annotations: GraphAnnotations
 
 
 def _chunks(sizes: np.ndarray) -> Iterator[slice]:
-    """Ranges of boxes with about as many pairs each."""
+    """Yield ranges of boxes with about equal numbers of pairs."""
     chunk_of_box = np.cumsum(sizes) // _PAIRS_PER_CHUNK  # (B,)
     starts = np.flatnonzero(np.diff(chunk_of_box, prepend=-1))
     for start, stop in pairwise([*starts.tolist(), len(sizes)]):
@@ -162,7 +162,7 @@ def _chunks(sizes: np.ndarray) -> Iterator[slice]:
 
 def _count_classes(annotations: GraphAnnotations, first: np.ndarray,
                    second: np.ndarray, num_classes: int) -> np.ndarray:
-    """Pairs (P,) and (P,) of boxes by their classes, (C, C) int64."""
+    """Count pairs of boxes (P,) and (P,) by their classes, (C, C) int64."""
     labels = annotations.labels
     return np.bincount(
         labels[first] * num_classes + labels[second],
@@ -171,7 +171,7 @@ def _count_classes(annotations: GraphAnnotations, first: np.ndarray,
 
 def _image_counts(annotations: GraphAnnotations,
                   num_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images with a class (C,), and with two (C, C)."""
+    """Count images with a class (C,), and with two (C, C)."""
     single = np.zeros(num_classes, dtype=np.int64)
     double = np.zeros(num_classes, dtype=np.int64)
     both = np.zeros((num_classes, num_classes), dtype=np.int64)
@@ -189,7 +189,7 @@ def _image_counts(annotations: GraphAnnotations,
 
 def _counts_per_image(annotations: GraphAnnotations,
                       num_classes: int) -> np.ndarray:
-    """Boxes of each class in each image, (I, C) int64."""
+    """Count boxes of each class in each image, (I, C) int64."""
     shape = (len(annotations), num_classes)
     return np.bincount(
         annotations.image_of_box * num_classes + annotations.labels,

@@ -1,4 +1,4 @@
-"""The ranks that are kept of one image.
+"""Ranks of the relations of an image.
 
 Shape shorthand: M annotated relations of an image, T of all images, R predicates.
 """
@@ -12,14 +12,14 @@ import numpy as np
 
 
 class ImageKey(NamedTuple):
-    """Identifies an image of a data set; as text it names it in messages."""
+    """Identifies an image of a data set, also in messages."""
     img_id: Any = None
     img_path: str | None = None
     sample_idx: int | None = None
 
     @classmethod
     def of(cls, sample: dict) -> ImageKey:
-        """The key of what ``SceneGraphDataSample.to_dict`` gives."""
+        """Return the key of a sample, given as ``SceneGraphDataSample.to_dict``."""
         return cls(*map(sample.get, cls._fields))
 
     def __str__(self) -> str:
@@ -33,13 +33,12 @@ class TaskRanks:
     The relations are those of an image (T is M), or of all images.
 
     Attributes:
-        triplet (ndarray): (T,) int32, rank of the first hit under the graph
+        triplet: (T,) int32, rank of the first hit under the graph constraint.
+        pair: (T,) int32, rank of the first prediction for the pair.
+        unconstrained: (T,) int32, rank of the first hit without the graph
             constraint.
-        pair (ndarray): (T,) int32, rank of the first prediction for the pair.
-        unconstrained (ndarray, optional): (T,) int32, rank of the first hit
-            without the graph constraint.
-        predicted (ndarray, optional): (T,) int32, predicate ``1 .. R`` of the
-            first prediction for the pair, 0 where there is none.
+        predicted: (T,) int32, predicate ``1 .. R`` of the first prediction for
+            the pair, 0 without one.
     """
     triplet: np.ndarray
     pair: np.ndarray
@@ -48,7 +47,7 @@ class TaskRanks:
 
     @classmethod
     def concatenate(cls, parts: Sequence[TaskRanks]) -> TaskRanks:
-        """Join the ranks of images; what one of them lacks is left out."""
+        """Join the ranks of images. A field that one of them lacks becomes None."""
         joined = {}
         for field in fields(cls):
             arrays = [getattr(part, field.name) for part in parts]
@@ -59,16 +58,16 @@ class TaskRanks:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ImageRanks:
-    """The annotated relations of an image and their ranks in each task.
+    """Annotated relations of an image and their ranks in each task.
 
-    All numbers lie in one array: of a data set's many images, the arrays of
-    NumPy would take more memory than the numbers in them.
+    All numbers lie in one array, because many small arrays would take more memory
+    than the numbers in them.
 
     Attributes:
-        key (ImageKey): The image.
-        layout (tuple): What each row of ``table`` is: a task, None for all
-            tasks, and the name of a field.
-        table (ndarray): (F, M) int32.
+        key: The image.
+        layout: The meaning of each row of ``table``: a task (None for all
+            tasks) and the name of a field.
+        table: (F, M) int32.
     """
     key: ImageKey
     layout: tuple[tuple[str | None, str], ...]
@@ -81,16 +80,16 @@ class ImageRanks:
              first_of_pair: np.ndarray,
              tasks: dict[str, TaskRanks],
              unseen: np.ndarray | None = None) -> ImageRanks:
-        """Keep what is known of an image.
+        """Pack the relations of an image and their ranks.
 
         Args:
-            key (ImageKey): The image.
-            predicates (ndarray): (M,), ``1 .. R``.
-            first_of_pair (ndarray): (M,) bool, whether no earlier relation has
-                the same ordered pair.
-            tasks (dict[str, TaskRanks]): Ranks by task.
-            unseen (ndarray, optional): (M,) bool, whether the triplet of
-                classes and predicate never occurs in training.
+            key: The image.
+            predicates: (M,), ``1 .. R``.
+            first_of_pair: (M,) bool, whether no earlier relation has the same
+                ordered pair.
+            tasks: Ranks by task.
+            unseen: (M,) bool, whether the triplet of classes and predicate
+                never occurs in training.
         """
         rows = {(None, 'predicates'): predicates,
                 (None, 'first_of_pair'): first_of_pair,
@@ -134,7 +133,7 @@ _layouts: dict[tuple, tuple] = {}
 
 
 def distinct(images: Sequence[ImageRanks]) -> list[ImageRanks]:
-    """Images without those that occurred before; all that have no key."""
+    """Drop images that occurred before. Images without a key are all kept."""
     unique = {}
     for i, image in enumerate(images):
         known = any(value is not None for value in image.key)
@@ -148,7 +147,7 @@ def check_images(filled: Sequence[ImageRanks], num_images: int,
 
     Args:
         filled: The images that have relations.
-        num_images: How many images there are.
+        num_images: Number of all images.
         num_predicates: R.
 
     Raises:
@@ -179,5 +178,5 @@ def check_images(filled: Sequence[ImageRanks], num_images: int,
 
 
 def _parts_of(image: ImageRanks) -> set[str]:
-    """Tasks and fields of relations that all images must have."""
+    """Return the tasks and fields that all images must have."""
     return {field if task is None else task for task, field in image.layout}

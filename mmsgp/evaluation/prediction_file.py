@@ -1,14 +1,14 @@
-"""Predictions on disk, to be scored again without the model.
+"""Predictions in a file, to score them again without the model.
 
 Shape shorthand: I images, N objects, M relations, E entries.
 
 An HDF5 file has a group for each kind of rows: ``images``,
-``annotated/objects``, ``annotated/relations`` and, for each task,
+``annotated/objects``, ``annotated/relations`` and, per task,
 ``<task>/objects``, ``<task>/relations`` and ``<task>/unconstrained`` (the best
 entries of all predicates of all pairs, instead of whole distributions). With a
-Scorer ``<task>/unconstrained_<order>`` has those of each order that the
-relations can be listed in. The rows of all images follow each other,
-``counts`` (I,) says how many belong to each.
+Scorer, ``<task>/unconstrained_<order>`` has those of each order that the
+relations can be listed in. The rows of all images follow each other; ``counts``
+(I,) has the number of rows per image.
 """
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class PredictionWriter:
 
     Args:
         path: The file.
-        meta (dict): ``classes``, ``predicates`` and, if known,
+        meta: ``classes``, ``predicates`` and, if known,
             ``predicate_train_counts`` and the ``palette`` of the classes.
-        ng_limit (int): Entries to keep without the graph constraint.
+        ng_limit: Entries to keep without the graph constraint.
 
     Raises:
         ValueError: While writing, if an image has other tasks or fields than
@@ -79,7 +79,7 @@ class PredictionWriter:
         """Add an image.
 
         Args:
-            sample (dict): What ``SceneGraphDataSample.to_dict`` gives, with
+            sample: As from ``SceneGraphDataSample.to_dict``, with
                 ``gt_scene_graph`` and ``pred_scene_graphs``.
         """
         key = ImageKey.of(sample)
@@ -108,15 +108,15 @@ class PredictionWriter:
         for part, value in layout.items():
             if self._layout.setdefault(part, value) != value:
                 raise ValueError(
-                    f'{key}: {part} is {value}, of those before it was '
-                    f'{self._layout[part]}; a file keeps the same tasks and '
-                    'fields of all images')
+                    f'{key}: {part} is {value}, but for the images before it was '
+                    f'{self._layout[part]}: all images of a file must have the '
+                    'same tasks and fields')
         self._block.append(rows)
         if len(self._block) == _IMAGES_PER_BLOCK:
             self._flush()
 
     def close(self) -> None:
-        """Write what is left and close the file.
+        """Write the remaining images and close the file.
 
         Raises:
             OSError: If it cannot be written.
@@ -124,11 +124,11 @@ class PredictionWriter:
         self._flush()
         try:
             self._file.close()
-        except RuntimeError as error:  # as h5py calls a full disk
+        except RuntimeError as error:  # h5py's error for a full disk
             raise OSError(str(error)) from error
 
     def discard(self) -> None:
-        """Close the file after an error, without what is left."""
+        """Close the file after an error, without writing the remaining images."""
         with suppress(OSError, RuntimeError):
             self._file.close()
 
@@ -169,14 +169,14 @@ class PredictionWriter:
 
 
 class PredictionFile:
-    """Read what :class:`PredictionWriter` wrote, image by image.
+    """Read a file of :class:`PredictionWriter`, image by image.
 
     Iterating gives samples as ``SceneGraphDataSample.to_dict`` does; instead
     of a ``distribution`` graphs have ``unconstrained``.
 
     Args:
         path: The file.
-        rank_by: The order in which relations are given, one of
+        rank_by: The order of the relations, one of
             :data:`~mmsgp.structures.ranking.RANKINGS`. Defaults to None: as
             they were predicted.
 
@@ -195,9 +195,9 @@ class PredictionFile:
         try:
             self._file = h5py.File(path)
         except OSError as error:
-            raise ValueError(f'{path} is no HDF5 file: {error}') from error
+            raise ValueError(f'{path} is not an HDF5 file: {error}') from error
         if self._file.attrs.get('format') != FORMAT:
-            raise ValueError(f'{path} is no file of predictions: its attribute '
+            raise ValueError(f'{path} is not a file of predictions: its attribute '
                              f"'format' is not {FORMAT!r}")
         self._path = path
         self._groups = []
@@ -232,13 +232,13 @@ class PredictionFile:
 
     def __getitem__(self, index: int) -> dict:
         if not 0 <= index < len(self):
-            raise IndexError(f'{self._path} has {len(self)} images, image '
-                             f'{index} was asked for')
+            raise IndexError(f'{self._path} has {len(self)} images: image '
+                             f'{index} does not exist')
         sample, = self._read(index, index + 1)
         return self._in_order(sample)
 
     def _in_order(self, sample: dict) -> dict:
-        """The sample with its predicted relations in the order asked for."""
+        """Return the sample with its predicted relations in the order ``rank_by``."""
         if self._rank_by is not None:
             try:
                 sample['pred_scene_graphs'] = {
@@ -257,7 +257,7 @@ class PredictionFile:
 
     @cached_property
     def _offsets(self) -> dict[str, np.ndarray]:
-        """Where the rows of each image begin, by group."""
+        """Return where the rows of each image begin, by group."""
         return {
             group: np.concatenate(
                 [[0], np.cumsum(self._file[group]['counts'], dtype=np.int64)])
@@ -265,7 +265,7 @@ class PredictionFile:
         }
 
     def _read(self, first: int, last: int) -> list[dict]:
-        """The images ``first .. last - 1``."""
+        """Read the images ``first .. last - 1``."""
         with self._named_damage():
             block = {}
             for group in self._groups:
@@ -299,7 +299,7 @@ def _graph_rows(name: str, graph: dict) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _sample(rows: dict[str, dict[str, np.ndarray]]) -> dict:
-    """A sample from its rows by group and field."""
+    """Build a sample from its rows by group and field."""
     sample = json.loads(rows.pop('images')['keys'][0])
     graphs = {}
     for group, fields in rows.items():

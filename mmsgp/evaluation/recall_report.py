@@ -1,4 +1,4 @@
-"""What an evaluation shows: tables in the terminal and files.
+"""Report of an evaluation: printed tables, and files.
 
 Shape shorthand: K thresholds, R predicates. Values are in percent throughout.
 """
@@ -24,15 +24,14 @@ from .relation_ranks import RANKS_FILE, RelationRanks
 
 @dataclass(frozen=True, eq=False)
 class RecallReport:
-    """Metrics of all tasks, and what they were measured on.
+    """Metrics of all tasks, and the relations they were measured on.
 
     Args:
-        relations (RelationRanks): What was evaluated.
-        tasks (dict[str, TaskMetrics]): The result by task.
-        topk (Sequence[int | str]): K thresholds.
-        wanted (Sequence[str]): Names of the metrics that were asked for.
-        groups (str | Sequence[int]): See
-            :func:`~mmsgp.evaluation.functional.predicate_groups`.
+        relations: The evaluated relations.
+        tasks: The result by task.
+        topk: K thresholds.
+        wanted: Names of the requested metrics.
+        groups: See :func:`~mmsgp.evaluation.functional.predicate_groups`.
     """
 
     relations: RelationRanks
@@ -51,10 +50,10 @@ class RecallReport:
         }
 
     def render(self, classwise: bool = True) -> str:
-        """All tables and notes as they are printed.
+        """Return all tables and notes as text.
 
         Args:
-            classwise (bool): Whether to include the tables of predicates.
+            classwise: Whether to include the tables of predicates.
         """
         parts = [self._render_predicates(task) for task in self.tasks
                  ] if classwise else []
@@ -65,13 +64,13 @@ class RecallReport:
         """Write all metrics, tables of each task, and the ranks.
 
         Within :func:`~mmsgp.utils.unwritten.collecting_unwritten` a file that
-        cannot be written does not keep the others from it.
+        cannot be written does not prevent the others.
 
         ``metrics.json`` has everything, ``metrics_<task>.csv`` the printed
         table, ``per_class_recall_<task>.csv`` that of the predicates.
 
         Args:
-            folder (Path): Made if it does not exist.
+            folder: Made if it does not exist.
         """
         content = {
             # JSON has no NaN
@@ -100,7 +99,7 @@ class RecallReport:
 
     @cached_property
     def _order(self) -> list[int]:
-        """Predicates, most frequent in training first, ties by number."""
+        """Indices of predicates, most frequent in training first, ties by index."""
         return np.argsort(-self._train_counts, kind='stable').tolist()
 
     @cached_property
@@ -111,7 +110,7 @@ class RecallReport:
 
     @cached_property
     def _group_of(self) -> list[str]:
-        """The group of each predicate, empty where counts are unknown."""
+        """Group of each predicate, empty if counts are unknown."""
         if self.relations.train_counts is None:
             return [''] * len(self.relations.names)
         groups = predicate_groups(self.relations.train_counts, self.groups)
@@ -124,7 +123,7 @@ class RecallReport:
         return [self.relations.names[i] for i in self._order if not num_gt[i]]
 
     def _predicate_rows(self, task: str) -> list[list]:
-        """A row a predicate after the names of the columns."""
+        """Return the names of the columns, then one row per predicate."""
         num_gt = self.relations.num_gt
         return [
             ['predicate_id', 'predicate', 'train_count', 'num_gt'] +
@@ -135,9 +134,9 @@ class RecallReport:
         ]
 
     def _metric_rows(self, task: str) -> list[list]:
-        """A row a metric after the names of the columns.
+        """Return the names of the columns, then one row per metric.
 
-        A value is None where the metric has none for the threshold.
+        A value is None if the metric is not defined for the threshold.
         """
         values = self.tasks[task].values
         columns = [str(k) for k in self.topk]
@@ -177,26 +176,26 @@ class RecallReport:
     def _notes(self) -> list[str]:
         relations = self.relations
         notes = [
-            f'Images evaluated: {relations.num_images}; left out, for they '
-            f'have no annotated relation: {self._num_left_out}.'
+            f'Evaluated {relations.num_images} images; skipped '
+            f'{self._num_left_out} without annotated relations.'
         ]
         if self._absent:
             notes.append(
-                'Predicates left out of mR@K, for they have no relation in '
-                f'this split: {len(self._absent)} of {len(relations.names)} '
+                'Predicates left out of mR@K because this split has no relation '
+                f'of them: {len(self._absent)} of {len(relations.names)} '
                 f"({', '.join(self._absent)}).")
         if relations.unseen is not None and 'zR' in self.wanted:
             notes.append(
-                'Relations whose triplet training never shows: '
+                'Relations whose triplet never occurs in training: '
                 f'{relations.unseen.sum()} of {len(relations.unseen)}.')
         if relations.train_counts is None:
             notes.append(
-                "The data set tells no 'predicate_train_counts': predicates "
-                'are sorted by number.')
+                "The data set gives no 'predicate_train_counts'; predicates "
+                'are sorted by index.')
         for task, result in self.tasks.items():
             computed = {name.split('@')[0] for name in result.values}
             missing = [name for name in self.wanted if name not in computed]
             if missing:
-                notes.append(f'{task}: {", ".join(missing)} left out, see '
-                             'SceneGraphMetric for what they need.')
+                notes.append(f'{task}: {", ".join(missing)} left out: see '
+                             'SceneGraphMetric for the data that they need.')
         return notes

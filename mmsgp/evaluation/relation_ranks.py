@@ -1,4 +1,4 @@
-"""What an evaluation keeps of its images: ranks.
+"""Ranks of the relations of a data set.
 
 Shape shorthand: I images, T annotated relations of all images, R predicates.
 """
@@ -22,25 +22,23 @@ RANKS_FILE = 'ranks.npz'
 
 @dataclass(frozen=True, eq=False)
 class RelationRanks:
-    """The annotated relations of a data set and their ranks in each task.
+    """Annotated relations of a data set and their ranks in each task.
 
-    Every metric, for every K, follows from it; it is what ``ranks.npz`` in the
-    folder of a test run holds.
+    Every metric, for every K, follows from it. A test run saves it as ``ranks.npz``.
 
     Attributes:
-        image_ids (ndarray): (I,), the images, those without relations too.
-        images (ndarray): (T,) int64, the image of each relation, ascending.
-        predicates (ndarray): (T,) int64, ``1 .. R``.
-        first_of_pair (ndarray): (T,) bool, whether no earlier relation of the
-            image has the same ordered pair.
-        unseen (ndarray, optional): (T,) bool, whether the triplet of classes
-            and predicate never occurs in training.
-        tasks (dict[str, TaskRanks]): Ranks by task.
-        names (Sequence[str]): R predicate names.
-        train_counts (Sequence[int], optional): R numbers of training
-            relations.
-        ng_limit (int): Predictions of an image that were ranked without the
-            graph constraint.
+        image_ids: (I,), all images, also those without relations.
+        images: (T,) int64, the image of each relation, ascending.
+        predicates: (T,) int64, ``1 .. R``.
+        first_of_pair: (T,) bool, whether no earlier relation of the image has
+            the same ordered pair.
+        unseen: (T,) bool, whether the triplet of classes and predicate never
+            occurs in training.
+        tasks: Ranks by task.
+        names: R predicate names.
+        train_counts: R numbers of training relations.
+        ng_limit: Predictions of an image that were ranked without the graph
+            constraint.
     """
     image_ids: np.ndarray
     images: np.ndarray
@@ -64,12 +62,11 @@ class RelationRanks:
         them.
 
         Args:
-            images (Sequence[ImageRanks]): I images.
-            names (Sequence[str]): R predicate names.
-            train_counts (Sequence[int], optional): R numbers of training
-                relations.
-            ng_limit (int): Predictions that were ranked without the graph
-                constraint. Defaults to 100.
+            images: I images.
+            names: R predicate names.
+            train_counts: R numbers of training relations.
+            ng_limit: Predictions that were ranked without the graph constraint.
+                Defaults to 100.
 
         Raises:
             ValueError: If no image has a relation, images have different tasks
@@ -107,7 +104,7 @@ class RelationRanks:
             self.predicates - 1, minlength=len(self.names)).tolist()
 
     def sorted_by_image(self) -> RelationRanks:
-        """The same with images in the order of their ids."""
+        """Return a copy with images in the order of their ids."""
         order = np.argsort(self.image_ids, kind='stable')
         position = np.empty(len(order), np.int64)
         position[order] = np.arange(len(order))
@@ -128,7 +125,7 @@ class RelationRanks:
             })
 
     def sorted_by_frequency(self) -> RelationRanks:
-        """The same with predicates in the order of their training counts.
+        """Return a copy with predicates in the order of their training counts.
 
         The most frequent comes first. Without counts the order stays.
         """
@@ -149,7 +146,7 @@ class RelationRanks:
             })
 
     def save(self, path: Path) -> None:
-        """Write the ranks, compressed, whole or not at all."""
+        """Write the ranks, compressed. After an error no partial file remains."""
         arrays = dict(
             image_ids=self.image_ids,
             images=self.images.astype(np.int32),
@@ -169,11 +166,11 @@ class RelationRanks:
 
     @classmethod
     def load(cls, path: Path) -> RelationRanks:
-        """Read what :meth:`save` wrote.
+        """Read a file of :meth:`save`.
 
         Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it is no such file.
+            FileNotFoundError: If the file does not exist.
+            ValueError: If it is not such a file.
         """
         if not path.is_file():
             raise FileNotFoundError(

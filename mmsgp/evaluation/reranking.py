@@ -1,4 +1,4 @@
-"""Another order of predicted relations, without a second run of the model.
+"""Rank predicted relations in another order, without running the model again.
 
 Shape shorthand: M relations.
 """
@@ -17,23 +17,23 @@ from mmsgp.structures.ranking import (
 
 
 def with_other_weights(graph: dict) -> dict[str, dict]:
-    """A prediction, and the same with the pair weights of other orders.
+    """Return a prediction, and copies with the pair weights of other orders.
 
     Args:
         graph: A prediction as ``SceneGraph.to_dict`` gives it.
 
     Returns:
-        dict: ``''`` to the graph as it is and, if it has what other orders
-        need, ``'_<order>'`` to a copy whose ``weights`` are of that order; of
-        orders with the same weights the first one.
+        dict: ``''`` to the graph as it is and, if it has the fields that other
+        orders need, ``'_<order>'`` to a copy with the ``weights`` of that order;
+        of orders with the same weights only the first.
     """
     graphs = {'': graph}
-    if 'unconstrained' in graph:  # of a file, which has no distributions
+    if 'unconstrained' in graph:  # from a file, without distributions
         return graphs | {
             key.removeprefix('unconstrained'): {**graph, 'unconstrained': entries}
             for key, entries in graph.items() if key.startswith('unconstrained_')
         }
-    if _missing(graph, 'significance'):  # there is one order only
+    if _missing(graph, 'significance'):  # only one order is possible
         return graphs
     objects, significance = _pair_scores(graph), graph['relations']['significance']
     for rank_by in dict.fromkeys(map(same_weights, RANKINGS)):
@@ -47,8 +47,8 @@ def with_other_weights(graph: dict) -> dict[str, dict]:
 def rerank(graph: dict, rank_by: str) -> dict:
     """List the relations of a prediction in another order.
 
-    The order and the scores are those of a model with this ``rank_by``; of
-    equal scores the pair with the lower object numbers comes first, as there.
+    Order and scores equal those of a model with this ``rank_by``. Of equal scores
+    the pair with the lower object indices comes first, as in the model.
 
     Args:
         graph: A prediction of a :class:`~.prediction_file.PredictionFile`,
@@ -59,7 +59,7 @@ def rerank(graph: dict, rank_by: str) -> dict:
         dict: The prediction, its relations sorted.
 
     Raises:
-        ValueError: If the order is unknown, or the prediction lacks a number
+        ValueError: If the order is unknown, or the prediction lacks a field
             that it needs.
     """
     if rank_by not in RANKINGS:
@@ -72,8 +72,8 @@ def rerank(graph: dict, rank_by: str) -> dict:
     if missing:
         raise ValueError(
             f'rank_by={rank_by!r} needs {" and ".join(missing)}, which the '
-            'predictions do not have: a model without Scorer wrote them, or an '
-            'earlier version did. Write them again with tools/test.py --out')
+            'predictions do not have: a model without Scorer or an earlier '
+            'version wrote them. Write them again with tools/test.py --out')
     significance = relations.get('significance')
     scores = relation_scores(
         rank_by, _pair_scores(graph), relations['predicate_scores'].double(),
@@ -94,14 +94,14 @@ def rerank(graph: dict, rank_by: str) -> dict:
 
 
 def _sorted(entries: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Entries, best first; of equal scores in the order of the rows."""
+    """Sort entries, best first; those of equal scores by rows."""
     order = np.lexsort(
         (entries['predicates'], entries['rows'], -entries['scores']))
     return {key: value[order] for key, value in entries.items()}
 
 
 def _missing(graph: dict, rank_by: str) -> list[str]:
-    """Fields that an order needs and that the prediction lacks."""
+    """List the fields that an order needs and that the prediction lacks."""
     needed = ['predicate_scores']
     if 'significance' in RANKINGS[rank_by]:
         needed.append('significance')
@@ -109,6 +109,6 @@ def _missing(graph: dict, rank_by: str) -> list[str]:
 
 
 def _pair_scores(graph: dict) -> Tensor:
-    """P(subject) x P(object) of each relation (M,), in double precision."""
+    """Return P(subject) x P(object) of each relation (M,), in float64."""
     scores = graph['objects']['scores'].double()
     return scores[graph['relations']['pairs'].long()].prod(dim=1)

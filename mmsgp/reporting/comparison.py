@@ -1,4 +1,4 @@
-"""Two test runs side by side, and what of their difference is more than chance."""
+"""Compare two test runs, with confidence intervals of their differences."""
 from __future__ import annotations
 
 import math
@@ -18,11 +18,11 @@ from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
 from mmsgp.utils.tables import new_table, percent
 
 MIN_IMAGES = 5
-"""There are no intervals of fewer images."""
+"""With fewer images, no intervals are computed."""
 
 
 def load_runs(folders: list[Path]) -> list[RelationRanks]:
-    """Ranks of both runs, images in the same order.
+    """Load the ranks of both runs, images in the same order.
 
     Raises:
         ValueError: If they were not tested on the same annotations.
@@ -40,14 +40,14 @@ def load_runs(folders: list[Path]) -> list[RelationRanks]:
 
 
 class Comparison:
-    """A task's metrics in two runs, and of their resamples.
+    """Metrics of a task in two runs and their resamples.
 
     Args:
-        runs (list[RelationRanks]): Two runs on the same images.
-        task (str): The task.
-        resampled (ResampledMean): Draws the images.
-        topk (Sequence[int | str]): Thresholds of the metrics.
-        per_class (int | str): Threshold of the recall of predicates.
+        runs: Two runs on the same images.
+        task: The task.
+        resampled: Draws the images.
+        topk: Thresholds of the metrics.
+        per_class: Threshold of the recall of predicates.
         **options: Other arguments of ``evaluate_task``.
     """
 
@@ -66,14 +66,14 @@ class Comparison:
         ]
 
     def rows(self) -> list[tuple[str, float, float, float, float]]:
-        """Name, both values and the interval of their difference, percent."""
+        """Return name, both values and the interval of their difference, percent."""
         return [
             self._row(name, lambda result, name=name: result.values[name])
             for name in self.values[0].values if self._comparable(name)
         ]
 
     def left_out(self) -> list[str]:
-        """Metrics that only one run has, or that are not comparable."""
+        """List metrics that only one run has, or that are not comparable."""
         return [
             name for name in {**self.values[0].values, **self.values[1].values}
             if not self._comparable(name) and self._wanted(name)
@@ -92,7 +92,7 @@ class Comparison:
 
     def predicate_row(self, name: str, predicate: int
                       ) -> tuple[str, float, float, float, float]:
-        """The same for the recall of a predicate."""
+        """Return the same for the recall of a predicate."""
         return self._row(name, lambda result: result.recall[..., -1, predicate])
 
     def _row(self, name: str, pick) -> tuple[str, float, float, float, float]:
@@ -105,7 +105,7 @@ class Comparison:
 
 def _difference(first: float, second: float, low: float,
                high: float) -> tuple[str, str]:
-    """Cells of a table: the difference, marked, and its interval."""
+    """Return cells of a table: the difference, marked, and its interval."""
     if math.isnan(first) or math.isnan(second):
         return '-', '-'
     if math.isnan(low):
@@ -117,7 +117,7 @@ def _difference(first: float, second: float, low: float,
 
 
 def metric_table(comparison: Comparison, names: list[str]) -> Table:
-    """A row a metric: both runs, the difference and its interval."""
+    """Make a table with one row per metric: both runs, difference, interval."""
     table = _new_table(f'{comparison.task} (%)', names)
     previous = None
     for name, first, second, low, high in comparison.rows():
@@ -132,7 +132,7 @@ def metric_table(comparison: Comparison, names: list[str]) -> Table:
 
 def predicate_table(comparison: Comparison, run: RelationRanks,
                     names: list[str], k: int | str) -> Table:
-    """A row a predicate, most frequent in training first."""
+    """Make a table with one row per predicate, most frequent in training first."""
     table = _new_table(f'{comparison.task}: R@{k} of each predicate (%)', names,
                        ('train', 'test', 'images'))
     known = run.train_counts is not None
@@ -155,7 +155,7 @@ def _new_table(title: str, names: list[str], counts: Sequence[str] = ()) -> Tabl
 
 
 def csv_rows(comparisons: list[Comparison], names: list[str]) -> list[list]:
-    """Comparisons as a file has them, the names of the columns first."""
+    """Return the rows of a CSV file, the names of the columns first."""
     rows = [['task', 'metric', *names, 'difference', 'interval_low', 'interval_high']]
     for comparison in comparisons:
         for metric, first, second, *interval in comparison.rows():

@@ -1,6 +1,6 @@
-"""Tables of a grid of models: means over seeds beside published figures.
+"""Tables of a grid of models: means over seeds, with published figures.
 
-A table is a dict from a method to its entries, one a task and K, each a dict of
+A table maps each method to its entries, one per task and K, each a dict of
 ``metric``, ``seeds``, ``mean``, ``std`` and ``paper``.
 """
 from __future__ import annotations
@@ -17,7 +17,7 @@ TITLES = {task: TASK_TITLES[task] for task in reversed(TASKS)}
 
 
 def read_paper(path: Path) -> dict[str, dict[str, str]]:
-    """Published figures by method, empty if the file is not there."""
+    """Read published figures by method; empty if the file does not exist."""
     if not path.is_file():
         return {}
     with path.open(newline='') as file:
@@ -26,7 +26,7 @@ def read_paper(path: Path) -> dict[str, dict[str, str]]:
 
 def summarise(runs: Sequence[Mapping[str, float]], topk: Sequence[str],
               paper: Mapping[str, str]) -> list[dict]:
-    """The entries of a method, task by task.
+    """Make the entries of a method, task by task.
 
     Args:
         runs: Metrics of each seed, by ``task/mR@K``, in percent.
@@ -35,7 +35,7 @@ def summarise(runs: Sequence[Mapping[str, float]], topk: Sequence[str],
 
     Returns:
         list[dict]: Mean and sample standard deviation of mR@K over the seeds
-        that have it; None where there are too few.
+        that have it; None if they are too few.
     """
     entries = []
     for task, title in TITLES.items():
@@ -52,7 +52,7 @@ def summarise(runs: Sequence[Mapping[str, float]], topk: Sequence[str],
 
 
 def entry_text(entry: dict) -> str:
-    """Mean, standard deviation of several seeds, and the paper's in brackets."""
+    """Format mean, standard deviation of several seeds, and paper in brackets."""
     text = '-' if entry['mean'] is None else f"{entry['mean']:.2f}"
     if entry['std'] is not None:
         text += f" ± {entry['std']:.2f}"
@@ -60,7 +60,7 @@ def entry_text(entry: dict) -> str:
 
 
 def markdown(table: dict[str, list[dict]]) -> str:
-    """The table, a row a method and a column a metric."""
+    """Format the table with one row per method and one column per metric."""
     first = next(iter(table.values()))
     lines = [['method', 'seeds', *(entry['metric'] for entry in first)],
              ['---', *['--:'] * (1 + len(first))]]
@@ -70,7 +70,7 @@ def markdown(table: dict[str, list[dict]]) -> str:
 
 
 def csv_rows(table: dict[str, list[dict]]) -> list[list]:
-    """The same as a file has it, a row a method and metric, in numbers."""
+    """Return the rows of a CSV file, one per method and metric."""
     first = next(iter(table.values()))[0]
     return [['method', *first],
             *([method, *entry.values()]

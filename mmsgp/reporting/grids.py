@@ -1,10 +1,9 @@
-"""Which models a grid compares."""
+"""Models that each grid compares."""
 from __future__ import annotations
 
 # Base models, the cheapest first.
 COST = ('frequency', 'motifnet', 'linknet', 'kern')
-# The rows of each grid: the paper's name of a row, and the config's without its
-# data set.
+# Rows of each grid: name in the paper, and name of the config without its data set.
 GRIDS = {
     'table1': {
         'MotifNet': 'motifnet_ce',
@@ -47,7 +46,7 @@ GRIDS = {
         'KERN+CCE+Scorer from CE': 'kern_cce_scorer_from_ce'
     }
 }
-# The K of its columns.
+# K of the columns of each grid.
 TOPK = {
     'table1': ('20', '50', '100'),
     'table2': ('20', '50', '100', 'all'),

@@ -1,6 +1,6 @@
-"""Long commands: a log for the output, whose end is shown when one fails.
+"""Run long commands with a log; its end is shown when one fails.
 
-Standard library only: the installation uses it, too.
+Standard library only, because the installation uses it, too.
 """
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Job:
     """A command.
 
     Attributes:
-        title: What it does.
+        title: Its purpose.
         command: Its program and arguments.
-        log: The file of its output; None leaves it on the screen.
-        results: Files that exist once it is done.
+        log: File of its output; None prints it instead.
+        results: Files that exist when it is done.
     """
     title: str
     command: Sequence[str]
@@ -34,7 +34,7 @@ class Job:
         return bool(self.results) and all(path.is_file() for path in self.results)
 
     def start(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen:
-        """Start it, without waiting for its end."""
+        """Start it without waiting for its end."""
         if self.log is None:
             return subprocess.Popen(self.command, env=environment)
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ class JobFailed(RuntimeError):
     """A command has failed; the message has the end of its output.
 
     Attributes:
-        status (int): Its exit status.
+        status: Its exit status.
     """
 
     def __init__(self, job: Job, status: int) -> None:
@@ -56,7 +56,7 @@ class JobFailed(RuntimeError):
         if job.log is not None:
             lines = job.log.read_text(errors='replace').splitlines()
             tail = '\n'.join(lines[-TAIL_LINES:])
-            text = f'{tail}\n\n{text}. The whole output lies in {job.log}'
+            text = f'{tail}\n\n{text}. The whole output is in {job.log}'
         super().__init__(text)
         self.status = status
 
@@ -107,6 +107,6 @@ def num_cores() -> int:
 
 
 def sharing_cores(number: int) -> dict[str, str]:
-    """Environment variables of commands of which so many run side by side."""
+    """Return environment variables that share the cores among commands."""
     threads = max(1, num_cores() // number)
     return {**os.environ, 'OMP_NUM_THREADS': str(threads)}

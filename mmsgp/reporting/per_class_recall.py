@@ -19,11 +19,10 @@ class PerClassRecall:
     """Recall of each predicate, the most frequent in training first.
 
     Attributes:
-        predicates (Sequence[str]): R names.
-        train_counts (ndarray): (R,) int64, their relations in training.
-        recall (ndarray): (R,) float64, percent; NaN where the split has no
-            relation.
-        num_gt (ndarray, optional): (R,) int64, their relations in the split.
+        predicates: R names.
+        train_counts: (R,) int64, their relations in training.
+        recall: (R,) float64, percent; NaN where the split has no relation.
+        num_gt: (R,) int64, their relations in the split.
     """
     predicates: Sequence[str]
     train_counts: np.ndarray
@@ -31,7 +30,7 @@ class PerClassRecall:
     num_gt: np.ndarray | None = None
 
     def most_frequent(self, number: int | None) -> PerClassRecall:
-        """The table of so many predicates; None is all."""
+        """Return the table of the first predicates; None keeps all."""
         return PerClassRecall(
             self.predicates[:number], self.train_counts[:number],
             self.recall[:number],
@@ -42,14 +41,13 @@ class PerClassRecall:
         """Read a column of a table.
 
         Args:
-            path (str | Path): A CSV file with the columns ``predicate`` and
-                ``train_count``, and maybe ``num_gt``, as
-                ``per_class_recall_<task>.csv``.
-            column (str): The column of the recall, e.g. ``recall@100``.
+            path: A CSV file with the columns ``predicate`` and ``train_count``,
+                and maybe ``num_gt``, as ``per_class_recall_<task>.csv``.
+            column: The column of the recall, e.g. ``recall@100``.
 
         Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If the file lacks a column or a cell is no number.
+            FileNotFoundError: If the file does not exist.
+            ValueError: If the file lacks a column or a cell is not a number.
         """
         path = Path(path)
         if not path.is_file():
@@ -76,21 +74,20 @@ class PerClassRecall:
 
 def read_runs(runs: Sequence[str], task: str, k: int | str,
               names: Sequence[str] | None = None) -> dict[str, PerClassRecall]:
-    """The recall of several runs, by name.
+    """Read the recall of several runs, by name.
 
     Args:
-        runs (Sequence[str]): Each the folder of a test run, or
-            ``FILE.csv:COLUMN`` for a column of a table.
-        task (str): The task, for folders.
-        k (int | str): The K of recall@K, for folders.
-        names (Sequence[str], optional): What the runs are called. Defaults to
-            :func:`run_names`.
+        runs: Each the folder of a test run, or ``FILE.csv:COLUMN`` for a column
+            of a table.
+        task: The task, for folders.
+        k: The K of recall@K, for folders.
+        names: Names of the runs. Defaults to :func:`run_names`.
 
     Raises:
         FileNotFoundError: If a run has no table.
-        ValueError: If names are not one a run or occur twice, or the runs have
-            unlike predicates or training counts, or were tested on unlike
-            images.
+        ValueError: If there is not one name per run or a name occurs twice, or
+            the runs have different predicates or training counts, or were tested
+            on different images.
     """
     tables = {}
     names = names or run_names(runs)
@@ -103,31 +100,31 @@ def read_runs(runs: Sequence[str], task: str, k: int | str,
             else PerClassRecall.read(
                 Path(run) / f'per_class_recall_{task}.csv', f'recall@{k}')
         for other_run, other in zip(runs, tables.values()):
-            _check_alike(run, table, other_run, other)
+            _check_same_data(run, table, other_run, other)
         tables[name] = table
     return tables
 
 
-def _check_alike(run: str, table: PerClassRecall, other_run: str,
-                 other: PerClassRecall) -> None:
-    """Refuse runs on unlike data, as far as their tables tell."""
-    told = None
+def _check_same_data(run: str, table: PerClassRecall, other_run: str,
+                     other: PerClassRecall) -> None:
+    """Check that two tables are of the same data. Raises a ValueError."""
+    problem = None
     if list(table.predicates) != list(other.predicates) or (
             table.train_counts != other.train_counts).any():
-        told = 'have other predicates or training counts'
+        problem = 'have different predicates or training counts'
     elif table.num_gt is not None and other.num_gt is not None and (
             table.num_gt != other.num_gt).any():
-        told = 'were tested on other images or another split'
-    if told:
-        raise ValueError(f'{run} and {other_run} {told}: only runs on the same data '
-                         'can be put side by side')
+        problem = 'were tested on different images or splits'
+    if problem:
+        raise ValueError(f'{run} and {other_run} {problem}: only runs on the same '
+                         'data can be compared')
 
 
 def recall_thresholds(folder: str | Path, task: str) -> list[str]:
-    """The K of recall@K that a test run wrote for a task.
+    """Read the K of recall@K that a test run wrote for a task.
 
     Raises:
-        FileNotFoundError: If it wrote no table.
+        FileNotFoundError: If it has no table.
     """
     path = Path(folder) / f'per_class_recall_{task}.csv'
     if not path.is_file():
@@ -140,5 +137,5 @@ def recall_thresholds(folder: str | Path, task: str) -> list[str]:
 
 
 def run_names(runs: Sequence[str]) -> list[str]:
-    """Short names of runs: the last folders or the column, so that they differ."""
+    """Return short names of runs: the last folders or the column, all different."""
     return distinct_tails([run.replace('.csv:', '.csv/') for run in runs])

@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def distinct_tails(paths: Sequence[str | Path], least: int = 1) -> list[str]:
-    """The last parts of paths, as few as tell all of them apart.
+    """Return the last parts of paths, as few as keep all of them different.
 
     Args:
         paths: Files or folders.
-        least (int): Parts to keep at least. Defaults to 1.
+        least: Parts to keep at least. Defaults to 1.
 
     Returns:
-        list[str]: One for each path; alike for equal paths alone.
+        list[str]: One per path; only equal paths have equal names.
 
     Example:
         >>> distinct_tails(['runs/a/epoch_4', 'more/a/epoch_4', 'runs/b/epoch_4'])

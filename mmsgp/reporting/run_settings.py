@@ -1,4 +1,4 @@
-"""What tells the results of a run from those of another one."""
+"""Record a run's settings, to notice results that were made with others."""
 from __future__ import annotations
 
 import json
@@ -15,32 +15,32 @@ from mmsgp.utils.hashing import hash_files
 
 @cache
 def _file_key(path: str, changed: int) -> str:
-    """A hash of a file as it was changed last, in nanoseconds."""
+    """Hash a file. ``changed``, in nanoseconds, is part of the cache's key."""
     # The prefix is part of the hashes that files of earlier runs hold.
     return hash_files([path], prefix=b'[1, {}]')
 
 
 class RunSettings:
-    """The config of a run and the weights of its detector, kept in a file.
+    """Config of a run and weights of its detector, kept in a file.
 
-    A detector is known by a hash of its weights. Weights at a URL, or not
-    trained yet, have none.
+    A detector is identified by a hash of its weights. Weights at a URL, or not
+    trained yet, have no hash.
 
     Args:
-        path (Path): The file, beside the results.
-        cfg (Config): The config of a scene graph parser.
+        path: The file, next to the results.
+        cfg: The config of a scene graph parser.
     """
 
     def __init__(self, path: Path, cfg: Config) -> None:
         self.path = path
-        # as it comes back from the file
+        # as it is when read from the file
         self._config = json.loads(json.dumps(cfg.to_dict(), default=str))
         self._weights = [
             init_cfg.checkpoint for init_cfg in pretrained_cfgs(
                 cfg.model.detector.get('init_cfg'))]
 
     def has_detector(self) -> bool:
-        """Whether the weights exist that the run starts from."""
+        """Whether the weights that the run starts from exist."""
         return all('://' in path or os.path.isfile(path)
                    for path in self._weights)
 
@@ -62,7 +62,7 @@ class RunSettings:
             current.get(path, key) != key for path, key in kept.items())
 
     def lost_detector(self) -> str | None:
-        """The path of weights that were noted and that are gone.
+        """Return the path of recorded weights that no longer exist.
 
         Raises:
             ValueError: If the file cannot be read.
@@ -75,7 +75,7 @@ class RunSettings:
                 for path in filter(os.path.isfile, self._weights)}
 
     def _kept(self) -> tuple[dict | None, dict[str, str]]:
-        """Config and detector of the file, None and nothing without one."""
+        """Read config and detector; None and an empty dict without a file."""
         if not self.path.is_file():
             return None, {}
         try:

@@ -1,4 +1,4 @@
-"""What a report tells of a run, read from its work directory."""
+"""A run of a report, read from its work directory."""
 from __future__ import annotations
 
 import json
@@ -18,15 +18,15 @@ PREDICTIONS_FILE = 'predictions.h5'
 
 @dataclass(frozen=True)
 class ReportedRun:
-    """A work directory that holds a test, and maybe the training before it.
+    """A work directory with a test, and maybe the training before it.
 
     Args:
-        name (str): What the report calls it.
-        folder (Path): The work directory.
+        name: Its name in the report.
+        folder: The work directory.
 
     Raises:
         FileNotFoundError: If it holds no ``metrics.json``.
-        ValueError: If that is damaged.
+        ValueError: If the file is damaged.
     """
     name: str
     folder: Path
@@ -38,7 +38,7 @@ class ReportedRun:
 
     @cached_property
     def summary(self) -> dict:
-        """dict: All that ``metrics.json`` holds."""
+        """dict: The content of ``metrics.json``."""
         path = self.folder / 'metrics.json'
         if not path.is_file():
             raise FileNotFoundError(
@@ -62,7 +62,7 @@ class ReportedRun:
 
     @cached_property
     def config(self) -> Config | None:
-        """Config: What the last command that ran here was given."""
+        """Config: The config of the last command that ran here."""
         paths = sorted(self.folder.glob('*.py'), key=lambda p: p.stat().st_mtime)
         return read_config_file(paths[-1]) if paths else None
 
@@ -84,7 +84,7 @@ class ReportedRun:
 
     @cached_property
     def test_times(self) -> dict[str, float] | None:
-        """dict: Seconds a batch of the last test: ``time``, ``data_time``."""
+        """dict: Seconds per batch of the last test: ``time``, ``data_time``."""
         # MMEngine writes the result of a test into TIMESTAMP/TIMESTAMP.json.
         paths = [path for path in self.folder.glob('*/*.json')
                  if path.stem == path.parent.name]

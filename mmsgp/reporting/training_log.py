@@ -1,4 +1,4 @@
-"""What MMEngine logged of a training."""
+"""Values that MMEngine logged during a training."""
 from __future__ import annotations
 
 import json
@@ -18,9 +18,9 @@ class TrainingLog:
     """Logged values of a training, over its iterations.
 
     Attributes:
-        training (list[dict]): Records of training steps, with ``iter``.
-        validation (list[dict]): Records of validations; ``iter`` is that of
-            the last training step logged before.
+        training: Records of training steps, with ``iter``.
+        validation: Records of validations; ``iter`` is that of the last
+            training step logged before.
     """
     training: list[dict]
     validation: list[dict]
@@ -29,19 +29,19 @@ class TrainingLog:
     def read(cls, path: str | Path) -> TrainingLog:
         """Read a work directory or a ``scalars.json``.
 
-        A work directory has a log for each time that the training was
-        started; where a later one resumes, it takes over. A validation that
-        was made again counts once.
+        A work directory has a log for each start of the training; a later log
+        replaces earlier ones from where it resumes. A repeated validation counts
+        once.
 
         Raises:
-            FileNotFoundError: If there is no log.
-            ValueError: If a line of it is no JSON object.
+            FileNotFoundError: If no log exists.
+            ValueError: If a line of it is not a JSON object.
         """
         path = Path(path)
         paths = [path] if path.is_file() else sorted(path.glob(LOGS))
         if not paths:
             raise FileNotFoundError(
-                f'{path} holds no {LOGS}: tools/train.py writes it')
+                f'{path} has no {LOGS}: tools/train.py writes it')
         training, validation = [], []
         for part in paths:
             records = _read_records(part)
@@ -62,7 +62,7 @@ class TrainingLog:
         return cls(training, validation)
 
     def keys(self, patterns: Sequence[str]) -> list[str]:
-        """Logged values that match a pattern such as ``*/mR@100``."""
+        """List logged values that match a pattern such as ``*/mR@100``."""
         known = dict.fromkeys(
             key for record in (*self.training, *self.validation)
             for key, value in record.items()
@@ -73,14 +73,14 @@ class TrainingLog:
         return list(dict.fromkeys(key for keys in found for key in keys))
 
     def curve(self, key: str) -> tuple[np.ndarray, np.ndarray]:
-        """Iterations and values of a key, of training if it is logged there."""
+        """Return iterations and values of a key, of training if it is logged there."""
         records = [r for r in self.training if key in r] or [
             r for r in self.validation if key in r]
         return (np.array([r['iter'] for r in records], np.int64),
                 np.array([r[key] for r in records], np.float64))
 
     def seconds(self) -> dict[int, dict[str, float]]:
-        """Mean seconds of an iteration by epoch: ``time``, ``data_time``."""
+        """Return mean seconds per iteration by epoch: ``time``, ``data_time``."""
         epochs = dict.fromkeys(r.get('epoch', 1) for r in self.training)
         return {
             epoch: {

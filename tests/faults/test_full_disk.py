@@ -129,7 +129,7 @@ def undisturbed(tmp_path_factory, run_test):
 def tables(text):
     """Return the lines of the printed tables."""
     first = text.index('predcls: recall of each predicate')
-    return text[first:text.index('Images evaluated', first)].splitlines()
+    return text[first:text.index('Evaluated ', first)].splitlines()
 
 
 def assert_whole_or_missing(work_dir, expected):

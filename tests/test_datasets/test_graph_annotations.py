@@ -37,7 +37,7 @@ def test_subset_by_mask_and_slice(annotations):
 
 
 def test_index_out_of_range_is_an_error(annotations):
-    with pytest.raises(IndexError, match='image 5 of a data set of 5'):
+    with pytest.raises(IndexError, match='image 5 .* 5 images'):
         annotations[5]
     with pytest.raises(IndexError):
         annotations[-6]
@@ -109,14 +109,14 @@ def test_unseen_marks_go_with_their_relations():
 
 
 @pytest.mark.parametrize('changes, message', [
-    (dict(img_id=2), 'file: image c.jpg has the id 2, expected another one'),
+    (dict(img_id=2), 'file: image c.jpg has the id 2, expected'),
     (dict(width=0), r'image a/4.png has the size \[0, 20\]'),
     (dict(boxes=[[0, 0, 9, 9], [5, 5, 5, 20]]),
      r'image a/4.png has the box \[5.0, 5.0, 5.0, 20.0\], expected x1 < x2'),
     (dict(boxes=[[0, 0, float('nan'), 9], [5, 5, 6, 20]]), r'the box \[0.0, 0.0, nan'),
     (dict(labels=[2, 0]), r'has the class 2, expected 0 .. 1'),
     (dict(labels=[-1, 0]), r'has the class -1'),
-    (dict(relations=[[0, 2, 1]]), r'has the relation \[0, 2, 1\], expected two'),
+    (dict(relations=[[0, 2, 1]]), r'has the relation \[0, 2, 1\], expected'),
     (dict(relations=[[0, -1, 1]]), 'has the relation'),
     (dict(relations=[[0, 1, 0]]), r'\[0, 1, 0\].* and a predicate 1 .. 2'),
     (dict(relations=[[0, 1, 3]]), 'has the relation'),

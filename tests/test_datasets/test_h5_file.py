@@ -21,7 +21,7 @@ def refusal(data):
     return str(caught.value)
 
 
-@pytest.mark.parametrize('value, told', [
+@pytest.mark.parametrize('value, message', [
     ('text', 'expected numbers'),
     (np.array([b'1', b'2']), 'expected numbers'),
     (np.zeros(3, dtype=[('a', int), ('b', float)]), 'expected numbers'),
@@ -38,10 +38,10 @@ def refusal(data):
     (h5py.ExternalLink('other.h5', '/x'), 'a link'),
     (np.dtype('i4'), 'is a datatype, expected an array'),
 ])
-def test_a_member_that_is_no_array_of_numbers_is_named(data, path, value, told):
+def test_a_member_that_is_no_array_of_numbers_is_named(data, path, value, message):
     with h5py.File(path, 'r+') as file:
         file['labels'] = value
-    assert told in refusal(data)
+    assert message in refusal(data)
 
 
 def test_a_group_is_no_array(data, path):

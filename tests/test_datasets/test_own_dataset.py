@@ -82,7 +82,7 @@ def test_its_mistakes_are_named(config, tmp_path):
         build(config, 'train')
 
 
-def test_a_model_of_it_is_told_its_numbers_in_the_config(config):
+def test_a_model_of_it_gets_its_numbers_from_the_config(config):
     head = dict(num_classes=2, num_predicates=2)
     config.merge_from_dict(dict(model=dict(relation_head=head)))
     fill_in_sizes(config)

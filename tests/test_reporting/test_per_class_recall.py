@@ -40,7 +40,7 @@ def test_what_cannot_be_read_or_compared_is_named(tmp_path):
         read_runs(folders, 'sgcls', 20)
     with pytest.raises(ValueError, match='recall@50.*recall@20'):
         read_runs(folders[:1], 'predcls', 50)
-    with pytest.raises(ValueError, match='/b and .*/a have other predicates'):
+    with pytest.raises(ValueError, match='/b and .*/a .*predicates'):
         read_runs(folders, 'predcls', 20)
     with pytest.raises(ValueError, match='2 runs.*same'):
         read_runs(folders, 'predcls', 20, ['same', 'same'])
@@ -56,5 +56,5 @@ def test_runs_on_other_images_are_not_compared(tmp_path):
     published.write_text('predicate,train_count,ours\non,2,9\n')
     runs = [f'{published}:ours', f'{path}:recall@20', str(tmp_path / 'b')]
     assert len(read_runs(runs[:2], 'predcls', 20)) == 2
-    with pytest.raises(ValueError, match='/b and .*a/.* tested on other images'):
+    with pytest.raises(ValueError, match='/b and .*a/.* images'):
         read_runs(runs, 'predcls', 20)

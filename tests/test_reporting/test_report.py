@@ -253,7 +253,7 @@ def test_a_run_with_nothing_but_its_test_says_what_to_do(folders, tmp_path):
     write_report([ReportedRun('bare', bare)], tmp_path / 'report.html')
     text = (tmp_path / 'report.html').read_text()
     for advice in (f'--out {bare}/predictions.h5', 'kept no predicted predicates',
-                   f'no training log lies in <code>{bare}', 'No config lies there'):
+                   f'no training log is in <code>{bare}', 'No config lies there'):
         assert advice in text
 
 
@@ -275,7 +275,7 @@ def test_what_cannot_be_reported_is_named(folders, tmp_path):
         write_report(runs, tmp_path / 'report.html')
 
 
-def test_a_broken_config_is_told_in_a_line(run_tool, tmp_path):
+def test_a_broken_config_is_reported_in_a_line(run_tool, tmp_path):
     folder = make_run(tmp_path / 'run', 1, num_images=3)
     (folder / 'config.py').write_text('model = dict(')
     with pytest.raises(SystemExit, match='config.py.*: SyntaxError'):
@@ -286,7 +286,7 @@ def test_predictions_of_another_test_are_refused(folders, tmp_path):
     other = make_run(tmp_path / 'other', 3, num_images=4)
     (folders[0] / 'predictions.h5').rename(tmp_path / 'kept.h5')
     (other / 'predictions.h5').rename(folders[0] / 'predictions.h5')
-    with pytest.raises(ValueError, match='of different tests'):
+    with pytest.raises(ValueError, match='predictions.h5 and ranks.npz'):
         write_report([ReportedRun('a', folders[0])], tmp_path / 'report.html')
     (tmp_path / 'kept.h5').rename(folders[0] / 'predictions.h5')
 

@@ -223,7 +223,7 @@ def test_the_detector_of_an_interrupted_cell_is_known(ablation, tmp_path):
         ablation('--grid', 'table2', '--methods', 'LinkNet+CCE')
 
 
-def test_settings_that_cannot_be_read_are_told(ablation, tmp_path):
+def test_settings_that_cannot_be_read_are_reported(ablation, tmp_path):
     ablation(*METHODS)
     path, = tmp_path.glob('work_dirs/ablation/motifnet*/seed_42/settings.json')
     path.write_text('{"config": ')

@@ -165,23 +165,24 @@ def test_curves_of_trainings_are_drawn(run_tool, figures, tmp_path, capsys):
                  'nothing')
 
 
-@pytest.mark.parametrize('tool, arguments, told', [
+@pytest.mark.parametrize('tool, arguments, message', [
     ('report', ('{none}', ), 'metrics.json not found'),
     ('plot_per_class_recall', ('{none}', ), 'per_class_recall_predcls.csv not found'),
     ('plot_per_class_recall', ('{run}', '--task', 'sgcls', '--topk', '7'),
      'has no column .*recall@7'),
     ('plot_per_class_change', ('{run}', '{other}', '--task', 'sgcls'),
-     'only runs on the same data'),
+     'run.* have different predicates'),
     ('plot_predicate_distribution', ('{none}.py', ), 'none.py'),
-    ('confusion_matrix', ('{run}', ), "ranks of .*not of 'predcls'"),
+    ('confusion_matrix', ('{run}', ), "'sgcls'.*'predcls'"),
     ('confusion_matrix', ('{none}', ), 'ranks.npz'),
-    ('analyze_logs', ('plot_curve', '{run}'), 'holds no .*scalars.json')])
-def test_a_mistake_is_told_in_a_line(run_tool, run, tmp_path, tool, arguments, told):
+    ('analyze_logs', ('plot_curve', '{run}'), 'run has no .*scalars.json')])
+def test_a_mistake_is_reported_in_a_line(
+        run_tool, run, tmp_path, tool, arguments, message):
     other = tmp_path / 'other'
     other.mkdir()
     (other / 'per_class_recall_sgcls.csv').write_text(HEADER + '1,off,7,2,40,80\n')
     paths = dict(run=run, other=other, none=tmp_path / 'none')
-    with pytest.raises(SystemExit, match=told):
+    with pytest.raises(SystemExit, match=message):
         run_tool(f'analysis_tools/{tool}',
                  *(argument.format(**paths) for argument in arguments))
 

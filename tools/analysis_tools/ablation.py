@@ -1,11 +1,10 @@
-"""Train and test a grid of models, and print it beside the paper's figures.
+"""Train and test a grid of models, and print it with the paper's figures.
 
 A cell is a config and a seed: it is trained by tools/train.py and tested on all
-tasks by tools/test.py, into OUT_DIR/CONFIG/seed_N. What is there already is not
-done again, and a training that was cut off goes on. The detector is trained
-once and shared. Cells of cheap base models come first. The table has every row
-of the grid, those of --methods and those of earlier runs with the same settings
-alike.
+tasks by tools/test.py, into OUT_DIR/CONFIG/seed_N. Existing results are kept,
+and an interrupted training continues. The detector is trained once and shared.
+Cells of cheap base models come first. The table has every row of the grid, also
+those of earlier runs with the same settings that --methods leaves out.
 """
 from __future__ import annotations
 
@@ -35,7 +34,7 @@ from mmsgp.reporting.run_settings import RunSettings
 from mmsgp.utils.files import replacing, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
-# A folder's training is one cell's at a time.
+# One cell at a time trains in a folder.
 _TRAINING: defaultdict[str, Lock] = defaultdict(Lock)
 
 
@@ -47,8 +46,8 @@ class Cell:
         config: Name of the config.
         seed: Seed of the training.
         folder: Where its files are.
-        options: Settings that the figures depend on, ``key=value``.
-        cache: Settings that they do not depend on.
+        options: Settings that affect the results, ``key=value``.
+        cache: Settings that do not.
     """
     config: str
     seed: int
@@ -66,7 +65,7 @@ class Cell:
 
     @cached_property
     def start(self) -> Cell | None:
-        """The cell of the same seed whose model this one goes on with.
+        """Cell of the same seed whose model this one starts from.
 
         A config that starts from another one's checkpoint names its file,
         ``load_from='work_dirs/CONFIG/epoch_N.pth'``.
@@ -83,7 +82,7 @@ class Cell:
 
     @cached_property
     def cfg(self) -> Config:
-        """The config with the options merged in."""
+        """Config with the options merged in."""
         parser = argparse.ArgumentParser()
         parser.add_argument('--options', nargs='*', action=DictAction)
         cfg = Config.fromfile(self.path)
@@ -93,11 +92,11 @@ class Cell:
 
     @cached_property
     def settings(self) -> RunSettings:
-        """What tells its results from others."""
+        """Settings that its results were made with."""
         return RunSettings(self.folder / 'settings.json', self.cfg)
 
     def read_metrics(self) -> dict[str, float]:
-        """Results; empty if there are none.
+        """Read the results; empty if there are none.
 
         Raises:
             ValueError: If they cannot be read, or have other settings.
@@ -113,7 +112,7 @@ class Cell:
                              'delete it to test again') from error
 
     def run(self, environment: dict[str, str]) -> str:
-        """Train and test, as far as that is not done; say how long it took.
+        """Train and test unless it is done; return a line with the time taken.
 
         Raises:
             JobFailed: If a tool fails, with the end of its output.
@@ -128,7 +127,7 @@ class Cell:
         return f'{self.config}, seed {self.seed}: {minutes:.1f} min'
 
     def train(self, environment: dict[str, str]) -> None:
-        """Train as far as that is not done, and first what it starts from.
+        """Train unless it is done, and first the cell that it starts from.
 
         Raises:
             JobFailed: If the tool fails, with the end of its output.
@@ -157,7 +156,7 @@ class Cell:
 
 
 def make_cells(rows: dict[str, str], args: argparse.Namespace) -> list[Cell]:
-    """The cells of a grid, those of cheap base models first."""
+    """Make the cells of a grid, those of cheap base models first."""
     names = sorted(
         {f'{config}_{args.data}' for config in rows.values()},
         key=lambda name: (COST.index(name.split('_')[0]), name))
@@ -185,7 +184,7 @@ def wait_for_detector(cell: Cell, future: Future) -> bool:
 
 def run_cells(cells: Sequence[Cell], jobs: int,
               console: Console) -> list[str]:
-    """Run what is not done; return what went wrong."""
+    """Run the cells that are not done; return the errors."""
     environment = sharing_cores(jobs)
     failures, start = [], time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
@@ -211,7 +210,7 @@ def run_cells(cells: Sequence[Cell], jobs: int,
 
 
 def read_results(cells: Sequence[Cell], console: Console) -> list[dict]:
-    """Metrics of the cells of a row; what is left out is said."""
+    """Read the metrics of a row's cells; print which are left out, and why."""
     runs = []
     for cell in cells:
         try:
@@ -224,7 +223,7 @@ def read_results(cells: Sequence[Cell], console: Console) -> list[dict]:
 def collect(rows: dict[str, str], args: argparse.Namespace,
             paper: dict[str, dict[str, str]],
             console: Console) -> dict[str, list[dict]]:
-    """What is known of each row: its entries, task by task."""
+    """Collect the entries of each row, task by task."""
     return {
         method: summarise(
             read_results(make_cells({method: config}, args), console),
@@ -234,14 +233,15 @@ def collect(rows: dict[str, str], args: argparse.Namespace,
 
 
 def check_folders(cells: Sequence[Cell], table: Sequence[Cell]) -> None:
-    """Before hours of training: do results agree with what is asked for?
+    """Check, before hours of training, that existing results fit the settings.
 
     Args:
-        cells: To be run; ``table`` has all that the table is made of.
+        cells: Cells to run.
+        table: All cells of the table.
 
     Raises:
-        ValueError: If a cell has other settings, or a detector would be
-            trained anew beside results of one that is gone.
+        ValueError: If a cell has other settings, or the detector of existing
+            results is gone and another would be trained.
     """
     for cell in cells:
         if cell.settings.differ():
@@ -275,22 +275,22 @@ def parse_args() -> argparse.Namespace:
         default=Path('work_dirs/ablation'))
     parser.add_argument(
         '--jobs', type=int, default=1,
-        help='cells at once, which share the cores (default: 1)')
+        help='number of cells at once, sharing the cores (default: 1)')
     parser.add_argument(
         '--paper', type=Path, default=ROOT / 'docs/paper',
         help='folder of the published tables (default: %(default)s)')
     parser.add_argument(
         '--feature-cache', nargs='?', metavar='DIR',
         const='work_dirs/feature_cache',
-        help="keep the detector's feature maps in DIR, for all cells to train "
-        'on (default of DIR: %(const)s)')
+        help="keep the detector's feature maps in DIR and train all cells on "
+        'them (default of DIR: %(const)s)')
     parser.add_argument(
         '--cfg-options', nargs='+', default=[],
         help='settings of every cell: key=value')
     args = parser.parse_args()
     args.seeds = list(dict.fromkeys(args.seeds))  # a run counts once
     if args.jobs < 1:
-        parser.error(f'--jobs is at least 1, got {args.jobs}')
+        parser.error(f'--jobs must be at least 1, got {args.jobs}')
     for option in args.cfg_options:
         if '=' not in option:
             parser.error(f'--cfg-options takes key=value, got {option!r}')
@@ -315,7 +315,7 @@ def main() -> None:
 
 def run_grid(cells: Sequence[Cell], rows: dict[str, str],
              args: argparse.Namespace, console: Console) -> None:
-    """Run what is not done, print the table and write it."""
+    """Run the cells that are not done, print the table and write it."""
     failures = run_cells(cells, args.jobs, console)
     paper = read_paper(args.paper / f'{args.grid}.csv')
     table = collect(rows, args, paper, console)

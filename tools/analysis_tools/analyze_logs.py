@@ -1,4 +1,4 @@
-"""Draw the curves of trainings, or tell how long their iterations took.
+"""Draw the curves of trainings, or print how long their iterations took.
 
 A log is a work directory of tools/train.py or a scalars.json below it.
 """
@@ -31,11 +31,11 @@ def parse_args() -> argparse.Namespace:
         task.add_argument('json_logs', nargs='+', metavar='LOG')
         task.add_argument(
             '--legend', nargs='+', metavar='NAME',
-            help='what the logs are called (default: their folders)')
+            help='names of the logs (default: their folders)')
     curves.add_argument(
         '--keys', nargs='+',
         default=['loss', 'acc_*', '*/R@100', '*/mR@100'],
-        help="what is drawn; '*' stands for anything (default: %(default)s)")
+        help="values to draw; '*' stands for anything (default: %(default)s)")
     curves.add_argument(
         '--out', help='the files without their ending (default: %(default)s)',
         default='work_dirs/figures/training_curves')
@@ -54,7 +54,7 @@ def plot_curve(logs: dict[str, TrainingLog], args: argparse.Namespace) -> None:
         key for log in logs.values() for key in log.keys(args.keys)))
     if not keys:
         known = sorted({key for log in logs.values() for key in log.keys('*')})
-        sys.exit(f'no log has any of {args.keys}; logged are {known}')
+        sys.exit(f'no log has any of {args.keys}; they have {known}')
     runs = {
         name: {key: log.curve(key) for key in log.keys(keys)}
         for name, log in logs.items()

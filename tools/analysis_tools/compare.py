@@ -1,10 +1,10 @@
-"""Compare two test runs: metrics, predicates, and what is more than chance.
+"""Compare two test runs: metrics and predicates, with confidence intervals.
 
 Reads ranks.npz of two folders that tools/test.py or eval_predictions.py wrote.
 An interval holds 95 % of the differences between the runs when the images are
-drawn anew, with replacement, the same for both (a paired bootstrap); where it
-does not hold 0 the difference is marked with a star. There is none where too
-few images count.
+drawn again, with replacement, the same for both (a paired bootstrap). If it does
+not contain 0, the difference is marked with a star. With too few images there is
+no interval.
 """
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('first', type=Path, help='folder of a test run')
-    parser.add_argument('second', type=Path, help='folder of another')
+    parser.add_argument('second', type=Path, help='folder of another test run')
     parser.add_argument(
         '--names', nargs=2, metavar='NAME', help='(default: the folders)')
     parser.add_argument(
@@ -50,7 +50,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--csv', type=Path, help='write the comparison here')
     args = parser.parse_args()
     if args.resamples < 100:
-        parser.error(f'--resamples {args.resamples}: an interval takes at '
+        parser.error(f'--resamples {args.resamples}: an interval needs at '
                      'least 100')
     return args
 
@@ -76,7 +76,7 @@ def main() -> None:
     resampled = ResampledMean(runs[0].images, args.resamples, args.seed)
     comparisons = []
     for task in tasks:
-        with console.status(f'drawing the images of {task} anew'):
+        with console.status(f'resampling the images of {task}'):
             comparisons.append(Comparison(runs, task, resampled, **options))
     for comparison in comparisons:
         console.print(
@@ -84,9 +84,9 @@ def main() -> None:
     for comparison in comparisons:
         console.print(metric_table(comparison, names))
         if left_out := comparison.left_out():
-            console.print('not in both runs alike: ' + ', '.join(left_out))
+            console.print('not comparable in both runs: ' + ', '.join(left_out))
     console.print(f'{runs[0].num_images} images; * the 95 % interval of '
-                  f'{args.resamples} resamples of the images does not hold 0')
+                  f'{args.resamples} resamples of the images does not contain 0')
     if args.csv is not None:
         write_csv(args.csv, csv_rows(comparisons, names))
 

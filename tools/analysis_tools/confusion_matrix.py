@@ -1,8 +1,8 @@
-"""Draw which predicate is taken for which (Fig. 5).
+"""Draw the confusion matrix of the predicates (Fig. 5).
 
 Reads ranks.npz of a folder that tools/test.py or eval_predictions.py wrote; the
-test collects the predicted predicates in its one pass. For another split test
-on it: --cfg-options test_dataloader.dataset.split=train. Writes PNG, PDF, and
+test collects the predicted predicates. For another split, test on it:
+--cfg-options test_dataloader.dataset.split=train. Writes PNG, PDF, and
 the counts as CSV. Predicates are sorted by frequency in training.
 """
 from __future__ import annotations

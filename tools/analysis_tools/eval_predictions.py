@@ -1,4 +1,4 @@
-"""Score kept predictions again, without the model and its data."""
+"""Score saved predictions again, without the model and its data."""
 from __future__ import annotations
 
 import argparse
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     if metric.with_ng and metric.ng_limit > predictions.ng_limit:
         raise ValueError(
             f'{args.predictions} keeps {predictions.ng_limit} predictions '
-            'without graph constraint of each image: K may not be larger, '
+            'per image without graph constraint: K must not be larger, '
             f'but is {metric.ng_limit}. Choose other --topk, or --metrics '
             'without ng-')
     metric.dataset_meta = predictions.meta

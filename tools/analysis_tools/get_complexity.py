@@ -1,11 +1,11 @@
-"""Parameters and FLOPs of relation models, and what a Scorer adds.
+"""Count parameters and FLOPs of relation models, and the share of a Scorer.
 
-Counts one image of random pixels with a given number of given boxes, all
-ordered pairs of which are related, as in PredCls and SGCls. FLOPs are those of
-PyTorch's counter: convolutions and matrix products, a multiplication and an
-addition counting two. The detector is frozen, and counted apart. KERN is
-counted with an edge between any two classes and each predicate: without those
-that a training set does not have it costs less.
+Counts one image of random pixels with a number of given boxes and all their
+ordered pairs, as in PredCls and SGCls. FLOPs are those of PyTorch's counter:
+convolutions and matrix products, where a multiplication and an addition count as
+two. The detector is frozen and counted separately. KERN is counted with an edge
+between any two classes and each predicate; a training set that lacks some of them
+costs less.
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mmsgp.structures import SceneGraphDataSample
 from mmsgp.utils.flops import counting_flops
 from mmsgp.utils.tables import new_table
 
-# What the paper and its authors' code say, in millions of parameters.
+# Millions of parameters, from the paper and its authors' code.
 VG150 = (150, 50)
 PAPER = {'MotifNetHead': '253', 'LinkNetHead': '292', 'KERNHead': '281'}
 PAPER_SCORER = {'MotifNetHead': '2.9', 'LinkNetHead': '3', 'KERNHead': '14.7'}
@@ -41,19 +41,19 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('configs', nargs='+', metavar='CONFIG')
     parser.add_argument(
         '--boxes', type=natural, default=20,
-        help='of the image (default: 20)')
+        help='number of boxes of the image (default: 20)')
     return parser.parse_args()
 
 
 def read_config(path: str) -> Config:
-    """The config of a relation model.
+    """Read the config of a relation model.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not one.
     """
     cfg = read_config_file(path)
     if 'model' not in cfg:
-        raise ValueError(f'{path} is no config of a parser: it has no model')
+        raise ValueError(f'{path} is not a config of a parser: it has no model')
     if not is_parser_config(cfg.model):
         raise ValueError(f'{path} has no relation head: for detectors use '
                          "MMDetection's tools/analysis_tools/get_flops.py")
@@ -61,7 +61,7 @@ def read_config(path: str) -> Config:
 
 
 def build(cfg: Config) -> tuple[SceneGraphParser, int]:
-    """The model of a config, without trained weights, and its input's side.
+    """Build the model of a config, untrained, and return its input's side, too.
 
     Raises:
         ValueError: If its components, or their arguments, do not exist.
@@ -77,7 +77,7 @@ def build(cfg: Config) -> tuple[SceneGraphParser, int]:
 
 
 def num_parameters(module: nn.Module | None, trainable: bool = False) -> int:
-    """Parameters, all or the trainable ones; 0 where there is no module."""
+    """Count all parameters, or the trainable ones; 0 without a module."""
     parameters = [] if module is None else module.parameters()
     return sum(p.numel() for p in parameters
                if p.requires_grad or not trainable)
@@ -86,7 +86,7 @@ def num_parameters(module: nn.Module | None, trainable: bool = False) -> int:
 @torch.no_grad()
 def count_flops(model: SceneGraphParser, side: int,
                 num_boxes: int) -> dict[str, int]:
-    """FLOPs of ``detector``, ``head`` (without Scorer) and ``scorer``."""
+    """Count FLOPs of ``detector``, ``head`` (without Scorer) and ``scorer``."""
     generator = torch.Generator().manual_seed(0)
     corners = torch.rand(num_boxes, 2, generator=generator) * side / 2
     sizes = (1 + torch.rand(num_boxes, 2, generator=generator)) * side / 8
@@ -118,7 +118,7 @@ def count_flops(model: SceneGraphParser, side: int,
 
 
 def row(path: str, cfg: Config, num_boxes: int) -> list[str]:
-    """What the table tells of a config."""
+    """Make the row of a config."""
     with exit_on_user_error():
         model, side = build(cfg)
     head = model.relation_head
@@ -149,7 +149,7 @@ def main() -> None:
     try:
         for path, cfg in zip(args.configs, cfgs):
             table.add_row(*row(path, cfg, args.boxes))
-    finally:  # what is counted is told, whatever the next one runs into
+    finally:  # print finished rows even if a later config fails
         if table.rows:
             Console(width=160).print(table)
 

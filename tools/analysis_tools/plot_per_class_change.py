@@ -1,4 +1,4 @@
-"""Draw what a second run changes in the recall of each predicate (Fig. 4).
+"""Draw the change of each predicate's recall between two runs (Fig. 4).
 
 A run is the folder of a test, or FILE.csv:COLUMN for a column of a table with
 the columns predicate and train_count. Writes PNG, PDF, and the numbers as CSV.

@@ -33,9 +33,9 @@ def parse_args() -> argparse.Namespace:
 
 
 def count_predicates(source: str) -> tuple[list[str], np.ndarray]:
-    """Names and numbers of relations, the most frequent first."""
+    """Return names and numbers of relations, the most frequent first."""
     if not source.endswith('.py'):
-        # All its tables count the same.
+        # All its tables have the same counts.
         tables = sorted(Path(source).glob('per_class_recall_*.csv'))
         task = tables[0].stem.removeprefix('per_class_recall_') if tables \
             else 'predcls'

@@ -1,9 +1,9 @@
-"""Write one HTML file that tells of test runs and opens without a network.
+"""Write a report of test runs as one HTML file that opens without a network.
 
-Configuration, tables of all tasks, figures (the recall of each predicate can be
-sorted and filtered), the test images that are parsed best, middling and worst,
-and timings. A run is the work directory of tools/test.py; with
---out WORK_DIR/predictions.h5 it keeps what the pictures need.
+It has the configuration, tables of all tasks, figures (the recall of each
+predicate can be sorted and filtered), the test images with the best, median and
+worst results, and timings. A run is the work directory of tools/test.py; the
+pictures need its --out WORK_DIR/predictions.h5.
 """
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('work_dirs', nargs='+', metavar='WORK_DIR')
     parser.add_argument(
         '--names', nargs='+', metavar='NAME',
-        help='what the runs are called (default: their folders)')
+        help='names of the runs (default: their folders)')
     parser.add_argument(
         '--task', choices=TASKS,
-        help='of the pictures and confusion matrices (default: the first that '
-        'all runs have)')
+        help='task of the pictures and confusion matrices (default: the first '
+        'that all runs have)')
     parser.add_argument(
         '--topk', type=positive, default=20, metavar='K',
         help='pictures are chosen by recall@K (default: 20)')
     parser.add_argument(
         '--num-pictures', type=natural, default=3,
-        help='of each kind: best, median, worst (default: 3)')
+        help='number of pictures of each kind: best, median, worst (default: 3)')
     parser.add_argument(
         '--out', type=Path, help='(default: report.html in the first WORK_DIR)')
     args = parser.parse_args()

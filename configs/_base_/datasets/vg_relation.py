@@ -1,7 +1,7 @@
 # Relations of Visual Genome (VG150).
 dataset_type = 'VGDataset'
 data_root = 'data/vg/'
-# to which images are scaled and padded: squares, so that one of any shape fits
+# Images are scaled and padded to a square, so that one of any shape fits.
 img_scale = (592, 592)
 num_classes = 150
 num_predicates = 50
@@ -32,7 +32,7 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=6,
     num_workers=4,
-    # workers start with each epoch: the random numbers of images depend on it
+    # workers start again each epoch, because random numbers depend on the epoch
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(

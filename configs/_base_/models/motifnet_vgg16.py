@@ -1,4 +1,4 @@
-# MotifNet over VGG16: a config adds the detector and the numbers of its data.
+# MotifNet over VGG16: a config adds the detector and the sizes of its data.
 roi_extractor = dict(
     type='mmdet.SingleRoIExtractor',
     roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
@@ -16,7 +16,7 @@ model = dict(
         pair_features=dict(
             type='PairFeatures',
             roi_extractor=roi_extractor,
-            norm_momentum=0.01,  # the reference's; it takes many steps
+            norm_momentum=0.01,  # as in the reference; it needs many steps
             fc_head=dict(
                 type='VGGHead',
                 in_channels=512,

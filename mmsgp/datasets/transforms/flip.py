@@ -1,4 +1,4 @@
-"""Flip an image together with what its predicates say about left and right."""
+"""Flip an image and swap *left* and *right* in its predicates."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class SceneGraphRandomFlip(RandomFlip):
 def mirrored_predicates(
         predicates: tuple[str, ...],
         swaps: tuple[tuple[str, str], ...] | None = None) -> np.ndarray:
-    """What each predicate becomes in a mirror.
+    """Return what each predicate becomes in a mirror.
 
     Args:
         predicates: R names.
@@ -65,7 +65,7 @@ def mirrored_predicates(
         (R+1,) int64, indexed by predicate; unknown stays unknown.
 
     Raises:
-        ValueError: If a pair names a predicate that there is not.
+        ValueError: If a pair names a predicate that does not exist.
 
     Example:
         >>> mirrored_predicates(('left of', 'on', 'right of'))
@@ -80,7 +80,7 @@ def mirrored_predicates(
         missing = {one, other} - set(label)
         if missing:
             raise ValueError(
-                f'swap_predicates names {sorted(missing)}, which are no '
+                f'swap_predicates names {sorted(missing)}, which are not '
                 f'predicates of the data set: {sorted(label)}')
         mirrored[label[one]] = label[other]
         mirrored[label[other]] = label[one]

@@ -18,13 +18,13 @@ META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
 
 @TRANSFORMS.register_module()
 class PackSceneGraphInputs(PackDetInputs):
-    """Pack an image as MMDetection does, and its graph beside it.
+    """Pack an image as MMDetection does, together with its graph.
 
     Required Keys:
 
     - img
-    - gt_bboxes, gt_bboxes_labels (optional, none at inference)
-    - gt_relation_pairs, gt_relation_labels (optional, none then)
+    - gt_bboxes, gt_bboxes_labels (optional, absent at inference)
+    - gt_relation_pairs, gt_relation_labels (optional, absent then)
     - gt_relation_unseen (optional)
 
     Args:

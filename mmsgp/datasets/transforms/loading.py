@@ -11,7 +11,7 @@ from mmsgp.structures.bbox import boxes_overlap
 
 @TRANSFORMS.register_module()
 class LoadImage(LoadImageFromFile):
-    """Load an image, or say which one is missing, broken or of a wrong size.
+    """Load an image; errors name a missing, damaged or wrongly sized one.
 
     Required Keys:
 
@@ -30,13 +30,13 @@ class LoadImage(LoadImageFromFile):
             to ``'color_ignore_orientation'``, because boxes and sizes are
             annotated on the pixels as they lie in the file. Grey images get
             three channels.
-        max_pixels: An image of more is not decoded. Defaults to 64 million.
+        max_pixels: Larger images are not decoded. Defaults to 64 million.
         **kwargs: Arguments of :class:`mmcv.transforms.LoadImageFromFile`.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is no image, too large, or of another size than
-            annotated.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file is not an image, too large, or of another size
+            than annotated.
     """
 
     def __init__(self,
@@ -96,13 +96,13 @@ class LoadRelations(BaseTransform):
     - gt_relation_unseen (if there is relations_unseen): (M,) bool.
 
     Args:
-        sample_duplicates: Of several relations of an ordered pair keep one,
-            drawn anew each time: in training a pair has one target. Defaults
-            to False, all relations as annotated.
-        overlapping_only: Leave out relations of boxes that do not overlap, as
-            SGGen never pairs such boxes, and skip the image (by returning
-            None, so that the data set reads another) if none is left.
-            Defaults to False.
+        sample_duplicates: Keep one relation per ordered pair, drawn again each
+            time, because in training a pair has one target. Defaults to False:
+            all relations as annotated.
+        overlapping_only: Leave out relations of boxes that do not overlap,
+            because SGGen never pairs such boxes. Skip the image (by returning
+            None, so that the data set reads another) if none is left. Defaults
+            to False.
     """
 
     def __init__(self,
@@ -137,7 +137,7 @@ class LoadRelations(BaseTransform):
 
 
 def _one_per_pair(relations: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Draw a row for each ordered pair, each annotation as likely."""
+    """Draw one row per ordered pair; its annotations are equally likely."""
     # The global generator is the one that MMEngine seeds in each worker.
     shuffled = np.random.permutation(rows)  # noqa: NPY002
     _, first = np.unique(relations[shuffled, :2], axis=0, return_index=True)

@@ -1,4 +1,4 @@
-"""Resize an image, or say why it cannot be."""
+"""Resize an image; an error names one that is too thin."""
 from __future__ import annotations
 
 import cv2
@@ -9,11 +9,11 @@ from mmsgp.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class Resize(DetResize):
-    """Resize as MMDetection does, or say which image is too thin for it.
+    """Resize as MMDetection does; an error names an image that is too thin.
 
     Required Keys, besides those of :class:`mmdet.datasets.Resize`:
 
-    - img_path, name (optional): named in errors, the first that there is.
+    - img_path, name (optional): named in errors, the first that exists.
 
     Raises:
         ValueError: If a side would be less than a pixel.

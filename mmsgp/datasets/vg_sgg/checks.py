@@ -15,15 +15,15 @@ from .writer import SPLIT_CODES
 # a quarter for half of a rounded size.
 _ROUNDING = 0.76
 # Units by which boxes of two scales may differ. The published ones are rounded at
-# each scale, and made two units large.
+# each scale, and enlarged to two units.
 _SCALE_TOLERANCE = 6
 _FLOAT_TOLERANCE = 0.01
-# The share of boxes that may leave the shorter side of their image.
+# Share of boxes that may leave the shorter side of their image.
 _MOST_OUTSIDE = 0.1
 
 
 def check_splits(splits: np.ndarray, path: str) -> None:
-    """Raise a ValueError if a split code (I,) is none of the format's."""
+    """Check that split codes (I,) are valid. Raises a ValueError."""
     codes, counts = np.unique(splits, return_counts=True)
     if not set(codes.tolist()) <= set(SPLIT_CODES.values()):
         found = ', '.join(f'{code} ({count} images)' for code, count in
@@ -40,16 +40,16 @@ def check_ranges(first: np.ndarray, last: np.ndarray, name: str, num_rows: int,
 
     Args:
         first: (I,), the first row, or -1 if the image has none.
-        last: (I,), the last row, likewise.
+        last: (I,), the last row, or -1.
         name: ``'box'`` or ``'rel'``.
-        num_rows: The rows there are.
+        num_rows: Number of rows in the file.
         path: The file, for errors.
 
     Returns:
         (I,) first rows and (I,) numbers of rows; (0, 0) for none.
 
     Raises:
-        ValueError: If a range is none, or two images share rows.
+        ValueError: If a range is invalid, or two images share rows.
     """
     keys = f'img_to_first_{name}', f'img_to_last_{name}'
     none = (first == -1) & (last == -1)
@@ -72,15 +72,15 @@ def check_ranges(first: np.ndarray, last: np.ndarray, name: str, num_rows: int,
     counts = np.where(none, 0, last - first + 1)
     unused = num_rows - counts.sum()
     if unused:
-        _warn(f'{path}: {unused} of {num_rows} rows are of no image, as {keys[0]} '
-              f'and {keys[1]} have it')
+        _warn(f'{path}: {unused} of {num_rows} rows belong to no image, according to '
+              f'{keys[0]} and {keys[1]}')
     return np.where(none, 0, first), counts
 
 
 @np.errstate(over='ignore')
 def check_scales(boxes: np.ndarray, smaller: np.ndarray, keys: tuple[str, str],
                  path: str) -> None:
-    """Raise a ValueError if (B, 4) boxes are not twice those of half the scale."""
+    """Check that boxes (B, 4) are twice the smaller ones. Raises a ValueError."""
     are_rounded = 'f' not in (boxes.dtype.kind, smaller.dtype.kind) or \
         boxes.dtype != smaller.dtype
     tolerance = _SCALE_TOLERANCE if are_rounded else _FLOAT_TOLERANCE
@@ -98,8 +98,8 @@ def check_boxes(boxes: np.ndarray, scale: int, sizes: np.ndarray,
                 rows: np.ndarray, key: str, path: str) -> None:
     """Check that centre boxes are in their images.
 
-    The published boxes end at a square around the image, so that some leave its
-    shorter side: that is worth a warning, unless they are many.
+    The published boxes are clipped to a square around the image, so some leave its
+    shorter side: a few of them are a warning, many are an error.
 
     Args:
         boxes: (B, 4) centre x, centre y, width and height, on images whose longer
@@ -114,7 +114,7 @@ def check_boxes(boxes: np.ndarray, scale: int, sizes: np.ndarray,
         ValueError: If a size is negative, a box leaves the square, or many leave
             the image.
     """
-    # Columns one by one: rows of four would take three times as long.
+    # By column, because rows of four would take three times as long.
     centres, extents = (np.ascontiguousarray(part.T) for part in
                         (boxes[:, :2], boxes[:, 2:]))
     low, high = centres - extents / 2, centres + extents / 2
@@ -124,8 +124,8 @@ def check_boxes(boxes: np.ndarray, scale: int, sizes: np.ndarray,
                  (high > scale + _ROUNDING)).any(axis=0)
         index = wrong.argmax()
         raise ValueError(
-            f'{path}: row {rows[index]} of {key} is {boxes[index].tolist()}, which '
-            'is no centre x, centre y, width, height of a box within 0 and '
+            f'{path}: row {rows[index]} of {key} is {boxes[index].tolist()}, '
+            'expected centre x, centre y, width, height of a box within 0 and '
             f'{scale}: {wrong.sum()} of {len(boxes)} boxes are wrong')
     scales = scale / sizes.max(axis=1, initial=1)
     outside = (high[0] > sizes[:, 0] * scales + _ROUNDING) | \
@@ -133,17 +133,18 @@ def check_boxes(boxes: np.ndarray, scale: int, sizes: np.ndarray,
     if not outside.any():
         return
     index = outside.argmax()
-    told = (f'{path}: {outside.sum()} of {len(boxes)} boxes leave their images, e.g. '
-            f'row {rows[index]} of {key}, {boxes[index].tolist()}, an image of '
-            f'{sizes[index].tolist()} pixels')
+    problem = (
+        f'{path}: {outside.sum()} of {len(boxes)} boxes leave their images, e.g. '
+        f'row {rows[index]} of {key}, {boxes[index].tolist()}, in an image of '
+        f'{sizes[index].tolist()} pixels')
     if outside.mean() > _MOST_OUTSIDE:
-        raise ValueError(f'{told}. The sizes or their order are those of other data')
-    _warn(told)
+        raise ValueError(f'{problem}. The sizes or their order belong to other data')
+    _warn(problem)
 
 
 def check_pairs(pairs: np.ndarray, num_boxes: np.ndarray, image_ids: np.ndarray,
                 path: str) -> None:
-    """Raise a ValueError if (M, 2) indices are not of (M,) boxes of an image."""
+    """Check that relations (M, 2) join boxes of their image. Raises ValueError."""
     wrong = (pairs < 0) | (pairs >= num_boxes[:, None])
     if wrong.any():
         row = wrong.any(axis=1).argmax()

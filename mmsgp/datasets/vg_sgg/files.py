@@ -1,4 +1,4 @@
-"""Open the files of a data set, or say what is wrong with them."""
+"""Open the files of a data set; errors name the file and the problem."""
 from __future__ import annotations
 
 import os
@@ -24,7 +24,7 @@ def load_json(path: str, hint: str = VG_HINT) -> dict | list:
         hint: What to do if it is missing.
 
     Raises:
-        OSError: If there is no such file, or it cannot be read.
+        OSError: If the file does not exist or cannot be read.
         ValueError: If it is not JSON.
     """
     require_file(path, hint)
@@ -32,7 +32,7 @@ def load_json(path: str, hint: str = VG_HINT) -> dict | list:
 
 
 def require_key(mapping: Mapping, key: str, path: str) -> None:
-    """Raise a ValueError that names the file if it lacks a key."""
+    """Check that an object has a key. Raises a ValueError that names the file."""
     if not isinstance(mapping, Mapping):
         raise ValueError(f'{path} must hold an object with the key {key!r}, not '
                          f'a {type(mapping).__name__}')

@@ -1,4 +1,4 @@
-"""Read which images a data set in the VG-SGG format has."""
+"""Read the list of images of a data set in the VG-SGG format."""
 from __future__ import annotations
 
 import numpy as np
@@ -20,16 +20,16 @@ def read_vg_images(path: str, num_rows: int,
 
     Args:
         path: Path of ``image_data.json``.
-        num_rows: I, the images that the annotations have rows for.
+        num_rows: I, number of images that have rows in the annotations.
         ann_file: Path of the annotations, for errors.
 
     Returns:
         (I,) int64 ids, and (I, 2) int64 widths and heights.
 
     Raises:
-        OSError: If there is no such file, or it cannot be read.
-        ValueError: If it is no list of as many images, each with an id of its
-            own and a size.
+        OSError: If the file does not exist or cannot be read.
+        ValueError: If it is not a list of as many images, each with a different
+            id and a size.
     """
     images = load_json(path)
     if not isinstance(images, list) or set(map(type, images)) - {dict}:
@@ -45,7 +45,7 @@ def read_vg_images(path: str, num_rows: int,
         raise ValueError(
             f'{path} lists {len(images)} images, but {ann_file} has '
             f'{num_rows} rows (the broken images {BROKEN_IMAGE_IDS} may be '
-            'left out of the rows). The two files are not of the same data')
+            'left out of the rows). The two files belong to different data')
     ids, counts = np.unique(table[:, 0], return_counts=True)
     if (counts > 1).any():
         raise ValueError(f'{path} lists the image {ids[counts.argmax()]} twice')
@@ -53,7 +53,7 @@ def read_vg_images(path: str, num_rows: int,
 
 
 def _read_column(images: list[dict], key: str, path: str) -> list[int]:
-    """The values of a key, all of them whole numbers within their limits."""
+    """Return the values of a key. All must be whole numbers within their limits."""
     low, high = _LIMITS[key]
     values = [image.get(key) for image in images]
     if set(map(type, values)) <= {int} and low <= min(values, default=low) \

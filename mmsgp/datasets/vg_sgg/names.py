@@ -16,10 +16,10 @@ def read_vg_names(dict_file: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         C class names and R predicate names, in the order of their indices.
 
     Raises:
-        OSError: If there is no such file, or it cannot be read.
+        OSError: If the file does not exist or cannot be read.
         ValueError: If the file is not JSON, lacks a key, if indices are not
-            ``1 .. n``, a name is no text of a line, or if the two directions
-            of a mapping disagree.
+            ``1 .. n``, a name is not one line of text, or if the two
+            directions of a mapping disagree.
     """
     dicts = load_json(dict_file)
     return (_read_names(dicts, 'label', dict_file),
@@ -27,7 +27,7 @@ def read_vg_names(dict_file: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _read_names(dicts: dict, kind: str, path: str) -> tuple[str, ...]:
-    """Names in the order of their 1-based indices."""
+    """Return the names in the order of their 1-based indices."""
     for key in (f'idx_to_{kind}', f'{kind}_to_idx'):
         require_key(dicts, key, path)
         if not isinstance(dicts[key], dict):

@@ -38,15 +38,15 @@ def read_vg_annotations(ann_file: str,
     """Read the boxes and relations of all images of all splits.
 
     Centre boxes on a resized image become corners in the original image's
-    pixels. Relations stay as they are annotated, those of an object with
-    itself and repeated ones included.
+    pixels. Relations stay as they are annotated, including repeated ones and
+    those of an object with itself.
 
     Args:
         ann_file: Path of ``VG-SGG.h5``.
         image_file: Path of ``image_data.json``.
         classes: C names.
         predicates: R names.
-        img_suffix: What the name of an image file has after the image's id.
+        img_suffix: End of the name of an image file, after the image's id.
         integer_corners: See :class:`VGDataset`.
 
     Raises:
@@ -98,18 +98,18 @@ def read_vg_annotations(ann_file: str,
 
 def _read_indices(file: H5File, key: str, num_names: int,
                   rows_of: tuple[str, int] | None = None) -> np.ndarray:
-    """1-based indices (rows,), checked against the number of names."""
+    """Read 1-based indices (rows,), checked against the number of names."""
     indices = file.read_whole(key, rows_of=rows_of)[:, 0]
     if len(indices) and not 1 <= indices.min() <= indices.max() <= num_names:
         row = ((indices < 1) | (indices > num_names)).argmax()
         raise ValueError(
             f'{file.path}: row {row} of {key} is {indices[row]}, but the dicts '
-            f'file names 1 .. {num_names}. Are the two of the same data?')
+            f'file names 1 .. {num_names}. Do the two belong to the same data?')
     return indices
 
 
 def _read_boxes(file: H5File, num_boxes: int) -> tuple[np.ndarray, str, int]:
-    """Centre boxes (B, 4), their key and the longer side of their images."""
+    """Read centre boxes (B, 4), their key and the longer side of their images."""
     scales = {f'boxes_{scale}': scale for scale in BOX_SCALES}
     keys = [key for key in scales if key in file] or list(scales)[:1]
     arrays = [file.read_real(key, 4, ('labels', num_boxes)) for key in keys]
@@ -120,7 +120,7 @@ def _read_boxes(file: H5File, num_boxes: int) -> tuple[np.ndarray, str, int]:
 
 def _read_ranges(file: H5File, name: str, num_images: int,
                  num_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """First row and number of rows of each image; (0, 0) for none."""
+    """Read first row and number of rows of each image; (0, 0) for none."""
     first, last = (
         file.read_whole(f'img_to_{end}_{name}', rows_of=('split', num_images))[:, 0]
         for end in ('first', 'last'))
@@ -129,10 +129,10 @@ def _read_ranges(file: H5File, name: str, num_images: int,
 
 def _with_integer_corners(boxes: np.ndarray, rows: np.ndarray, key: str,
                           path: str) -> np.ndarray:
-    """Centre boxes (B, 4), of these rows, with whole upper left corners.
+    """Move centre boxes (B, 4), of these rows, to whole upper left corners.
 
     The reference implementation of Neural Motifs computes corners in the
-    file's type, whole numbers: of an odd side half a pixel is dropped.
+    file's type, whole numbers, which drops half a pixel of an odd side.
 
     Raises:
         ValueError: If a number is not whole: then the reference drops nothing.
@@ -150,7 +150,7 @@ def _with_integer_corners(boxes: np.ndarray, rows: np.ndarray, key: str,
 
 def _to_corners(boxes: np.ndarray, scales: np.ndarray,
                 path: str) -> np.ndarray:
-    """Centre boxes times (B,) scales as float32 corners, never empty."""
+    """Convert centre boxes times (B,) scales to float32 corners, never empty."""
     corners = np.concatenate(
         [boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2],
         axis=1)
@@ -162,8 +162,8 @@ def _to_corners(boxes: np.ndarray, scales: np.ndarray,
     if empty.any():
         # The regression targets of an empty box are infinite.
         print_log(
-            f'{path}: widened {empty.any(axis=1).sum()} boxes of no area to '
-            'one pixel',
+            f'{path}: widened {empty.any(axis=1).sum()} boxes without area '
+            'to one pixel',
             logger='current',
             level=logging.WARNING)
         corners[:, :2] -= empty / 2

@@ -51,8 +51,8 @@ def write_vg_sgg(
             ``predicates[p - 1]``.
 
     Raises:
-        ValueError: If the lists are of unlike length, a number is out of its
-            range or a box leaves its image.
+        ValueError: If the lists differ in length, a number is out of its range
+            or a box leaves its image.
     """
     _check_lengths(images, boxes, labels, relations)
     num_boxes = np.array([len(b) for b in boxes], dtype=np.int64)
@@ -89,7 +89,7 @@ def write_vg_sgg(
 
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    # An interruption leaves no half file, nor files of two data sets.
+    # So an interruption leaves no partial file, nor files of two data sets.
     for name in (ANN_FILE, DICT_FILE, IMAGE_FILE):
         (out_dir / name).unlink(missing_ok=True)
     (out_dir / DICT_FILE).write_text(json.dumps(dicts))
@@ -160,8 +160,8 @@ def _split_codes(images: Sequence[dict]) -> np.ndarray:
     for image in images:
         if image['split'] not in SPLIT_CODES:
             raise ValueError(
-                f"image {image['image_id']}: split {image['split']!r} is none "
-                f'of {sorted(SPLIT_CODES)}')
+                f"image {image['image_id']}: split {image['split']!r} is not "
+                f'one of {sorted(SPLIT_CODES)}')
     return np.array([SPLIT_CODES[i['split']] for i in images], dtype=np.int32)
 
 
@@ -169,7 +169,7 @@ def _check_lengths(images: Sequence[dict], *per_image: Sequence) -> None:
     lengths = [len(images)] + [len(values) for values in per_image]
     if len(set(lengths)) > 1:
         raise ValueError(
-            'images, boxes, labels and relations must be of one length, '
+            'images, boxes, labels and relations must have the same length, '
             f'got {lengths}')
     for image, boxes, labels in zip(images, *per_image[:2], strict=True):
         if len(boxes) != len(labels):

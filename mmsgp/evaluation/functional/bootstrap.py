@@ -1,4 +1,4 @@
-"""How much of a difference is the choice of the images.
+"""Bootstrap: how far metrics depend on the choice of images.
 
 Shape shorthand: I images, B resamples, K thresholds, G groups.
 """
@@ -17,9 +17,9 @@ class ResampledMean:
     Tibshirani, *An Introduction to the Bootstrap*, 1993.
 
     Args:
-        images (ndarray): The images to draw from.
-        num_resamples (int): B. Defaults to 1000.
-        seed (int): Same seed, same resamples. Defaults to 0.
+        images: The images to draw from.
+        num_resamples: B. Defaults to 1000.
+        seed: Same seed, same resamples. Defaults to 0.
     """
 
     def __init__(self,
@@ -33,11 +33,11 @@ class ResampledMean:
         self._weights[:, images] = drawn
 
     def __call__(self, values: np.ndarray, images: np.ndarray) -> np.ndarray:
-        """Means of the rows.
+        """Compute the means of the rows.
 
         Args:
-            values (ndarray): (K, G).
-            images (ndarray): (G,), the image of each column.
+            values: (K, G).
+            images: (G,), the image of each column.
 
         Returns:
             ndarray: (B, K); NaN where none of the images was drawn.
@@ -55,15 +55,15 @@ class ResampledMean:
 
 def confidence_interval(samples: np.ndarray,
                         level: float = 0.95) -> tuple[float, float]:
-    """Percentiles that enclose a share of the samples.
+    """Return the percentiles that enclose a share of the samples.
 
     Args:
-        samples (ndarray): (B,), NaN where nothing was drawn that counts.
-        level (float): The share. Defaults to 0.95.
+        samples: (B,), NaN where nothing was drawn that counts.
+        level: The share. Defaults to 0.95.
 
     Returns:
         tuple[float, float]: NaN if more than ``1 - level`` of the samples are
-        NaN: too few images count to tell.
+        NaN, because too few images count.
     """
     known = samples[~np.isnan(samples)]
     if len(known) < max(1, level * len(samples)):

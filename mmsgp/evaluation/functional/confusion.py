@@ -1,4 +1,4 @@
-"""Which predicates are taken for which.
+"""Confusion of predicates.
 
 Shape shorthand: R predicates.
 """
@@ -16,8 +16,8 @@ def predicate_confusion(relations: RelationRanks, task: str) -> np.ndarray:
     prediction for its pair (Fig. 5 of the paper).
 
     Args:
-        relations (RelationRanks): Annotated relations and what was predicted.
-        task (str): One of its tasks.
+        relations: Annotated relations and what was predicted.
+        task: One of its tasks.
 
     Returns:
         ndarray: (R, R + 1) int64. Row ``p - 1`` is the annotated predicate
@@ -28,12 +28,12 @@ def predicate_confusion(relations: RelationRanks, task: str) -> np.ndarray:
         ValueError: If the predictions were not kept.
     """
     if task not in relations.tasks:
-        raise ValueError(f'there are ranks of {list(relations.tasks)}, not of '
+        raise ValueError(f'ranks exist for {list(relations.tasks)}, not for '
                          f'{task!r}')
     predicted = relations.tasks[task].predicted
     if predicted is None:
-        raise ValueError(f'the ranks of {task} tell no predicted predicates, '
-                         'for an older version wrote them: test the model again')
+        raise ValueError(f'the ranks of {task} have no predicted predicates, because '
+                         'an older version wrote them: test the model again')
     num_predicates = len(relations.names)
     cells = (relations.predicates - 1) * (num_predicates + 1) + predicted
     return np.bincount(

@@ -1,4 +1,4 @@
-"""Which predictions are ranked: one of each pair, or the best of all.
+"""Select the predictions to rank: the best of each pair, or the best of all.
 
 Shape shorthand: N objects, M relations, R predicates, E entries.
 """
@@ -19,9 +19,9 @@ class RankedEntries(NamedTuple):
     """Predictions of which a pair may have several, best first.
 
     Attributes:
-        rows (ndarray): (E,) int64, rows of the relations they belong to.
-        predicates (ndarray): (E,) int64, ``1 .. R``.
-        scores (ndarray): (E,) float32.
+        rows: (E,) int64, rows of the relations they belong to.
+        predicates: (E,) int64, ``1 .. R``.
+        scores: (E,) float32.
     """
     rows: np.ndarray
     predicates: np.ndarray
@@ -32,10 +32,10 @@ def apply_graph_constraint(pred: SceneGraph) -> SceneGraph:
     """Keep the best prediction of each ordered pair of objects.
 
     Args:
-        pred (SceneGraph): A predicted graph, relations sorted best first.
+        pred: A predicted graph, relations sorted best first.
 
     Returns:
-        SceneGraph: One relation a pair, in the given order; ``pred`` itself
+        SceneGraph: One relation per pair, in the given order; ``pred`` itself
         when it has no pair twice.
     """
     rows = first_of_each_pair(GraphArrays.from_graph(pred).pair_ids)
@@ -49,10 +49,10 @@ def apply_graph_constraint(pred: SceneGraph) -> SceneGraph:
 
 
 def first_of_each_pair(pair_ids: np.ndarray) -> np.ndarray | None:
-    """Rows of the first relation of each ordered pair.
+    """Return the rows of the first relation of each ordered pair.
 
     Args:
-        pair_ids (ndarray): (M,), see :class:`GraphArrays`.
+        pair_ids: (M,), see :class:`GraphArrays`.
 
     Returns:
         ndarray: Ascending rows; None if no pair occurs twice.
@@ -66,22 +66,22 @@ def unconstrained_entries(pred: GraphArrays,
                           graph: dict,
                           limit: int = 100,
                           name: str = 'prediction') -> RankedEntries | None:
-    """The best of all predicates of all pairs of a predicted graph.
+    """Return the best of all predicates of all pairs of a predicted graph.
 
     Args:
-        pred (GraphArrays): A prediction.
-        graph (dict): The same, as ``SceneGraph.to_dict`` gives it. What a file
-            of predictions keeps as ``unconstrained`` is taken as it is.
-        limit (int): Entries to keep. Defaults to 100.
-        name (str): What it predicts, for the message.
+        pred: A prediction.
+        graph: The same, as ``SceneGraph.to_dict`` gives it. An entry
+            ``unconstrained``, of a file of predictions, is used as it is.
+        limit: Entries to keep. Defaults to 100.
+        name: Name of the prediction, for the message.
 
     Returns:
-        RankedEntries: At most ``limit``; None if there are relations and they
-        have no ``distribution``.
+        RankedEntries: At most ``limit``; None if relations exist, but have no
+        ``distribution``.
 
     Raises:
-        ValueError: If a probability is NaN or infinite, or there is none for
-            each relation, or the pairs have no ``weights``.
+        ValueError: If a probability is NaN or infinite, relations and rows of
+            ``distribution`` differ in number, or the pairs have no ``weights``.
     """
     if 'unconstrained' in graph:
         return RankedEntries(*(
@@ -96,16 +96,16 @@ def unconstrained_entries(pred: GraphArrays,
     if distribution.ndim != 2 or len(distribution) != len(pred.pairs):
         raise ValueError(
             f'The {name} has {len(pred.pairs)} relations and a distribution '
-            f'of shape {tuple(distribution.shape)}; expected one row each.')
+            f'of shape {tuple(distribution.shape)}; expected one row per relation.')
     if 'weights' not in graph['relations']:
         raise ValueError(
             f'The {name} has relations.distribution but no relations.weights, '
-            "which a pair's probabilities are multiplied by: see "
+            "the factors of the pairs' probabilities: see "
             'mmsgp.structures.ranking.pair_weights, or evaluate metrics without '
             'ng-.')
     weights = to_numpy(graph['relations']['weights'], np.float32)
     entries = without_graph_constraint(distribution.numpy(), weights, limit)
-    # A sum of squares with a NaN or an infinite number is one itself.
+    # The sum of squares is finite only if all numbers are.
     flat = distribution.flatten()
     if not math.isfinite(flat.dot(flat)) and not flat.isfinite().all():
         raise ValueError(f'The {name} has NaN or infinite probabilities.')
@@ -115,7 +115,7 @@ def unconstrained_entries(pred: GraphArrays,
 def without_graph_constraint(distribution: np.ndarray,
                              weights: np.ndarray,
                              limit: int = 100) -> RankedEntries:
-    """The best of all predicates of all pairs.
+    """Return the best of all predicates of all pairs.
 
     The score of an entry is its probability times the weight of its pair.
     The ``limit`` best entries of the matrix lie in the ``limit`` rows with the
@@ -123,10 +123,9 @@ def without_graph_constraint(distribution: np.ndarray,
     in the order of rows, then of predicates.
 
     Args:
-        distribution (ndarray): (M, R+1) float32, probabilities, unknown
-            first.
-        weights (ndarray): (M,) float32, not negative.
-        limit (int): Entries to keep. Defaults to 100.
+        distribution: (M, R+1) float32, probabilities, unknown first.
+        weights: (M,) float32, not negative.
+        limit: Entries to keep. Defaults to 100.
 
     Returns:
         RankedEntries: At most ``limit``.
@@ -140,8 +139,7 @@ def without_graph_constraint(distribution: np.ndarray,
     rows = _largest(maxima, limit)
     scores = distribution.take(rows, axis=0)[:, 1:] * \
         weights[rows, None]
-    # Where there are enough rows, each has an entry that is not below the
-    # least maximum.
+    # With ``limit`` rows, each has an entry that is not below the least maximum.
     least = maxima[rows].min() if len(rows) == limit else -np.inf
     entries = (scores.ravel() >= least).nonzero()[0]
     best = np.argsort(-scores.ravel()[entries], kind='stable')[:limit]
@@ -150,7 +148,7 @@ def without_graph_constraint(distribution: np.ndarray,
 
 
 def _largest(values: np.ndarray, limit: int) -> np.ndarray:
-    """Positions of the largest values, ascending; of equals the first."""
+    """Return the positions of the largest values, ascending; of equals the first."""
     excess = len(values) - limit
     if excess <= 0:
         return np.arange(len(values))

@@ -1,7 +1,7 @@
 """Matching of predicted triplets with annotated ones.
 
-An image's matching is many small operations, which no accelerator does faster
-than NumPy on the CPU, and which there give the same digits everywhere.
+Matching an image takes many small operations. NumPy on the CPU does them as fast
+as an accelerator, and gives the same digits everywhere.
 
 Shape shorthand: N objects, M relations, of the ground truth (``gt``) or of a
 prediction (``pred``).
@@ -23,14 +23,14 @@ NO_HIT = int(np.iinfo(np.int32).max)
 
 
 class GraphArrays(NamedTuple):
-    """What matching needs of a graph.
+    """Parts of a graph that matching needs.
 
     Attributes:
-        bboxes (ndarray): (N, 4) float64, ``x1, y1, x2, y2``.
-        labels (ndarray): (N,) int64, object classes.
-        pairs (ndarray): (M, 2) int64, subject and object.
-        pair_ids (ndarray): (M,) int64, ``subject * N + object``.
-        predicates (ndarray): (M,) int64, ``1 .. R``.
+        bboxes: (N, 4) float64, ``x1, y1, x2, y2``.
+        labels: (N,) int64, object classes.
+        pairs: (M, 2) int64, subject and object.
+        pair_ids: (M,) int64, ``subject * N + object``.
+        predicates: (M,) int64, ``1 .. R``.
     """
     bboxes: np.ndarray
     labels: np.ndarray
@@ -39,18 +39,18 @@ class GraphArrays(NamedTuple):
     predicates: np.ndarray
 
     def check(self, name: str) -> None:
-        """Refuse what would silently spoil the matching.
+        """Check that the numbers can be matched.
 
         Args:
-            name (str): What the graph is, for the message.
+            name: Name of the graph, for the message.
 
         Raises:
-            ValueError: If a box is NaN or infinite, or a relation is one of
-                objects that there are not.
+            ValueError: If a box is NaN or infinite, or a relation refers to an
+                object that does not exist.
         """
         if not np.isfinite(self.bboxes).all():
             raise ValueError(f'The {name} has NaN or infinite boxes.')
-        # Negative numbers are large ones without their sign.
+        # As unsigned integers, negative numbers are large.
         if self.pairs.view(np.uint64).max(initial=0) >= max(
                 len(self.labels), len(self.pairs) == 0):
             raise ValueError(
@@ -59,13 +59,13 @@ class GraphArrays(NamedTuple):
 
     @classmethod
     def from_graph(cls, graph: SceneGraph) -> GraphArrays:
-        """The arrays of a graph on any device."""
+        """Take the arrays of a graph on any device."""
         return cls.from_dict(
             dict(objects=graph.objects, relations=graph.relations))
 
     @classmethod
     def from_dict(cls, graph: dict) -> GraphArrays:
-        """The arrays of what :meth:`SceneGraph.to_dict` gives."""
+        """Take the arrays of a graph from its :meth:`SceneGraph.to_dict`."""
         objects, relations = graph['objects'], graph['relations']
         labels = to_numpy(objects['labels'], np.int64)
         pairs = to_numpy(relations['pairs'], np.int64)
@@ -81,9 +81,9 @@ class Ranks(NamedTuple):
     """Ranks of the first predictions for each annotated relation.
 
     Attributes:
-        triplet (ndarray): (M_gt,) int64, rank of the first hit.
-        pair (ndarray): (M_gt,) int64, rank of the first prediction for the
-            pair, whatever its predicate.
+        triplet: (M_gt,) int64, rank of the first hit.
+        pair: (M_gt,) int64, rank of the first prediction for the pair, whatever
+            its predicate.
     """
     triplet: np.ndarray
     pair: np.ndarray
@@ -92,7 +92,7 @@ class Ranks(NamedTuple):
 def match_triplets(gt: SceneGraph,
                    pred: SceneGraph,
                    iou_thr: float = 0.5) -> Tensor:
-    """Rank of the first prediction that hits each annotated relation.
+    """Return the rank of the first prediction that hits each annotated relation.
 
     A prediction hits a relation when the subject class, the predicate and the
     object class agree and each of its two boxes has an IoU of at least
@@ -106,9 +106,9 @@ def match_triplets(gt: SceneGraph,
     the caller's choice, see :func:`~.ranking.apply_graph_constraint`.
 
     Args:
-        gt (SceneGraph): The annotated graph.
-        pred (SceneGraph): The predicted graph, relations sorted best first.
-        iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
+        gt: The annotated graph.
+        pred: The predicted graph, relations sorted best first.
+        iou_thr: The least IoU of a matched box. Defaults to 0.5.
 
     Returns:
         Tensor: (M_gt,), int64, on the device of ``pred``: the 0-based rank of
@@ -128,9 +128,9 @@ class Matcher(metaclass=ABCMeta):
     """Ranks of annotated relations in lists of predictions.
 
     Args:
-        gt (GraphArrays): The annotated graph.
-        pred (GraphArrays): The graph whose objects the predictions relate.
-        iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
+        gt: The annotated graph.
+        pred: The graph whose objects the predictions relate.
+        iou_thr: The least IoU of a matched box. Defaults to 0.5.
     """
 
     def __init__(self,
@@ -142,23 +142,23 @@ class Matcher(metaclass=ABCMeta):
     @abstractmethod
     def match_pairs(self,
                     pair_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which predictions are on which annotated pair.
+        """Find the predictions on each annotated pair.
 
         Args:
-            pair_ids (ndarray): (M_pred,), best first.
+            pair_ids: (M_pred,), best first.
 
         Returns:
-            tuple[ndarray, ndarray]: The ranks (C,), ascending, of predictions
-            that may be on one, and whether each is, (M_gt, C).
+            tuple[ndarray, ndarray]: The ranks (C,), ascending, of the candidate
+            predictions, and whether each is on each pair, (M_gt, C).
         """
 
     def __call__(self, pair_ids: np.ndarray,
                  predicates: np.ndarray) -> Ranks:
-        """Ranks in a list of predictions, best first.
+        """Return the ranks in a list of predictions, best first.
 
         Args:
-            pair_ids (ndarray): (M_pred,), ids of pairs of ``pred``.
-            predicates (ndarray): (M_pred,).
+            pair_ids: (M_pred,), ids of pairs of ``pred``.
+            predicates: (M_pred,).
         """
         candidates, on_pair = self.match_pairs(pair_ids)
         hits = on_pair & (
@@ -167,7 +167,7 @@ class Matcher(metaclass=ABCMeta):
 
     def triplet_ranks(self, pair_ids: np.ndarray,
                       predicates: np.ndarray) -> np.ndarray:
-        """Only the ranks of triplets, (M_gt,)."""
+        """Return only the ranks of triplets, (M_gt,)."""
         candidates, on_pair = self.match_pairs(pair_ids)
         on_pair &= self.gt.predicates[:, None] == predicates[candidates]
         return _first(on_pair, candidates)
@@ -231,12 +231,12 @@ class PhraseMatcher(Matcher):
 def match_objects(gt: GraphArrays,
                   pred: GraphArrays,
                   iou_thr: float = 0.5) -> np.ndarray:
-    """Which objects agree in class and box.
+    """Find the objects that agree in class and box.
 
     Args:
-        gt (GraphArrays): ``bboxes`` (N_gt, 4) and ``labels`` (N_gt,).
-        pred (GraphArrays): ``bboxes`` (N_pred, 4) and ``labels`` (N_pred,).
-        iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
+        gt: ``bboxes`` (N_gt, 4) and ``labels`` (N_gt,).
+        pred: ``bboxes`` (N_pred, 4) and ``labels`` (N_pred,).
+        iou_thr: The least IoU of a matched box. Defaults to 0.5.
 
     Returns:
         ndarray: (N_gt, N_pred), bool.
@@ -249,15 +249,15 @@ def match_objects(gt: GraphArrays,
 
 
 def aligned_iou(boxes1: np.ndarray, boxes2: np.ndarray) -> np.ndarray:
-    """IoU of each box with the box in the same row, in float64.
+    """Compute the IoU of each box with the box in the same row, in float64.
 
     Coordinates are continuous (no ``+ 1``). Equal boxes have an IoU of 1 even
     when they are degenerate, so that a given box always matches itself; any
     other two boxes without area have an IoU of 0.
 
     Args:
-        boxes1 (ndarray): (n, 4) float64, ``x1, y1, x2, y2``.
-        boxes2 (ndarray): (n, 4), the same.
+        boxes1: (n, 4) float64, ``x1, y1, x2, y2``.
+        boxes2: (n, 4), the same.
 
     Returns:
         ndarray: (n,), float64.
@@ -278,11 +278,11 @@ def aligned_iou(boxes1: np.ndarray, boxes2: np.ndarray) -> np.ndarray:
 
 
 def union_boxes(bboxes: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """The smallest boxes around pairs of boxes.
+    """Return the smallest boxes around pairs of boxes.
 
     Args:
-        bboxes (ndarray): (N, 4), ``x1, y1, x2, y2``.
-        pairs (ndarray): (M, 2).
+        bboxes: (N, 4), ``x1, y1, x2, y2``.
+        pairs: (M, 2).
 
     Returns:
         ndarray: (M, 4).
@@ -294,27 +294,27 @@ def union_boxes(bboxes: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def _pair_ids(pairs: np.ndarray, base: int) -> np.ndarray:
-    """A number (M,) for each pair (M, 2) of numbers below ``base``."""
+    """Return a number (M,) for each pair (M, 2) of numbers below ``base``."""
     return pairs[:, 0] * base + pairs[:, 1]
 
 
 def _pairs_of(pair_ids: np.ndarray,
               graph: GraphArrays) -> tuple[np.ndarray, np.ndarray]:
-    """Subjects and objects, (M,) each, from their ids."""
+    """Return subjects and objects, (M,) each, from their ids."""
     return np.divmod(pair_ids, max(len(graph.labels), 1))
 
 
 def _first(found: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """The rank (M,) of the first column found in each row of (M, C)."""
+    """Return the rank (M,) of the first column found in each row of (M, C)."""
     first = np.full(len(found), NO_HIT)
     row, column = found.nonzero()
-    # Row after row, ascending columns: what is written last comes first.
+    # Reversed, so that the first column of a row is written last and stays.
     first[row[::-1]] = ranks[column[::-1]]
     return first
 
 
 def to_numpy(values: Tensor | np.ndarray, dtype: type) -> np.ndarray:
-    """An array of a tensor on any device, of any precision."""
+    """Convert a tensor on any device, of any precision, to an array."""
     if isinstance(values, Tensor):
         if values.dtype == torch.bfloat16:  # which NumPy does not know
             values = values.float()

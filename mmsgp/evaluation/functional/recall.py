@@ -28,11 +28,11 @@ or (B, K) where images are weighted in B ways."""
 
 def exact_mean(values: np.ndarray,
                images: np.ndarray | None = None) -> np.ndarray:
-    """The mean of each row, from an exactly rounded sum.
+    """Return the mean of each row, from an exactly rounded sum.
 
     Args:
-        values (ndarray): (K, G).
-        images (ndarray, optional): (G,), not used: all weigh the same.
+        values: (K, G).
+        images: (G,), not used: all weigh the same.
 
     Returns:
         ndarray: (K,), float64; NaN for G = 0.
@@ -55,10 +55,10 @@ def recall_at_k(ranks: np.ndarray,
     over the I images that have any of the relations (:math:`M_i > 0`).
 
     Args:
-        ranks (ndarray): (T,), 0-based ranks.
-        images (ndarray): (T,) int64, the image of each relation.
-        topk (Sequence[int | str]): The thresholds; ``'all'`` counts every hit.
-        mean (Mean): Defaults to :func:`exact_mean`.
+        ranks: (T,), 0-based ranks.
+        images: (T,) int64, the image of each relation.
+        topk: The thresholds; ``'all'`` counts every hit.
+        mean: Defaults to :func:`exact_mean`.
 
     Returns:
         ndarray: (K,), float64 in [0, 1]; NaN without any relation.
@@ -85,12 +85,12 @@ def predicate_recall_at_k(ranks: np.ndarray,
             \frac{|\{m : y_{im} = p, rank_{im} < K\}|}{|\{m : y_{im} = p\}|}
 
     Args:
-        ranks (ndarray): (T,), 0-based ranks.
-        images (ndarray): (T,) int64, the image of each relation.
-        predicates (ndarray): (T,) int64, predicates 1..R.
-        topk (Sequence[int | str]): The thresholds; ``'all'`` counts every hit.
-        num_predicates (int): R.
-        mean (Mean): Defaults to :func:`exact_mean`.
+        ranks: (T,), 0-based ranks.
+        images: (T,) int64, the image of each relation.
+        predicates: (T,) int64, predicates 1..R.
+        topk: The thresholds; ``'all'`` counts every hit.
+        num_predicates: R.
+        mean: Defaults to :func:`exact_mean`.
 
     Returns:
         ndarray: (K, R), float64 in [0, 1]. Column ``p - 1`` belongs to
@@ -113,14 +113,14 @@ def predicate_accuracy(correct: np.ndarray,
                        predicates: np.ndarray,
                        num_predicates: int,
                        mean: Mean = exact_mean) -> np.ndarray:
-    """Share of the relations of each predicate that are correct.
+    """Return the share of the relations of each predicate that are correct.
 
     Args:
-        correct (ndarray): (T,) bool.
-        images (ndarray): (T,) int64, the image of each relation.
-        predicates (ndarray): (T,) int64, predicates 1..R.
-        num_predicates (int): R.
-        mean (Mean): Defaults to :func:`exact_mean`.
+        correct: (T,) bool.
+        images: (T,) int64, the image of each relation.
+        predicates: (T,) int64, predicates 1..R.
+        num_predicates: R.
+        mean: Defaults to :func:`exact_mean`.
 
     Returns:
         ndarray: (1, R), float64 in [0, 1], columns as of
@@ -136,7 +136,7 @@ def mean_over_predicates(recall: np.ndarray) -> np.ndarray:
     """Average over the predicates that occur.
 
     Args:
-        recall (ndarray): (..., K, R), NaN for absent predicates.
+        recall: (..., K, R), NaN for absent predicates.
 
     Returns:
         ndarray: (..., K); NaN when every predicate is absent.
@@ -148,32 +148,32 @@ def mean_over_predicates(recall: np.ndarray) -> np.ndarray:
 
 
 def check_topk(topk: Sequence[int | str]) -> tuple[int | str, ...]:
-    """Refuse thresholds that are none.
+    """Validate the thresholds K.
 
     Raises:
-        ValueError: If there is none, or one is neither a positive integer nor
+        ValueError: If they are empty, or one is neither a positive integer nor
             ``'all'``.
     """
     topk = tuple(topk)
     wrong = [k for k in topk if k != 'all' and (
         isinstance(k, bool) or not isinstance(k, Integral) or k < 1)]
     if wrong or not topk:
-        raise ValueError("topk holds positive integers and 'all', but got "
+        raise ValueError("topk takes positive integers and 'all', but got "
                          f'{wrong[0] if wrong else topk!r}.')
     return tuple(k if k == 'all' else int(k) for k in topk)
 
 
 def harmonic_mean(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """2ab / (a + b), and 0 where both are 0."""
+    """Return 2ab / (a + b), and 0 where both are 0."""
     total = first + second
     return 2 * first * second / np.where(total == 0, 1, total)
 
 
 def check_predicates(predicates: np.ndarray, num_predicates: int) -> None:
-    """Refuse predicates outside 1..R.
+    """Check that predicates lie within 1..R.
 
     Raises:
-        ValueError: With the first of them.
+        ValueError: If one does not; it names the first.
     """
     outside = predicates[(predicates < 1) | (predicates > num_predicates)]
     if len(outside):
@@ -185,7 +185,7 @@ def check_predicates(predicates: np.ndarray, num_predicates: int) -> None:
 
 def _share_found(ranks: np.ndarray, topk: Sequence[int | str],
                  group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the relations of each group that the first K predictions hit.
+    """Return the share of each group's relations that the first K predictions hit.
 
     Returns:
         tuple[ndarray, ndarray]: The G group numbers that occur, ascending, and
@@ -202,7 +202,7 @@ def _share_found(ranks: np.ndarray, topk: Sequence[int | str],
 def _by_predicate(values: np.ndarray, predicates: np.ndarray,
                   images: np.ndarray, num_predicates: int,
                   mean: Mean) -> np.ndarray:
-    """Mean of each predicate's columns of (K, G), sorted by predicate."""
+    """Return the mean of each predicate's columns of (K, G), sorted by predicate."""
     starts = np.searchsorted(predicates, np.arange(2, num_predicates + 1))
     return np.stack([
         mean(block, images_of_block) for block, images_of_block in zip(

@@ -47,9 +47,9 @@ class TaskMetrics:
     """Metrics of a task.
 
     Attributes:
-        values (dict[str, ndarray]): ``'mR@20'`` and so on, in [0, 1]: () or,
-            for B weightings of the images, (B,).
-        recall (ndarray): (K, R), or (B, K, R), of each predicate.
+        values: ``'mR@20'`` and so on, in [0, 1]: () or, for B weightings of the
+            images, (B,).
+        recall: (K, R), or (B, K, R), of each predicate.
     """
     values: dict[str, np.ndarray]
     recall: np.ndarray
@@ -63,17 +63,17 @@ def evaluate_task(relations: RelationRanks,
                   mean: Mean = exact_mean) -> TaskMetrics:
     """Compute what the ranks of a task allow.
 
-    Metrics without the graph constraint need its ranks, zero-shot recall
-    needs to know the unseen triplets and groups the training counts; they are
-    left out where these are unknown. A metric over nothing is NaN.
+    Metrics without the graph constraint need their ranks, zero-shot recall needs
+    the unseen triplets, and groups need the training counts; without these, they
+    are left out. A metric over nothing is NaN.
 
     Args:
-        relations (RelationRanks): Annotated relations and their ranks.
-        task (str): One of its tasks.
-        topk (Sequence[int | str]): The thresholds; ``'all'`` counts every hit.
-        metrics (Sequence[str]): Some of :data:`METRIC_NAMES`. Defaults to all.
-        groups (str | Sequence[int]): See :func:`predicate_groups`.
-        mean (Mean): Mean over images. Defaults to :func:`exact_mean`.
+        relations: Annotated relations and their ranks.
+        task: One of its tasks.
+        topk: The thresholds; ``'all'`` counts every hit.
+        metrics: Some of :data:`METRIC_NAMES`. Defaults to all.
+        groups: See :func:`predicate_groups`.
+        mean: Mean over images. Defaults to :func:`exact_mean`.
     """
     ranks = relations.tasks[task]
     images, num_predicates = relations.images, len(relations.names)
@@ -118,7 +118,7 @@ def evaluate_task(relations: RelationRanks,
     for name in metrics:
         if name in curves:
             for i, k in enumerate(topk):
-                # Of lower ranks nothing is known.
+                # Ranks beyond ``ng_limit`` were not computed.
                 if not name.startswith('ng-') or k == 'all' or \
                         k <= relations.ng_limit:
                     values[f'{name}@{k}'] = curves[name][..., i]
@@ -130,23 +130,22 @@ def evaluate_task(relations: RelationRanks,
 def predicate_groups(
         train_counts: Sequence[int],
         groups: str | Sequence[int] = 'thirds') -> dict[str, np.ndarray]:
-    """Head, body and tail of the predicates by training frequency.
+    """Split predicates into head, body and tail by training frequency.
 
     Args:
-        train_counts (Sequence[int]): R numbers of training relations.
-        groups (str | Sequence[int]): ``'thirds'`` splits the predicates,
-            the most frequent first (ties by number), into three groups of
-            equal size, the first ones larger by one where R is no multiple of
-            3. Two numbers ``(a, b)`` are thresholds: the head has more than
-            ``a`` relations, the tail less than ``b``. ``'vg150'`` are those
-            that are customary on Visual Genome, ``(10000, 500)``. Defaults to
-            ``'thirds'``.
+        train_counts: R numbers of training relations.
+        groups: ``'thirds'`` splits the predicates, the most frequent first
+            (ties by number), into three groups of equal size, the first ones
+            larger by one where R is not a multiple of 3. Two numbers ``(a, b)``
+            are thresholds: the head has more than ``a`` relations, the tail
+            less than ``b``. ``'vg150'`` are the usual ones on Visual Genome,
+            ``(10000, 500)``. Defaults to ``'thirds'``.
 
     Returns:
         dict[str, ndarray]: (R,) bool for each of ``head``, ``body``, ``tail``.
 
     Raises:
-        ValueError: If ``groups`` is none of these.
+        ValueError: If ``groups`` has another value.
     """
     counts = np.asarray(train_counts)
     if isinstance(groups, str) and groups == 'thirds':
@@ -162,7 +161,7 @@ def predicate_groups(
                 thresholds[0] < thresholds[1]:
             raise ValueError(
                 f"groups must be 'thirds', one of {sorted(GROUP_THRESHOLDS)} "
-                'or two counts, that of the head first; got '
+                'or two counts, the one of the head first; got '
                 f'{groups!r}')
         group = np.where(counts > thresholds[0], 0,
                          np.where(counts < thresholds[1], 2, 1))

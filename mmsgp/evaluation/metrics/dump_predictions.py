@@ -22,15 +22,15 @@ META_KEYS = ('classes', 'predicates', 'predicate_train_counts', 'palette')
 class DumpPredictions(BaseMetric):
     """Write annotated and predicted graphs to a file of predictions.
 
-    Image by image, so that memory does not grow. Processes write a part each
-    beside the file, which the first one puts together in the order of the
+    Images are written one by one, so that memory does not grow. Each process writes
+    a part next to the file; the first process joins them in the order of the
     data set, every image once. See
     :mod:`mmsgp.evaluation.prediction_file` for the format.
 
     Args:
-        out_file (str): The file, ``.h5``. Processes must share its folder.
-        ng_limit (int): Predictions of an image to keep without the graph
-            constraint. Defaults to 100.
+        out_file: The file, ``.h5``. Processes must share its folder.
+        ng_limit: Predictions of an image to keep without the graph constraint.
+            Defaults to 100.
     """
 
     def __init__(self, out_file: str, ng_limit: int = 100) -> None:
@@ -47,7 +47,7 @@ class DumpPredictions(BaseMetric):
         self._part = draft_of(self.out_file)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Write samples as ``SceneGraphDataSample.to_dict`` gives them."""
+        """Write samples, given as ``SceneGraphDataSample.to_dict``."""
         for sample in data_samples:
             self._write(PredictionWriter.write, sample)
 
@@ -55,7 +55,7 @@ class DumpPredictions(BaseMetric):
         """Finish the file.
 
         Args:
-            size (int): Not used: every image is kept once.
+            size: Not used: every image is kept once.
         """
         self._write(PredictionWriter.close)
         parts = all_gather_object(None if self._failed else self._part)
@@ -87,7 +87,7 @@ class DumpPredictions(BaseMetric):
                 raise
 
     def compute_metrics(self, results: list) -> dict:
-        """Nothing: see :meth:`evaluate`."""
+        """Return nothing, see :meth:`evaluate`."""
         return {}
 
     def _open(self, path: Path) -> PredictionWriter:
@@ -104,7 +104,7 @@ class DumpPredictions(BaseMetric):
         places = {}
         for part in parts:
             for i, key in enumerate(part.keys):
-                # Of an image that comes several times the first one.
+                # If an image occurs more than once, keep its first prediction.
                 places.setdefault(tuple(key.values()), (part, i))
         if len(places) == sum(map(len, parts)) and len(parts) == 1:
             parts[0].close()
@@ -120,6 +120,6 @@ class DumpPredictions(BaseMetric):
 
 
 def _place(key: tuple) -> tuple:
-    """Orders images as in their data set, as far as they tell."""
+    """Sorting key: the order in the data set, if it is known."""
     img_id, _, sample_idx = key
     return sample_idx is None, sample_idx or 0, str(img_id)

@@ -29,13 +29,13 @@ from ..functional import (
     unconstrained_entries,
 )
 
-# A metric task that is not named here is matched by objects.
+# Other metric tasks are matched by objects.
 MATCHERS = {'phrdet': PhraseMatcher}
 
 
 @METRICS.register_module()
 class SceneGraphMetric(BaseMetric):
-    """Recall of every predicted task, in all its customary forms.
+    """Recall of every predicted task, in all its usual forms.
 
     Keys are ``<task>/<metric>@<k>``, values are percent. The metrics:
 
@@ -46,7 +46,7 @@ class SceneGraphMetric(BaseMetric):
       the split is left out of the mean and reported.
     - ``F``: the harmonic mean of ``R`` and ``mR``.
     - ``head-mR``, ``body-mR``, ``tail-mR``: ``mR`` over a group of the
-      predicates by training frequency, a third of them or as ``groups`` says.
+      predicates by training frequency: thirds, or as ``groups`` says.
     - ``ng-R``, ``ng-mR``: without the graph constraint, every pair may have
       all predicates; the best ``ng_limit`` of all are ranked, by probability
       times the pair's weight.
@@ -58,56 +58,56 @@ class SceneGraphMetric(BaseMetric):
       prediction has their predicate, and its mean over predicates. A pair
       without prediction counts as wrong.
 
-    With the task ``sggen`` comes ``phrdet``, phrase detection: the same
+    The task ``sggen`` also gives ``phrdet``, phrase detection: the same
     predictions, matched by the union box of subject and object.
 
-    An image without relations is left out and counted; an image with
-    relations and without predictions counts as 0. Except for ``ng-`` only the
-    best of several predictions for one ordered pair counts (the graph
+    Images without relations are left out, and their number is reported; an image
+    with relations, but without predictions, counts as 0. Except for ``ng-``, only
+    the best of several predictions for one ordered pair counts (the graph
     constraint).
 
     An image is reduced to the ranks of its relations' first hits
     (:func:`~mmsgp.evaluation.functional.match_triplets`): a few bytes are kept
-    and gathered across processes, never a score matrix. An image that several
-    processes have seen, for their samplers pad, counts once.
+    and gathered across processes, never a score matrix. If several processes see
+    an image, because samplers pad, it counts once.
 
     Reads ``gt_scene_graph`` (zero-shot recall needs ``relations.unseen``) and
     ``pred_scene_graphs`` (``ng-`` needs ``relations.distribution`` and
     ``relations.weights``) of each sample, and of the data set's meta
     information ``predicates`` and, for groups and the order of tables,
-    ``predicate_train_counts``. What cannot be computed is left out and said.
+    ``predicate_train_counts``. Metrics whose inputs are missing
+    are skipped and listed in the log.
 
     Args:
-        iou_thr (float): The least IoU of a matched box. Defaults to 0.5.
-        topk (Sequence[int | str]): The K thresholds, ``'all'`` for every
-            prediction. Defaults to (20, 50, 100, 'all').
-        metric (Sequence[str], optional): Some of the above metrics, without
-            ``@K``. Defaults to None: all that can be computed. As in
-            ``CocoMetric``: MMEngine takes a dict with ``metrics`` for an
-            evaluator.
-        groups (str | Sequence[int]): Head, body and tail: ``'thirds'``,
-            ``'vg150'`` or two numbers of training relations, see
+        iou_thr: The least IoU of a matched box. Defaults to 0.5.
+        topk: The K thresholds, ``'all'`` for every prediction. Defaults to (20,
+            50, 100, 'all').
+        metric: Some of the above metrics, without ``@K``. Defaults to None: all
+            that can be computed. As in ``CocoMetric``: MMEngine takes a dict
+            with ``metrics`` for an evaluator.
+        groups: Head, body and tail: ``'thirds'``, ``'vg150'`` or two numbers of
+            training relations, see
             :func:`~mmsgp.evaluation.functional.predicate_groups`. Defaults to
             ``'thirds'``.
-        ng_limit (int): Predictions of an image that are ranked without the
-            graph constraint, at least the largest number in ``topk``; also
-            what ``'all'`` means there. Defaults to 100.
-        classwise (bool): Whether to print a table of all predicates for each
-            task. Defaults to True.
-        output_dir (str, optional): Where to write ``metrics.json``,
-            ``metrics_<task>.csv``, ``per_class_recall_<task>.csv`` and
-            ``ranks.npz``. Defaults to None: no files.
-        collect_device (str): Device by which results of several processes are
+        ng_limit: Predictions of an image that are ranked without the graph
+            constraint, at least the largest number in ``topk``; also the
+            meaning of ``'all'`` there. Defaults to 100.
+        classwise: Whether to print a table of all predicates for each task.
+            Defaults to True.
+        output_dir: Where to write ``metrics.json``, ``metrics_<task>.csv``,
+            ``per_class_recall_<task>.csv`` and ``ranks.npz``. Defaults to None:
+            no files.
+        collect_device: Device by which results of several processes are
             gathered, 'cpu' or 'gpu'. Defaults to 'cpu'.
-        prefix (str, optional): Put before the keys, in case an evaluator has
-            several such metrics. Defaults to None.
-        collect_dir (str, optional): A directory that all processes share,
-            for gathering on the CPU. Defaults to None.
+        prefix: Put before the keys, in case an evaluator has several such
+            metrics. Defaults to None.
+        collect_dir: A directory that all processes share, for gathering on the
+            CPU. Defaults to None.
 
     Raises:
         ValueError: If a metric, a threshold or a group is unknown, or, while
-            evaluating, a prediction is not finite, not sorted or relates
-            objects that it does not have; the image is named.
+            evaluating, a prediction is not finite, is not sorted or refers to
+            objects that do not exist; it names the image.
     """
 
     def __init__(self,
@@ -128,15 +128,15 @@ class SceneGraphMetric(BaseMetric):
             collect_dir=collect_dir)
         self.prefix = prefix
         if not 0 < iou_thr <= 1:
-            raise ValueError(f'iou_thr lies within (0, 1], got {iou_thr}')
+            raise ValueError(f'iou_thr must lie within (0, 1], got {iou_thr}')
         self.iou_thr = iou_thr
         self.topk = check_topk(topk)
         unknown = set(metric or ()) - set(METRIC_NAMES)
         if unknown:
-            raise ValueError(f'metric holds some of {METRIC_NAMES}, got '
+            raise ValueError(f'metric takes some of {METRIC_NAMES}, got '
                              f'{sorted(unknown)}')
         self.metrics = METRIC_NAMES if metric is None else tuple(metric)
-        predicate_groups((1, ), groups)  # refuses unknown groups
+        predicate_groups((1, ), groups)  # raises an error for unknown groups
         self.groups = groups
         self.ng_limit = effective_ng_limit(ng_limit, self.topk)
         self.with_ng = any(name.startswith('ng-') for name in self.metrics)
@@ -147,14 +147,13 @@ class SceneGraphMetric(BaseMetric):
         """Reduce each sample to the predicates and ranks of its relations.
 
         Args:
-            data_batch (dict): Not used.
-            data_samples (Sequence[dict]): Samples as
-                ``SceneGraphDataSample.to_dict`` gives them.
+            data_batch: Not used.
+            data_samples: Samples, given as ``SceneGraphDataSample.to_dict``.
         """
         self.results.extend(map(self._reduce, data_samples))
 
     def _reduce(self, sample: dict) -> ImageRanks:
-        """The image's relations and their ranks."""
+        """Return the image's relations and their ranks."""
         key = ImageKey.of(sample)
         for field in ('gt_scene_graph', 'pred_scene_graphs'):
             if not sample.get(field):
@@ -175,7 +174,7 @@ class SceneGraphMetric(BaseMetric):
 
     def _rank(self, gt: GraphArrays, graph: dict, task: str,
               name: str) -> dict[str, TaskRanks]:
-        """Ranks of a task's prediction, matched in each of its ways."""
+        """Rank a task's prediction for each of its metric tasks."""
         pred = GraphArrays.from_dict(graph)
         _check_prediction(pred, graph, name)
         best = first_of_each_pair(pred.pair_ids)
@@ -197,26 +196,26 @@ class SceneGraphMetric(BaseMetric):
         return result
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Metrics of the whole data set.
+        """Compute the metrics of the whole data set.
 
         Args:
-            size (int): Not used: an image counts once, by its index or id,
-                however samplers distribute and pad.
+            size: Not used: each image counts once, by its index or id, even if
+                samplers pad.
 
         Returns:
             dict[str, float]: ``<task>/<metric>@<k>``, percent.
         """
-        # MMEngine cuts what processes have more of than others.
+        # Pad to equal lengths: MMEngine truncates the gathered list to ``size``.
         longest = max(all_gather_object(len(self.results)))
         self.results += [None] * (longest - len(self.results))
         return super().evaluate(longest * get_world_size())
 
     def compute_metrics(self,
                         results: list[ImageRanks | None]) -> dict[str, float]:
-        """Metrics in percent, from the ranks of all images.
+        """Compute the metrics in percent, from the ranks of all images.
 
         Args:
-            results (list[ImageRanks]): What :meth:`process` kept, of all processes.
+            results: Results of :meth:`process`, of all processes.
 
         Returns:
             dict[str, float]: ``<task>/<metric>@<k>``.
@@ -253,12 +252,12 @@ class SceneGraphMetric(BaseMetric):
             raise ValueError(
                 f'The meta information of the data set has {len(counts)} '
                 f"'predicate_train_counts' for {len(self._names)} "
-                "'predicates'; expected one count a predicate.")
+                "'predicates'; expected one count per predicate.")
         return counts
 
 
 def effective_ng_limit(ng_limit: int, topk: Sequence[int | str]) -> int:
-    """``ng_limit``, or the largest K if that is larger.
+    """Return ``ng_limit``, or the largest K if that is larger.
 
     Raises:
         ValueError: If ``ng_limit`` is not positive.
@@ -269,7 +268,7 @@ def effective_ng_limit(ng_limit: int, topk: Sequence[int | str]) -> int:
 
 
 def _first_of_pair(pair_ids: np.ndarray) -> np.ndarray:
-    """(M,) bool, whether no earlier relation has the same pair."""
+    """Return (M,) bool, whether no earlier relation has the same pair."""
     first = first_of_each_pair(pair_ids)
     if first is None:
         return np.ones(len(pair_ids), bool)
@@ -279,7 +278,7 @@ def _first_of_pair(pair_ids: np.ndarray) -> np.ndarray:
 
 
 def _predicates_at(ranks: np.ndarray, predicates: np.ndarray) -> np.ndarray:
-    """Predicates (M,) of the predictions at these ranks, 0 for ``NO_HIT``."""
+    """Return the predicates (M,) predicted at these ranks, 0 for ``NO_HIT``."""
     found = ranks != NO_HIT
     predicted = np.zeros(len(ranks), np.int64)
     predicted[found] = predicates[ranks[found]]
@@ -287,12 +286,12 @@ def _predicates_at(ranks: np.ndarray, predicates: np.ndarray) -> np.ndarray:
 
 
 def _check_prediction(pred: GraphArrays, graph: dict, name: str) -> None:
-    """Refuse what would silently spoil the ranking.
+    """Check that a prediction is finite and sorted. Raises a ValueError.
 
     Args:
-        pred (GraphArrays): A predicted graph.
-        graph (dict): The same, as ``SceneGraph.to_dict`` gives it.
-        name (str): What it predicts, for the message.
+        pred: A predicted graph.
+        graph: The same, as ``SceneGraph.to_dict`` gives it.
+        name: Name of the prediction, for the message.
     """
     pred.check(name)
     for part, field in (('objects', 'scores'), ('relations', 'scores'),

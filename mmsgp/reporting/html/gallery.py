@@ -1,4 +1,4 @@
-"""Test images that a run parses best, middling and worst."""
+"""Test images with the best, median and worst results of a run."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mmsgp.structures import SceneGraph, SceneGraphDataSample
 from mmsgp.visualization.scene_graph_visualizer import SceneGraphVisualizer
 
 NUM_DRAWN = 12
-"""Predictions that a picture shows; more would not be readable."""
+"""Number of predictions in a picture; more would not be readable."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,11 @@ class Picture:
     """A parsed image.
 
     Attributes:
-        image_id (str): The image.
-        recall (float): Share of its relations that are found, percent.
-        num_relations (int): How many it has.
-        drawn (ndarray, optional): (H, W, 3) uint8, RGB; None where the image
-            file is not there.
-        img_path (str): The image file.
+        image_id: The image.
+        recall: Share of its relations that were found, percent.
+        num_relations: Number of its relations.
+        drawn: (H, W, 3) uint8, RGB; None if the image file does not exist.
+        img_path: The image file.
     """
     image_id: str
     recall: float
@@ -37,13 +36,13 @@ class Picture:
 
 def choose_images(recall: np.ndarray, num_relations: np.ndarray,
                   number: int) -> dict[str, np.ndarray]:
-    """Indices of the best, median and worst images, none of them twice.
+    """Choose the best, median and worst images, none of them twice.
 
     Args:
-        recall (ndarray): (I,) of each image.
-        num_relations (ndarray): (I,); of images alike the one with more
+        recall: (I,) of each image.
+        num_relations: (I,); of images with equal recall, the one with more
             relations is chosen.
-        number (int): How many of each.
+        number: Number of images of each kind.
     """
     best = np.lexsort((-num_relations, -recall))[:number]
     worst = np.lexsort((-num_relations, recall))
@@ -61,20 +60,20 @@ def gallery(predictions: PredictionFile, ranks: RelationRanks, task: str,
     A picture shows up to K predictions, at most :data:`NUM_DRAWN`.
 
     Args:
-        predictions (PredictionFile): Predictions of a test run.
-        ranks (RelationRanks): Ranks of the same run.
-        task (str): The task.
-        k (int): The K of the recall.
-        number (int): Pictures of each kind.
+        predictions: Predictions of a test run.
+        ranks: Ranks of the same run.
+        task: The task.
+        k: The K of the recall.
+        number: Pictures of each kind.
 
     Raises:
-        ValueError: If the predictions are of other images than the ranks.
+        ValueError: If predictions and ranks belong to different images.
     """
     places = {str(key['img_id']): i for i, key in enumerate(predictions.keys)}
     if set(ranks.image_ids.tolist()) != set(places):
-        raise ValueError('the kept predictions and ranks.npz are of different '
-                         'tests: test again, or score the predictions again '
-                         'with eval_predictions.py --out-dir')
+        raise ValueError('predictions.h5 and ranks.npz belong to different tests: '
+                         'test again, or score the predictions again with '
+                         'eval_predictions.py --out-dir')
     images, num_relations = np.unique(ranks.images, return_counts=True)
     hits = ranks.tasks[task].triplet < k
     recall = 100 * np.bincount(ranks.images, hits)[images] / num_relations

@@ -1,4 +1,4 @@
-"""One HTML file that tells of runs, and needs nothing beside it."""
+"""Report of runs as one HTML file, without other files."""
 from __future__ import annotations
 
 import base64
@@ -36,21 +36,20 @@ def write_report(runs: Sequence[ReportedRun],
                  num_pictures: int = 3) -> None:
     """Write configuration, tables, figures, pictures and timings of runs.
 
-    What a run does not have is left out, and the page says which command
-    makes it.
+    Missing parts of a run are left out, and the page names the command that
+    creates them.
 
     Args:
-        runs (Sequence[ReportedRun]): Runs on the same data.
-        path (str | Path): The HTML file.
-        task (str, optional): The task of the pictures and the confusion
-            matrices. Defaults to None: the first that all runs have.
-        k (int): The K of the recall that pictures are chosen by. Defaults
-            to 20.
-        num_pictures (int): Pictures of each kind. Defaults to 3.
+        runs: Runs on the same data.
+        path: The HTML file.
+        task: The task of the pictures and the confusion matrices. Defaults to
+            None: the first that all runs have.
+        k: K of the recall by which pictures are chosen. Defaults to 20.
+        num_pictures: Pictures of each kind. Defaults to 3.
 
     Raises:
-        ValueError: If the runs have no task in common, or not this one, or are
-            not on the same data.
+        ValueError: If the runs have no task in common, not all have ``task``, or
+            their data differ.
     """
     tasks = [name for name in runs[0].tasks
              if all(name in run.tasks for run in runs)]
@@ -83,7 +82,7 @@ def write_report(runs: Sequence[ReportedRun],
 
 
 def _figures(runs: Sequence[ReportedRun], task: str, chart: dict) -> dict:
-    """The still figures as data URIs."""
+    """Draw the static figures as data URIs."""
     recalls = chart['recall'][task]
     change_k = '100' if '100' in recalls else list(recalls)[-1]
     first, *others = np.array(recalls[change_k], np.float64)  # (R,) each
@@ -116,7 +115,7 @@ def _figures(runs: Sequence[ReportedRun], task: str, chart: dict) -> dict:
 
 def _gallery(run: ReportedRun, task: str, k: int,
              number: int) -> dict[str, list] | None:
-    """Pictures and their data URIs by kind, None without predictions."""
+    """Draw pictures, with data URIs, by kind; None without predictions."""
     predictions = run.predictions
     if predictions is None or run.ranks is None:
         return None
@@ -130,7 +129,7 @@ def _gallery(run: ReportedRun, task: str, k: int,
 
 
 def figure_uri(figure: Figure) -> str:
-    """A figure as the address of a PNG."""
+    """Convert a figure to the data URI of a PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
     # Few colours: a palette makes it several times smaller.
@@ -139,7 +138,7 @@ def figure_uri(figure: Figure) -> str:
 
 
 def data_uri(image: Image.Image, kind: str, **options) -> str:
-    """An image as an address that holds it."""
+    """Convert an image to a data URI."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return f'data:image/{kind};base64,' + base64.b64encode(

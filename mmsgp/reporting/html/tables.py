@@ -1,4 +1,4 @@
-"""What a report shows of several runs beside each other."""
+"""Tables that compare the runs of a report."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,13 +11,12 @@ from mmsgp.reporting.runs import ReportedRun
 
 
 def metric_table(runs: Sequence[ReportedRun], task: str) -> dict:
-    """A table of a task: for each metric a row a run, a column a threshold.
+    """Make a task's table: per metric one row per run, one column per threshold.
 
     Returns:
-        dict: ``columns``, the thresholds, and ``metrics``: by name for each
-        run the cells, each a dict of its ``key`` and ``value`` and whether it
-        is the ``best`` of unlike runs; None where a metric has no such
-        threshold.
+        dict: ``columns``, the thresholds, and ``metrics``: by name and run the
+        cells, each a dict of ``key``, ``value`` and ``best``, whether it is the
+        best of different values; None if a metric has no such threshold.
     """
     keys = dict.fromkeys(key for run in runs for key in run.metrics
                          if key.startswith(f'{task}/'))
@@ -44,11 +43,10 @@ def metric_table(runs: Sequence[ReportedRun], task: str) -> dict:
 
 
 def per_class_data(runs: Sequence[ReportedRun], tasks: Sequence[str]) -> dict:
-    """What the interactive chart shows, as JSON can hold it.
+    """Return the data of the interactive chart, ready for JSON.
 
     Raises:
-        ValueError: If the runs are not on the same data, or were tested with
-            other thresholds.
+        ValueError: If the data or all thresholds of the runs differ.
     """
     recall = {}
     for task in tasks:
@@ -80,7 +78,7 @@ def _common_thresholds(runs: Sequence[ReportedRun], task: str) -> list[str]:
 
 
 def config_differences(configs: Sequence[Config | None]) -> list[list[str]]:
-    """Settings that are not the same in all configs: a row each.
+    """List the settings that differ between configs, one row each.
 
     Returns:
         list[list[str]]: The key and its value in each config, empty where it

@@ -70,7 +70,7 @@ def test_dicts_count_objects_and_predicates(data):
     (dict(labels=[[0]]), '2 boxes but 1 labels'),
     (dict(relations=[[[0, 1, 0]]]), 'predicates must be in 1..1, got 0'),
     (dict(relations=[[[0, 2, 1]]]), 'image 7 has 2 boxes'),
-    (dict(relations=[]), 'one length'),
+    (dict(relations=[]), r'\[1, 1, 1, 0\]'),
     (dict(images=[dict(image_id=7, width=9, height=9, split='val')]),
      "image 7: split 'val'"),
 ])
