@@ -6,6 +6,10 @@ _base_ = [
 
 model = _base_.detector
 model.data_preprocessor.pad_to = _base_.img_scale
+model.roi_head.bbox_head = [
+    dict(**stage, num_classes=_base_.num_classes)
+    for stage in model.roi_head.bbox_head
+]
 
 train_cfg = dict(max_epochs=12)
 optim_wrapper = dict(optimizer=dict(lr=0.01))

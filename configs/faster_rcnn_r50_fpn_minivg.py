@@ -6,6 +6,7 @@ _base_ = [
 
 model = _base_.detector
 model.data_preprocessor.pad_to = _base_.img_scale
+model.roi_head.bbox_head.num_classes = _base_.num_classes
 
 train_cfg = dict(max_epochs=12)
 optim_wrapper = dict(optimizer=dict(lr=0.01))

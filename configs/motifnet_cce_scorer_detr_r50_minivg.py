@@ -4,12 +4,14 @@ _base_ = [
 ]
 
 detector_config = 'configs/detr_r50_minivg.py'
+detector = _base_.detector
+detector.bbox_head.num_classes = _base_.num_classes
 regions = dict(
     roi_extractor=dict(out_channels=256, featmap_strides=[16]),
     fc_head=dict(in_channels=256))
 model = dict(
     detector=dict(
-        **_base_.detector,
+        **detector,
         init_cfg=dict(
             type='Pretrained',
             checkpoint='work_dirs/detr_r50_minivg/detector.pth')),

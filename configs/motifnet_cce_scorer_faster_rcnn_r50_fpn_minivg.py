@@ -4,12 +4,14 @@ _base_ = [
 ]
 
 detector_config = 'configs/faster_rcnn_r50_fpn_minivg.py'
+detector = _base_.detector
+detector.roi_head.bbox_head.num_classes = _base_.num_classes
 regions = dict(
     roi_extractor=dict(out_channels=256, featmap_strides=[4, 8, 16, 32]),
     fc_head=dict(in_channels=256))
 model = dict(
     detector=dict(
-        **_base_.detector,
+        **detector,
         init_cfg=dict(
             type='Pretrained',
             checkpoint='work_dirs/faster_rcnn_r50_fpn_minivg/detector.pth')),

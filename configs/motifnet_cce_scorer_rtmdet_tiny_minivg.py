@@ -4,12 +4,14 @@ _base_ = [
 ]
 
 detector_config = 'configs/rtmdet_tiny_minivg.py'
+detector = _base_.detector
+detector.bbox_head.num_classes = _base_.num_classes
 regions = dict(
     roi_extractor=dict(out_channels=96, featmap_strides=[8, 16, 32]),
     fc_head=dict(in_channels=96))
 model = dict(
     detector=dict(
-        **_base_.detector,
+        **detector,
         init_cfg=dict(
             type='Pretrained',
             checkpoint='work_dirs/rtmdet_tiny_minivg/detector.pth')),

@@ -6,6 +6,7 @@ _base_ = [
 
 model = _base_.detector
 model.data_preprocessor.pad_to = _base_.img_scale
+model.bbox_head.num_classes = _base_.num_classes
 
 train_cfg = dict(max_epochs=36)
 optim_wrapper = dict(

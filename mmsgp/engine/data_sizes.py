@@ -75,7 +75,10 @@ def _innermost(dataset: dict) -> dict:
 
 def _read_sizes(dataset: dict) -> dict[str, int] | None:
     """The numbers of a data set; None if it does not tell its names."""
-    read_names = getattr(DATASETS.get(dataset.get('type')), 'read_names', None)
+    kind = dataset.get('type')  # a registered name or a class
+    if isinstance(kind, str):
+        kind = DATASETS.get(kind)
+    read_names = getattr(kind, 'read_names', None)
     if read_names is None:
         return None
     names = read_names(**{k: v for k, v in dataset.items() if k != 'type'})

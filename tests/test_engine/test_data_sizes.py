@@ -87,6 +87,14 @@ def test_missing_numbers_need_the_names_of_the_data():
         fill_in_sizes(cfg)
 
 
+def test_a_data_set_may_be_given_as_a_class(data):
+    cfg = read('motifnet_ce_minivg', data)
+    dataset = cfg.train_dataloader.dataset
+    dataset.type = DATASETS.get(dataset.type)
+    fill_in_sizes(cfg)
+    assert cfg.model.relation_head.num_predicates == 9
+
+
 @DATASETS.register_module()
 class NamelessDataset:
     """A data set that does not tell its names without being built."""

@@ -182,6 +182,35 @@ def test_only_fc6_and_fc7_learn_at_a_tenth(loaded, name):
     assert len(slow) == 8  # two heads, two layers, weight and bias
 
 
+@pytest.mark.parametrize('name', [
+    'cascade_rcnn_r50_fpn', 'detr_r50', 'faster_rcnn_r50_fpn', 'rtmdet_tiny',
+    'faster_rcnn_vgg16'])
+def test_the_base_of_a_detector_has_no_number_of_classes(name):
+    base = Config.fromfile(CONFIGS / '_base_' / 'detectors' / f'{name}.py')
+    assert 'num_classes=' not in base.pretty_text
+
+
+@pytest.mark.parametrize('name', RELATIONS)
+def test_layers_learn_slowly_where_they_start_as_the_detectors(loaded, name):
+    cfg = copy.deepcopy(loaded[name])
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    options = cfg.optim_wrapper.get('paramwise_cfg') or {}
+    slow = [key for key in options.get('custom_keys', {}) if 'fc_head' in key]
+    fc_head = model.detector_adapter.fc_head
+    assert bool(slow) == (fc_head is not None)
+    own = getattr(model.relation_head, 'fc_head', None)
+    if own is not None and slow:
+        assert [p.shape for p in own.parameters()] == [
+            p.shape for p in fc_head.parameters()]
+    rates = {id(p): group['lr'] for group in build_optim_wrapper(
+        model, cfg.optim_wrapper).optimizer.param_groups for p in group['params']}
+    base = cfg.optim_wrapper.optimizer.lr
+    if own is not None and base == max(rates.values()):
+        assert [rates[id(p)] for p in own.parameters()] == pytest.approx(
+            [base * (0.1 if slow else 1)] * 4)
+
+
 @pytest.mark.parametrize('data', SIZES)
 @pytest.mark.parametrize('base', ['motifnet', 'linknet', 'kern'])
 def test_each_base_model_comes_with_cross_entropy_cce_and_scorer(base, data):

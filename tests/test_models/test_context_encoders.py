@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from mmengine.model import BaseModule
 from torch import nn
 
 from mmsgp.models.context_encoders import ContextEncoder
@@ -131,6 +132,86 @@ def test_a_parameter_that_would_never_be_trained_is_refused():
             parser_with('BareParameter')
     finally:
         MODELS.module_dict.pop('BareParameter')
+
+
+class NamedLayers(BareParameter):
+    """An encoder whose only layer has a given name."""
+
+    def __init__(self, name, object_channels, **sizes):
+        nn.Module.__init__(self)
+        self.add_module(name, nn.Linear(1, 2 * object_channels))
+        self.initialised = 0
+
+    def init_weights(self):
+        self.initialised += 1
+
+
+class InitialisedLayers(BaseModule, NamedLayers):
+    """An encoder that MMEngine initialises, with a function of its own."""
+
+    def __init__(self, **kwargs):
+        NamedLayers.__init__(self, **kwargs)
+        self._is_init, self.init_cfg = False, dict(
+            type='Constant', layer='Linear', val=7.0)
+
+    def init_weights(self):
+        BaseModule.init_weights(self)
+        NamedLayers.init_weights(self)
+
+
+@pytest.fixture
+def named_layers():
+    for encoder in (NamedLayers, InitialisedLayers):
+        MODELS.register_module(module=encoder)
+    yield
+    for encoder in (NamedLayers, InitialisedLayers):
+        MODELS.module_dict.pop(encoder.__name__)
+
+
+@pytest.mark.parametrize('name', ['fc_head', 'scorer', 'fc_predicate', 'context'])
+def test_a_layer_with_a_name_of_the_heads_is_refused(named_layers, name):
+    with pytest.raises(ValueError, match=f"NamedLayers.*'{name}'.*rename"):
+        parser_with('NamedLayers', name=name)
+
+
+def test_a_head_cannot_replace_a_layer_that_its_encoder_uses(named_layers):
+    head = parser_with('NamedLayers', name='layout').relation_head
+    with pytest.raises(ValueError, match="NamedLayers.*'layout'.*rename"):
+        head.layout = nn.Linear(1, 1)
+
+
+@pytest.mark.parametrize('encoder', ENCODERS)
+def test_an_encoder_is_in_the_mode_of_its_head(encoder):
+    model = parser_with(encoder, hidden_size=32, **ENCODERS[encoder])
+    context = model.relation_head.context
+    for mode in (True, False, True):
+        model.train(mode)
+        assert context.training is mode
+
+
+@pytest.mark.parametrize('encoder', ['NamedLayers', 'InitialisedLayers'])
+@pytest.mark.parametrize('part', ['parser', 'head'])
+def test_an_encoder_initialises_itself_once(named_layers, encoder, part):
+    model = parser_with(encoder, name='roles')
+    (model if part == 'parser' else model.relation_head).init_weights()
+    head = model.relation_head
+    assert head.context.initialised == 1
+    assert bool((head.roles.weight == 7).all()) == (encoder == 'InitialisedLayers')
+    assert not any('context' in key for key in head.state_dict())
+    assert not any(hasattr(module, '_params_init_info')
+                   for module in (*head.modules(), head.context))
+
+
+@pytest.mark.parametrize('head, order', [
+    (dict(type='MotifNetHead', order='up'), 'relation_head.order'),
+    (dict(type='RoleProductHead', context=dict(type='MotifContext', order='up')),
+     'relation_head.context.order')])
+def test_an_unknown_order_is_refused_by_the_key_that_sets_it(head, order):
+    cfg = small_model_cfg(**head)
+    if 'context' in head:
+        del cfg.relation_head['hidden_size']
+    with pytest.raises(ValueError, match=f"got 'up'.*{order}"):
+        MODELS.build(cfg)
 
 
 @pytest.mark.parametrize('encoder', ENCODERS)

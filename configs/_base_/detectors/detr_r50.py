@@ -46,7 +46,6 @@ detector = dict(
     positional_encoding=dict(num_feats=128, normalize=True),
     bbox_head=dict(
         type='mmdet.DETRHead',
-        num_classes=24,
         embed_dims=256,
         loss_cls=dict(
             type='mmdet.CrossEntropyLoss',

@@ -40,8 +40,7 @@ detector = dict(
             roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=0),
             out_channels=256,
             featmap_strides=[4, 8, 16, 32]),
-        bbox_head=dict(
-            type='mmdet.Shared2FCBBoxHead', in_channels=256, num_classes=24)),
+        bbox_head=dict(type='mmdet.Shared2FCBBoxHead', in_channels=256)),
     train_cfg=dict(
         rpn=dict(
             assigner=dict(

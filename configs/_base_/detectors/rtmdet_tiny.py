@@ -1,4 +1,4 @@
-# RTMDet-tiny, for the classes of MiniVG.
+# RTMDet-tiny; a config adds the number of classes.
 norm_cfg = dict(type='BN')  # SyncBN needs a GPU
 act_cfg = dict(type='SiLU', inplace=True)
 backbone_weights = 'https://download.openmmlab.com/mmdetection/v3.0/rtmdet/cspnext_rsb_pretrain/cspnext-tiny_imagenet_600e.pth'  # noqa: E501
@@ -31,7 +31,6 @@ detector = dict(
         act_cfg=act_cfg),
     bbox_head=dict(
         type='mmdet.RTMDetSepBNHead',
-        num_classes=24,
         in_channels=96,
         feat_channels=96,
         stacked_convs=2,

@@ -75,8 +75,9 @@ class MotifContext(ContextEncoder):
                  norm_momentum: float = 0.1,
                  decoder_word_vectors: str | None = None) -> None:
         if order not in ORDERS:
-            raise ValueError(f'relation_head.order must be one of {ORDERS}, '
-                             f'got {order!r}')
+            raise ValueError(f'the order of MotifContext must be one of {ORDERS}, '
+                             f'got {order!r}: set relation_head.order of a '
+                             'MotifNetHead, or relation_head.context.order')
         super().__init__()
         self.order = order
         self.position = BoxPositionEncoding(position_dim, dropout,

@@ -71,9 +71,6 @@ class FrequencyHead(RelationHead):
         super().load_statistics(statistics, classes)
         self.prior.fill(statistics.frequency_prior(self.prior.eps))
 
-    def init_from_detector(self, source: nn.Module) -> None:
-        """Do nothing: the head has no layers over regions."""
-
     def extract_regions(self,
                         feature_maps: tuple[Tensor, ...],
                         objects: ObjectBatch,

@@ -13,7 +13,7 @@ from torch import Tensor
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
-from ..layers import RelativeLayoutEncoding, full_precision
+from ..layers import RelativeLayoutEncoding
 from .head_outputs import ObjectContext, ObjectEncoding, RegionFeatures
 from .role_product_head import RoleProductHead
 
@@ -128,7 +128,7 @@ class LinkNetHead(RoleProductHead):
         if self.image_activation == 'softmax':
             # PyTorch has no binary cross-entropy of probabilities in mixed
             # precision; log(1 - p) of a softmax is computed as log(1 - exp(log p)).
-            log_p = full_precision(logits).log_softmax(dim=1)
+            log_p = logits.log_softmax(dim=1)
             log_not_p = torch.log1p(-log_p.exp().clamp(max=1 - 1e-7))
             loss = -(present * log_p + (1 - present) * log_not_p).mean()
         else:

@@ -57,9 +57,9 @@ class RegionPooling(BaseModule):
         """
         weights = source.state_dict()
         shapes = {key: value.shape for key, value in weights.items()}
-        for head in (self.fc_head, self.pair_features.fc_head):
-            own = head.state_dict()
-            if {key: value.shape for key, value in own.items()} == shapes:
+        for head in (self.fc_head, getattr(self.pair_features, 'fc_head', None)):
+            own = {} if head is None else head.state_dict()
+            if own and {key: value.shape for key, value in own.items()} == shapes:
                 head.load_state_dict(weights)
 
     def extract_regions(self,

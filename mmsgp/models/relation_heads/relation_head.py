@@ -103,11 +103,17 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         self.fc_predicate = self.build_classifier(relation_channels)
         sizes = dict(num_classes=num_classes, num_predicates=num_predicates)
         self.frequency_prior = build_or_none(frequency_prior, **sizes)
+        if image_channels is None and self.roi_extractor is not None:
+            image_channels = self.roi_extractor.out_channels
+        if scorer is not None and image_channels is None:
+            raise ValueError('relation_head.scorer needs image_channels, those of '
+                             'the last feature map, or a roi_extractor: set '
+                             'relation_head.image_channels')
         self.scorer = build_or_none(
             scorer,
             relation_channels=relation_channels,
             num_predicates=num_predicates,
-            image_channels=image_channels or self.roi_extractor.out_channels)
+            image_channels=image_channels)
         self.loss_object = MODELS.build(loss_object)
         self.loss_relation = build_relation_loss(loss_relation, num_predicates)
         self.debiasing = build_or_none(debiasing, num_predicates=num_predicates)

@@ -95,8 +95,8 @@ class RoleProductHead(RelationHead):
             'image_channels': self.roi_extractor.out_channels,
             'embedding_dim': embedding_dim
         })
-        self._take_layers(encoder)
         vars(self)['context'] = encoder  # without registering its layers twice
+        self._take_layers(encoder)
 
     def _take_layers(self, encoder: nn.Module) -> None:
         """Make an encoder's layers layers of the head.
@@ -104,9 +104,12 @@ class RoleProductHead(RelationHead):
         They then have the same names in a checkpoint for every class of head.
 
         Raises:
-            ValueError: If the encoder has a parameter or buffer outside of layers.
+            ValueError: If the encoder has a parameter or buffer outside of layers,
+                or a layer with the name of a layer of the head.
         """
         for name, layer in encoder.named_children():
+            if hasattr(self, name):
+                raise _taken(encoder, name)
             self.add_module(name, layer)
         missing = encoder.state_dict().keys() - self.state_dict().keys()
         if missing:
@@ -114,6 +117,30 @@ class RoleProductHead(RelationHead):
                 f'{type(encoder).__name__}: {min(missing)!r} is outside of the '
                 "context encoder's layers, so it would not be trained: put it "
                 'into a layer')
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse to replace a layer that the encoder goes on using."""
+        encoder = vars(self).get('context')
+        if encoder is not None and name in dict(encoder.named_children()):
+            raise _taken(encoder, name)
+        super().__setattr__(name, value)
+
+    def train(self, mode: bool = True) -> RoleProductHead:
+        """Set the training mode, of the encoder too."""
+        super().train(mode)
+        self.context.train(mode)
+        return self
+
+    def init_weights(self) -> None:
+        """Initialise the layers, then the encoder, if it has such a method."""
+        record = vars(self).get('_params_init_info')  # of the whole parser
+        if record is not None:
+            self.context._params_init_info = record
+        self._modules['context'] = self.context  # MMEngine asks the children
+        super().init_weights()
+        del self._modules['context']
+        if record is not None:
+            del self.context._params_init_info
 
     def load_statistics(self, statistics, classes: Sequence[str]) -> None:
         """Take statistics and word vectors, see :class:`RelationHead`."""
@@ -140,6 +167,12 @@ class RoleProductHead(RelationHead):
                           objects: ObjectBatch) -> Tensor:
         """Subject role * object role * pair features: (P, d_o)."""
         return multiply_roles(context.representation, regions)
+
+
+def _taken(encoder: nn.Module, name: str) -> ValueError:
+    return ValueError(
+        f'{type(encoder).__name__}: the relation head has a {name!r} of its own, '
+        "as well as the context encoder: rename the encoder's")
 
 
 def multiply_roles(roles: Tensor, regions: RegionFeatures) -> Tensor:
