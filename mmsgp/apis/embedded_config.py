@@ -105,9 +105,10 @@ class _Checker:
         elif isinstance(value, (list, tuple)):
             pass
         elif isinstance(kind, Numbers):
-            if not _is_number(value, kind.limit):
-                self._refuse(place, value, 'a number was expected, of at most '
-                             f'{kind.limit:g}')
+            if not _is_number(value, kind):
+                least = max(kind.least, -kind.limit)
+                self._refuse(place, value, 'a number was expected, from '
+                             f'{least:g} to {kind.limit:g}')
             return value
         elif isinstance(kind, Words):
             if value not in (None, True, False, *kind.words):
@@ -158,8 +159,9 @@ def _full_name(given: object, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if given in (name, name.split('.')[-1])), None)
 
 
-def _is_number(value: object, limit: float) -> bool:
-    return value is None or isinstance(value, (int, float)) and abs(value) <= limit
+def _is_number(value: object, kind: Numbers) -> bool:
+    return value is None or isinstance(value, (int, float)) and (
+        kind.least <= value and abs(value) <= kind.limit)
 
 
 def _known_arguments(name: str, types: Types) -> tuple[str, ...]:

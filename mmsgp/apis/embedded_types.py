@@ -7,6 +7,7 @@ argument. All others are rejected.
 """
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from mmsgp.models.context_encoders.motif import ORDERS
@@ -25,8 +26,14 @@ LOADERS = ('mmsgp.LoadImage', 'mmdet.LoadImageFromFile',
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers, booleans and None, alone or in sequences."""
+    """Numbers, booleans and None, alone or in sequences.
+
+    Attributes:
+        limit: Of the absolute value.
+        least: Below it, an operator would divide by zero and end the process.
+    """
     limit: float = 1e6
+    least: float = -math.inf
 
 
 @dataclass(frozen=True)
@@ -137,22 +144,26 @@ ARGUMENTS = {
         ('depth', 'num_stages', 'num_outs', 'num_csp_blocks', 'stacked_convs',
          'num_convs', 'num_layers', 'num_fcs', 'num_heads', 'num_object_layers',
          'num_edge_layers', 'num_shared_convs', 'num_shared_fcs', 'num_cls_convs',
-         'num_cls_fcs', 'num_reg_convs', 'num_reg_fcs', 'num_steps', 'output_size',
+         'num_cls_fcs', 'num_reg_convs', 'num_reg_fcs', 'num_steps',
          'scale_factor'),
         Numbers(limit=200)),
+    'output_size': Numbers(limit=200, least=1),
     # sides of images in pixels
-    **dict.fromkeys(('scale', 'pad_to', 'pad_size_divisor'), Numbers(limit=4096)),
+    **dict.fromkeys(('scale', 'pad_to', 'pad_size_divisor'),
+                    Numbers(limit=4096, least=1)),
+    **dict.fromkeys(('strides', 'kernel_size', 'featmap_strides', 'spp_kernel_sizes'),
+                    Numbers(least=1)),
     **dict.fromkeys(
         # data preprocessor, transforms, visualizer
         ('mean', 'std', 'pad_value', 'bgr_to_rgb', 'rgb_to_bgr',
          'keep_ratio', 'clip_object_border', 'topk', 'iou_thr',
          # backbones and necks
-         'in_channels', 'out_channels', 'base_channels', 'stem_channels', 'strides',
+         'in_channels', 'out_channels', 'base_channels', 'stem_channels',
          'dilations', 'out_indices', 'frozen_stages', 'norm_eval', 'deep_stem',
          'avg_down', 'with_cp', 'zero_init_residual', 'deepen_factor',
-         'widen_factor', 'use_depthwise', 'expand_ratio', 'spp_kernel_sizes',
+         'widen_factor', 'use_depthwise', 'expand_ratio',
          'channel_attention', 'start_level', 'end_level', 'relu_before_extra_convs',
-         'no_norm_on_lateral', 'kernel_size',
+         'no_norm_on_lateral',
          # layers
          'eps', 'momentum', 'affine', 'num_groups', 'requires_grad', 'inplace',
          'negative_slope', 'sampling_ratio', 'aligned',
@@ -164,7 +175,7 @@ ARGUMENTS = {
          'num_classes', 'feat_channels', 'scales', 'ratios', 'base_sizes',
          'center_offset', 'scale_major', 'octave_base_scale', 'scales_per_octave',
          'centers', 'target_means', 'target_stds', 'clip_border', 'add_ctr_clamp',
-         'ctr_clamp', 'featmap_strides', 'finest_scale', 'stage_loss_weights',
+         'ctr_clamp', 'finest_scale', 'stage_loss_weights',
          'roi_feat_size', 'fc_out_channels', 'conv_out_channels', 'with_avg_pool',
          'with_cls', 'with_reg', 'reg_class_agnostic', 'reg_decoded_bbox',
          'share_conv', 'pred_kernel_size', 'exp_on_reg', 'with_objectness',

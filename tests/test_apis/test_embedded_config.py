@@ -77,6 +77,8 @@ def test_arguments_that_only_training_needs_are_dropped(cfg):
     ('model.detector.test_cfg.rcnn.nms.type', '__import__("os").abort'),
     ('model.detector.test_cfg.rcnn.nms.iou_threshold', 'x'),
     ('model.detector.backbone.depth', 10**9),
+    ('model.relation_head.pair_features.roi_extractor.roi_layer.output_size', 0),
+    ('model.relation_head.roi_extractor.featmap_strides', [0]),
     ('model.relation_head.nms_iou_thr', float('inf')),
     ('model.relation_head.hidden_size', [[1] * 101]),
     ('model.data_preprocessor', 'mmdet.DetDataPreprocessor'),
