@@ -77,6 +77,7 @@ def load_parser(config: str | Path | Config | ConfigDict | None,
     with naming_misfit(weights):
         _load_checkpoint_to_model(model, loaded, strict=True)
     model.dataset_meta = _names(meta, model, weights)
+    model.complete_statistics(meta['dataset_meta'])
     try:
         model.to(device)
     # AssertionError: PyTorch was built without this device. RuntimeError: this

@@ -114,20 +114,26 @@ def _set_too_late(path: Path) -> dict[str, tuple]:
 
 
 def _read_assignments(path: Path) -> tuple[set[str], list[Path]]:
-    """Names that a file assigns, and its base files."""
+    """Names that a file may assign, and its base files."""
+    names = set(VARIABLES)  # of JSON or YAML
     try:
-        body = ast.parse(path.read_text(encoding='utf-8')).body
-    except SyntaxError:  # JSON, YAML or a template of MMEngine
+        bases = Config._get_base_files(str(path))  # a list, computed or not
+        if path.suffix == '.py':
+            tree = ast.parse(path.read_text(encoding='utf-8'))
+            names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)
+                     and isinstance(node.ctx, ast.Store)}
+    except SyntaxError:  # a template of MMEngine
         return set(), []
-    values = {target.id: node.value for node in body if isinstance(node, ast.Assign)
-              for target in node.targets if isinstance(target, ast.Name)}
-    try:
-        bases = ast.literal_eval(values.get('_base_', ast.Constant([])))
-    except ValueError:  # computed
-        bases = []
-    bases = [bases] if isinstance(bases, str) else bases
+    if not bases and '_base_' in names and not _assigns_plainly(tree, '_base_'):
+        raise ValueError(f"{path}: MMEngine reads '_base_' only from a line of its own "
+                         "such as _base_ = './other.py': write it so")
     # '::' names a config of another package
-    return set(values), [path.parent / base for base in bases if '::' not in base]
+    return names, [path.parent / base for base in bases if '::' not in base]
+
+
+def _assigns_plainly(tree: ast.Module, name: str) -> bool:
+    return any(isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+               and node.targets[0].id == name for node in tree.body)
 
 
 def _places(cfg: Config) -> Iterator[tuple[dict, str, str]]:

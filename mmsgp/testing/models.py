@@ -75,7 +75,8 @@ def write_random_checkpoint(path: str | Path,
     names = dict(
         classes=tuple(f'class {c}' for c in range(head.num_classes)),
         predicates=tuple(
-            f'predicate {p}' for p in range(1, head.num_predicates + 1)))
+            f'predicate {p}' for p in range(1, head.num_predicates + 1)),
+        predicate_train_counts=list(range(1, head.num_predicates + 1)))
     checkpoint = dict(state_dict=model.state_dict(),
                       meta=dict(cfg=cfg.pretty_text, dataset_meta=names))
     add_checksum(checkpoint)

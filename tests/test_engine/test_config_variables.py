@@ -114,6 +114,39 @@ def test_one_line_in_a_file_of_ones_own_changes_the_data(tmp_path):
     assert sides(cfg) == {(256, 256)}
 
 
+@pytest.mark.parametrize('lines', [
+    "data_root, num_classes = 'mine', 7",
+    "[data_root, *_] = ['mine']; num_classes = 7",
+    "data_root: str = 'mine'; num_classes: int = 7",
+    "if True:\n    data_root = 'mine'; num_classes = 7",
+    "num_classes = 6; num_classes += 1; data_root = 'mine'",
+])
+def test_a_variable_acts_however_it_is_set(tmp_path, lines):
+    base = CONFIGS / 'motifnet_cce_scorer_vrd.py'
+    cfg = read_config_file(write(tmp_path, 'mine.py', f"_base_ = '{base}'\n{lines}\n"))
+    assert {dataset.data_root for dataset in datasets(cfg)} == {'mine'}
+    assert cfg.model.relation_head.num_classes == 7
+    assert {head.num_classes for head in bbox_heads(cfg)} == {7}
+
+
+@pytest.mark.parametrize('name, text', [
+    ('mine.py', "_base_ = '{}' + '.py'\ndata_root = 'mine'\n"),
+    ('mine.yml', "_base_: '{}.py'\ndata_root: mine\n"),
+    ('mine.json', '{{"_base_": "{}.py", "data_root": "mine"}}'),
+])
+def test_a_base_may_be_computed_and_a_file_of_another_kind(tmp_path, name, text):
+    path = write(tmp_path, name, text.format(CONFIGS / 'motifnet_ce_vrd'))
+    cfg = read_config_file(path)
+    assert {dataset.data_root for dataset in datasets(cfg)} == {'mine'}
+
+
+@pytest.mark.parametrize('line', ["_base_: str = './a.py'", "_base_, a = './a.py', 1"])
+def test_a_base_that_mmengine_would_not_see_is_refused(tmp_path, line):
+    path = write(tmp_path, 'mine.py', f"{line}\ndata_root = 'mine'\n")
+    with pytest.raises(ValueError, match="mine.py: .*'_base_' only.*write it so"):
+        read_config_file(path)
+
+
 def test_places_that_a_file_sets_stay_as_they_are(tmp_path):
     base = CONFIGS / 'motifnet_ce_minivg.py'
     path = write(tmp_path, 'mine.py', (

@@ -1,17 +1,22 @@
 """Debiasing of predicate logits."""
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
+from mmsgp.apis import load_parser
 from mmsgp.checkpoint.pretrained import check_load_from
+from mmsgp.evaluation.prediction_file import PredictionFile
 from mmsgp.models.debiasing import Debiasing, PostHocLogitAdjustment
 from mmsgp.registry import MODELS
 from mmsgp.testing.models import (
+    CONFIGS,
     HEADS,
     random_objects,
     random_samples,
     small_parser,
+    write_random_checkpoint,
 )
 from mmsgp.testing.vg_data import make_vg_data
 
@@ -109,6 +114,70 @@ def test_a_trained_model_may_take_it_up(tmp_path):
     torch.testing.assert_close(
         model.relation_head.debiasing.log_frequency.double().exp(),
         counts.clamp(min=1) / counts.sum(), rtol=1e-6, atol=1e-9)
+
+
+def test_a_checkpoint_without_it_takes_the_numbers_of_the_data_set(method):
+    plain = small_parser()
+    model = small_parser(debiasing=ADJUSTED)
+    model.load_state_dict(plain.state_dict())  # which is strict
+    assert not model.relation_head.debiasing.log_frequency.any()
+    model.complete_statistics(dict(predicate_train_counts=COUNTS))
+    taken = model.relation_head.debiasing.log_frequency
+    torch.testing.assert_close(taken, method.log_frequency.float())
+    # Those of its own training go before.
+    other = small_parser(debiasing=ADJUSTED)
+    other.load_state_dict(model.state_dict())
+    other.complete_statistics(dict(predicate_train_counts=[1, 1, 1, 1]))
+    assert torch.equal(other.relation_head.debiasing.log_frequency, taken)
+
+
+@pytest.mark.parametrize('counts', [
+    None, [], [0] * 4, 'many', [1, -1, 2, 3], [1, float('inf'), 2, 3], ['a'] * 4])
+def test_without_numbers_it_is_refused(counts):
+    model = small_parser(debiasing=ADJUSTED)
+    with pytest.raises(ValueError, match='debiasing: .*predicate_train_counts'):
+        model.complete_statistics(dict(predicate_train_counts=counts))
+
+
+def test_numbers_of_other_predicates_are_refused_in_tests():
+    model = small_parser(debiasing=ADJUSTED)
+    with pytest.raises(ValueError, match='5 predicates.*head 4'):
+        model.complete_statistics(dict(predicate_train_counts=[1] * 5))
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A checkpoint of cross-entropy, and its config with the method."""
+    path = write_random_checkpoint(tmp_path / 'plain.pth', 'motifnet_ce_minivg')
+    return CONFIGS / 'motifnet_ce_logit_adjusted_minivg.py', path
+
+
+def test_an_inferencer_takes_it_up(plain):
+    model = load_parser(*plain)
+    counts = torch.arange(1, 19).double()
+    torch.testing.assert_close(
+        model.relation_head.debiasing.log_frequency.double(),
+        (counts / counts.sum()).log(), rtol=1e-6, atol=1e-6)
+
+
+def test_the_test_tool_takes_it_up(plain, tmp_path, run_tool):
+    """An overwhelming one ranks the predicates without a relation first."""
+    data = make_vg_data(tmp_path / 'data', num_train=10, num_test=3,
+                        num_classes=24, num_predicates=18)
+    path, dumped = CONFIGS / 'motifnet_ce_minivg.py', tmp_path / 'graphs.h5'
+    run_tool('test', path, plain[1], '--work-dir', tmp_path / 'test',
+             '--tasks', 'predcls', '--out', dumped, '--cfg-options',
+             f'data_root={data.root}', 'test_dataloader.num_workers=0',
+             'test_dataloader.dataset.num_val_images=1',
+             'model.detector.init_cfg=None',
+             'model.relation_head.debiasing.type=PostHocLogitAdjustment',
+             'model.relation_head.debiasing.tau=1000')
+    counts = np.array(data.dataset().metainfo['predicate_train_counts'])
+    rare = 1 + np.flatnonzero(counts.clip(1) == counts.clip(1).min())
+    labels = np.concatenate([
+        sample['pred_scene_graphs']['predcls']['relations']['labels']
+        for sample in PredictionFile(dumped)])
+    assert len(labels) and set(labels) <= set(rare)
 
 
 class TotalDirectEffect(Debiasing):

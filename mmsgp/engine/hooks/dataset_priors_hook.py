@@ -20,14 +20,16 @@ class DatasetPriorsHook(Hook):
         unwrap_model(runner.model).load_statistics(dataset)
 
     def before_test(self, runner) -> None:
-        """Check that the relation head was trained.
+        """Check that the relation head was trained, and hand it the metainfo.
 
         Raises:
             ValueError: If the checkpoint holds no priors, e.g. because it is a
                 detector's.
         """
-        if not unwrap_model(runner.model).has_statistics:
+        model = unwrap_model(runner.model)
+        if not model.has_statistics:
             raise ValueError(
                 'the checkpoint holds no trained relation head: give one that '
                 'tools/train.py wrote for this config, not that of the '
                 'detector')
+        model.complete_statistics(runner.test_dataloader.dataset.metainfo)

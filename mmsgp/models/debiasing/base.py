@@ -5,6 +5,7 @@ Shape shorthand: P pairs, R predicates.
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Mapping
 
 import torch.nn as nn
 from torch import Tensor
@@ -53,6 +54,16 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
 
         Args:
             statistics: Of the training set.
+        """
+
+    def complete(self, metainfo: Mapping) -> None:
+        """Take what a checkpoint lacks that was trained without the method.
+
+        Args:
+            metainfo (Mapping): Of the test data or of the checkpoint.
+
+        Raises:
+            ValueError: If it does not tell enough.
         """
 
     def observe(self, head: nn.Module, context: ObjectContext,

@@ -4,7 +4,7 @@ Shape shorthand: B images, N objects of a batch, C object classes.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -181,6 +181,15 @@ class SceneGraphParser(BaseDetector):
         for part in (head.loss_relation, head.debiasing):
             if hasattr(part, 'load_statistics'):
                 part.load_statistics(dataset.statistics)
+
+    def complete_statistics(self, metainfo: Mapping) -> None:
+        """Take what a debiasing method that is new to the checkpoint needs.
+
+        Args:
+            metainfo (Mapping): Of the test data or of the checkpoint.
+        """
+        if self.relation_head.debiasing is not None:
+            self.relation_head.debiasing.complete(metainfo)
 
     @torch.no_grad()
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
