@@ -7,6 +7,7 @@ to be installed before. ``make install`` does it all in order.
 A wheel holds copies of ``configs/`` and ``tools/`` in ``mmsgp/.mim``, as those of
 OpenMMLab do.
 """
+
 from __future__ import annotations
 
 import re
@@ -39,8 +40,11 @@ class BuildWithMim(build_py):
             return
         for name in ('configs', 'tools'):
             shutil.copytree(
-                ROOT / name, Path(self.build_lib, 'mmsgp', '.mim', name),
-                ignore=shutil.ignore_patterns('__pycache__'), dirs_exist_ok=True)
+                ROOT / name,
+                Path(self.build_lib, 'mmsgp', '.mim', name),
+                ignore=shutil.ignore_patterns('__pycache__'),
+                dirs_exist_ok=True,
+            )
 
 
 if __name__ == '__main__':
@@ -55,11 +59,13 @@ if __name__ == '__main__':
         keywords='computer vision, scene graph, visual relationship detection',
         packages=find_packages(include=['mmsgp', 'mmsgp.*']),
         cmdclass=dict(build_py=BuildWithMim),
-        entry_points=dict(console_scripts=[
-            'mmsgp-infer = mmsgp.cli.infer:main',
-            'mmsgp-train = mmsgp.cli.packaged:train',
-            'mmsgp-test = mmsgp.cli.packaged:test',
-        ]),
+        entry_points=dict(
+            console_scripts=[
+                'mmsgp-infer = mmsgp.cli.infer:main',
+                'mmsgp-train = mmsgp.cli.packaged:train',
+                'mmsgp-test = mmsgp.cli.packaged:test',
+            ]
+        ),
         package_data={'mmsgp.reporting.html': ['page.*']},
         python_requires='>=3.10',
         install_requires=read_requirements('runtime'),
@@ -69,4 +75,5 @@ if __name__ == '__main__':
             'tests': read_requirements('tests'),
             'optional': read_requirements('optional'),
         },
-        zip_safe=False)
+        zip_safe=False,
+    )

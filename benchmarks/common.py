@@ -1,4 +1,5 @@
 """Helpers that the benchmarks share."""
+
 from __future__ import annotations
 
 import multiprocessing

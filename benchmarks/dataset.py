@@ -7,6 +7,7 @@ process are CPU time, so that other programs do not count.
 
     python benchmarks/dataset.py [--images 108073]
 """
+
 from __future__ import annotations
 
 import argparse
@@ -41,8 +42,7 @@ LIMITS = {
 def write_data(root: Path, num_images: int) -> None:
     """Write images of 800 x 600 with a realistic distribution of boxes."""
     rng = np.random.default_rng(0)
-    num_boxes = 2 + rng.negative_binomial(
-        3, 3 / (BOXES_PER_IMAGE + 1), size=num_images)
+    num_boxes = 2 + rng.negative_binomial(3, 3 / (BOXES_PER_IMAGE + 1), size=num_images)
     num_relations = rng.poisson(RELATIONS_PER_IMAGE, size=num_images)
     images, boxes, labels, relations = [], [], [], []
     for index, (n, m) in enumerate(zip(num_boxes, num_relations, strict=True)):
@@ -54,21 +54,24 @@ def write_data(root: Path, num_images: int) -> None:
                 url=f'https://example.org/images/VG_100K/{index + 1}.jpg',
                 coco_id=None,
                 flickr_id=None,
-                split='train' if rng.random() < 0.7 else 'test'))
+                split='train' if rng.random() < 0.7 else 'test',
+            )
+        )
         corner = rng.uniform(0, 500, size=(n, 2))
         size = rng.gamma(1.5, 60, size=(n, 2)) + 4
-        boxes.append(np.concatenate(
-            [corner, np.minimum(corner + size, (800, 600))], axis=1))
+        boxes.append(np.concatenate([corner, np.minimum(corner + size, (800, 600))], axis=1))
         labels.append(rng.integers(len(VG150_CLASSES), size=n))
         subjects = rng.integers(n, size=m)
         relations.append(
-            np.column_stack([
-                subjects, (subjects + rng.integers(1, n, size=m)) % n,
-                rng.integers(1,
-                             len(VG150_PREDICATES) + 1, size=m)
-            ]))
-    write_vg_sgg(root, images, boxes, labels, relations, VG150_CLASSES,
-                 VG150_PREDICATES)
+            np.column_stack(
+                [
+                    subjects,
+                    (subjects + rng.integers(1, n, size=m)) % n,
+                    rng.integers(1, len(VG150_PREDICATES) + 1, size=m),
+                ]
+            )
+        )
+    write_vg_sgg(root, images, boxes, labels, relations, VG150_CLASSES, VG150_PREDICATES)
 
 
 class PickledDataset(BaseDataset):
@@ -108,7 +111,8 @@ def measure_ready(root: str, pickled: bool) -> dict:
         ready_peak_mb=peak,
         imports_mb=before,
         held_mb=memory_mb('VmRSS') - before,
-        num_train_images=len(dataset))
+        num_train_images=len(dataset),
+    )
     return named(figures, pickled)
 
 
@@ -116,16 +120,13 @@ def measure_statistics(root: str) -> dict:
     annotations = VGDataset(data_root=root).data_list
     start = time.process_time()
     DatasetStatistics.from_annotations(annotations).frequency_prior()
-    return dict(
-        statistics_s=time.process_time() - start,
-        statistics_peak_mb=memory_mb('VmHWM'))
+    return dict(statistics_s=time.process_time() - start, statistics_peak_mb=memory_mb('VmHWM'))
 
 
 def read_privately(item: dict) -> float:
     """Measure the private memory of the worker that read the item, in MB."""
     path = '/proc/self/smaps_rollup'
-    return memory_mb('Private_Dirty', path) if item['sample_idx'] % 500 == 0 \
-        else 0.
+    return memory_mb('Private_Dirty', path) if item['sample_idx'] % 500 == 0 else 0.0
 
 
 def measure_reads(root: str, pickled: bool) -> dict:
@@ -141,7 +142,8 @@ def measure_reads(root: str, pickled: bool) -> dict:
         batch_size=100,
         num_workers=2,
         collate_fn=max,
-        multiprocessing_context='fork')  # MMEngine's default
+        multiprocessing_context='fork',
+    )  # MMEngine's default
     start = time.perf_counter()
     private = [max_mb for max_mb in loader if max_mb]
     seconds = time.perf_counter() - start
@@ -153,13 +155,11 @@ def measure_reads(root: str, pickled: bool) -> dict:
 def table_of(figures: dict) -> Table:
     table = Table(title="Annotations of Visual Genome's size")
     for column in ('figure', 'value', 'limit'):
-        table.add_column(column, justify='left' if column == 'figure' else
-                         'right')
+        table.add_column(column, justify='left' if column == 'figure' else 'right')
     for name, value in figures.items():
         limit = LIMITS.get(name)
         colour = '' if limit is None else '[green]' if value < limit else '[red]'
-        table.add_row(name, f'{colour}{value:,.1f}',
-                      '' if limit is None else f'< {limit}')
+        table.add_row(name, f'{colour}{value:,.1f}', '' if limit is None else f'< {limit}')
     return table
 
 
@@ -170,15 +170,14 @@ def main() -> None:
     steps = [
         ('Writing the file', None),
         ('Reading it', (measure_ready, False)),
-        ('Statistics', (measure_statistics, )),
+        ('Statistics', (measure_statistics,)),
         ('Single images', (measure_reads, False)),
         ('Reading it into pickled dictionaries', (measure_ready, True)),
         ('Single images as pickled dictionaries', (measure_reads, True)),
     ]
     figures = dict(num_images=args.images)
     console = Console(stderr=True)
-    with tempfile.TemporaryDirectory() as root, Progress(
-            console=console) as progress:
+    with tempfile.TemporaryDirectory() as root, Progress(console=console) as progress:
         task = progress.add_task('', total=len(steps))
         for description, step in steps:
             progress.update(task, description=description)

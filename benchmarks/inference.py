@@ -9,6 +9,7 @@ made sharper, because an untrained detector would find no object.
     python benchmarks/inference.py [--boxes 8 32 64] [--amp] [--compile]
         [--device cuda]
 """
+
 from __future__ import annotations
 
 import argparse
@@ -69,8 +70,7 @@ class Meter:
             their differences are added.
     """
 
-    def __init__(self, read: Callable[[], float],
-                 reset: Callable[[], None] | None = None) -> None:
+    def __init__(self, read: Callable[[], float], reset: Callable[[], None] | None = None) -> None:
         self.read, self.reset = read, reset
         self.used: dict[str, float] = defaultdict(float)
         self._last = 0.0
@@ -91,9 +91,11 @@ class Meter:
         reading = self.read()
         if self._stack:
             name = self._stack[-1]
-            self.used[name] = max(
-                self.used[name], reading) if self.reset else (
-                    self.used[name] + reading - self._last)
+            self.used[name] = (
+                max(self.used[name], reading)
+                if self.reset
+                else (self.used[name] + reading - self._last)
+            )
         if self.reset:
             self.reset()
         self._last = reading
@@ -109,21 +111,18 @@ def metered(meter: Meter, stage: str, function: Callable) -> Callable:
     return call
 
 
-def run(model: SceneGraphParser, image: torch.Tensor, meter: Meter,
-        amp: bool):
+def run(model: SceneGraphParser, image: torch.Tensor, meter: Meter, amp: bool):
     """Predict one graph with a meter; return the graph."""
     torch.manual_seed(0)
-    sample, = random_samples([0], 150, 50, image_size=SIDE)
+    (sample,) = random_samples([0], 150, 50, image_size=SIDE)
     with ExitStack() as stack:
         for stage, owner, name in parts(model):
             stack.enter_context(
-                patch.object(
-                    owner, name, metered(meter, stage, getattr(owner, name))))
-        stack.enter_context(
-            torch.autocast(image.device.type, half(image.device.type),
-                           enabled=amp))
+                patch.object(owner, name, metered(meter, stage, getattr(owner, name)))
+            )
+        stack.enter_context(torch.autocast(image.device.type, half(image.device.type), enabled=amp))
         stack.enter_context(meter.stage(REST))
-        sample, = model.predict(image, [sample])
+        (sample,) = model.predict(image, [sample])
     return sample.pred_scene_graphs['sggen']
 
 
@@ -144,8 +143,9 @@ def clock(device: str) -> Callable[[], float]:
 def memory_meter(device: str) -> Meter:
     """Make a meter of peak memory in MB, of the process or of the GPU."""
     if device == 'cuda':
-        return Meter(lambda: torch.cuda.max_memory_allocated() / 2**20,
-                     torch.cuda.reset_peak_memory_stats)
+        return Meter(
+            lambda: torch.cuda.max_memory_allocated() / 2**20, torch.cuda.reset_peak_memory_stats
+        )
 
     def read() -> float:
         status = Path('/proc/self/status').read_text()
@@ -156,8 +156,7 @@ def memory_meter(device: str) -> Meter:
 
 def measured_rate(device: str, amp: bool, size: int = 2048) -> float:
     """Measure the FLOPs per second of a matrix product."""
-    one, other = torch.rand(2, size, size, device=device).to(
-        half(device) if amp else torch.float32)
+    one, other = torch.rand(2, size, size, device=device).to(half(device) if amp else torch.float32)
     read, best = clock(device), float('inf')
     for _ in range(10):
         start = read()
@@ -166,13 +165,13 @@ def measured_rate(device: str, amp: bool, size: int = 2048) -> float:
     return 2 * size**3 / best
 
 
-def measure(model: SceneGraphParser, image: torch.Tensor, num_boxes: int,
-            repeats: int, amp: bool) -> dict:
+def measure(
+    model: SceneGraphParser, image: torch.Tensor, num_boxes: int, repeats: int, amp: bool
+) -> dict:
     """Measure seconds, FLOPs and MB per stage; count boxes and pairs."""
     device = image.device.type
     model.detection_cfg['max_per_image'] = num_boxes
-    with (torch.compiler.set_stance('force_eager'),
-          counting_flops() as counter):
+    with torch.compiler.set_stance('force_eager'), counting_flops() as counter:
         flops = Meter(counter.get_total_flops)
         run(model, image, flops, amp)
     memory = memory_meter(device)
@@ -187,31 +186,37 @@ def measure(model: SceneGraphParser, image: torch.Tensor, num_boxes: int,
         pairs=graph.num_relations,
         seconds=best,
         flops=dict(flops.used),
-        megabytes=dict(memory.used))
+        megabytes=dict(memory.used),
+    )
 
 
 def report(result: dict, rate: float) -> Table:
     """Make a table of the stages."""
     total = Counter()
     table = Table(title=f'{result["boxes"]} boxes, {result["pairs"]} pairs')
-    for column in ('stage', 'ms', '% of all', 'GFLOP', 'times the floor',
-                   'peak memory, MB'):
-        table.add_column(
-            column, justify='left' if column == 'stage' else 'right')
+    for column in ('stage', 'ms', '% of all', 'GFLOP', 'times the floor', 'peak memory, MB'):
+        table.add_column(column, justify='left' if column == 'stage' else 'right')
     for key in ('seconds', 'flops'):
         total[key] = sum(result[key].values())
     for stage in STAGES:
         seconds, flops = result['seconds'][stage], result['flops'][stage]
         table.add_row(
-            stage, f'{1000 * seconds:.1f}',
-            f'{100 * seconds / total["seconds"]:.1f}', f'{flops / 1e9:.1f}',
+            stage,
+            f'{1000 * seconds:.1f}',
+            f'{100 * seconds / total["seconds"]:.1f}',
+            f'{flops / 1e9:.1f}',
             f'{seconds * rate / flops:.1f}' if flops else '-',
-            f'{result["megabytes"][stage]:.0f}')
+            f'{result["megabytes"][stage]:.0f}',
+        )
     table.add_section()
-    table.add_row('all', f'{1000 * total["seconds"]:.1f}', '100',
-                  f'{total["flops"] / 1e9:.1f}',
-                  f'{total["seconds"] * rate / total["flops"]:.1f}',
-                  f'{max(result["megabytes"].values()):.0f}')
+    table.add_row(
+        'all',
+        f'{1000 * total["seconds"]:.1f}',
+        '100',
+        f'{total["flops"] / 1e9:.1f}',
+        f'{total["seconds"] * rate / total["flops"]:.1f}',
+        f'{max(result["megabytes"].values()):.0f}',
+    )
     return table
 
 
@@ -219,23 +224,16 @@ def report(result: dict, rate: float) -> Table:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--boxes', type=int, nargs='+', default=[8, 32, 64])
-    parser.add_argument(
-        '--repeats', type=int, default=3, help='the best of each stage counts')
+    parser.add_argument('--repeats', type=int, default=3, help='the best of each stage counts')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
-    parser.add_argument(
-        '--amp', action='store_true',
-        help='float16 on a GPU, bfloat16 on a CPU')
-    parser.add_argument(
-        '--compile', action='store_true', help='compile the backbone')
-    parser.add_argument('--sharpness', type=float, default=100.)
+    parser.add_argument('--amp', action='store_true', help='float16 on a GPU, bfloat16 on a CPU')
+    parser.add_argument('--compile', action='store_true', help='compile the backbone')
+    parser.add_argument('--sharpness', type=float, default=100.0)
     args = parser.parse_args()
     init_default_scope('mmsgp')
     torch.manual_seed(0)
     cfg = Config.fromfile(CONFIG).model
-    model = MODELS.build({
-        **cfg, 'test_tasks': ('sggen', ),
-        'compile_backbone': args.compile
-    })
+    model = MODELS.build({**cfg, 'test_tasks': ('sggen',), 'compile_backbone': args.compile})
     model.detector.roi_head.bbox_head.fc_cls.weight *= args.sharpness
     model = model.to(args.device).eval()
     image = torch.randn(1, 3, SIDE, SIDE, device=args.device)
@@ -244,9 +242,11 @@ def main() -> None:
     where = f'{torch.get_num_threads()} threads'
     if args.device == 'cuda':
         where = torch.cuda.get_device_name()
-    console.print(f'{where}, {half(args.device) if args.amp else torch.float32}'
-                  f'{", compiled backbone" if args.compile else ""}, '
-                  f'{rate / 1e9:.0f} GFLOP/s in a matrix product')
+    console.print(
+        f'{where}, {half(args.device) if args.amp else torch.float32}'
+        f'{", compiled backbone" if args.compile else ""}, '
+        f'{rate / 1e9:.0f} GFLOP/s in a matrix product'
+    )
     results = []
     for num_boxes in args.boxes:
         result = measure(model, image, num_boxes, args.repeats, args.amp)
@@ -257,11 +257,18 @@ def main() -> None:
         console.print(report(result, rate))
         console.print(f'{1 / seconds:.2f} images per second')
     shares = [result['post_processing_share'] for result in results]
-    console.print(f'post-processing: {100 * max(shares):.1f} % at most (limit '
-                  f'{100 * LIMIT:.0f} %)')
-    print(json.dumps(dict(
-        where=where, amp=args.amp, compile=args.compile,
-        flops_per_second=rate, results=results)))
+    console.print(f'post-processing: {100 * max(shares):.1f} % at most (limit {100 * LIMIT:.0f} %)')
+    print(
+        json.dumps(
+            dict(
+                where=where,
+                amp=args.amp,
+                compile=args.compile,
+                flops_per_second=rate,
+                results=results,
+            )
+        )
+    )
 
 
 if __name__ == '__main__':

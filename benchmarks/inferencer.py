@@ -7,6 +7,7 @@ checkpoint, weights are random and up to 20 objects are detected.
 
     python benchmarks/inferencer.py [--checkpoint FILE] [--images 100]
 """
+
 from __future__ import annotations
 
 import argparse
@@ -37,25 +38,30 @@ class Collector(Hook):
         self.relations = {}
         self.start = time.perf_counter()
 
-    def after_test_iter(self, runner, batch_idx, data_batch=None,
-                        outputs=()) -> None:
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=()) -> None:
         for sample in outputs:
             relations = sample.pred_scene_graphs['sggen'].relations[:100]
             self.relations[sample.img_path] = torch.cat(
-                [relations.pairs, relations.labels[:, None]], dim=1).tolist()
+                [relations.pairs, relations.labels[:, None]], dim=1
+            ).tolist()
         self.seconds = time.perf_counter() - self.start
 
 
-def make_runner(checkpoint: Path, batch_size: int, num_images: int,
-                work_dir: str) -> tuple[Runner, Collector]:
+def make_runner(
+    checkpoint: Path, batch_size: int, num_images: int, work_dir: str
+) -> tuple[Runner, Collector]:
     """The test of the first images, as tools/test.py --tasks sggen runs it."""
     text = load_checkpoint_file(str(checkpoint), 'cpu')['meta']['cfg']
     cfg = parse_config_text(text, str(checkpoint))
-    cfg.merge_from_dict({
-        'work_dir': work_dir, 'log_level': 'ERROR', 'model.test_tasks': ('sggen', ),
-        'test_dataloader.batch_size': batch_size,
-        'test_dataloader.dataset.indices': num_images
-    })
+    cfg.merge_from_dict(
+        {
+            'work_dir': work_dir,
+            'log_level': 'ERROR',
+            'model.test_tasks': ('sggen',),
+            'test_dataloader.batch_size': batch_size,
+            'test_dataloader.dataset.indices': num_images,
+        }
+    )
     runner = Runner.from_cfg(cfg)
     load_trained_model(runner, str(checkpoint))
     collector = Collector()
@@ -63,14 +69,15 @@ def make_runner(checkpoint: Path, batch_size: int, num_images: int,
     return runner, collector
 
 
-def compare(checkpoint: Path, batch_size: int, num_images: int,
-            rounds: int) -> tuple[float, float]:
+def compare(checkpoint: Path, batch_size: int, num_images: int, rounds: int) -> tuple[float, float]:
     """Measure the best seconds of test and of the inferencer."""
     with tempfile.TemporaryDirectory() as folder:
         runner, collector = make_runner(checkpoint, batch_size, num_images, folder)
         inferencer = SceneGraphInferencer(
-            weights=checkpoint, device=str(next(runner.model.parameters()).device),
-            show_progress=False)
+            weights=checkpoint,
+            device=str(next(runner.model.parameters()).device),
+            show_progress=False,
+        )
         images = Path(folder, 'images')
         images.mkdir()
         best = [float('inf')] * 2
@@ -114,15 +121,18 @@ def main() -> None:
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = args.checkpoint or write_random_checkpoint(
-            Path(folder, 'random.pth'), max_objects=RANDOM_OBJECTS)
+            Path(folder, 'random.pth'), max_objects=RANDOM_OBJECTS
+        )
         for batch_size in args.batch_sizes:
-            test, inferencer = compare(
-                checkpoint, batch_size, args.images, args.rounds)
+            test, inferencer = compare(checkpoint, batch_size, args.images, args.rounds)
             ratio = inferencer / test
-            table.add_row(str(batch_size), f'{1e3 * test / args.images:.1f}',
-                          f'{1e3 * inferencer / args.images:.1f}', f'{ratio:.2f}')
-            results[batch_size] = dict(
-                test=test, inferencer=inferencer, ratio=ratio)
+            table.add_row(
+                str(batch_size),
+                f'{1e3 * test / args.images:.1f}',
+                f'{1e3 * inferencer / args.images:.1f}',
+                f'{ratio:.2f}',
+            )
+            results[batch_size] = dict(test=test, inferencer=inferencer, ratio=ratio)
     Console().print(table)
     print(json.dumps(results))
 

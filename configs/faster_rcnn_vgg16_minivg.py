@@ -1,8 +1,9 @@
 # A narrow VGG16 detector on the MiniVG boxes.
 _base_ = [
     '_base_/detectors/faster_rcnn_vgg16_small.py',
-    '_base_/datasets/minivg_detection.py', '_base_/schedules/sgd_detection.py',
-    '_base_/detection_runtime.py'
+    '_base_/datasets/minivg_detection.py',
+    '_base_/schedules/sgd_detection.py',
+    '_base_/detection_runtime.py',
 ]
 
 model = _base_.detector
@@ -13,6 +14,6 @@ train_cfg = dict(max_epochs=4)
 optim_wrapper = dict(optimizer=dict(lr=0.02))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=200),
-    dict(type='MultiStepLR', milestones=[3], gamma=0.1)
+    dict(type='MultiStepLR', milestones=[3], gamma=0.1),
 ]
 auto_scale_lr = dict(base_batch_size=8)

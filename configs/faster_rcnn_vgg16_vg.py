@@ -1,7 +1,9 @@
 # The detector of Neural Motifs on VG150, pre-trained on boxes.
 _base_ = [
-    '_base_/detectors/faster_rcnn_vgg16.py', '_base_/datasets/vg_detection.py',
-    '_base_/schedules/sgd_detection.py', '_base_/detection_runtime.py'
+    '_base_/detectors/faster_rcnn_vgg16.py',
+    '_base_/datasets/vg_detection.py',
+    '_base_/schedules/sgd_detection.py',
+    '_base_/detection_runtime.py',
 ]
 
 model = _base_.detector

@@ -9,4 +9,6 @@ model = dict(
         num_predicates=_base_.num_predicates,
         image_channels=64,
         pair_sampler=dict(type='PairSampler', num=32),
-        loss_relation=dict(type='mmdet.CrossEntropyLoss')))
+        loss_relation=dict(type='mmdet.CrossEntropyLoss'),
+    )
+)

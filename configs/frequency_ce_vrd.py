@@ -8,4 +8,6 @@ model = dict(
         num_classes=_base_.num_classes,
         num_predicates=_base_.num_predicates,
         image_channels=64,
-        loss_relation=dict(type='mmdet.CrossEntropyLoss')))
+        loss_relation=dict(type='mmdet.CrossEntropyLoss'),
+    )
+)

@@ -8,5 +8,5 @@ train_cfg = dict(max_epochs=2)
 optim_wrapper = dict(optimizer=dict(lr=1e-4))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=100),
-    dict(type='MultiStepLR', milestones=[1], gamma=0.1)
+    dict(type='MultiStepLR', milestones=[1], gamma=0.1),
 ]

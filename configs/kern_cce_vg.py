@@ -2,5 +2,5 @@
 _base_ = './kern_ce_vg.py'
 
 model = dict(
-    relation_head=dict(
-        loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=100.0)))
+    relation_head=dict(loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=100.0))
+)

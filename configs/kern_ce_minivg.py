@@ -1,5 +1,4 @@
 # KERN with cross-entropy on MiniVG.
 _base_ = './motifnet_ce_minivg.py'
 
-model = dict(
-    relation_head=dict(type='KERNHead', hidden_size=64))
+model = dict(relation_head=dict(type='KERNHead', hidden_size=64))

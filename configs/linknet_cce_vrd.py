@@ -4,13 +4,13 @@
 # The layers that label objects have no part in that and keep 1e-3.
 _base_ = './linknet_ce_vrd.py'
 
-model = dict(
-    relation_head=dict(
-        loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=0.3)))
+model = dict(relation_head=dict(loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=0.3)))
 optim_wrapper = dict(
     optimizer=dict(lr=5e-4),
     paramwise_cfg=dict(
         custom_keys={
             'relation_head.object_': dict(lr_mult=2.0),
-            'relation_head.fc_head.classifier': dict(lr_mult=0.2)
-        }))
+            'relation_head.fc_head.classifier': dict(lr_mult=0.2),
+        }
+    ),
+)

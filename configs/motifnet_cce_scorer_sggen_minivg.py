@@ -3,9 +3,8 @@ _base_ = './motifnet_cce_scorer_minivg.py'
 
 load_from = 'work_dirs/motifnet_cce_scorer_minivg/epoch_4.pth'
 model = dict(
-    train_task='sggen',
-    test_tasks=('sggen', ),
-    relation_head=dict(pair_sampler=dict(num=64)))
+    train_task='sggen', test_tasks=('sggen',), relation_head=dict(pair_sampler=dict(num=64))
+)
 
 train_pipeline = [
     {**step, 'overlapping_only': True} if step.type == 'LoadRelations' else step

@@ -9,5 +9,7 @@ model = dict(
     detector=dict(
         **detector,
         init_cfg=dict(
-            type='Pretrained',
-            checkpoint='work_dirs/faster_rcnn_vgg16_minivg/detector.pth')))
+            type='Pretrained', checkpoint='work_dirs/faster_rcnn_vgg16_minivg/detector.pth'
+        ),
+    )
+)

@@ -6,6 +6,7 @@
 Without --host, only this machine can reach it. It sends no data anywhere. Models run
 in another process, because a request may crash it or take too long.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -58,22 +59,24 @@ class Parsed:
         seconds: Seconds of parsing.
         folder: Folder of the file to download; removed with this object.
     """
+
     image: np.ndarray
     graph: SceneGraph
     drawn: SceneGraph
     meta: dict
     info: dict
     seconds: float
-    folder: tempfile.TemporaryDirectory = field(
-        default_factory=tempfile.TemporaryDirectory)
+    folder: tempfile.TemporaryDirectory = field(default_factory=tempfile.TemporaryDirectory)
 
 
 def find_demo_models() -> list[Path]:
     """List the last checkpoints of the models of `make demo`."""
     found = []
     for name in DEMO_MODELS:
-        epochs = sorted((WORK_DIRS / name).glob('epoch_*.pth'),
-                        key=lambda path: int(path.stem.removeprefix('epoch_')))
+        epochs = sorted(
+            (WORK_DIRS / name).glob('epoch_*.pth'),
+            key=lambda path: int(path.stem.removeprefix('epoch_')),
+        )
         found += epochs[-1:]
     return found
 
@@ -81,7 +84,8 @@ def find_demo_models() -> list[Path]:
 def name_models(checkpoints: list[Path]) -> dict[str, Path]:
     """Name checkpoints for the page by their folders and file."""
     names = distinct_tails(
-        [str(path.resolve()).removesuffix('.pth') for path in checkpoints], least=2)
+        [str(path.resolve()).removesuffix('.pth') for path in checkpoints], least=2
+    )
     return dict(zip(names, checkpoints))
 
 
@@ -101,18 +105,25 @@ def describe(parsed: Parsed, topk: int, score_thr: float) -> dict:
     return parsed.info | describe_graph(parsed.graph, *names, topk, score_thr)
 
 
-def draw(parsed: Parsed, topk: int, score_thr: float,
-         highlight: int | None = None) -> np.ndarray:
+def draw(parsed: Parsed, topk: int, score_thr: float, highlight: int | None = None) -> np.ndarray:
     return draw_scene_graph(
-        parsed.image, parsed.drawn, parsed.meta['classes'],
-        parsed.meta['predicates'], palette=parsed.meta.get('palette'), topk=topk,
-        score_thr=score_thr, highlight=highlight)
+        parsed.image,
+        parsed.drawn,
+        parsed.meta['classes'],
+        parsed.meta['predicates'],
+        palette=parsed.meta.get('palette'),
+        topk=topk,
+        score_thr=score_thr,
+        highlight=highlight,
+    )
 
 
 def table_of(graph: dict) -> list[list]:
     """Make a row per relation."""
-    return [[rank, *words, f'{score:.3f}']
-            for rank, (*words, score) in enumerate(tabulate_relations(graph), 1)]
+    return [
+        [rank, *words, f'{score:.3f}']
+        for rank, (*words, score) in enumerate(tabulate_relations(graph), 1)
+    ]
 
 
 def show(parsed: Parsed | None, topk: int, score_thr: float) -> tuple:
@@ -123,10 +134,16 @@ def show(parsed: Parsed | None, topk: int, score_thr: float) -> tuple:
     file = Path(parsed.folder.name, 'scene_graph.json')
     save_graph(graph, file)
     number = len(graph['relations'])
-    status = (f"{len(graph['objects'])} objects, {number} relations shown; parsed "
-              f'in {parsed.seconds:.2f} s')
-    return (status, draw(parsed, topk, score_thr), table_of(graph),
-            gr.DownloadButton(value=str(file), interactive=True))
+    status = (
+        f'{len(graph["objects"])} objects, {number} relations shown; parsed '
+        f'in {parsed.seconds:.2f} s'
+    )
+    return (
+        status,
+        draw(parsed, topk, score_thr),
+        table_of(graph),
+        gr.DownloadButton(value=str(file), interactive=True),
+    )
 
 
 def refuse_addresses(component: gr.File) -> None:
@@ -141,8 +158,9 @@ def refuse_addresses(component: gr.File) -> None:
     component.async_move_resource_to_block_cache = take_upload
 
 
-def make_page(models: dict[str, Path], worker: Worker, device: str | None = None,
-              max_pixels: int = MAX_PIXELS) -> gr.Blocks:
+def make_page(
+    models: dict[str, Path], worker: Worker, device: str | None = None, max_pixels: int = MAX_PIXELS
+) -> gr.Blocks:
     """Build the page.
 
     Args:
@@ -169,39 +187,48 @@ def make_page(models: dict[str, Path], worker: Worker, device: str | None = None
             return parsed, *show(parsed, topk, score_thr)
         return None, f'**{message}**', *show(None, topk, score_thr)[1:]
 
-    def on_row(parsed: Parsed, topk: int, score_thr: float,
-               event: gr.SelectData) -> np.ndarray:
+    def on_row(parsed: Parsed, topk: int, score_thr: float, event: gr.SelectData) -> np.ndarray:
         # The row contains its rank, even if the table is sorted.
         return draw(parsed, topk, score_thr, highlight=int(event.row_value[0]) - 1)
 
-    with gr.Blocks(title='MMSGP', analytics_enabled=False, fill_width=True,
-                   delete_cache=(600, KEEP_SECONDS)) as page:
+    with gr.Blocks(
+        title='MMSGP', analytics_enabled=False, fill_width=True, delete_cache=(600, KEEP_SECONDS)
+    ) as page:
         gr.Markdown('# MMSGP: images to scene graphs')
         parsed = gr.State(time_to_live=KEEP_SECONDS)
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
-                image = gr.File(label='Image', file_types=['image'], height=140,
-                                elem_id='image')
+                image = gr.File(label='Image', file_types=['image'], height=140, elem_id='image')
                 refuse_addresses(image)
-                model = gr.Dropdown(list(models), value=next(iter(models)),
-                                    label='Model', elem_id='model')
-                topk = gr.Slider(1, MAX_DRAWN, value=12, step=1, label='Relations (K)',
-                                 elem_id='topk')
-                score_thr = gr.Slider(0, 1, value=0, step=0.01, label='Least score',
-                                      elem_id='score-thr')
-                download = gr.DownloadButton('Download JSON', interactive=False,
-                                             elem_id='download')
+                model = gr.Dropdown(
+                    list(models), value=next(iter(models)), label='Model', elem_id='model'
+                )
+                topk = gr.Slider(
+                    1, MAX_DRAWN, value=12, step=1, label='Relations (K)', elem_id='topk'
+                )
+                score_thr = gr.Slider(
+                    0, 1, value=0, step=0.01, label='Least score', elem_id='score-thr'
+                )
+                download = gr.DownloadButton('Download JSON', interactive=False, elem_id='download')
             with gr.Column(scale=3):
                 status = gr.Markdown(WELCOME, elem_id='status')
                 gr.Markdown('### Boxes and graph')
                 # A label would cover a corner of the picture.
-                picture = gr.Image(label='Boxes and graph', show_label=False,
-                                   interactive=False,
-                                   format='png', buttons=['download', 'fullscreen'],
-                                   elem_id='picture')
+                picture = gr.Image(
+                    label='Boxes and graph',
+                    show_label=False,
+                    interactive=False,
+                    format='png',
+                    buttons=['download', 'fullscreen'],
+                    elem_id='picture',
+                )
                 table = gr.Dataframe(
-                    headers=COLUMNS, interactive=False, type='array',
-                    label='Relations: click one to see its boxes', elem_id='table')
+                    headers=COLUMNS,
+                    interactive=False,
+                    type='array',
+                    label='Relations: click one to see its boxes',
+                    elem_id='table',
+                )
         shown = [status, picture, table, download]
         settings = [topk, score_thr]
         for event in (image.upload, image.clear, model.change):
@@ -225,14 +252,22 @@ def launch(page: gr.Blocks, max_size: int, hosts: list[str], **kwargs) -> str:
     Returns:
         str: Address of the page.
     """
-    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts,
-                             www_redirect=False),
-                  Middleware(Guard, max_size=max_size)]
+    middleware = [
+        Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+        Middleware(Guard, max_size=max_size),
+    ]
     return page.launch(
-        share=False, ssr_mode=False, enable_monitoring=False, footer_links=[],
-        quiet=True, prevent_thread_lock=True, max_file_size=max_size,
-        state_session_capacity=MAX_SESSIONS, app_kwargs=dict(middleware=middleware),
-        **kwargs)[1]
+        share=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        footer_links=[],
+        quiet=True,
+        prevent_thread_lock=True,
+        max_file_size=max_size,
+        state_session_capacity=MAX_SESSIONS,
+        app_kwargs=dict(middleware=middleware),
+        **kwargs,
+    )[1]
 
 
 def size_in_bytes(text: str) -> int:
@@ -247,6 +282,8 @@ def size_in_bytes(text: str) -> int:
     return int(match[1]) * dict(kb=2**10, mb=2**20, gb=2**30)[match[2]]
 
 
+# One statement per argument.
+# fmt: off
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -273,14 +310,17 @@ def parse_args() -> argparse.Namespace:
         help='images with more pixels are refused (default: %(default)s)')
     parser.add_argument('--device', help='e.g. cpu or cuda:1')
     return parser.parse_args()
+# fmt: on
 
 
 def main() -> None:
     args = parse_args()
     checkpoints = args.checkpoints or find_demo_models()
     if not checkpoints:
-        sys.exit(f'{WORK_DIRS / DEMO_MODELS[0]} has no checkpoint: train one with '
-                 '`make demo`, or give another: python demo/app.py CHECKPOINT')
+        sys.exit(
+            f'{WORK_DIRS / DEMO_MODELS[0]} has no checkpoint: train one with '
+            '`make demo`, or give another: python demo/app.py CHECKPOINT'
+        )
     missing = [str(path) for path in checkpoints if not path.is_file()]
     if missing:
         sys.exit(f'demo/app.py: checkpoint does not exist: {", ".join(missing)}')
@@ -296,8 +336,9 @@ def main() -> None:
         page = make_page(models, worker, args.device, args.max_pixels)
         hosts = args.hosts or (LOOPBACK if args.host in LOOPBACK else ['*'])
         give_memory_back()
-        address = launch(page, args.max_size, list(hosts), server_name=args.host,
-                         server_port=args.port)
+        address = launch(
+            page, args.max_size, list(hosts), server_name=args.host, server_port=args.port
+        )
         Console().print(f'The page is at {address}', soft_wrap=True)
         page.block_thread()
 

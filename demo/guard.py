@@ -1,4 +1,5 @@
 """Limit the routes, request sizes and files on disk of the page."""
+
 from __future__ import annotations
 
 import ctypes
@@ -25,7 +26,8 @@ ROUTES = re.compile(
     r'|/(assets|static|svelte)/.+'
     r'|/gradio_api/(info|app_id|startup-events|reset|cancel|upload|upload_progress'
     r'|queue/(join|data|status)|heartbeat/\w+)/?'
-    r'|/gradio_api/file=(?!\w+:).+')
+    r'|/gradio_api/file=(?!\w+:).+'
+)
 SLACK = 2**16  # bytes of a request besides its file
 SWEEP_EVERY = 600.0
 KEEP_BROKEN_UPLOADS = 3600.0
@@ -91,14 +93,13 @@ def own_folder() -> Iterator[Path]:
     names = ('GRADIO_TEMP_DIR', 'GRADIO_EXAMPLES_CACHE')
     before = {name: os.environ.get(name) for name in names}, tempfile.tempdir
     done = threading.Event()
-    with tempfile.TemporaryDirectory(
-            prefix='mmsgp-page-', ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix='mmsgp-page-', ignore_cleanup_errors=True) as name:
         folder = Path(name)
         tempfile.tempdir = name
-        os.environ.update(GRADIO_TEMP_DIR=str(folder / 'files'),
-                          GRADIO_EXAMPLES_CACHE=str(folder / 'examples'))
-        threading.Thread(target=_sweep, args=(folder / 'files', done),
-                         daemon=True).start()
+        os.environ.update(
+            GRADIO_TEMP_DIR=str(folder / 'files'), GRADIO_EXAMPLES_CACHE=str(folder / 'examples')
+        )
+        threading.Thread(target=_sweep, args=(folder / 'files', done), daemon=True).start()
         try:
             yield folder
         finally:

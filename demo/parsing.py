@@ -1,4 +1,5 @@
 """Functions for the worker process of the page."""
+
 from __future__ import annotations
 
 import copy
@@ -37,7 +38,7 @@ def parse(path: str, checkpoint: Path, device: str | None) -> dict:
         # Do not show the server's paths to visitors.
         raise ValueError(str(error).replace(path, Path(path).name)) from error
     seconds = time.perf_counter() - start
-    sample, = result['predictions']
+    (sample,) = result['predictions']
     graph = sample.pred_scene_graphs['sggen'].top(MAX_RELATIONS).cpu()
     height, width = sample.ori_shape
     image = mmcv.imread(path, flag='color', channel_order='rgb')
@@ -52,7 +53,8 @@ def parse(path: str, checkpoint: Path, device: str | None) -> dict:
         drawn=drawn,
         meta=inferencer.model.dataset_meta,
         info=dict(image=Path(path).name, width=width, height=height, task='sggen'),
-        seconds=seconds)
+        seconds=seconds,
+    )
 
 
 def check_model(checkpoint: Path, device: str | None) -> None:

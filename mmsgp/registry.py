@@ -3,6 +3,7 @@
 A component that MMSGP does not define is searched in MMDetection, then in
 MMEngine; a config names all of them in the same way.
 """
+
 from mmdet import registry as mmdet_registry
 from mmengine.registry import Registry
 
@@ -19,12 +20,13 @@ def _child(parent: str, location: str, own: bool = False) -> Registry:
         own: Whether MMSGP has such components.
     """
     registry = getattr(mmdet_registry, parent)
-    packages = ('mmsgp', 'mmdet') if own else ('mmdet', )
+    packages = ('mmsgp', 'mmdet') if own else ('mmdet',)
     return Registry(
         registry.name,
         parent=registry,
         scope='mmsgp',
-        locations=[f'{package}.{location}' for package in packages])
+        locations=[f'{package}.{location}' for package in packages],
+    )
 
 
 DATASETS = _child('DATASETS', 'datasets', own=True)
@@ -43,15 +45,13 @@ LOG_PROCESSORS = _child('LOG_PROCESSORS', 'engine')
 HOOKS = _child('HOOKS', 'engine.hooks', own=True)
 OPTIMIZERS = _child('OPTIMIZERS', 'engine.optimizers')
 OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS', 'engine.optimizers', own=True)
-OPTIM_WRAPPER_CONSTRUCTORS = _child(
-    'OPTIM_WRAPPER_CONSTRUCTORS', 'engine.optimizers', own=True)
+OPTIM_WRAPPER_CONSTRUCTORS = _child('OPTIM_WRAPPER_CONSTRUCTORS', 'engine.optimizers', own=True)
 PARAM_SCHEDULERS = _child('PARAM_SCHEDULERS', 'engine.schedulers')
 VISUALIZERS = _child('VISUALIZERS', 'visualization', own=True)
 VISBACKENDS = _child('VISBACKENDS', 'visualization')
 
 
-def names_subclass(type_: object, registry: Registry, base: type | tuple[type, ...]
-                   ) -> bool:
+def names_subclass(type_: object, registry: Registry, base: type | tuple[type, ...]) -> bool:
     """Whether the ``type`` of a config is a class, or one derived from it.
 
     Args:

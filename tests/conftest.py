@@ -1,4 +1,5 @@
 """Fixtures for tests of every kind."""
+
 import pytest
 from hypothesis import HealthCheck, settings
 from mmengine.logging import MMLogger
@@ -9,8 +10,11 @@ from mmsgp.testing.models import write_random_checkpoint
 
 # Machines differ in speed, and examples may share a folder.
 settings.register_profile(
-    'mmsgp', deadline=None, max_examples=60,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+    'mmsgp',
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 settings.load_profile('mmsgp')
 
 
@@ -32,8 +36,7 @@ def own_log():
 @pytest.fixture(scope='session')
 def checkpoint(tmp_path_factory):
     """A checkpoint with its config, of MiniVG's numbers of classes."""
-    return write_random_checkpoint(
-        tmp_path_factory.mktemp('checkpoint') / 'epoch_1.pth')
+    return write_random_checkpoint(tmp_path_factory.mktemp('checkpoint') / 'epoch_1.pth')
 
 
 @pytest.fixture(scope='module')

@@ -1,4 +1,5 @@
 """The architecture: which rooms may import which, and how large things may be."""
+
 from __future__ import annotations
 
 import ast
@@ -11,15 +12,15 @@ MAX_LINES = 350
 MAX_UTILS_LINES = 600
 # A room imports rooms of lower floors, and itself.
 FLOORS = (
-    ('version', ),
+    ('version',),
     ('registry', 'utils'),
-    ('checkpoint', ),
-    ('structures', ),
+    ('checkpoint',),
+    ('structures',),
     ('datasets', 'evaluation', 'models'),
-    ('engine', ),
+    ('engine',),
     ('visualization', 'reporting', 'testing'),
     ('apis', 'deploy'),
-    ('cli', ),
+    ('cli',),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -47,9 +48,10 @@ def imported(name: str, *, at_import: bool = False) -> set[str]:
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            above = package.split('.')[:len(package.split('.')) + 1 - node.level]
-            base = '.'.join([*(above if node.level else ()),
-                             *([node.module] if node.module else ())])
+            above = package.split('.')[: len(package.split('.')) + 1 - node.level]
+            base = '.'.join(
+                [*(above if node.level else ()), *([node.module] if node.module else ())]
+            )
             # A name that is handed on may be a module itself.
             found.update({base} | {f'{base}.{alias.name}' for alias in node.names})
     return found
@@ -70,12 +72,13 @@ def room(module: str) -> str | None:
 @pytest.mark.parametrize('name', MODULES)
 def test_imports_run_one_way(name):
     own = room(name)
-    others = {room(other) for other in imported(name)
-              if other.startswith('mmsgp.')} - {own}
+    others = {room(other) for other in imported(name) if other.startswith('mmsgp.')} - {own}
     assert own is None or own in FLOOR_OF, f'name the floor of mmsgp/{own}'
-    above = [other for other in sorted(others & set(FLOOR_OF))
-             if own is not None and FLOOR_OF[other] >= FLOOR_OF[own]
-             and (own, other) not in SIDEWAYS]
+    above = [
+        other
+        for other in sorted(others & set(FLOOR_OF))
+        if own is not None and FLOOR_OF[other] >= FLOOR_OF[own] and (own, other) not in SIDEWAYS
+    ]
     assert not above, f'{name} imports {above}, which are not below {own}'
 
 
@@ -90,12 +93,15 @@ def test_the_package_stands_without_tools_and_tests(name):
 
 
 def test_no_modules_import_each_other():
-    graph = {name: {other for other in imported(name, at_import=True)
-                    if other in MODULES and other != name} for name in MODULES}
+    graph = {
+        name: {
+            other for other in imported(name, at_import=True) if other in MODULES and other != name
+        }
+        for name in MODULES
+    }
     # What an __init__ hands on is not what the module needs itself.
     faces = {name for name, path in MODULES.items() if path.stem == '__init__'}
-    waiting = {name: others - faces for name, others in graph.items()
-               if name not in faces}
+    waiting = {name: others - faces for name, others in graph.items() if name not in faces}
     while waiting:
         ready = [name for name, others in waiting.items() if not others & set(waiting)]
         assert ready, f'these import each other: {sorted(waiting)}'
@@ -105,14 +111,15 @@ def test_no_modules_import_each_other():
 
 @pytest.mark.parametrize('folder', ['mmsgp', 'tools', 'configs', 'benchmarks', 'demo'])
 def test_no_file_is_too_long(folder):
-    lengths = {path.relative_to(ROOT): len(path.read_text().splitlines())
-               for path in (ROOT / folder).glob('**/*.py')}
+    lengths = {
+        path.relative_to(ROOT): len(path.read_text().splitlines())
+        for path in (ROOT / folder).glob('**/*.py')
+    }
     assert {path: n for path, n in lengths.items() if n > MAX_LINES} == {}
 
 
 def test_utils_are_no_drawer():
-    lines = sum(len(path.read_text().splitlines())
-                for path in (ROOT / 'mmsgp/utils').glob('*.py'))
+    lines = sum(len(path.read_text().splitlines()) for path in (ROOT / 'mmsgp/utils').glob('*.py'))
     assert lines < MAX_UTILS_LINES
 
 
@@ -126,7 +133,8 @@ def test_no_function_is_written_twice():
                     body = code_of(node)
                     if body.count('\n') >= 4:
                         places.setdefault(body, []).append(
-                            f'{path.relative_to(ROOT)}:{node.lineno} {node.name}')
+                            f'{path.relative_to(ROOT)}:{node.lineno} {node.name}'
+                        )
     assert [where for where in places.values() if len(where) > 1] == []
 
 

@@ -1,4 +1,5 @@
 """The documentation names files, headings, commands and imports that exist."""
+
 import ast
 import importlib
 import re
@@ -12,8 +13,7 @@ import pytest
 from mmsgp.version import __version__
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'),
-                *ROOT.glob('benchmarks/*.md')])
+PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('benchmarks/*.md')])
 LINK = re.compile(r'\]\(([^)\s]+)\)')
 COMMAND = re.compile(r'(?<![\w/])(?:configs|tools|benchmarks|demo)/[\w/]+\.(?:py|sh)')
 PYTHON = re.compile(r'```python\n(.*?)```', re.DOTALL)
@@ -53,20 +53,21 @@ def test_python_imports_what_exists(page):
                     assert hasattr(module, name.name), ast.unparse(node)
 
 
-def test_python_of_the_readme_prints_the_best_relations(
-        checkpoint, tmp_path, monkeypatch, capsys):
+def test_python_of_the_readme_prints_the_best_relations(checkpoint, tmp_path, monkeypatch, capsys):
     code = PYTHON.search((ROOT / 'README.md').read_text())[1]
     weights, image = re.findall(r"'([\w/]+\.(?:pth|jpg))'", code)
     for name in (weights, image):
         (tmp_path / name).parent.mkdir(parents=True)
     shutil.copy(checkpoint, tmp_path / weights)
-    cv2.imwrite(str(tmp_path / image),
-                np.random.default_rng(0).integers(0, 255, (160, 160, 3), np.uint8))
+    cv2.imwrite(
+        str(tmp_path / image), np.random.default_rng(0).integers(0, 255, (160, 160, 3), np.uint8)
+    )
     monkeypatch.chdir(tmp_path)
     found = {}
     exec(code, found)
-    lines = re.findall(r'^class \d+ predicate \d+ class \d+ ([\d.]+)$',
-                       capsys.readouterr().out, re.MULTILINE)
+    lines = re.findall(
+        r'^class \d+ predicate \d+ class \d+ ([\d.]+)$', capsys.readouterr().out, re.MULTILINE
+    )
     assert 0 < len(lines) == min(5, len(found['graph']['relations']))
     assert lines == sorted(lines, key=float, reverse=True)
 

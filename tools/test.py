@@ -1,4 +1,5 @@
 """Test a scene graph parser: recall tables, metrics.json and CSV files."""
+
 from __future__ import annotations
 
 import argparse
@@ -37,39 +38,36 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument(
-        '--work-dir',
-        help='folder of logs and results (default: work_dirs/CONFIG)')
+    parser.add_argument('--work-dir', help='folder of logs and results (default: work_dirs/CONFIG)')
     parser.add_argument(
         '--tasks',
         nargs='+',
         choices=TASKS,
-        help='tasks to evaluate, in one pass (default: all three)')
+        help='tasks to evaluate, in one pass (default: all three)',
+    )
     parser.add_argument(
-        '--amp',
-        action='store_true',
-        help='mixed precision: float16 on a GPU, bfloat16 on a CPU')
+        '--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on a CPU'
+    )
     parser.add_argument(
         '--out',
         help='keep the predictions in this file (.h5), for '
-        'tools/analysis_tools/eval_predictions.py')
-    parser.add_argument(
-        '--show', action='store_true', help='show the parsed images')
+        'tools/analysis_tools/eval_predictions.py',
+    )
+    parser.add_argument('--show', action='store_true', help='show the parsed images')
     parser.add_argument(
         '--show-dir',
         help='draw the parsed images next to their annotations, into this folder '
-        'under WORK_DIR/TIMESTAMP')
+        'under WORK_DIR/TIMESTAMP',
+    )
     parser.add_argument(
-        '--wait-time',
-        type=float,
-        default=2,
-        help='seconds that --show keeps an image (default: 2)')
+        '--wait-time', type=float, default=2, help='seconds that --show keeps an image (default: 2)'
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
-        help='override settings of the config: key=value, nested keys with '
-        'dots')
+        help='override settings of the config: key=value, nested keys with dots',
+    )
     return parse_launched(parser)
 
 
@@ -79,23 +77,23 @@ def load_config(args: argparse.Namespace) -> Config:
     merge_options(cfg, args.cfg_options)
     check_renamed(cfg.model, args.config)
     fill_in_sizes(cfg, 'test')
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
-        Path('work_dirs', Path(args.config).stem))
+    cfg.work_dir = (
+        args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
+    )
     if is_parser_config(cfg.model):
         cfg.model.test_tasks = tuple(args.tasks or TASKS)
         cfg.test_evaluator = load_evaluators(cfg, args.out)
     elif args.tasks or args.out:
         raise ValueError(
             f'{args.config} is the config of a detector: --tasks and --out are for '
-            'scene graph parsers')
+            'scene graph parsers'
+        )
     if args.amp:
         predict_in_mixed_precision(cfg)
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
-            draw=True,
-            show=args.show,
-            wait_time=args.wait_time,
-            test_out_dir=args.show_dir)
+            draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir
+        )
     return cfg
 
 
@@ -104,8 +102,11 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
     evaluators = cfg.test_evaluator
     if not isinstance(evaluators, list):
         evaluators = [evaluators]
-    recalls = [evaluator for evaluator in evaluators
-               if names_subclass(evaluator.type, METRICS, SceneGraphMetric)]
+    recalls = [
+        evaluator
+        for evaluator in evaluators
+        if names_subclass(evaluator.type, METRICS, SceneGraphMetric)
+    ]
     for evaluator in recalls:
         evaluator.output_dir = cfg.work_dir
     if out_file is not None:
@@ -114,10 +115,8 @@ def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
             for recall in recalls
         ]
         evaluators.append(
-            dict(
-                type='DumpPredictions',
-                out_file=out_file,
-                ng_limit=max(limits, default=100)))
+            dict(type='DumpPredictions', out_file=out_file, ng_limit=max(limits, default=100))
+        )
     return evaluators
 
 
@@ -156,8 +155,7 @@ def main() -> None:
         runner.test()
         tear_down()
     if unwritten:
-        sys.exit('the test is done, but these files could not be written: ' +
-                 ', '.join(unwritten))
+        sys.exit('the test is done, but these files could not be written: ' + ', '.join(unwritten))
 
 
 if __name__ == '__main__':

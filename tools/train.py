@@ -1,4 +1,5 @@
 """Train a detector or a scene graph parser from its config."""
+
 from __future__ import annotations
 
 import argparse
@@ -54,28 +55,30 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument(
-        '--work-dir',
-        help='folder of logs and checkpoints (default: work_dirs/CONFIG)')
+        '--work-dir', help='folder of logs and checkpoints (default: work_dirs/CONFIG)'
+    )
     parser.add_argument(
-        '--amp',
-        action='store_true',
-        help='mixed precision: float16 on a GPU, bfloat16 on a CPU')
+        '--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on a CPU'
+    )
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help='scale the learning rate with the total batch size')
+        help='scale the learning rate with the total batch size',
+    )
     parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
         help='resume from CHECKPOINT, or from the latest one in the work '
-        'directory if none is given')
+        'directory if none is given',
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
         help='override settings of the config: key=value, nested keys with '
-        'dots, e.g. train_dataloader.batch_size=4')
+        'dots, e.g. train_dataloader.batch_size=4',
+    )
     return parse_launched(parser)
 
 
@@ -85,14 +88,14 @@ def load_config(args: argparse.Namespace) -> Config:
     merge_options(cfg, args.cfg_options)
     check_renamed(cfg.model, args.config)
     fill_in_sizes(cfg)
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(
-        Path('work_dirs', Path(args.config).stem))
+    cfg.work_dir = (
+        args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
+    )
     if args.amp:
         train_in_mixed_precision(cfg)
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            raise KeyError(f'--auto-scale-lr: {args.config} has no '
-                           'auto_scale_lr.base_batch_size')
+            raise KeyError(f'--auto-scale-lr: {args.config} has no auto_scale_lr.base_batch_size')
         cfg.auto_scale_lr.enable = True
     if args.resume == 'auto':
         # Without a checkpoint to resume, a run begins as its config says.
@@ -123,8 +126,8 @@ def ensure_detector(cfg: Config) -> None:
     the other processes wait.
     """
     files = [
-        init_cfg.checkpoint for init_cfg in pretrained_cfgs(
-            cfg.model.get('detector', {}).get('init_cfg'))
+        init_cfg.checkpoint
+        for init_cfg in pretrained_cfgs(cfg.model.get('detector', {}).get('init_cfg'))
         # neither a URL nor a part of another model
         if '://' not in init_cfg.checkpoint and not init_cfg.get('prefix')
     ]
@@ -158,21 +161,20 @@ def train_detector(cfg: Config, target: Path) -> None:
         raise FileNotFoundError(
             f'neither the weights {target} nor the config {path} of the '
             'detector exists: set model.detector.init_cfg.checkpoint to a '
-            'trained detector')
+            'trained detector'
+        )
     print_log(
-        f'{target} not found: training the detector first, once, with {path}',
-        logger='current')
-    command = [
-        sys.executable, __file__,
-        str(path), '--work-dir',
-        str(target.parent), '--resume'
-    ]
+        f'{target} not found: training the detector first, once, with {path}', logger='current'
+    )
+    command = [sys.executable, __file__, str(path), '--work-dir', str(target.parent), '--resume']
     own = read_config_file(path)
-    options = [f'{name}={cfg[name]}' for name in ('data_root', 'img_scale')
-               if name in cfg and cfg[name] != own.get(name, cfg[name])]
+    options = [
+        f'{name}={cfg[name]}'
+        for name in ('data_root', 'img_scale')
+        if name in cfg and cfg[name] != own.get(name, cfg[name])
+    ]
     command += ['--cfg-options', *options] if options else []
-    launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT',
-              'OMP_NUM_THREADS')
+    launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT', 'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
     run_jobs([Job('training the detector', command)], environment)
     publish_weights(find_last_checkpoint(target.parent), target)
@@ -208,15 +210,16 @@ def train(cfg: Config, launcher: str) -> None:
     runner = SceneGraphRunner.from_cfg(cfg)
     if goes_on:
         dataset = innermost_dataset(runner.train_dataloader.dataset)
-        check_load_from(cfg.load_from, unwrap_model(runner.model),
-                    dataset.metainfo)
+        check_load_from(cfg.load_from, unwrap_model(runner.model), dataset.metainfo)
     try:
         runner.train()
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
-        sys.exit(f'{error.filename}: {error.strerror}. Make room and continue from '
-                 'the last checkpoint with --resume')
+        sys.exit(
+            f'{error.filename}: {error.strerror}. Make room and continue from '
+            'the last checkpoint with --resume'
+        )
     tear_down()
 
 
@@ -230,8 +233,9 @@ def main() -> None:
     with kept_work_dir(cfg), collecting_unwritten() as unwritten:
         train(cfg, args.launcher)
     if unwritten:
-        sys.exit('the training is done, but these files could not be written: '
-                 + ', '.join(unwritten))
+        sys.exit(
+            'the training is done, but these files could not be written: ' + ', '.join(unwritten)
+        )
 
 
 if __name__ == '__main__':

@@ -9,10 +9,12 @@ default_hooks = dict(
         interval=1,
         max_keep_ckpts=2,
         save_best='sgcls/mR@100',
-        rule='greater'),
+        rule='greater',
+    ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # draws when asked to, e.g. by --show-dir; scores of relations are small
-    visualization=dict(type='VisualizationHook', score_thr=0))
+    visualization=dict(type='VisualizationHook', score_thr=0),
+)
 
 custom_hooks = [
     dict(type='DatasetPriorsHook'),
@@ -20,14 +22,15 @@ custom_hooks = [
     dict(type='InvalidLossHook'),
     dict(type='RankWatchHook'),
     # batch normalisation: the mean over processes is tested and saved
-    dict(type='SyncBuffersHook')
+    dict(type='SyncBuffersHook'),
 ]
 
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     # seconds that a process waits for another one
-    dist_cfg=dict(backend='nccl', timeout=1800))
+    dist_cfg=dict(backend='nccl', timeout=1800),
+)
 randomness = dict(seed=42, deterministic=False)
 
 vis_backends = [dict(type='SteadyVisBackend')]

@@ -5,5 +5,7 @@ _base_ = './minivg_parser.py'
 model = dict(
     relation_head=dict(
         loss_relation=dict(_delete_=True, type='CCELoss', loss_weight=10.0),
-        scorer=dict(type='Scorer')))
+        scorer=dict(type='Scorer'),
+    )
+)
 optim_wrapper = dict(paramwise_cfg=dict(_delete_=True))

@@ -8,6 +8,10 @@ from .scene_graph_inferencer import SceneGraphInferencer
 from .trained_parser import load_parser
 
 __all__ = [
-    'SceneGraphInferencer', 'describe_graph', 'load_parser', 'save_graph',
-    'tabulate_relations', 'to_networkx'
+    'SceneGraphInferencer',
+    'describe_graph',
+    'load_parser',
+    'save_graph',
+    'tabulate_relations',
+    'to_networkx',
 ]

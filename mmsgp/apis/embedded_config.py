@@ -1,4 +1,5 @@
 """Read the safe parts of the config inside a checkpoint."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -49,16 +50,18 @@ def embedded_config(text: str, source: str) -> Config:
     """
     values = parse_config_text(text, source)
     checker = _Checker(source)
-    model = checker.check(modernise(checker.inner(values, 'model')),
-                          Part('parser'), 'model')
+    model = checker.check(modernise(checker.inner(values, 'model')), Part('parser'), 'model')
     dataset = checker.inner(values, 'test_dataloader', 'dataset')
     steps = checker.steps(dataset.get('pipeline'), 'test_dataloader.dataset.pipeline')
     visualizer = checker.inner(values, 'visualizer')
     drawn = {key: visualizer[key] for key in VISUALIZER.keys if key in visualizer}
-    return Config(dict(
-        model=model,
-        test_dataloader=dict(dataset=dict(pipeline=steps)),
-        visualizer=checker.check(drawn, VISUALIZER, 'visualizer')))
+    return Config(
+        dict(
+            model=model,
+            test_dataloader=dict(dataset=dict(pipeline=steps)),
+            visualizer=checker.check(drawn, VISUALIZER, 'visualizer'),
+        )
+    )
 
 
 class _Checker:
@@ -83,10 +86,11 @@ class _Checker:
         """Return a pipeline without the steps that load images and annotations."""
         if not isinstance(pipeline, (list, tuple)) or len(pipeline) > MAX_ITEMS:
             self._refuse(place, pipeline, 'a list of transforms was expected')
-        return [self.check(step, Part('transform'), f'{place}[{i}]')
-                for i, step in enumerate(pipeline)
-                if not isinstance(step, dict) or
-                _full_name(step.get('type'), LOADERS) is None]
+        return [
+            self.check(step, Part('transform'), f'{place}[{i}]')
+            for i, step in enumerate(pipeline)
+            if not isinstance(step, dict) or _full_name(step.get('type'), LOADERS) is None
+        ]
 
     def check(self, value: object, kind: object, place: str) -> object:
         """Copy a value and check its kind.
@@ -98,8 +102,11 @@ class _Checker:
             if value is None:
                 return None
             if isinstance(value, dict):
-                return self._part(value, kind, place) if isinstance(kind, Part) \
+                return (
+                    self._part(value, kind, place)
+                    if isinstance(kind, Part)
                     else self._arguments(value, kind.keys, place)
+                )
             if not isinstance(kind, Part) or not isinstance(value, (list, tuple)):
                 self._refuse(place, value, 'a dict was expected')
         elif isinstance(value, (list, tuple)):
@@ -107,8 +114,9 @@ class _Checker:
         elif isinstance(kind, Numbers):
             if not _is_number(value, kind):
                 least = max(kind.least, -kind.limit)
-                self._refuse(place, value, 'a number was expected, from '
-                             f'{least:g} to {kind.limit:g}')
+                self._refuse(
+                    place, value, f'a number was expected, from {least:g} to {kind.limit:g}'
+                )
             return value
         elif isinstance(kind, Words):
             if value not in (None, True, False, *kind.words):
@@ -120,19 +128,18 @@ class _Checker:
             return value
         if len(value) > MAX_ITEMS:
             self._refuse(place, value, f'at most {MAX_ITEMS} items were expected')
-        return type(value)(self.check(item, kind, f'{place}[{i}]')
-                           for i, item in enumerate(value))
+        return type(value)(self.check(item, kind, f'{place}[{i}]') for i, item in enumerate(value))
 
     def _part(self, values: dict, part: Part, place: str) -> dict:
         types = PARTS[part.kind]
         given = values.get('type')
         name = _full_name(given, types.names)
         if name is None:
-            self._refuse(f'{place}.type', given,
-                         f'as {part.kind} it may name {", ".join(types.names)}')
+            self._refuse(
+                f'{place}.type', given, f'as {part.kind} it may name {", ".join(types.names)}'
+            )
         arguments = {key: value for key, value in values.items() if key != 'type'}
-        return dict(type=name, **self._arguments(
-            arguments, _known_arguments(name, types), place))
+        return dict(type=name, **self._arguments(arguments, _known_arguments(name, types), place))
 
     def _arguments(self, values: dict, known: tuple[str, ...], place: str) -> dict:
         checked = {}
@@ -142,8 +149,7 @@ class _Checker:
                     checked[key] = None
                 continue
             if key not in known or key not in ARGUMENTS:
-                self._refuse(f'{place}.{key}', value, 'it is not a known harmless '
-                             'argument')
+                self._refuse(f'{place}.{key}', value, 'it is not a known harmless argument')
             checked[key] = self.check(value, ARGUMENTS[key], f'{place}.{key}')
         return checked
 
@@ -151,7 +157,8 @@ class _Checker:
         raise ValueError(
             f'{self.source}: its config has {place}={_SHORT.repr(value)} and is not '
             f'built: {why}. If you trust the checkpoint, or the part is your own, '
-            'give its config file (--config)')
+            'give its config file (--config)'
+        )
 
 
 def _full_name(given: object, names: tuple[str, ...]) -> str | None:
@@ -160,8 +167,11 @@ def _full_name(given: object, names: tuple[str, ...]) -> str | None:
 
 
 def _is_number(value: object, kind: Numbers) -> bool:
-    return value is None or isinstance(value, (int, float)) and (
-        kind.least <= value and abs(value) <= kind.limit)
+    return (
+        value is None
+        or isinstance(value, (int, float))
+        and (kind.least <= value and abs(value) <= kind.limit)
+    )
 
 
 def _known_arguments(name: str, types: Types) -> tuple[str, ...]:

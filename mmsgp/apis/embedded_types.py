@@ -5,6 +5,7 @@ class is safe: some run a text or a file from their arguments. Therefore only
 listed parts are built: those of MMSGP's own configs, with a kind of value per
 argument. All others are rejected.
 """
+
 from __future__ import annotations
 
 import math
@@ -16,12 +17,15 @@ from mmsgp.structures.ranking import RANKINGS
 from mmsgp.structures.tasks import TASK_TITLES, TASKS
 
 # Arguments that prediction does not need. They become None.
-DROPPED = ('train_cfg', 'init_cfg', 'word_vectors', 'decoder_word_vectors',
-           'compile_backbone')
+DROPPED = ('train_cfg', 'init_cfg', 'word_vectors', 'decoder_word_vectors', 'compile_backbone')
 
 # Steps of a test pipeline that an inferencer replaces or does not need.
-LOADERS = ('mmsgp.LoadImage', 'mmdet.LoadImageFromFile',
-           'mmdet.LoadAnnotations', 'mmsgp.LoadRelations')
+LOADERS = (
+    'mmsgp.LoadImage',
+    'mmdet.LoadImageFromFile',
+    'mmdet.LoadAnnotations',
+    'mmsgp.LoadRelations',
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Numbers:
         limit: Of the absolute value.
         least: Below it, an operator would divide by zero and end the process.
     """
+
     limit: float = 1e6
     least: float = -math.inf
 
@@ -39,6 +44,7 @@ class Numbers:
 @dataclass(frozen=True)
 class Words:
     """One or some of these words; booleans and None, too."""
+
     words: tuple[str, ...]
 
 
@@ -50,12 +56,14 @@ class Names:
 @dataclass(frozen=True)
 class Settings:
     """A dict without ``type``, with keys from this list."""
+
     keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Part:
     """A dict with a ``type`` of this kind of part, or a list of such dicts."""
+
     kind: str
 
 
@@ -69,11 +77,14 @@ class Types:
         registry: Registry of the classes; the arguments of ``__init__`` are known.
         arguments: Other known arguments, or all of them if there is no class.
     """
+
     names: tuple[str, ...]
     registry: object = MODELS
     arguments: tuple[str, ...] = field(default=())
 
 
+# One line per kind of part.
+# fmt: off
 PARTS = {
     'parser': Types(('mmsgp.SceneGraphParser', )),
     'detector': Types(('mmdet.FasterRCNN', 'mmdet.CascadeRCNN', 'mmdet.RTMDet',
@@ -131,13 +142,16 @@ PARTS = {
         'iou_threshold', 'class_agnostic', 'split_thr', 'max_num', 'min_score',
         'score_threshold', 'sigma')),
 }
+# fmt: on
 
 _RCNN = Settings(('nms_pre', 'nms', 'score_thr', 'max_per_img', 'min_bbox_size'))
-_ATTENTION = Settings(('embed_dims', 'num_heads', 'dropout', 'attn_drop',
-                       'proj_drop', 'batch_first'))
-_LAYERS = Settings(('num_layers', 'layer_cfg', 'post_norm_cfg',
-                    'return_intermediate'))
+_ATTENTION = Settings(
+    ('embed_dims', 'num_heads', 'dropout', 'attn_drop', 'proj_drop', 'batch_first')
+)
+_LAYERS = Settings(('num_layers', 'layer_cfg', 'post_norm_cfg', 'return_intermediate'))
 
+# Names side by side.
+# fmt: off
 ARGUMENTS = {
     # numbers of layers and factors of size, which need memory
     **dict.fromkeys(
@@ -246,3 +260,4 @@ ARGUMENTS = {
     'reg_predictor_cfg': Part('predictor'),
     'cls_predictor_cfg': Part('predictor'),
 }
+# fmt: on

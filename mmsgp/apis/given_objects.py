@@ -2,6 +2,7 @@
 
 Shape shorthand: N objects, C object classes.
 """
+
 from __future__ import annotations
 
 import operator
@@ -27,10 +28,13 @@ def given_task(bboxes: Sequence | None, labels: Sequence | None) -> str:
     return 'sggen' if bboxes is None else 'sgcls' if labels is None else 'predcls'
 
 
-def with_objects(source: ImageSource, bboxes: Sequence,
-                 labels: Sequence | None,
-                 classes: Sequence[str],
-                 max_objects: int = MAX_OBJECTS) -> Iterator[dict]:
+def with_objects(
+    source: ImageSource,
+    bboxes: Sequence,
+    labels: Sequence | None,
+    classes: Sequence[str],
+    max_objects: int = MAX_OBJECTS,
+) -> Iterator[dict]:
     """Add the given objects to the images of a source, under ``given``.
 
     Args:
@@ -58,8 +62,14 @@ def with_objects(source: ImageSource, bboxes: Sequence,
         images = _Exactly(images, total)
 
     def attach(boxes: Sequence, names: Sequence | None, image: dict) -> dict:
-        image['given'] = given_graph(boxes, names, classes, image['ori_shape'],
-                                     image['img_path'] or image['name'], max_objects)
+        image['given'] = given_graph(
+            boxes,
+            names,
+            classes,
+            image['ori_shape'],
+            image['img_path'] or image['name'],
+            max_objects,
+        )
         return image
 
     # The images last: one that cannot be read still consumes its objects.
@@ -70,8 +80,10 @@ class WrongNumber(ValueError):
     """The number of box lists and of images differ. ``on_error`` never skips it."""
 
     def __init__(self, name: str, given: int, images: int | str) -> None:
-        super().__init__(f'{name} for {given} images were given, but there are '
-                         f'{images}: give a list with one item per image')
+        super().__init__(
+            f'{name} for {given} images were given, but there are '
+            f'{images}: give a list with one item per image'
+        )
 
 
 class _Exactly:
@@ -105,12 +117,14 @@ class _Exactly:
         return image
 
 
-def given_graph(bboxes: np.ndarray | Tensor | Sequence,
-                labels: Sequence[int | str] | np.ndarray | Tensor | None,
-                classes: Sequence[str],
-                image_size: tuple[int, int],
-                image: str,
-                max_objects: int = MAX_OBJECTS) -> SceneGraph:
+def given_graph(
+    bboxes: np.ndarray | Tensor | Sequence,
+    labels: Sequence[int | str] | np.ndarray | Tensor | None,
+    classes: Sequence[str],
+    image_size: tuple[int, int],
+    image: str,
+    max_objects: int = MAX_OBJECTS,
+) -> SceneGraph:
     """Build a graph of given objects, without relations.
 
     Args:
@@ -130,24 +144,24 @@ def given_graph(bboxes: np.ndarray | Tensor | Sequence,
             the numbers of classes and boxes differ, or there are too many boxes.
     """
     boxes = _as_numbers(bboxes, image)
-    if boxes.shape == (0, ):
+    if boxes.shape == (0,):
         boxes = boxes.reshape(0, 4)
     _check_boxes(boxes, image_size, image)
     if len(boxes) > max_objects:
         # Memory grows with the number of pairs.
         raise ValueError(
             f'{image}: {len(boxes)} objects are given, more than the limit of '
-            f'{max_objects} (max_objects): give fewer, or raise the limit')
-    numbers = [0] * len(boxes) if labels is None else \
-        _class_numbers(labels, classes, image)
+            f'{max_objects} (max_objects): give fewer, or raise the limit'
+        )
+    numbers = [0] * len(boxes) if labels is None else _class_numbers(labels, classes, image)
     if len(numbers) != len(boxes):
         raise ValueError(f'{image}: {len(boxes)} boxes, but {len(numbers)} labels')
     return SceneGraph(
-        objects=InstanceData(
-            bboxes=boxes, labels=torch.tensor(numbers, dtype=torch.long)),
+        objects=InstanceData(bboxes=boxes, labels=torch.tensor(numbers, dtype=torch.long)),
         relations=InstanceData(
-            pairs=torch.empty((0, 2), dtype=torch.long),
-            labels=torch.empty(0, dtype=torch.long)))
+            pairs=torch.empty((0, 2), dtype=torch.long), labels=torch.empty(0, dtype=torch.long)
+        ),
+    )
 
 
 def _as_numbers(bboxes: np.ndarray | Tensor | Sequence, image: str) -> Tensor:
@@ -159,14 +173,12 @@ def _as_numbers(bboxes: np.ndarray | Tensor | Sequence, image: str) -> Tensor:
         with np.errstate(over='ignore'):
             return torch.as_tensor(array.astype(np.float32))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f'{image}: expected boxes as numbers of shape (N, 4): '
-                         f'{error}') from error
+        raise ValueError(f'{image}: expected boxes as numbers of shape (N, 4): {error}') from error
 
 
 def _check_boxes(boxes: Tensor, image_size: tuple[int, int], image: str) -> None:
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f'{image}: expected boxes of shape (N, 4), got '
-                         f'{tuple(boxes.shape)}')
+        raise ValueError(f'{image}: expected boxes of shape (N, 4), got {tuple(boxes.shape)}')
     height, width = image_size
     limits = boxes.new_tensor([width, height])
     # A pixel of tolerance, because boxes may be rounded.
@@ -176,31 +188,37 @@ def _check_boxes(boxes: Tensor, image_size: tuple[int, int], image: str) -> None
         raise ValueError(
             f'{image}: box {index} is {boxes[index].tolist()}; expected '
             f'0 <= x1 < x2 <= {width} and 0 <= y1 < y2 <= {height}, in pixels of the '
-            'image')
+            'image'
+        )
 
 
-def _class_numbers(labels: Sequence[int | str] | np.ndarray | Tensor,
-                   classes: Sequence[str], image: str) -> list[int]:
+def _class_numbers(
+    labels: Sequence[int | str] | np.ndarray | Tensor, classes: Sequence[str], image: str
+) -> list[int]:
     if isinstance(labels, (np.ndarray, Tensor)):
         labels = labels.tolist()
     if not isinstance(labels, Iterable):
-        raise ValueError(f'{image}: expected a list with one label per box, '
-                         f'got {labels!r}')
+        raise ValueError(f'{image}: expected a list with one label per box, got {labels!r}')
     return [_class_number(label, classes, image) for label in labels]
 
 
 def _class_number(label: int | str, classes: Sequence[str], image: str) -> int:
     if isinstance(label, str):
         if label not in classes:
-            raise ValueError(f'{image}: {label!r} is not a class of the model; its '
-                             f'{len(classes)} classes are {", ".join(classes)}')
+            raise ValueError(
+                f'{image}: {label!r} is not a class of the model; its '
+                f'{len(classes)} classes are {", ".join(classes)}'
+            )
         return classes.index(label)
     try:
         number = operator.index(label)
     except TypeError as error:
-        raise ValueError(f'{image}: label {label!r} is neither the name nor the '
-                         'number of a class') from error
+        raise ValueError(
+            f'{image}: label {label!r} is neither the name nor the number of a class'
+        ) from error
     if not 0 <= number < len(classes):
-        raise ValueError(f'{image}: label {number} is out of range: the model has '
-                         f'the classes 0 to {len(classes) - 1}')
+        raise ValueError(
+            f'{image}: label {number} is out of range: the model has '
+            f'the classes 0 to {len(classes) - 1}'
+        )
     return number

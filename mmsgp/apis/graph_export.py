@@ -1,4 +1,5 @@
 """Convert scene graphs to plain data, networkx graphs and files."""
+
 from __future__ import annotations
 
 import json
@@ -14,11 +15,13 @@ from mmsgp.utils.files import replacing
 from mmsgp.visualization.scene_graph.view import number_names
 
 
-def describe_graph(graph: SceneGraph,
-                   classes: Sequence[str],
-                   predicates: Sequence[str],
-                   topk: int | None = None,
-                   score_thr: float = 0.0) -> dict:
+def describe_graph(
+    graph: SceneGraph,
+    classes: Sequence[str],
+    predicates: Sequence[str],
+    topk: int | None = None,
+    score_thr: float = 0.0,
+) -> dict:
     """Convert a scene graph to numbers and texts, ready for JSON.
 
     Args:
@@ -42,36 +45,41 @@ def describe_graph(graph: SceneGraph,
     _check_finite(graph)
     graph = graph.top(len(graph.relations) if topk is None else topk).cpu()
     objects = [
-        dict(id=index, label=label, name=classes[label],
-             bbox=[round(value, 2) for value in bbox])
-        for index, (label, bbox) in enumerate(zip(
-            graph.objects.labels.tolist(), graph.objects.bboxes.tolist()))
+        dict(id=index, label=label, name=classes[label], bbox=[round(value, 2) for value in bbox])
+        for index, (label, bbox) in enumerate(
+            zip(graph.objects.labels.tolist(), graph.objects.bboxes.tolist())
+        )
     ]
     relations = [
-        dict(subject=subject, object=object_, label=label,
-             predicate=predicates[label - 1])
+        dict(subject=subject, object=object_, label=label, predicate=predicates[label - 1])
         for (subject, object_), label in zip(
-            graph.relations.pairs.tolist(), graph.relations.labels.tolist())
+            graph.relations.pairs.tolist(), graph.relations.labels.tolist()
+        )
     ]
     _add_scores(objects, graph.objects)
     _add_scores(relations, graph.relations)
     return dict(
         objects=objects,
-        relations=[relation for relation in relations
-                   if relation.get('score', score_thr) >= score_thr])
+        relations=[
+            relation for relation in relations if relation.get('score', score_thr) >= score_thr
+        ],
+    )
 
 
 def _check_finite(graph: SceneGraph) -> None:
-    for name, data, field in (('object', graph.objects, 'bboxes'),
-                              ('object', graph.objects, 'scores'),
-                              ('relation', graph.relations, 'scores')):
+    for name, data, field in (
+        ('object', graph.objects, 'bboxes'),
+        ('object', graph.objects, 'scores'),
+        ('relation', graph.relations, 'scores'),
+    ):
         finite = data.get(field, torch.empty(0)).isfinite()
         if not finite.all():
             index = finite.reshape(len(finite), -1).all(dim=1).logical_not().nonzero()
             row = int(index[0])
             raise ValueError(
                 f'{field} of {name} {row} are not finite: {data[field][row].tolist()}. '
-                'The weights of the model are damaged, or its training diverged')
+                'The weights of the model are damaged, or its training diverged'
+            )
 
 
 def _add_scores(items: list[dict], data: InstanceData) -> None:
@@ -90,13 +98,19 @@ def tabulate_relations(graph: dict) -> list[tuple[str, str, str, float]]:
         list: Subject, predicate, object and score per relation. Objects of the
         same class are numbered as in pictures of the same relations.
     """
-    ids = sorted({relation[end] for relation in graph['relations']
-                  for end in ('subject', 'object')})
-    names = dict(zip(
-        ids, number_names([graph['objects'][index]['name'] for index in ids])))
-    return [(names[relation['subject']], relation['predicate'],
-             names[relation['object']], relation['score'])
-            for relation in graph['relations']]
+    ids = sorted(
+        {relation[end] for relation in graph['relations'] for end in ('subject', 'object')}
+    )
+    names = dict(zip(ids, number_names([graph['objects'][index]['name'] for index in ids])))
+    return [
+        (
+            names[relation['subject']],
+            relation['predicate'],
+            names[relation['object']],
+            relation['score'],
+        )
+        for relation in graph['relations']
+    ]
 
 
 def to_networkx(graph: dict) -> nx.MultiDiGraph:
@@ -113,11 +127,15 @@ def to_networkx(graph: dict) -> nx.MultiDiGraph:
     result = nx.MultiDiGraph()
     for item in graph['objects']:
         result.add_node(
-            item['id'], label=item['name'],
-            **dict(zip(('x1', 'y1', 'x2', 'y2'), item['bbox'])), **_score(item))
+            item['id'],
+            label=item['name'],
+            **dict(zip(('x1', 'y1', 'x2', 'y2'), item['bbox'])),
+            **_score(item),
+        )
     for relation in graph['relations']:
-        result.add_edge(relation['subject'], relation['object'],
-                        label=relation['predicate'], **_score(relation))
+        result.add_edge(
+            relation['subject'], relation['object'], label=relation['predicate'], **_score(relation)
+        )
     return result
 
 
@@ -126,8 +144,7 @@ def _score(item: dict) -> dict:
 
 
 def _write_json(graph: dict, path: Path) -> None:
-    path.write_text(json.dumps(graph, indent=1, allow_nan=False) + '\n',
-                    encoding='utf-8')
+    path.write_text(json.dumps(graph, indent=1, allow_nan=False) + '\n', encoding='utf-8')
 
 
 def _write_graphml(graph: dict, path: Path) -> None:
@@ -136,8 +153,7 @@ def _write_graphml(graph: dict, path: Path) -> None:
 
 def _write_dot(graph: dict, path: Path) -> None:
     # Graphviz shows only labels; other programs may read the other attributes.
-    path.write_text(nx.nx_pydot.to_pydot(to_networkx(graph)).to_string(),
-                    encoding='utf-8')
+    path.write_text(nx.nx_pydot.to_pydot(to_networkx(graph)).to_string(), encoding='utf-8')
 
 
 WRITERS = {
@@ -161,8 +177,10 @@ def save_graph(graph: dict, path: str | Path) -> None:
     path = Path(path)
     write = WRITERS.get(path.suffix[1:].lower())
     if write is None:
-        raise ValueError(f'{path}: the name of a graph file must end in '
-                         f'{", ".join("." + name for name in WRITERS)}')
+        raise ValueError(
+            f'{path}: the name of a graph file must end in '
+            f'{", ".join("." + name for name in WRITERS)}'
+        )
     try:
         with replacing(path) as draft:
             write(graph, draft)

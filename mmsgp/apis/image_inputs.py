@@ -1,4 +1,5 @@
 """Read images from files, folders, videos and arrays, one at a time."""
+
 from __future__ import annotations
 
 import os
@@ -17,8 +18,7 @@ from mmsgp.datasets.image_files import MAX_PIXELS, check_size
 from mmsgp.datasets.transforms import LoadImage, LoadRelations
 from mmsgp.registry import TRANSFORMS, names_subclass
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
-                  '.tiff', '.webp')
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 
 ImageInput = str | Path | np.ndarray
@@ -35,8 +35,7 @@ _LOADERS = (LoadImageFromFile, LoadAnnotations, LoadRelations)
 
 def without_loaders(pipeline: Iterable[dict]) -> list[dict]:
     """The steps of a test pipeline that load neither image nor annotations."""
-    return [step for step in pipeline
-            if not names_subclass(step['type'], TRANSFORMS, _LOADERS)]
+    return [step for step in pipeline if not names_subclass(step['type'], TRANSFORMS, _LOADERS)]
 
 
 class ImageSource:
@@ -83,8 +82,9 @@ class ImageSource:
         elif isinstance(inputs, Iterable):
             inputs = _Chained(map(_expand, inputs))
         else:
-            raise TypeError('expected a path, an array, or a list of these, got '
-                            f'{type(inputs).__name__}')
+            raise TypeError(
+                f'expected a path, an array, or a list of these, got {type(inputs).__name__}'
+            )
         self._items = inputs
 
     def __iter__(self) -> Iterator[dict]:
@@ -132,8 +132,7 @@ def _expand(value: ImageInput) -> list[ImageInput | Exception]:
     if isinstance(value, np.ndarray):
         return [value]
     if not isinstance(value, (str, Path)):
-        raise TypeError('expected the path of an image or an array, got '
-                        f'{type(value).__name__}')
+        raise TypeError(f'expected the path of an image or an array, got {type(value).__name__}')
     try:
         return _list(Path(value).expanduser())
     except (OSError, ValueError) as error:
@@ -149,11 +148,11 @@ def _cut(name: str) -> str:
 
 def _list(path: Path) -> list[Path]:
     if os.path.isdir(path):
-        images = sorted(file for file in path.iterdir()
-                        if file.suffix.lower() in IMAGE_SUFFIXES)
+        images = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
         if not images:
-            raise ValueError(f'the folder {path} has no images; images end in '
-                             f'{", ".join(IMAGE_SUFFIXES)}')
+            raise ValueError(
+                f'the folder {path} has no images; images end in {", ".join(IMAGE_SUFFIXES)}'
+            )
         return images
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path}: this image, video or folder does not exist')
@@ -202,8 +201,9 @@ def _from_file(path: Path, max_pixels: int) -> dict:
 
 
 def _from_array(image: np.ndarray, name: str) -> dict:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 \
-            or not image.size:
-        raise ValueError('expected a BGR image, uint8 of shape (H, W, 3), got '
-                         f'{image.dtype} of shape {image.shape}')
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(
+            'expected a BGR image, uint8 of shape (H, W, 3), got '
+            f'{image.dtype} of shape {image.shape}'
+        )
     return dict(_load_array(dict(img=image)), name=name)

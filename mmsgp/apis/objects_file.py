@@ -1,4 +1,5 @@
 """Read the objects that a user gives in a JSON file."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,8 +7,9 @@ from typing import Any
 
 from mmsgp.utils.json_files import in_brief, read_json
 
-_EXPECTED = ('expected {"objects": [{"bbox": [x1, y1, x2, y2], "name": ...}, ...]} or '
-             'a list of these')
+_EXPECTED = (
+    'expected {"objects": [{"bbox": [x1, y1, x2, y2], "name": ...}, ...]} or a list of these'
+)
 _MAX_BYTES = 2**28
 # Larger than any image, and float32 does not overflow.
 _FARTHEST = 2**31
@@ -24,9 +26,13 @@ def read_objects(path: Path) -> dict:
         ValueError: If the file has another format.
     """
     data = read_json(path, _MAX_BYTES)
-    graphs = {'': data} if isinstance(data, dict) else \
-        {f'[{index}].': graph for index, graph in enumerate(data)} \
-        if isinstance(data, list) else None
+    graphs = (
+        {'': data}
+        if isinstance(data, dict)
+        else {f'[{index}].': graph for index, graph in enumerate(data)}
+        if isinstance(data, list)
+        else None
+    )
     if graphs is None:
         raise ValueError(f'{path}: {_EXPECTED}, got {in_brief(data)}')
     images = [_objects_of(graph, where, path) for where, graph in graphs.items()]
@@ -36,7 +42,8 @@ def read_objects(path: Path) -> dict:
     if any(named) and not all(named):
         raise ValueError(
             f'{path}: {sum(named)} of {len(named)} objects have a name: give names '
-            'to all objects (PredCls) or to none (SGCls)')
+            'to all objects (PredCls) or to none (SGCls)'
+        )
     return dict(bboxes=bboxes, labels=labels if any(named) else None)
 
 
@@ -51,12 +58,15 @@ def _objects_of(graph: Any, where: str, path: Path) -> list[dict]:
         if not isinstance(item, dict) or 'bbox' not in item:
             raise ValueError(f'{place}: {_EXPECTED}, got {in_brief(item)}')
         bbox, name = item['bbox'], item.get('name')
-        if not isinstance(bbox, list) or len(bbox) != 4 or not all(
-                type(value) in (int, float) and abs(value) < _FARTHEST
-                for value in bbox):
-            raise ValueError(f'{place}.bbox is {in_brief(bbox)}, expected '
-                             '[x1, y1, x2, y2], numbers in pixels of the image')
+        if (
+            not isinstance(bbox, list)
+            or len(bbox) != 4
+            or not all(type(value) in (int, float) and abs(value) < _FARTHEST for value in bbox)
+        ):
+            raise ValueError(
+                f'{place}.bbox is {in_brief(bbox)}, expected '
+                '[x1, y1, x2, y2], numbers in pixels of the image'
+            )
         if not isinstance(name, str | None):
-            raise ValueError(f'{place}.name is {in_brief(name)}, expected the name '
-                             'of a class')
+            raise ValueError(f'{place}.name is {in_brief(name)}, expected the name of a class')
     return objects

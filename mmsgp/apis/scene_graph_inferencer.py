@@ -1,4 +1,5 @@
 """Parse images into scene graphs."""
+
 from __future__ import annotations
 
 import copy
@@ -62,13 +63,15 @@ class SceneGraphInferencer(BaseInferencer):
     visualize_kwargs = {'return_vis', 'show', 'wait_time', 'no_save_vis'}
     postprocess_kwargs = {'return_datasamples', 'no_save_pred', 'formats'}
 
-    def __init__(self,
-                 model: str | Path | Config | ConfigDict | None = None,
-                 weights: str | Path | None = None,
-                 device: str | None = None,
-                 show_progress: bool = True,
-                 max_pixels: int = MAX_PIXELS,
-                 max_objects: int = MAX_OBJECTS) -> None:
+    def __init__(
+        self,
+        model: str | Path | Config | ConfigDict | None = None,
+        weights: str | Path | None = None,
+        device: str | None = None,
+        show_progress: bool = True,
+        max_pixels: int = MAX_PIXELS,
+        max_objects: int = MAX_OBJECTS,
+    ) -> None:
         _check_positive(max_pixels=max_pixels, max_objects=max_objects)
         self.max_pixels = max_pixels
         self.max_objects = max_objects
@@ -83,10 +86,11 @@ class SceneGraphInferencer(BaseInferencer):
             else:
                 model = read_config_file(model)
         if weights is None:
-            raise ValueError('weights is missing: give a checkpoint, which holds the '
-                             'trained weights and the names of the classes')
-        super().__init__(model, str(weights), device, scope='mmsgp',
-                         show_progress=show_progress)
+            raise ValueError(
+                'weights is missing: give a checkpoint, which holds the '
+                'trained weights and the names of the classes'
+            )
+        super().__init__(model, str(weights), device, scope='mmsgp', show_progress=show_progress)
 
     def __call__(self, inputs: ImageInputs, **kwargs) -> dict:
         """Parse images.
@@ -108,16 +112,18 @@ class SceneGraphInferencer(BaseInferencer):
                 pictures.append(result['visualization'])
         return dict(predictions=predictions, visualization=pictures)
 
-    def stream(self,
-               inputs: ImageInputs,
-               batch_size: int = 1,
-               bboxes: Sequence | None = None,
-               labels: Sequence | None = None,
-               on_error: Callable[[Exception], None] | None = None,
-               topk: int = 100,
-               pred_score_thr: float = 0.0,
-               out_dir: str | Path = '',
-               **kwargs) -> Iterator[dict]:
+    def stream(
+        self,
+        inputs: ImageInputs,
+        batch_size: int = 1,
+        bboxes: Sequence | None = None,
+        labels: Sequence | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        topk: int = 100,
+        pred_score_thr: float = 0.0,
+        out_dir: str | Path = '',
+        **kwargs,
+    ) -> Iterator[dict]:
         """Parse images, with only one batch at a time in memory.
 
         The task is SGGen; with ``bboxes`` SGCls; with ``labels`` too, PredCls.
@@ -160,14 +166,14 @@ class SceneGraphInferencer(BaseInferencer):
         """
         source = ImageSource(inputs, self.max_pixels)
         given, _, visualize, postprocess = self._dispatch_kwargs(
-            bboxes=bboxes, labels=labels, on_error=on_error, **kwargs)
+            bboxes=bboxes, labels=labels, on_error=on_error, **kwargs
+        )
         shared = dict(topk=topk, pred_score_thr=pred_score_thr, out_dir=out_dir)
         if isinstance(postprocess.get('formats'), str):
-            postprocess['formats'] = (postprocess['formats'], )
+            postprocess['formats'] = (postprocess['formats'],)
         unknown = set(postprocess.get('formats', ())) - set(WRITERS)
         if unknown:
-            raise ValueError(f'formats must be some of {tuple(WRITERS)}, got '
-                             f'{sorted(unknown)}')
+            raise ValueError(f'formats must be some of {tuple(WRITERS)}, got {sorted(unknown)}')
         _check_positive(batch_size=batch_size, topk=topk)
         task = given_task(bboxes, labels)
         with Progress(disable=not self.show_progress) as progress:
@@ -175,19 +181,19 @@ class SceneGraphInferencer(BaseInferencer):
             for images, data in self.preprocess(source, batch_size, **given):
                 samples = self.forward(data, task)
                 pictures = self.visualize(images, samples, **shared, **visualize)
-                yield from self.postprocess(images, samples, pictures, **shared,
-                                            **postprocess)
+                yield from self.postprocess(images, samples, pictures, **shared, **postprocess)
                 progress.advance(bar, len(images))
                 # Free the memory before the next batch is read.
                 del images, data, samples, pictures
 
-    def preprocess(self,
-                   inputs: ImageSource,
-                   batch_size: int = 1,
-                   bboxes: Sequence | None = None,
-                   labels: Sequence | None = None,
-                   on_error: Callable[[Exception], None] | None = None
-                   ) -> Iterator[tuple]:
+    def preprocess(
+        self,
+        inputs: ImageSource,
+        batch_size: int = 1,
+        bboxes: Sequence | None = None,
+        labels: Sequence | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> Iterator[tuple]:
         """Yield batches of images and the model's inputs.
 
         Yields:
@@ -196,9 +202,9 @@ class SceneGraphInferencer(BaseInferencer):
         """
         images = iter(inputs)
         if bboxes is not None:
-            images = with_objects(inputs, bboxes, labels,
-                                  self.model.dataset_meta['classes'],
-                                  self.max_objects)
+            images = with_objects(
+                inputs, bboxes, labels, self.model.dataset_meta['classes'], self.max_objects
+            )
         prepared = map(self._prepare, images)
         if on_error is not None:
             prepared = _without_errors(prepared, on_error)
@@ -207,19 +213,21 @@ class SceneGraphInferencer(BaseInferencer):
 
     def forward(self, inputs: dict, task: str = 'sggen') -> list[SceneGraphDataSample]:
         """Predict the graphs of a batch for one task."""
-        self.model.test_tasks = (task, )
+        self.model.test_tasks = (task,)
         return super().forward(inputs)
 
-    def visualize(self,
-                  images: list[dict],
-                  samples: list[SceneGraphDataSample],
-                  topk: int = 100,
-                  pred_score_thr: float = 0.0,
-                  out_dir: str | Path = '',
-                  return_vis: bool = False,
-                  show: bool = False,
-                  wait_time: float = 0,
-                  no_save_vis: bool = False) -> list[np.ndarray | None]:
+    def visualize(
+        self,
+        images: list[dict],
+        samples: list[SceneGraphDataSample],
+        topk: int = 100,
+        pred_score_thr: float = 0.0,
+        out_dir: str | Path = '',
+        return_vis: bool = False,
+        show: bool = False,
+        wait_time: float = 0,
+        no_save_vis: bool = False,
+    ) -> list[np.ndarray | None]:
         """Draw, show and write a batch of images and their graphs.
 
         Returns:
@@ -230,8 +238,7 @@ class SceneGraphInferencer(BaseInferencer):
             return [None] * len(images)
         pictures = []
         for image, sample in zip(images, samples):
-            out_file = str(Path(out_dir, 'vis', f"{image['name']}.png")) \
-                if save else None
+            out_file = str(Path(out_dir, 'vis', f'{image["name"]}.png')) if save else None
             with may_be_unwritten(out_file):
                 self.visualizer.add_datasample(
                     image['name'],
@@ -242,20 +249,23 @@ class SceneGraphInferencer(BaseInferencer):
                     wait_time=wait_time,
                     pred_score_thr=pred_score_thr,
                     topk=min(topk, self.visualizer.topk),
-                    out_file=out_file)
+                    out_file=out_file,
+                )
             pictures.append(self.visualizer.get_image())
         return pictures
 
-    def postprocess(self,
-                    images: list[dict],
-                    samples: list[SceneGraphDataSample],
-                    pictures: list[np.ndarray | None],
-                    topk: int = 100,
-                    pred_score_thr: float = 0.0,
-                    out_dir: str | Path = '',
-                    return_datasamples: bool = False,
-                    no_save_pred: bool = False,
-                    formats: Sequence[str] = ('json', )) -> Iterator[dict]:
+    def postprocess(
+        self,
+        images: list[dict],
+        samples: list[SceneGraphDataSample],
+        pictures: list[np.ndarray | None],
+        topk: int = 100,
+        pred_score_thr: float = 0.0,
+        out_dir: str | Path = '',
+        return_datasamples: bool = False,
+        no_save_pred: bool = False,
+        formats: Sequence[str] = ('json',),
+    ) -> Iterator[dict]:
         """Convert a batch of samples to plain data and write it.
 
         Yields:
@@ -265,26 +275,23 @@ class SceneGraphInferencer(BaseInferencer):
             graph = self._describe(image, sample, topk, pred_score_thr)
             if out_dir != '' and not no_save_pred:
                 for suffix in formats:
-                    path = Path(out_dir, 'preds', f"{image['name']}.{suffix}")
+                    path = Path(out_dir, 'preds', f'{image["name"]}.{suffix}')
                     with may_be_unwritten(path):
                         save_graph(graph, path)
-            yield dict(
-                predictions=sample if return_datasamples else graph,
-                visualization=picture)
+            yield dict(predictions=sample if return_datasamples else graph, visualization=picture)
 
-    def _describe(self, image: dict, sample: SceneGraphDataSample, topk: int,
-                  score_thr: float) -> dict:
-        (task, graph), = sample.pred_scene_graphs.items()
+    def _describe(
+        self, image: dict, sample: SceneGraphDataSample, topk: int, score_thr: float
+    ) -> dict:
+        ((task, graph),) = sample.pred_scene_graphs.items()
         height, width = image['ori_shape']
         meta = self.model.dataset_meta
         try:
-            described = describe_graph(
-                graph, meta['classes'], meta['predicates'], topk, score_thr)
+            described = describe_graph(graph, meta['classes'], meta['predicates'], topk, score_thr)
         except ValueError as error:
             name = image['img_path'] or image['name']
             raise ValueError(f'{name}: {error}') from error
-        return dict(image=image['img_path'], width=width, height=height, task=task,
-                    **described)
+        return dict(image=image['img_path'], width=width, height=height, task=task, **described)
 
     def _collate(self, prepared: list[tuple[dict, dict]]) -> tuple[list[dict], dict]:
         images, packed = map(list, zip(*prepared))
@@ -302,22 +309,23 @@ class SceneGraphInferencer(BaseInferencer):
         steps = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
         for step in steps:
             if 'meta_keys' in step:
-                step['meta_keys'] = [
-                    key for key in step['meta_keys'] if key != 'img_id']
+                step['meta_keys'] = [key for key in step['meta_keys'] if key != 'img_id']
         return Compose(without_loaders(steps))
 
     def _init_collate(self, cfg: Config) -> Callable:
         """Do not stack images: the model pads them."""
         return pseudo_collate
 
-    def _init_model(self, cfg: Config, weights: str,
-                    device: str = 'cpu') -> nn.Module:
+    def _init_model(self, cfg: Config, weights: str, device: str = 'cpu') -> nn.Module:
         return load_parser(cfg, weights, device)
 
     def _init_visualizer(self, cfg: Config) -> SceneGraphVisualizer:
         """Build the config's visualizer without its backends."""
-        settings = {key: value for key, value in cfg.get('visualizer', {}).items()
-                    if key not in ('type', 'name', 'vis_backends')}
+        settings = {
+            key: value
+            for key, value in cfg.get('visualizer', {}).items()
+            if key not in ('type', 'name', 'vis_backends')
+        }
         visualizer = SceneGraphVisualizer(**settings)
         visualizer.dataset_meta = self.model.dataset_meta
         return visualizer
@@ -326,8 +334,7 @@ class SceneGraphInferencer(BaseInferencer):
 def _check_positive(**values: int) -> None:
     for name, value in values.items():
         if not isinstance(value, Integral) or value < 1:
-            raise ValueError(f'{name} must be a whole number of at least 1, got '
-                             f'{value}')
+            raise ValueError(f'{name} must be a whole number of at least 1, got {value}')
 
 
 def _without_errors(items: Iterator, on_error: Callable[[Exception], None]) -> Iterator:

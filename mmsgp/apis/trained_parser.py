@@ -1,4 +1,5 @@
 """Build a trained model from its config and its checkpoint only."""
+
 from __future__ import annotations
 
 from numbers import Integral
@@ -27,9 +28,9 @@ from mmsgp.utils.text import in_a_line
 from .embedded_config import embedded_config
 
 
-def load_parser(config: str | Path | Config | ConfigDict | None,
-                checkpoint: str | Path,
-                device: str = 'cpu') -> nn.Module:
+def load_parser(
+    config: str | Path | Config | ConfigDict | None, checkpoint: str | Path, device: str = 'cpu'
+) -> nn.Module:
     """Build a parser and load all of a checkpoint into all of it.
 
     Args:
@@ -60,15 +61,18 @@ def load_parser(config: str | Path | Config | ConfigDict | None,
     is_embedded = not cfg
     if is_embedded:
         if 'cfg' not in meta:
-            raise ValueError(f'{weights} does not hold its config; checkpoints of '
-                             'training do: give the config file')
+            raise ValueError(
+                f'{weights} does not hold its config; checkpoints of '
+                'training do: give the config file'
+            )
         cfg.update(embedded_config(meta['cfg'], weights)._cfg_dict)
     if not is_parser_config(cfg.get('model')):
         type_ = (cfg.get('model') or {}).get('type')
-        raise ValueError(f'the model of the config is a {type_}; scene graphs need a '
-                         'SceneGraphParser' if type_ else
-                         'the config has no model with a type: give the config of '
-                         'a SceneGraphParser')
+        raise ValueError(
+            f'the model of the config is a {type_}; scene graphs need a SceneGraphParser'
+            if type_
+            else 'the config has no model with a type: give the config of a SceneGraphParser'
+        )
     if not is_embedded:
         check_renamed(cfg.model, cfg.get('filename') or 'the config')
     else:
@@ -83,8 +87,9 @@ def load_parser(config: str | Path | Config | ConfigDict | None,
     # AssertionError: PyTorch was built without this device. RuntimeError: this
     # machine has no such device, or its name is wrong.
     except (AssertionError, RuntimeError) as error:
-        raise ValueError(f'device {device!r} cannot be used: '
-                         f'{str(error).splitlines()[0]}') from error
+        raise ValueError(
+            f'device {device!r} cannot be used: {str(error).splitlines()[0]}'
+        ) from error
     return model.eval()
 
 
@@ -101,7 +106,8 @@ def _check_size(cfg: ConfigDict, tensors: dict[str, Tensor], weights: str) -> No
     except Exception as error:
         raise ValueError(
             f'{weights}: its config cannot be built ({type(error).__name__}: '
-            f'{in_a_line(error)}): give the config file (--config)') from error
+            f'{in_a_line(error)}): give the config file (--config)'
+        ) from error
     for name, own in model.state_dict().items():
         found = tensors.get(name)
         if found is None or found.shape != own.shape:
@@ -109,7 +115,8 @@ def _check_size(cfg: ConfigDict, tensors: dict[str, Tensor], weights: str) -> No
             raise ValueError(
                 f'{weights} does not fit the model of its config: {name!r} {shape}, '
                 f'but the model has {tuple(own.shape)}. Give the config that it was '
-                'trained with (--config)')
+                'trained with (--config)'
+            )
 
 
 def _names(meta: dict, model: nn.Module, weights: str) -> dict:
@@ -120,18 +127,19 @@ def _names(meta: dict, model: nn.Module, weights: str) -> dict:
     """
     meta = meta.get('dataset_meta') or {}
     head, names = model.relation_head, {}
-    for key, number in (('classes', head.num_classes),
-                        ('predicates', head.num_predicates)):
+    for key, number in (('classes', head.num_classes), ('predicates', head.num_predicates)):
         found = meta.get(key) or ()
-        if not isinstance(found, (list, tuple)) or \
-                not all(isinstance(name, str) for name in found):
-            raise ValueError(f"{weights}: meta['dataset_meta'][{key!r}] must be a list "
-                             f'of names, got {repr(found)[:60]!r}')
+        if not isinstance(found, (list, tuple)) or not all(isinstance(name, str) for name in found):
+            raise ValueError(
+                f"{weights}: meta['dataset_meta'][{key!r}] must be a list "
+                f'of names, got {repr(found)[:60]!r}'
+            )
         if len(found) != number:
             raise ValueError(
                 f"{weights}: meta['dataset_meta'][{key!r}] holds {len(found)} names, "
                 f'but the model has {number} {key}. Give a checkpoint of training or '
-                'of publish_model.py, which hold the names')
+                'of publish_model.py, which hold the names'
+            )
         names[key] = found
     palette = meta.get('palette')
     if _is_palette(palette) and len(palette) == head.num_classes:
@@ -142,6 +150,8 @@ def _names(meta: dict, model: nn.Module, weights: str) -> dict:
 def _is_palette(palette: object) -> bool:
     """Whether a value is a list of colours with three numbers each."""
     return isinstance(palette, (list, tuple)) and all(
-        isinstance(color, (list, tuple)) and len(color) == 3 and
-        all(isinstance(level, Integral) and 0 <= level <= 255 for level in color)
-        for color in palette)
+        isinstance(color, (list, tuple))
+        and len(color) == 3
+        and all(isinstance(level, Integral) and 0 <= level <= 255 for level in color)
+        for color in palette
+    )

@@ -1,4 +1,5 @@
 """Run functions in another process, because they may crash or hang."""
+
 from __future__ import annotations
 
 import multiprocessing
@@ -28,8 +29,7 @@ class Worker:
         ...     graph = worker(parse, 'street.jpg')
     """
 
-    def __init__(self, time_limit: float,
-                 prepare: Callable[[], Any] | None = None) -> None:
+    def __init__(self, time_limit: float, prepare: Callable[[], Any] | None = None) -> None:
         if not time_limit > 0:
             raise ValueError(f'time_limit must be positive, got {time_limit}')
         self.time_limit = time_limit
@@ -61,7 +61,8 @@ class Worker:
                 code = self._end()
                 raise ChildProcessError(
                     f'the process of {function.__name__} ended with exit code {code}; '
-                    'was there too little memory?') from error
+                    'was there too little memory?'
+                ) from error
             except TimeoutError:
                 self._end(grace=0)
                 raise
@@ -88,8 +89,7 @@ class Worker:
         self._end()
         context = multiprocessing.get_context('spawn')
         self._pipe, other_end = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(other_end, self._prepare), daemon=True)
+        self._process = context.Process(target=_serve, args=(other_end, self._prepare), daemon=True)
         self._process.start()
         other_end.close()  # to notice when the process ends
         succeeded, result = pickle.loads(self._pipe.recv_bytes())

@@ -1,4 +1,5 @@
 """Read the config inside a checkpoint without running it."""
+
 from __future__ import annotations
 
 import ast
@@ -28,13 +29,14 @@ def parse_config_text(text: str, source: str) -> dict:
     if not isinstance(text, str) or len(text) > MAX_LETTERS:
         raise ValueError(
             f"{source}: meta['cfg'] is not a text of at most {MAX_LETTERS:,} letters, "
-            'so it is not a config: give the config file (--config)')
+            'so it is not a config: give the config file (--config)'
+        )
     values = {}
     try:
         for statement in ast.parse(text).body:
             if not isinstance(statement, ast.Assign):
                 raise ValueError(ast.unparse(statement))
-            target, = statement.targets
+            (target,) = statement.targets
             if not isinstance(target, ast.Name):
                 raise ValueError(ast.unparse(statement))
             values[target.id] = _evaluate(statement.value)
@@ -43,7 +45,8 @@ def parse_config_text(text: str, source: str) -> dict:
         raise ValueError(
             f'the config in {source} holds more than names and values '
             f'({in_a_line(error, 200)}) and is not run: give the config file '
-            '(--config)') from error
+            '(--config)'
+        ) from error
     return values
 
 
@@ -55,14 +58,17 @@ def _evaluate(node: ast.expr):
     """
     if isinstance(node, ast.Call):
         keys = [word.arg for word in node.keywords]
-        if not isinstance(node.func, ast.Name) or node.func.id != 'dict' \
-                or None in keys or not all(isinstance(a, ast.Dict) for a in node.args):
+        if (
+            not isinstance(node.func, ast.Name)
+            or node.func.id != 'dict'
+            or None in keys
+            or not all(isinstance(a, ast.Dict) for a in node.args)
+        ):
             raise ValueError(ast.unparse(node))
         values = [_evaluate(word.value) for word in node.keywords]
         return dict(*map(_evaluate, node.args), **dict(zip(keys, values)))
     if isinstance(node, ast.Dict):
-        return {_evaluate(key): _evaluate(value)
-                for key, value in zip(node.keys, node.values)}
+        return {_evaluate(key): _evaluate(value) for key, value in zip(node.keys, node.values)}
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         container = {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)]
         return container(map(_evaluate, node.elts))

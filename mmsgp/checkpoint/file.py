@@ -1,4 +1,5 @@
 """Read checkpoint files as data: tensors, numbers and text, never code."""
+
 from __future__ import annotations
 
 import os
@@ -19,7 +20,9 @@ HISTORY_METHODS = ('mean', 'max', 'min', 'current')
 # Words in PyTorch's errors about an unknown function or class in a pickle.
 _ASKS_FOR_CODE = re.compile(
     r'global|not allowed|unrecognized function|instantiate|build Tensor|'
-    r'create new object|TorchScript', re.IGNORECASE)
+    r'create new object|TorchScript',
+    re.IGNORECASE,
+)
 
 
 def _history_method(owner: type, name: str) -> Callable:
@@ -34,18 +37,21 @@ def _history_method(owner: type, name: str) -> Callable:
 
 def _safe_globals() -> list:
     """List the types in checkpoints of MMEngine's Runner, besides tensors."""
-    multiarray = np._core.multiarray if hasattr(np, '_core') else \
-        np.core.multiarray
+    multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
     dtypes = {type(np.dtype(name)) for name in ('f4', 'f8', 'i4', 'i8', 'u4')}
     return [
-        HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct,
-        multiarray.scalar, slice, (_history_method, 'builtins.getattr'),
-        *dtypes
+        HistoryBuffer,
+        np.ndarray,
+        np.dtype,
+        multiarray._reconstruct,
+        multiarray.scalar,
+        slice,
+        (_history_method, 'builtins.getattr'),
+        *dtypes,
     ]
 
 
-def read_checkpoint(path: str | Path,
-                    map_location: str | torch.device | None = None) -> dict:
+def read_checkpoint(path: str | Path, map_location: str | torch.device | None = None) -> dict:
     """Read a checkpoint without running the code inside it.
 
     A pickle can run any code when it is loaded. Here this needs the environment
@@ -74,8 +80,10 @@ def read_checkpoint(path: str | Path,
     _check_archive(path)
     checkpoint = _load_file(path, map_location)
     if not isinstance(checkpoint, dict):
-        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, but a '
-                         'checkpoint is a dict of weights by name')
+        raise ValueError(
+            f'{path} holds a {type(checkpoint).__name__}, but a '
+            'checkpoint is a dict of weights by name'
+        )
     return checkpoint
 
 
@@ -92,18 +100,17 @@ def _check_archive(path: Path) -> None:
     if unpacked > size:
         raise ValueError(
             f'{path} has {size:,} bytes and unpacks to {unpacked:,}, but PyTorch does '
-            'not compress checkpoints. Take another copy or another checkpoint')
+            'not compress checkpoints. Take another copy or another checkpoint'
+        )
 
 
 def _load_file(path: Path, map_location: str | torch.device | None) -> object:
     trusted = os.environ.get(TRUST_VARIABLE) == '1'
     if trusted:
-        print_log(f'{TRUST_VARIABLE}=1: code inside {path} is executed',
-                  logger='current')
+        print_log(f'{TRUST_VARIABLE}=1: code inside {path} is executed', logger='current')
     try:
         with torch.serialization.safe_globals(_safe_globals()):
-            return torch.load(
-                path, map_location=map_location, weights_only=not trusted)
+            return torch.load(path, map_location=map_location, weights_only=not trusted)
     # Bytes of other files, read as a pickle, can raise any error.
     except Exception as error:
         reason = _reason(error)
@@ -111,7 +118,8 @@ def _load_file(path: Path, map_location: str | torch.device | None) -> object:
             raise _damaged(path, error) from error
         raise ValueError(
             f'{path} contains code, which is not run: {reason}. If you trust its '
-            f'source, set {TRUST_VARIABLE}=1: the code is then executed') from error
+            f'source, set {TRUST_VARIABLE}=1: the code is then executed'
+        ) from error
 
 
 def _reason(error: Exception) -> str:
@@ -122,8 +130,10 @@ def _reason(error: Exception) -> str:
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:
-    return ValueError(f'{path} is cut off, damaged or not a checkpoint '
-                      f'({_reason(error)}). Take another copy or another checkpoint')
+    return ValueError(
+        f'{path} is cut off, damaged or not a checkpoint '
+        f'({_reason(error)}). Take another copy or another checkpoint'
+    )
 
 
 def _has_damage(path: Path) -> bool:
@@ -133,6 +143,5 @@ def _has_damage(path: Path) -> bool:
             return False
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is not None
-    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError,
-            NotImplementedError):
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, NotImplementedError):
         return True

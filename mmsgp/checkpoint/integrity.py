@@ -3,6 +3,7 @@
 PyTorch reads a file with flipped bits without an error. A checksum finds such
 accidents. It is not a signature: whoever forges a file also writes its checksum.
 """
+
 from __future__ import annotations
 
 import zlib
@@ -49,18 +50,17 @@ def check_checksum(checkpoint: dict, path: str | Path) -> None:
     if KEY not in checkpoint:
         return
     expected = checkpoint[KEY]
-    found = _checksums({key: value for key, value in checkpoint.items()
-                        if key != KEY})
+    found = _checksums({key: value for key, value in checkpoint.items() if key != KEY})
     if expected == found:
         return
     if not isinstance(expected, dict) or found is None:
         expected, found = {}, {KEY: 0}
-    damaged = next(name for name in (*found, *expected)
-                   if found.get(name) != expected.get(name))
+    damaged = next(name for name in (*found, *expected) if found.get(name) != expected.get(name))
     raise ValueError(
         f'{path} is damaged: the checksum of {damaged!r} has changed since it was '
         'saved. Take another copy or another checkpoint; if you changed the file '
-        f'yourself, remove its entry {KEY!r}')
+        f'yourself, remove its entry {KEY!r}'
+    )
 
 
 def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
@@ -75,11 +75,15 @@ def check_finite(weights: Mapping[str, Tensor], path: str | Path) -> None:
     """
     for name, tensor in weights.items():
         # The sum is fast, but may overflow although all numbers are finite.
-        if tensor.is_floating_point() and not tensor.sum().isfinite() and \
-                not tensor.isfinite().all():
+        if (
+            tensor.is_floating_point()
+            and not tensor.sum().isfinite()
+            and not tensor.isfinite().all()
+        ):
             raise ValueError(
                 f'{path}: {name!r} holds NaN or infinite values, so the model cannot '
-                'predict. Take another checkpoint')
+                'predict. Take another checkpoint'
+            )
 
 
 def check_sound(path: str | Path) -> None:

@@ -3,6 +3,7 @@
 A checkpoint carries the config that it was trained with. :func:`modernise`
 writes that config in today's words; the weights need no change.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -32,7 +33,7 @@ RENAMED_ARGUMENTS: dict[str, dict[str, tuple[str, Callable]]] = {
         'task': ('train_task', _same),
         'tasks': ('test_tasks', _same),
         'detection': ('detection_cfg', _same),
-        'object_detector': ('detector_adapter', _as_adapter)
+        'object_detector': ('detector_adapter', _as_adapter),
     },
     'Scorer': {'context': ('attention', _as_type)},
 }
@@ -53,8 +54,7 @@ def modernise(model_cfg: dict) -> dict:
         >>> modernise(dict(type='Scorer', context='RelationFC'))
         {'type': 'Scorer', 'attention': {'type': 'RelationFC'}}
     """
-    renamed = RENAMED_ARGUMENTS.get(
-        str(model_cfg.get('type')).split('.')[-1], {})
+    renamed = RENAMED_ARGUMENTS.get(str(model_cfg.get('type')).split('.')[-1], {})
     modern = {}
     for key, value in model_cfg.items():
         if key in renamed and renamed[key][0] not in model_cfg:
@@ -76,15 +76,14 @@ def check_renamed(model_cfg: dict, source: str, place: str = 'model') -> None:
     Raises:
         ValueError: If it has one; with its new name.
     """
-    renamed = RENAMED_ARGUMENTS.get(
-        str(model_cfg.get('type')).split('.')[-1], {})
+    renamed = RENAMED_ARGUMENTS.get(str(model_cfg.get('type')).split('.')[-1], {})
     for key, value in model_cfg.items():
         if key in renamed:
             raise ValueError(
                 f'{source}: {place}.{key} is now {place}.{renamed[key][0]}, here '
-                f'{renamed[key][1](value)!r}')
-        for i, part in enumerate(value if isinstance(value, (list, tuple)) else
-                                 [value]):
+                f'{renamed[key][1](value)!r}'
+            )
+        for i, part in enumerate(value if isinstance(value, (list, tuple)) else [value]):
             if isinstance(part, dict):
                 stage = f'.{i}' if isinstance(value, (list, tuple)) else ''
                 check_renamed(part, source, f'{place}.{key}{stage}')

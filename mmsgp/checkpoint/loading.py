@@ -1,4 +1,5 @@
 """Load checkpoints without running the code inside them."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -22,8 +23,9 @@ from .integrity import add_checksum, check_checksum, check_finite
 from .integrity import check_sound as check_sound
 
 
-def load_checkpoint_file(filename: str | Path,
-                         map_location: str | torch.device | None = None) -> dict:
+def load_checkpoint_file(
+    filename: str | Path, map_location: str | torch.device | None = None
+) -> dict:
     """Load an undamaged checkpoint without running the code inside it.
 
     Args:
@@ -70,28 +72,27 @@ def weights_of(checkpoint: dict, filename: str | Path) -> dict[str, Tensor]:
     weights = checkpoint.get('state_dict', checkpoint)
     if not isinstance(weights, dict):
         raise _wrong_entry(filename, 'state_dict', weights)
-    tensors = {key: value for key, value in weights.items()
-               if isinstance(value, Tensor)}
+    tensors = {key: value for key, value in weights.items() if isinstance(value, Tensor)}
     for key, value in tensors.items():
         if not isinstance(key, str):
             raise _wrong_entry(filename, 'a name in state_dict', key)
         # A view could repeat one number a billion times and fill the memory.
-        if value.layout == torch.strided and \
-                value.nbytes > value.untyped_storage().nbytes():
+        if value.layout == torch.strided and value.nbytes > value.untyped_storage().nbytes():
             raise ValueError(
                 f'{filename}: {key!r} is damaged: the file holds fewer numbers than '
-                f'its shape {tuple(value.shape)}. Take another copy or checkpoint')
+                f'its shape {tuple(value.shape)}. Take another copy or checkpoint'
+            )
     return tensors
 
 
 def _wrong_entry(filename: str | Path, key: str, value: object) -> ValueError:
     return ValueError(
         f'{filename}: {key} is {repr(value)[:60]!r}, a {type(value).__name__}: this '
-        'is not valid in a checkpoint. Take another copy or another checkpoint')
+        'is not valid in a checkpoint. Take another copy or another checkpoint'
+    )
 
 
-def download_checkpoint(url: str,
-                        map_location: str | torch.device | None = None) -> dict:
+def download_checkpoint(url: str, map_location: str | torch.device | None = None) -> dict:
     """Load a checkpoint from a URL as safely as from a file.
 
     Args:
@@ -125,10 +126,12 @@ def publish_weights(checkpoint: str | Path, target: str | Path) -> None:
         raise ValueError(
             f'{checkpoint} has no state_dict, only {", ".join(map(str, full))[:60]}: '
             'give a checkpoint of a training run. A file of plain weights can be '
-            'loaded as it is')
+            'loaded as it is'
+        )
     published = dict(
         state_dict=full['state_dict'],
-        meta=dict(dataset_meta=meta_of(full, checkpoint).get('dataset_meta')))
+        meta=dict(dataset_meta=meta_of(full, checkpoint).get('dataset_meta')),
+    )
     add_checksum(published)
     with replacing(target) as draft:
         torch.save(published, draft)
@@ -147,8 +150,7 @@ def load_trained_model(runner: Runner, checkpoint: str) -> None:
             weight is not finite.
     """
     with naming_misfit(checkpoint):
-        loaded = runner.load_checkpoint(
-            checkpoint, map_location='cpu', strict=True)
+        loaded = runner.load_checkpoint(checkpoint, map_location='cpu', strict=True)
     check_finite(weights_of(loaded, checkpoint), checkpoint)
 
 
@@ -164,7 +166,8 @@ def naming_misfit(filename: str | Path) -> Iterator[None]:
     except RuntimeError as error:
         raise ValueError(
             f'{filename} does not fit the model: give the config it was trained '
-            f'with. {in_a_line(error)}') from error
+            f'with. {in_a_line(error)}'
+        ) from error
 
 
 def use_safe_checkpoint_loading() -> None:
@@ -182,14 +185,14 @@ def use_safe_checkpoint_loading() -> None:
 
     def load_downloaded(file, map_location=None, **kwargs) -> dict:
         if not isinstance(file, (str, Path)):
-            raise ValueError('checkpoints load only from files and from http(s) '
-                             'addresses: download it, and give its path')
+            raise ValueError(
+                'checkpoints load only from files and from http(s) '
+                'addresses: download it, and give its path'
+            )
         return load_checkpoint_file(file, map_location)
 
     CheckpointLoader.register_scheme('', load_from_local, force=True)
-    CheckpointLoader.register_scheme(('http://', 'https://'),
-                                     load_from_http,
-                                     force=True)
+    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
     # The loaders of torchvision://, s3:// and others call one of these two.
     mmengine_checkpoint.load_from_http = load_from_http
     mmengine_checkpoint._safe_torch_load = load_downloaded

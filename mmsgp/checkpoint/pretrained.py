@@ -1,4 +1,5 @@
 """Check that the weights of a checkpoint fit the model that starts from them."""
+
 from __future__ import annotations
 
 import logging
@@ -25,10 +26,10 @@ def pretrained_cfgs(init_cfg: dict | list[dict] | None) -> list[dict]:
         if str(cfg.get('type')).endswith('.Pretrained'):
             # MMEngine loads entries with another name first instead of last.
             raise ValueError(
-                f"init_cfg: random weights would replace those that type="
-                f"{cfg['type']!r} loads: write type='Pretrained'")
-    return [cfg for cfg in init_cfgs
-            if cfg.get('type') in ('Pretrained', PretrainedInit)]
+                f'init_cfg: random weights would replace those that type='
+                f"{cfg['type']!r} loads: write type='Pretrained'"
+            )
+    return [cfg for cfg in init_cfgs if cfg.get('type') in ('Pretrained', PretrainedInit)]
 
 
 def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
@@ -51,9 +52,11 @@ def check_pretrained(init_cfg: dict, model: nn.Module) -> dict:
     weights, names = read_weights(filename, prefix)
     missing = _missing_weights(filename, weights, model, prefix)
     if missing:
-        raise ValueError(f'{filename} has no {missing[0]!r}: it is not a '
-                         f'checkpoint of the configured '
-                         f'{type(model).__name__}')
+        raise ValueError(
+            f'{filename} has no {missing[0]!r}: it is not a '
+            f'checkpoint of the configured '
+            f'{type(model).__name__}'
+        )
     return names
 
 
@@ -75,8 +78,7 @@ def check_load_from(filename: str, model: nn.Module, metainfo: dict) -> None:
             not finite.
     """
     weights, names = read_weights(filename)
-    may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.',
-                'relation_head.debiasing.']
+    may_lack = ['relation_head.loss_relation.', 'relation_head.scorer.', 'relation_head.debiasing.']
     if not holds_detector(weights):
         may_lack.append('detector.')
     if not weights.get('has_priors'):
@@ -87,14 +89,18 @@ def check_load_from(filename: str, model: nn.Module, metainfo: dict) -> None:
         raise ValueError(
             f'load_from: {filename} lacks {len(needed)} weights of the model, e.g. '
             f'{", ".join(needed[:3])}: use the config that it was trained with, or '
-            'one that differs only in the loss or the Scorer')
+            'one that differs only in the loss or the Scorer'
+        )
     for kind in ('classes', 'predicates'):
         check_names(filename, kind, names, metainfo)
     new = [key for key in missing if key.startswith('relation_head.scorer.')]
     if new:
-        print_log(f'load_from: {filename} has no Scorer, so the Scorer starts from '
-                  f'random weights: {", ".join(new)}',
-                  logger='current', level=logging.WARNING)
+        print_log(
+            f'load_from: {filename} has no Scorer, so the Scorer starts from '
+            f'random weights: {", ".join(new)}',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def holds_detector(weights: dict[str, Tensor]) -> bool:
@@ -102,8 +108,7 @@ def holds_detector(weights: dict[str, Tensor]) -> bool:
     return any(key.startswith('detector.') for key in weights)
 
 
-def read_weights(filename: str,
-                 prefix: str = '') -> tuple[dict[str, Tensor], dict]:
+def read_weights(filename: str, prefix: str = '') -> tuple[dict[str, Tensor], dict]:
     """Read the weights of a checkpoint and its class names.
 
     Args:
@@ -123,13 +128,11 @@ def read_weights(filename: str,
     weights = weights_of(checkpoint, filename)
     check_finite(weights, filename)
     if not prefix:
-        weights = {key.removeprefix('module.'): value
-                   for key, value in weights.items()}
+        weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     # MMDetection 2 wrote meta['CLASSES'], and 3 may still do so a level below.
     meta = meta_of(checkpoint, filename)
     names = {**meta, **(meta.get('dataset_meta') or {})}
-    return weights, {
-        str(key).lower(): value for key, value in names.items()}
+    return weights, {str(key).lower(): value for key, value in names.items()}
 
 
 def check_names(filename: str, kind: str, found: dict, expected: dict) -> None:
@@ -147,18 +150,19 @@ def check_names(filename: str, kind: str, found: dict, expected: dict) -> None:
     """
     if not found.get(kind) or not expected.get(kind):
         return
-    for i, (own, name) in enumerate(
-            zip_longest(found[kind], expected[kind])):
+    for i, (own, name) in enumerate(zip_longest(found[kind], expected[kind])):
         if own != name:
             raise ValueError(
                 f'{filename} was trained with other {kind}: number {i} is '
                 f'{own!r}, but {name!r} in the training set. Train it on this '
-                "data set; if the names mean the same, give them to the data set "
-                "by 'metainfo'")
+                'data set; if the names mean the same, give them to the data set '
+                "by 'metainfo'"
+            )
 
 
-def _missing_weights(filename: str, weights: dict[str, Tensor],
-                     model: nn.Module, prefix: str = '') -> list[str]:
+def _missing_weights(
+    filename: str, weights: dict[str, Tensor], model: nn.Module, prefix: str = ''
+) -> list[str]:
     """List the model's weights that a checkpoint lacks.
 
     Raises:
@@ -174,5 +178,6 @@ def _missing_weights(filename: str, weights: dict[str, Tensor],
                 f'{filename}: {key!r} has the shape '
                 f'{tuple(weights[key].shape)}, but the configured '
                 f'{type(model).__name__} needs {tuple(own.shape)}. Was it trained '
-                'on another data set, with other classes?')
+                'on another data set, with other classes?'
+            )
     return missing

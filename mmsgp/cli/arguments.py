@@ -1,4 +1,5 @@
 """Arguments that several commands share."""
+
 from __future__ import annotations
 
 import argparse
@@ -16,7 +17,8 @@ def parse_launched(parser: argparse.ArgumentParser) -> argparse.Namespace:
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
-        help='job launcher')
+        help='job launcher',
+    )
     # torch.distributed.launch passes it; torchrun sets the variable itself
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
@@ -32,37 +34,43 @@ def add_recall_arguments(parser: argparse.ArgumentParser) -> None:
         type=threshold,
         default=[20, 50, 100, 'all'],
         metavar='K',
-        help="the K of recall@K, numbers or 'all' (default: 20 50 100 all)")
+        help="the K of recall@K, numbers or 'all' (default: 20 50 100 all)",
+    )
     parser.add_argument(
-        '--metrics',
-        nargs='+',
-        choices=METRIC_NAMES,
-        default=METRIC_NAMES,
-        help='(default: all)')
+        '--metrics', nargs='+', choices=METRIC_NAMES, default=METRIC_NAMES, help='(default: all)'
+    )
     parser.add_argument(
         '--groups',
         type=groups,
         default='thirds',
         help='head, body and tail: thirds, vg150, or two numbers of training '
-        'relations, e.g. 10000,500 (default: thirds)')
+        'relations, e.g. 10000,500 (default: thirds)',
+    )
 
 
 def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the figures of recall per predicate."""
+    parser.add_argument('--task', default='predcls', help='(default: predcls)')
     parser.add_argument(
-        '--task', default='predcls', help='(default: predcls)')
+        '--topk',
+        type=threshold,
+        default=100,
+        metavar='K',
+        help="the K of recall@K, a number or 'all' (default: 100)",
+    )
     parser.add_argument(
-        '--topk', type=threshold, default=100, metavar='K',
-        help="the K of recall@K, a number or 'all' (default: 100)")
+        '--names', nargs='+', metavar='NAME', help='names of the runs (default: their folders)'
+    )
     parser.add_argument(
-        '--names', nargs='+', metavar='NAME',
-        help='names of the runs (default: their folders)')
+        '--num-predicates',
+        type=positive,
+        metavar='N',
+        help='only the N most frequent in training (default: all)',
+    )
     parser.add_argument(
-        '--num-predicates', type=positive, metavar='N',
-        help='only the N most frequent in training (default: all)')
-    parser.add_argument(
-        '--out', help='path of the files without extension (default: '
-        'work_dirs/figures/per_class_..._TASK)')
+        '--out',
+        help='path of the files without extension (default: work_dirs/figures/per_class_..._TASK)',
+    )
 
 
 def natural(text: str) -> int:
@@ -84,8 +92,7 @@ def threshold(text: str) -> int | str:
     if text == 'all':
         return text
     if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a positive number nor 'all'")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a positive number nor 'all'")
     return int(text)
 
 
@@ -97,4 +104,5 @@ def groups(text: str) -> str | tuple[int, ...]:
         return tuple(map(int, text.split(',')))
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f'{text!r}: expected two numbers, e.g. 10000,500') from None
+            f'{text!r}: expected two numbers, e.g. 10000,500'
+        ) from None

@@ -1,4 +1,5 @@
 """Report user errors in one line instead of a traceback."""
+
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,5 @@
 """Parse images, folders and videos into scene graphs."""
+
 from __future__ import annotations
 
 import argparse
@@ -21,41 +22,56 @@ _SHOWN = 20
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='mmsgp-infer', description=__doc__)
-    parser.add_argument(
-        'inputs', nargs='+', help='images, folders of images, videos')
-    parser.add_argument(
-        '--config', help='config file (default: the one in the checkpoint)')
+    parser.add_argument('inputs', nargs='+', help='images, folders of images, videos')
+    parser.add_argument('--config', help='config file (default: the one in the checkpoint)')
     parser.add_argument('--checkpoint', required=True, help='checkpoint file')
     parser.add_argument(
-        '--out', required=True, type=Path,
-        help='folder for the pictures (vis/) and the graphs (preds/)')
+        '--out',
+        required=True,
+        type=Path,
+        help='folder for the pictures (vis/) and the graphs (preds/)',
+    )
     parser.add_argument(
-        '--objects', type=Path,
+        '--objects',
+        type=Path,
         help='JSON file of given objects, as in preds/*.json: {"objects": '
         '[{"bbox": [x1, y1, x2, y2], "name": "dog"}, ...]}, or a list of these, '
-        'one per image; names are optional (without names: SGCls)')
+        'one per image; names are optional (without names: SGCls)',
+    )
+    parser.add_argument('--batch-size', type=int, default=1, help='images per batch (default: 1)')
     parser.add_argument(
-        '--batch-size', type=int, default=1, help='images per batch (default: 1)')
+        '--topk',
+        type=int,
+        default=100,
+        help='relations to keep per image (default: 100); pictures show at most 20',
+    )
     parser.add_argument(
-        '--topk', type=int, default=100,
-        help='relations to keep per image (default: 100); pictures show at '
-        'most 20')
+        '--score-thr',
+        type=float,
+        default=0.0,
+        help='leave out relations with a lower score (default: 0)',
+    )
     parser.add_argument(
-        '--score-thr', type=float, default=0.0,
-        help='leave out relations with a lower score (default: 0)')
+        '--formats',
+        nargs='+',
+        choices=WRITERS,
+        default=['json'],
+        help='how to write the graphs (default: json)',
+    )
     parser.add_argument(
-        '--formats', nargs='+', choices=WRITERS, default=['json'],
-        help='how to write the graphs (default: json)')
+        '--max-pixels',
+        type=int,
+        default=MAX_PIXELS,
+        help='images with more pixels are not decoded (default: %(default)s)',
+    )
     parser.add_argument(
-        '--max-pixels', type=int, default=MAX_PIXELS,
-        help='images with more pixels are not decoded (default: %(default)s)')
-    parser.add_argument(
-        '--max-objects', type=int, default=MAX_OBJECTS,
-        help='images with more given objects are not parsed (default: %(default)s)')
-    parser.add_argument(
-        '--no-pictures', action='store_true', help='write graphs only')
-    parser.add_argument(
-        '--device', help='e.g. cpu or cuda:1 (default: a GPU if there is one)')
+        '--max-objects',
+        type=int,
+        default=MAX_OBJECTS,
+        help='images with more given objects are not parsed (default: %(default)s)',
+    )
+    parser.add_argument('--no-pictures', action='store_true', help='write graphs only')
+    parser.add_argument('--device', help='e.g. cpu or cuda:1 (default: a GPU if there is one)')
     return parser.parse_args()
 
 
@@ -80,21 +96,31 @@ def main() -> None:
     def report(error: Exception) -> None:
         errors.append(error)
         Console(stderr=True).print(
-            f'mmsgp-infer: {error}', markup=False, emoji=False, highlight=False,
-            soft_wrap=True)
+            f'mmsgp-infer: {error}', markup=False, emoji=False, highlight=False, soft_wrap=True
+        )
 
     try:
         given = read_objects(args.objects) if args.objects else {}
         inferencer = SceneGraphInferencer(
-            args.config, args.checkpoint, args.device, max_pixels=args.max_pixels,
-            max_objects=args.max_objects)
+            args.config,
+            args.checkpoint,
+            args.device,
+            max_pixels=args.max_pixels,
+            max_objects=args.max_objects,
+        )
         number, graph = 0, None
         with collecting_unwritten() as unwritten:
             for result in inferencer.stream(
-                    args.inputs, batch_size=args.batch_size, topk=args.topk,
-                    pred_score_thr=args.score_thr, out_dir=args.out,
-                    no_save_vis=args.no_pictures, formats=args.formats,
-                    on_error=report, **given):
+                args.inputs,
+                batch_size=args.batch_size,
+                topk=args.topk,
+                pred_score_thr=args.score_thr,
+                out_dir=args.out,
+                no_save_vis=args.no_pictures,
+                formats=args.formats,
+                on_error=report,
+                **given,
+            ):
                 number, graph = number + 1, result['predictions']
                 if unwritten:  # a graph that was not written is printed
                     print_relations(console, graph)
@@ -110,8 +136,7 @@ def main() -> None:
     graphs = '1 graph' if number == 1 else f'{number} graphs'
     console.print(f'{graphs} written into {args.out / "preds"}{pictures}')
     if errors:
-        sys.exit(f'mmsgp-infer: {len(errors)} of {number + len(errors)} images could '
-                 'not be parsed')
+        sys.exit(f'mmsgp-infer: {len(errors)} of {number + len(errors)} images could not be parsed')
 
 
 if __name__ == '__main__':

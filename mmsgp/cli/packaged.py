@@ -3,6 +3,7 @@
 A wheel holds copies of ``configs/`` and ``tools/`` in ``mmsgp/.mim``, where
 OpenMMLab's packages have them. A source tree is used as it is.
 """
+
 from __future__ import annotations
 
 import runpy
@@ -37,7 +38,8 @@ def find_config(name: str) -> str:
     if not path.is_file():
         raise FileNotFoundError(
             f'{name} does not exist: {configs} holds '
-            f'{", ".join(sorted(file.name for file in configs.glob("*.py")))}')
+            f'{", ".join(sorted(file.name for file in configs.glob("*.py")))}'
+        )
     return str(path)
 
 

@@ -10,7 +10,12 @@ from .vg_dataset import VGDataset
 from .vg_sgg.writer import write_vg_sgg
 
 __all__ = [
-    'BaseSceneGraphDataset', 'ConcatDataset', 'DatasetStatistics',
-    'GraphAnnotations', 'PSGDataset', 'VGDataset', 'innermost_dataset',
-    'write_vg_sgg'
+    'BaseSceneGraphDataset',
+    'ConcatDataset',
+    'DatasetStatistics',
+    'GraphAnnotations',
+    'PSGDataset',
+    'VGDataset',
+    'innermost_dataset',
+    'write_vg_sgg',
 ]

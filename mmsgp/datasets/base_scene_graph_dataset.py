@@ -1,4 +1,5 @@
 """Base class of the data sets of scene graphs."""
+
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
@@ -65,46 +66,44 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             ``backend_args``.
     """
 
-    FILES: Sequence[str] = ('ann_file', )
+    FILES: Sequence[str] = ('ann_file',)
 
     # Seeds the random numbers of an item, together with its index: e.g. seed and
     # epoch. None leaves the generators as they are. SeedHook sets it.
     entropy: Sequence[int] | None = None
 
-    def __init__(self,
-                 ann_file: str = '',
-                 data_root: str = '',
-                 data_prefix: dict = dict(img=''),
-                 split: str = 'train',
-                 num_val_images: int = 5000,
-                 filter_cfg: dict | None = None,
-                 metainfo: dict | None = None,
-                 lazy_init: bool = False,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str = '',
+        data_root: str = '',
+        data_prefix: dict = dict(img=''),
+        split: str = 'train',
+        num_val_images: int = 5000,
+        filter_cfg: dict | None = None,
+        metainfo: dict | None = None,
+        lazy_init: bool = False,
+        **kwargs,
+    ) -> None:
         if split not in SPLITS:
             raise ValueError(f'split must be one of {SPLITS}, got {split!r}')
         self.split = split
         self.num_val_images = num_val_images
         self._given_metainfo = dict(metainfo or {})
-        filters = dict(
-            filter_empty_gt=True, filter_empty_relations=split != 'test')
+        filters = dict(filter_empty_gt=True, filter_empty_relations=split != 'test')
         unknown = set(filter_cfg or {}) - set(filters)
         if unknown:
-            raise ValueError(f'filter_cfg takes {sorted(filters)}, got '
-                             f'{sorted(unknown)}')
+            raise ValueError(f'filter_cfg takes {sorted(filters)}, got {sorted(unknown)}')
         super().__init__(
             ann_file=ann_file,
             data_root=data_root,
             data_prefix=data_prefix,
-            filter_cfg={
-                **filters,
-                **(filter_cfg or {})
-            },
+            filter_cfg={**filters, **(filter_cfg or {})},
             metainfo=metainfo,
             # The annotations are arrays already, see GraphAnnotations.
             serialize_data=False,
             lazy_init=True,
-            **kwargs)
+            **kwargs,
+        )
         if not lazy_init:
             self.full_init()
             return
@@ -133,7 +132,8 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         """
         return {
             key: tuple(cls.METAINFO[key])
-            for key in ('classes', 'predicates') if key in cls.METAINFO
+            for key in ('classes', 'predicates')
+            if key in cls.METAINFO
         }
 
     @property
@@ -161,23 +161,25 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         self._set_names(annotations.classes, annotations.predicates)
         filter_relations = self.filter_cfg['filter_empty_relations']
         if self.split == 'train':
-            check_num_val_images(annotations, self.num_val_images,
-                                 filter_relations, source)
+            check_num_val_images(annotations, self.num_val_images, filter_relations, source)
         # Statistics are of relations, whatever filter_cfg says.
-        self._count(annotations.subset(split_indices(
-            annotations, 'train', self.num_val_images,
-            filter_empty_relations=True)))
-        indices = split_indices(annotations, self.split, self.num_val_images,
-                                filter_relations)
+        self._count(
+            annotations.subset(
+                split_indices(
+                    annotations, 'train', self.num_val_images, filter_empty_relations=True
+                )
+            )
+        )
+        indices = split_indices(annotations, self.split, self.num_val_images, filter_relations)
         if not len(indices):
             raise ValueError(
                 f'{source} has no image for the split {self.split!r} '
-                f'(with num_val_images={self.num_val_images})')
+                f'(with num_val_images={self.num_val_images})'
+            )
         chosen = annotations.subset(indices)
         if self.split == 'train':
             return chosen
-        return replace(chosen, unseen=self._statistics.triplet_counts[
-            chosen.triplets] == 0)
+        return replace(chosen, unseen=self._statistics.triplet_counts[chosen.triplets] == 0)
 
     def filter_data(self) -> GraphAnnotations:
         """Leave out images as ``filter_cfg`` says."""
@@ -199,7 +201,8 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             img_path=self._find_image(data_info.pop('file_name'), folders),
             img_folders=folders,
             predicates=self._metainfo['predicates'],
-            sample_idx=idx % len(self))
+            sample_idx=idx % len(self),
+        )
         return data_info
 
     def __getitem__(self, idx: int) -> dict:
@@ -225,11 +228,9 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         super().get_subset_(indices)
         self._count_part()
 
-    def _get_unserialized_subset(
-            self, indices: Sequence[int] | int) -> GraphAnnotations:
+    def _get_unserialized_subset(self, indices: Sequence[int] | int) -> GraphAnnotations:
         if isinstance(indices, int):
-            return self.data_list[:indices] if indices >= 0 else \
-                self.data_list[indices:]
+            return self.data_list[:indices] if indices >= 0 else self.data_list[indices:]
         return self.data_list.subset(indices)
 
     def _count_part(self) -> None:
@@ -240,34 +241,35 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
     def _count(self, training: GraphAnnotations) -> None:
         """Update the statistics from the training images with relations."""
         self._statistics = DatasetStatistics.from_annotations(
-            training.subset(training.num_relations > 0))
-        self._metainfo['predicate_train_counts'] = \
-            self._statistics.predicate_counts.tolist()
+            training.subset(training.num_relations > 0)
+        )
+        self._metainfo['predicate_train_counts'] = self._statistics.predicate_counts.tolist()
 
-    def _set_names(self, classes: Sequence[str],
-                   predicates: Sequence[str]) -> None:
+    def _set_names(self, classes: Sequence[str], predicates: Sequence[str]) -> None:
         """Take names of the annotations unless ``metainfo`` gave them."""
         for key, values in dict(classes=classes, predicates=predicates).items():
             given = self._given_metainfo.get(key, values)
             if len(given) != len(values):
                 raise ValueError(
                     f'metainfo has {len(given)} {key}, but the annotations in '
-                    f'{self.data_root or self.ann_file} have {len(values)}')
+                    f'{self.data_root or self.ann_file} have {len(values)}'
+                )
             self._metainfo[key] = tuple(given)
         self._metainfo.setdefault(
             'palette',
             # Tuples, because MMDetection takes a list for several colours.
-            [tuple(int(value) for value in colour)
-             for colour in get_palette('random', len(classes))])
+            [
+                tuple(int(value) for value in colour)
+                for colour in get_palette('random', len(classes))
+            ],
+        )
 
     def _find_image(self, file_name: str, folders: Sequence[str]) -> str:
         """Return the path in the first folder that has the image, or in the first."""
         paths = [join_path(folder, file_name) for folder in folders]
         if len(paths) == 1:
             return paths[0]
-        return next(
-            (p for p in paths if exists(p, backend_args=self.backend_args)),
-            paths[0])
+        return next((p for p in paths if exists(p, backend_args=self.backend_args)), paths[0])
 
     def _join_prefix(self) -> None:
         """Join paths to ``data_root``; several image folders are allowed."""
@@ -276,9 +278,8 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
                 setattr(self, key, join_root(self.data_root, path))
         folders = self.data_prefix['img']
         if isinstance(folders, str):
-            folders = (folders, )
-        self.data_prefix['img'] = tuple(
-            join_root(self.data_root, folder) for folder in folders)
+            folders = (folders,)
+        self.data_prefix['img'] = tuple(join_root(self.data_root, folder) for folder in folders)
 
 
 def join_root(root: str, path: str) -> str:

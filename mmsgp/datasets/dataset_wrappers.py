@@ -1,4 +1,5 @@
 """Several data sets of scene graphs as one."""
+
 from __future__ import annotations
 
 from functools import reduce
@@ -24,7 +25,8 @@ def innermost_dataset(dataset: Dataset) -> Dataset:
             raise TypeError(
                 f'{type(dataset).__module__}.{type(dataset).__name__} has no '
                 'statistics of its scene graphs. Use a subclass of '
-                'BaseSceneGraphDataset, and mmsgp.ConcatDataset to join several')
+                'BaseSceneGraphDataset, and mmsgp.ConcatDataset to join several'
+            )
         dataset = dataset.dataset
     return dataset
 
@@ -46,18 +48,19 @@ class ConcatDataset(_ConcatDataset):
         ValueError: If parts have different classes or predicates.
     """
 
-    def __init__(self, datasets: list, lazy_init: bool = False,
-                 ignore_keys: str | list[str] | None = None) -> None:
+    def __init__(
+        self, datasets: list, lazy_init: bool = False, ignore_keys: str | list[str] | None = None
+    ) -> None:
         if isinstance(ignore_keys, str):
             ignore_keys = [ignore_keys]
-        super().__init__(datasets, lazy_init, [
-            'classes', 'predicates', 'palette', 'predicate_train_counts',
-            *(ignore_keys or ())
-        ])
+        super().__init__(
+            datasets,
+            lazy_init,
+            ['classes', 'predicates', 'palette', 'predicate_train_counts', *(ignore_keys or ())],
+        )
 
     @classmethod
-    def read_names(cls, datasets: list[dict],
-                   **kwargs) -> dict[str, tuple[str, ...]]:
+    def read_names(cls, datasets: list[dict], **kwargs) -> dict[str, tuple[str, ...]]:
         """Read the names of the first part, without the annotations."""
         part = datasets[0]
         while 'dataset' in part:
@@ -82,18 +85,20 @@ class ConcatDataset(_ConcatDataset):
                 self._check_names(number, key, part.metainfo[key])
         self._statistics = reduce(add, (part.statistics for part in parts))
         self._metainfo = {
-            **self.datasets[0].metainfo, 'predicate_train_counts':
-            self._statistics.predicate_counts.tolist()
+            **self.datasets[0].metainfo,
+            'predicate_train_counts': self._statistics.predicate_counts.tolist(),
         }
 
-    def _check_names(self, number: int, key: str,
-                     names: tuple[str, ...]) -> None:
+    def _check_names(self, number: int, key: str, names: tuple[str, ...]) -> None:
         expected = self.datasets[0].metainfo[key]
         if names != expected:
-            index = next((i for i, pair in enumerate(zip(names, expected))
-                          if pair[0] != pair[1]), min(len(names), len(expected)))
+            index = next(
+                (i for i, pair in enumerate(zip(names, expected)) if pair[0] != pair[1]),
+                min(len(names), len(expected)),
+            )
             raise ValueError(
                 f'part {number} of ConcatDataset has {len(names)} {key}, from '
-                f'number {index + 1} on {names[index:index + 3]}, but part 1 has '
-                f'{len(expected)}, there {expected[index:index + 3]}: all parts '
-                'must have the same names in the same order')
+                f'number {index + 1} on {names[index : index + 3]}, but part 1 has '
+                f'{len(expected)}, there {expected[index : index + 3]}: all parts '
+                'must have the same names in the same order'
+            )

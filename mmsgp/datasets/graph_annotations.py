@@ -3,6 +3,7 @@
 Shape shorthand: I images, B boxes and M relations of all images together;
 N boxes and K relations of one image; C object classes, R predicates.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -75,8 +76,9 @@ class GraphAnnotations:
                 value.setflags(write=False)
 
     @classmethod
-    def from_images(cls, images: Iterable[dict], classes: Sequence[str],
-                    predicates: Sequence[str]) -> GraphAnnotations:
+    def from_images(
+        cls, images: Iterable[dict], classes: Sequence[str], predicates: Sequence[str]
+    ) -> GraphAnnotations:
         """Join the annotations of single images.
 
         Args:
@@ -93,8 +95,7 @@ class GraphAnnotations:
         images = list(images)
         unknown = {image['split'] for image in images} - set(SPLITS)
         if unknown:
-            raise ValueError(f'split must be one of {SPLITS}, got '
-                             f'{sorted(unknown)}')
+            raise ValueError(f'split must be one of {SPLITS}, got {sorted(unknown)}')
 
         def joined(key: str, dtype: type, *shape: int) -> np.ndarray:
             rows = [np.reshape(image[key], (-1, *shape)) for image in images]
@@ -103,18 +104,16 @@ class GraphAnnotations:
         return cls(
             image_ids=joined('img_id', np.int64),
             file_names=np.array([image['file_name'] for image in images], np.str_),
-            sizes=np.column_stack(
-                [joined('width', np.int64), joined('height', np.int64)]),
-            splits=np.array(
-                [SPLITS.index(image['split']) for image in images], np.int64),
+            sizes=np.column_stack([joined('width', np.int64), joined('height', np.int64)]),
+            splits=np.array([SPLITS.index(image['split']) for image in images], np.int64),
             boxes=joined('boxes', np.float32, 4),
             labels=joined('labels', np.int64),
             box_offsets=offsets_of([len(image['boxes']) for image in images]),
             relations=joined('relations', np.int64, 3),
-            relation_offsets=offsets_of(
-                [len(image['relations']) for image in images]),
+            relation_offsets=offsets_of([len(image['relations']) for image in images]),
             classes=tuple(classes),
-            predicates=tuple(predicates))
+            predicates=tuple(predicates),
+        )
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -138,18 +137,16 @@ class GraphAnnotations:
         if isinstance(index, slice):
             return self.subset(np.arange(len(self))[index])
         if not -len(self) <= index < len(self):
-            raise IndexError(
-                f'image {index} does not exist: the data set has {len(self)} images')
+            raise IndexError(f'image {index} does not exist: the data set has {len(self)} images')
         index %= len(self)
-        rows = slice(*self.box_offsets[index:index + 2])
-        relations = slice(*self.relation_offsets[index:index + 2])
+        rows = slice(*self.box_offsets[index : index + 2])
+        relations = slice(*self.relation_offsets[index : index + 2])
         width, height = self.sizes[index].tolist()
         instances = [
             dict(bbox=box, bbox_label=label, ignore_flag=0)
             for box, label in zip(
-                self.boxes[rows].tolist(),
-                self.labels[rows].tolist(),
-                strict=True)
+                self.boxes[rows].tolist(), self.labels[rows].tolist(), strict=True
+            )
         ]
         item = dict(
             img_id=int(self.image_ids[index]),
@@ -157,7 +154,8 @@ class GraphAnnotations:
             width=width,
             height=height,
             instances=instances,
-            relations=self.relations[relations].copy())
+            relations=self.relations[relations].copy(),
+        )
         if self.unseen is not None:
             item['relations_unseen'] = self.unseen[relations].copy()
         return item
@@ -187,8 +185,7 @@ class GraphAnnotations:
         """tuple: (M,) subject classes, (M,) object classes, (M,) predicates."""
         first_box = self.box_offsets[self.image_of_relation]  # (M,)
         subjects, objects, predicates = self.relations.T
-        return (self.labels[first_box + subjects],
-                self.labels[first_box + objects], predicates)
+        return (self.labels[first_box + subjects], self.labels[first_box + objects], predicates)
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> GraphAnnotations:
         """Return the annotations of some images, in the order given.
@@ -204,8 +201,7 @@ class GraphAnnotations:
         num_boxes = self.num_boxes[indices]
         num_relations = self.num_relations[indices]
         rows = ragged_arange(self.box_offsets[indices], num_boxes)
-        relations = ragged_arange(self.relation_offsets[indices],
-                                  num_relations)
+        relations = ragged_arange(self.relation_offsets[indices], num_relations)
         return GraphAnnotations(
             image_ids=self.image_ids[indices],
             file_names=self.file_names[indices],
@@ -218,7 +214,8 @@ class GraphAnnotations:
             relation_offsets=offsets_of(num_relations),
             classes=self.classes,
             predicates=self.predicates,
-            unseen=None if self.unseen is None else self.unseen[relations])
+            unseen=None if self.unseen is None else self.unseen[relations],
+        )
 
     def check(self, source: str) -> None:
         """Check that the numbers fit each other.
@@ -233,26 +230,50 @@ class GraphAnnotations:
         ends, predicates = self.relations[:, :2], self.relations[:, 2]
         num_boxes = self.num_boxes[self.image_of_relation]  # (M,)
         images = np.arange(len(self))
-        _, first, inverse = np.unique(
-            self.image_ids, return_index=True, return_inverse=True)
+        _, first, inverse = np.unique(self.image_ids, return_index=True, return_inverse=True)
         for name, values, is_good, image_of, expected in (
-            ('id', self.image_ids, first[inverse] == images, images,
-             'an id that no other image has'),
-            ('size', self.sizes, (self.sizes > 0).all(axis=1), images,
-             'a width and a height of at least 1'),
-            ('box', self.boxes, np.isfinite(self.boxes).all(axis=1) &
-             (self.boxes[:, 2:] > self.boxes[:, :2]).all(axis=1),
-             self.image_of_box, 'x1 < x2 and y1 < y2'),
-            ('class', self.labels,
-             (self.labels >= 0) & (self.labels < num_classes),
-             self.image_of_box, f'0 .. {num_classes - 1}'),
-            ('relation', self.relations,
-             ((ends >= 0) & (ends < num_boxes[:, None])).all(axis=1) &
-             (predicates > 0) & (predicates <= num_predicates),
-             self.image_of_relation, 'two indices of its boxes and a predicate '
-             f'1 .. {num_predicates}')):
+            (
+                'id',
+                self.image_ids,
+                first[inverse] == images,
+                images,
+                'an id that no other image has',
+            ),
+            (
+                'size',
+                self.sizes,
+                (self.sizes > 0).all(axis=1),
+                images,
+                'a width and a height of at least 1',
+            ),
+            (
+                'box',
+                self.boxes,
+                np.isfinite(self.boxes).all(axis=1)
+                & (self.boxes[:, 2:] > self.boxes[:, :2]).all(axis=1),
+                self.image_of_box,
+                'x1 < x2 and y1 < y2',
+            ),
+            (
+                'class',
+                self.labels,
+                (self.labels >= 0) & (self.labels < num_classes),
+                self.image_of_box,
+                f'0 .. {num_classes - 1}',
+            ),
+            (
+                'relation',
+                self.relations,
+                ((ends >= 0) & (ends < num_boxes[:, None])).all(axis=1)
+                & (predicates > 0)
+                & (predicates <= num_predicates),
+                self.image_of_relation,
+                f'two indices of its boxes and a predicate 1 .. {num_predicates}',
+            ),
+        ):
             if not is_good.all():
                 row = is_good.argmin()
                 raise ValueError(
                     f'{source}: image {self.file_names[image_of[row]]} has the '
-                    f'{name} {values[row].tolist()}, expected {expected}')
+                    f'{name} {values[row].tolist()}, expected {expected}'
+                )

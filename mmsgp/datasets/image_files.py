@@ -1,4 +1,5 @@
 """Check image files before they are decoded."""
+
 from __future__ import annotations
 
 import os
@@ -19,23 +20,37 @@ from PIL import Image
 # 8,000 x 8,000, more than most cameras have: 192 MB when decoded.
 MAX_PIXELS = 64_000_000
 # Formats that OpenCV decodes and whose size Pillow reads.
-_KINDS = ('JPEG', 'PNG', 'BMP', 'PPM', 'TIFF', 'WEBP', 'GIF', 'AVIF', 'JPEG2000',
-          'SUN')
+_KINDS = ('JPEG', 'PNG', 'BMP', 'PPM', 'TIFF', 'WEBP', 'GIF', 'AVIF', 'JPEG2000', 'SUN')
 # Four uncompressed channels of 16 bits; and a minimum, for metadata.
 _BYTES_PER_PIXEL = 8
 _FEWEST_BYTES = 2**24
 _TIFF_SIZE_TAGS = (256, 257)
 # Errors of Pillow and OpenCV for damaged content.
-_DAMAGE = (OSError, SyntaxError, ValueError, LookupError, TypeError,
-           ArithmeticError, RuntimeError, AssertionError, EOFError, MemoryError,
-           struct.error, zlib.error, cv2.error, Image.DecompressionBombError)
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
+    EOFError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    cv2.error,
+    Image.DecompressionBombError,
+)
 
 
-def read_image(path: str | Path,
-               flag: str = 'color',
-               max_pixels: int = MAX_PIXELS,
-               imdecode_backend: str = 'cv2',
-               backend_args: dict | None = None) -> np.ndarray:
+def read_image(
+    path: str | Path,
+    flag: str = 'color',
+    max_pixels: int = MAX_PIXELS,
+    imdecode_backend: str = 'cv2',
+    backend_args: dict | None = None,
+) -> np.ndarray:
     """Read an image, unless it would fill the memory.
 
     Args:
@@ -57,8 +72,7 @@ def read_image(path: str | Path,
         check_image(file, path, max_pixels)
         with _damage_named(path):
             file.seek(0)
-            image = mmcv.imfrombytes(
-                file.read(), flag=flag, backend=imdecode_backend)
+            image = mmcv.imfrombytes(file.read(), flag=flag, backend=imdecode_backend)
             if image is None:
                 raise OSError('OpenCV cannot decode it')
     return image
@@ -82,7 +96,8 @@ def check_image(file: BinaryIO, path: str | Path, max_pixels: int) -> None:
         raise ValueError(
             f'{path} has {num_bytes / 2**20:.0f} MiB, but an image of '
             f'{max_pixels / 10**6:g} million pixels, the limit (max_pixels), has '
-            f'at most {most_bytes / 2**20:.0f}')
+            f'at most {most_bytes / 2**20:.0f}'
+        )
     with _damage_named(path):
         width, height = _size_in_header(file)
     check_size(width, height, path, max_pixels)
@@ -93,11 +108,11 @@ def check_size(width: int, height: int, path: str | Path, max_pixels: int) -> No
     if width * height > max_pixels:
         raise ValueError(
             f'{path} has {width} x {height} pixels, more than the limit of '
-            f'{max_pixels / 10**6:g} million (max_pixels): make it smaller')
+            f'{max_pixels / 10**6:g} million (max_pixels): make it smaller'
+        )
 
 
-def read_without_exif_rotation(path: str | Path,
-                               backend_args: dict | None = None) -> np.ndarray:
+def read_without_exif_rotation(path: str | Path, backend_args: dict | None = None) -> np.ndarray:
     """Read an image without applying its EXIF orientation.
 
     Boxes are annotated, and predicted, on these pixels.
@@ -111,8 +126,9 @@ def read_without_exif_rotation(path: str | Path,
         ndarray: (H, W, 3) uint8, RGB.
     """
     # bgr2rgb, because MMCV ignores channel_order with this flag and OpenCV.
-    return mmcv.bgr2rgb(mmcv.imread(
-        path, flag='color_ignore_orientation', backend_args=backend_args))
+    return mmcv.bgr2rgb(
+        mmcv.imread(path, flag='color_ignore_orientation', backend_args=backend_args)
+    )
 
 
 @contextmanager
@@ -155,13 +171,16 @@ def _check_tiff_tags(file: BinaryIO, prefix: bytes) -> None:
     """Check that the size occurs once; of two, Pillow and OpenCV differ in choice."""
     order = '<' if prefix[:2] == b'II' else '>'
     is_big = 43 in prefix[2:4]
-    file.seek(struct.unpack(order + ('Q' if is_big else 'I'),
-                            prefix[8:16] if is_big else prefix[4:8])[0])
-    number, = struct.unpack(*((order + 'Q', file.read(8)) if is_big else
-                              (order + 'H', file.read(2))))
+    file.seek(
+        struct.unpack(order + ('Q' if is_big else 'I'), prefix[8:16] if is_big else prefix[4:8])[0]
+    )
+    (number,) = struct.unpack(
+        *((order + 'Q', file.read(8)) if is_big else (order + 'H', file.read(2)))
+    )
     entry = 20 if is_big else 12
     entries = file.read(entry * number)
-    tags = [struct.unpack_from(order + 'H', entries, at)[0]
-            for at in range(0, len(entries) - 1, entry)]
+    tags = [
+        struct.unpack_from(order + 'H', entries, at)[0] for at in range(0, len(entries) - 1, entry)
+    ]
     if any(tags.count(tag) != 1 for tag in _TIFF_SIZE_TAGS):
         raise ValueError('its header gives the size twice')

@@ -1,4 +1,5 @@
 """Fields of annotations in JSON, checked as they are read."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -26,8 +27,7 @@ def get_field(mapping: Mapping, key: str, kind: type, where: str) -> Any:
     require_key(mapping, key, where)
     value = mapping[key]
     if type(value) is not kind:
-        raise ValueError(f'{where}: {key} is {in_brief(value)}, expected '
-                         f'{_KINDS[kind]}')
+        raise ValueError(f'{where}: {key} is {in_brief(value)}, expected {_KINDS[kind]}')
     return value
 
 
@@ -50,15 +50,19 @@ def get_names(mapping: Mapping, key: str, where: str) -> tuple[str, ...]:
     """
     names = get_field(mapping, key, list, where)
     for index, name in enumerate(names):
-        if type(name) is not str or not name.strip() or \
-                not name.isprintable() or name in names[:index]:
-            raise ValueError(f'{where}: {key}[{index}] is {in_brief(name)}, '
-                             'expected a name that occurs once')
+        if (
+            type(name) is not str
+            or not name.strip()
+            or not name.isprintable()
+            or name in names[:index]
+        ):
+            raise ValueError(
+                f'{where}: {key}[{index}] is {in_brief(name)}, expected a name that occurs once'
+            )
     return tuple(names)
 
 
-def check_numbers(values: Any, limits: Sequence[int | None],
-                  where: str) -> list[float]:
+def check_numbers(values: Any, limits: Sequence[int | None], where: str) -> list[float]:
     """Check a list of numbers.
 
     Args:
@@ -73,11 +77,16 @@ def check_numbers(values: Any, limits: Sequence[int | None],
     Raises:
         ValueError: If it is not a list of such numbers.
     """
-    if type(values) is list and len(values) == len(limits) and all(
-            type(value) in (int, float) and -2**63 < value < 2**63
-            if limit is None else type(value) is int and 0 <= value < limit
-            for value, limit in zip(values, limits)):
+    if (
+        type(values) is list
+        and len(values) == len(limits)
+        and all(
+            type(value) in (int, float) and -(2**63) < value < 2**63
+            if limit is None
+            else type(value) is int and 0 <= value < limit
+            for value, limit in zip(values, limits)
+        )
+    ):
         return values
-    expected = ', '.join('a number' if limit is None else
-                         f'0 .. {limit - 1}' for limit in limits)
+    expected = ', '.join('a number' if limit is None else f'0 .. {limit - 1}' for limit in limits)
     raise ValueError(f'{where} is {in_brief(values)}, expected [{expected}]')

@@ -1,4 +1,5 @@
 """Boxes and relations of panoptic scene graphs (Yang et al., 2022)."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -31,8 +32,9 @@ class PSGDataset(BaseSceneGraphDataset):
         super().__init__(ann_file, **kwargs)
 
     @classmethod
-    def read_names(cls, ann_file: str = 'psg.json', data_root: str = '',
-                   **kwargs) -> dict[str, tuple[str, ...]]:
+    def read_names(
+        cls, ann_file: str = 'psg.json', data_root: str = '', **kwargs
+    ) -> dict[str, tuple[str, ...]]:
         """Read the names of classes and predicates from the file."""
         path = join_root(data_root, ann_file)
         return _names_of(load_json(path, _HINT), path)
@@ -42,14 +44,19 @@ class PSGDataset(BaseSceneGraphDataset):
         content = load_json(path := self.ann_file, _HINT)
         names = _names_of(content, path)
         test_ids = set(map(str, get_field(content, 'test_image_ids', list, path)))
-        return GraphAnnotations.from_images((
-            _read_image(image, test_ids, f'{path}: data[{index}]', names) for
-            index, image in enumerate(get_field(content, 'data', list, path))), **names)
+        return GraphAnnotations.from_images(
+            (
+                _read_image(image, test_ids, f'{path}: data[{index}]', names)
+                for index, image in enumerate(get_field(content, 'data', list, path))
+            ),
+            **names,
+        )
 
 
 def _names_of(content: dict, path: str) -> dict[str, tuple[str, ...]]:
-    things, stuff, predicates = (get_names(content, f'{kind}_classes', path)
-                                 for kind in ('thing', 'stuff', 'predicate'))
+    things, stuff, predicates = (
+        get_names(content, f'{kind}_classes', path) for kind in ('thing', 'stuff', 'predicate')
+    )
     return dict(classes=things + stuff, predicates=predicates)
 
 
@@ -72,8 +79,11 @@ def _read_image(image: dict, test_ids: set[str], where: str, names: dict) -> dic
     boxes[:, 2:] += boxes[:, 2:] == boxes[:, :2]  # a segment may be a pixel wide
     return dict(
         img_id=check_numbers([number], [2**63], f'{where}.image_id'),
-        file_name=get_field(image, 'file_name', str, where), boxes=boxes, labels=labels,
+        file_name=get_field(image, 'file_name', str, where),
+        boxes=boxes,
+        labels=labels,
         width=get_whole(image, 'width', _MAX_SIDE, where),
         height=get_whole(image, 'height', _MAX_SIDE, where),
         relations=np.reshape(relations, (-1, 3)) + (0, 0, 1),
-        split='test' if image_id in test_ids else 'train')
+        split='test' if image_id in test_ids else 'train',
+    )

@@ -1,4 +1,5 @@
 """Select the images for training, validation and test."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,10 +7,9 @@ import numpy as np
 from .graph_annotations import SPLITS, GraphAnnotations
 
 
-def split_indices(annotations: GraphAnnotations,
-                  split: str,
-                  num_val_images: int,
-                  filter_empty_relations: bool) -> np.ndarray:
+def split_indices(
+    annotations: GraphAnnotations, split: str, num_val_images: int, filter_empty_relations: bool
+) -> np.ndarray:
     """Select the images of a split, in the order of the file.
 
     Where annotations have no images for validation, it takes the first training
@@ -40,8 +40,9 @@ def has_val_split(annotations: GraphAnnotations) -> bool:
     return bool((annotations.splits == SPLITS.index('val')).any())
 
 
-def check_num_val_images(annotations: GraphAnnotations, num_val_images: int,
-                         filter_empty_relations: bool, ann_file: str) -> None:
+def check_num_val_images(
+    annotations: GraphAnnotations, num_val_images: int, filter_empty_relations: bool, ann_file: str
+) -> None:
     """Check that validation leaves images to train on. Raises a ValueError."""
     if has_val_split(annotations):
         return
@@ -50,11 +51,13 @@ def check_num_val_images(annotations: GraphAnnotations, num_val_images: int,
         raise ValueError(
             f'{ann_file}: num_val_images={num_val_images} leaves nothing to train on: '
             f'only {counts.sum()} training images have boxes'
-            f'{" and relations" if filter_empty_relations else ""}')
+            f'{" and relations" if filter_empty_relations else ""}'
+        )
 
 
-def _training(annotations: GraphAnnotations, filter_empty_relations: bool
-              ) -> tuple[np.ndarray, np.ndarray]:
+def _training(
+    annotations: GraphAnnotations, filter_empty_relations: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Return indices (K,) of the training images, and which of them count."""
     training = np.flatnonzero(annotations.splits == SPLITS.index('train'))
     counts = annotations.num_boxes[training] > 0

@@ -4,6 +4,7 @@ Shape shorthand: I images, B boxes, M relations, P pairs of boxes, C object
 classes, R predicates. Index C of an axis over classes is the background, index
 0 of an axis over predicates is *unknown*.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -44,8 +45,7 @@ class DatasetStatistics:
     images_with_both: np.ndarray
 
     @classmethod
-    def from_annotations(cls,
-                         annotations: GraphAnnotations) -> DatasetStatistics:
+    def from_annotations(cls, annotations: GraphAnnotations) -> DatasetStatistics:
         """Count all boxes and relations of the given images.
 
         Args:
@@ -54,18 +54,19 @@ class DatasetStatistics:
         num_classes = len(annotations.classes)
         images_with, images_with_both = _image_counts(annotations, num_classes)
         return cls(
-            triplet_counts=_triplet_counts(
-                annotations, num_classes, len(annotations.predicates)),
-            object_counts=np.bincount(
-                annotations.labels, minlength=num_classes),
+            triplet_counts=_triplet_counts(annotations, num_classes, len(annotations.predicates)),
+            object_counts=np.bincount(annotations.labels, minlength=num_classes),
             images_with=images_with,
-            images_with_both=images_with_both)
+            images_with_both=images_with_both,
+        )
 
     def __add__(self, other: DatasetStatistics) -> DatasetStatistics:
-        total = DatasetStatistics(**{
-            field.name: getattr(self, field.name) + getattr(other, field.name)
-            for field in fields(self)
-        })
+        total = DatasetStatistics(
+            **{
+                field.name: getattr(self, field.name) + getattr(other, field.name)
+                for field in fields(self)
+            }
+        )
         total.triplet_counts[..., 0] -= 1  # each of them has added 1
         return total
 
@@ -103,19 +104,19 @@ class DatasetStatistics:
         return np.log(self.predicate_cooccurrence + eps).astype(np.float32)
 
 
-def _triplet_counts(annotations: GraphAnnotations, num_classes: int,
-                    num_predicates: int) -> np.ndarray:
+def _triplet_counts(
+    annotations: GraphAnnotations, num_classes: int, num_predicates: int
+) -> np.ndarray:
     shape = (num_classes + 1, num_classes + 1, num_predicates + 1)
     counts = np.bincount(
-        np.ravel_multi_index(annotations.triplets, shape),
-        minlength=np.prod(shape)).reshape(shape)
+        np.ravel_multi_index(annotations.triplets, shape), minlength=np.prod(shape)
+    ).reshape(shape)
     counts[..., 0] = 1
     counts[:-1, :-1, 0] += _candidate_counts(annotations, num_classes)
     return counts
 
 
-def _candidate_counts(annotations: GraphAnnotations,
-                      num_classes: int) -> np.ndarray:
+def _candidate_counts(annotations: GraphAnnotations, num_classes: int) -> np.ndarray:
     """Count overlapping pairs by the classes of subject and object.
 
     In an image where no boxes overlap, all pairs count.
@@ -127,8 +128,7 @@ def _candidate_counts(annotations: GraphAnnotations,
     image_of_box = annotations.image_of_box
     any_overlap = np.zeros(len(annotations), dtype=bool)
     for first, second in _box_pairs(annotations):
-        overlap = boxes_overlap(annotations.boxes[first],
-                                annotations.boxes[second])
+        overlap = boxes_overlap(annotations.boxes[first], annotations.boxes[second])
         first, second = first[overlap], second[overlap]
         any_overlap[image_of_box[first]] = True
         counts += _count_classes(annotations, first, second, num_classes)
@@ -138,8 +138,7 @@ def _candidate_counts(annotations: GraphAnnotations,
     return counts + counts.T  # either box is the subject once
 
 
-def _box_pairs(annotations: GraphAnnotations
-               ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _box_pairs(annotations: GraphAnnotations) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the unordered pairs of boxes of each image, in chunks.
 
     Yields:
@@ -148,8 +147,7 @@ def _box_pairs(annotations: GraphAnnotations
     rows = np.arange(len(annotations.boxes))  # (B,)
     partners = annotations.box_offsets[1:][annotations.image_of_box] - rows - 1
     for some in _chunks(partners):
-        yield (np.repeat(rows[some], partners[some]),
-               ragged_arange(rows[some] + 1, partners[some]))
+        yield (np.repeat(rows[some], partners[some]), ragged_arange(rows[some] + 1, partners[some]))
 
 
 def _chunks(sizes: np.ndarray) -> Iterator[slice]:
@@ -160,24 +158,24 @@ def _chunks(sizes: np.ndarray) -> Iterator[slice]:
         yield slice(start, stop)
 
 
-def _count_classes(annotations: GraphAnnotations, first: np.ndarray,
-                   second: np.ndarray, num_classes: int) -> np.ndarray:
+def _count_classes(
+    annotations: GraphAnnotations, first: np.ndarray, second: np.ndarray, num_classes: int
+) -> np.ndarray:
     """Count pairs of boxes (P,) and (P,) by their classes, (C, C) int64."""
     labels = annotations.labels
     return np.bincount(
-        labels[first] * num_classes + labels[second],
-        minlength=num_classes**2).reshape(num_classes, num_classes)
+        labels[first] * num_classes + labels[second], minlength=num_classes**2
+    ).reshape(num_classes, num_classes)
 
 
-def _image_counts(annotations: GraphAnnotations,
-                  num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+def _image_counts(annotations: GraphAnnotations, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Count images with a class (C,), and with two (C, C)."""
     single = np.zeros(num_classes, dtype=np.int64)
     double = np.zeros(num_classes, dtype=np.int64)
     both = np.zeros((num_classes, num_classes), dtype=np.int64)
     images_per_chunk = max(1, _CELLS_PER_CHUNK // num_classes)
     for start in range(0, len(annotations), images_per_chunk):
-        chunk = annotations[start:start + images_per_chunk]
+        chunk = annotations[start : start + images_per_chunk]
         counts = _counts_per_image(chunk, num_classes)
         present = (counts > 0).astype(np.float32)
         both += (present.T @ present).astype(np.int64)
@@ -187,10 +185,9 @@ def _image_counts(annotations: GraphAnnotations,
     return single, both
 
 
-def _counts_per_image(annotations: GraphAnnotations,
-                      num_classes: int) -> np.ndarray:
+def _counts_per_image(annotations: GraphAnnotations, num_classes: int) -> np.ndarray:
     """Count boxes of each class in each image, (I, C) int64."""
     shape = (len(annotations), num_classes)
     return np.bincount(
-        annotations.image_of_box * num_classes + annotations.labels,
-        minlength=np.prod(shape)).reshape(shape)
+        annotations.image_of_box * num_classes + annotations.labels, minlength=np.prod(shape)
+    ).reshape(shape)

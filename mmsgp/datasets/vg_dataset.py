@@ -1,4 +1,5 @@
 """Any data set in the VG-SGG format."""
+
 from __future__ import annotations
 
 from mmsgp.registry import DATASETS
@@ -36,14 +37,16 @@ class VGDataset(BaseSceneGraphDataset):
     METAINFO = dict(classes=VG150_CLASSES, predicates=VG150_PREDICATES)
     FILES = ('ann_file', 'dict_file', 'image_file')
 
-    def __init__(self,
-                 ann_file: str = ANN_FILE,
-                 dict_file: str = DICT_FILE,
-                 image_file: str = IMAGE_FILE,
-                 data_prefix: dict = dict(img=('VG_100K', 'VG_100K_2')),
-                 img_suffix: str = '.jpg',
-                 integer_corners: bool = False,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str = ANN_FILE,
+        dict_file: str = DICT_FILE,
+        image_file: str = IMAGE_FILE,
+        data_prefix: dict = dict(img=('VG_100K', 'VG_100K_2')),
+        img_suffix: str = '.jpg',
+        integer_corners: bool = False,
+        **kwargs,
+    ) -> None:
         self.dict_file = dict_file
         self.image_file = image_file
         self.img_suffix = img_suffix
@@ -51,8 +54,9 @@ class VGDataset(BaseSceneGraphDataset):
         super().__init__(ann_file, data_prefix=data_prefix, **kwargs)
 
     @classmethod
-    def read_names(cls, data_root: str = '', dict_file: str = DICT_FILE,
-                   **kwargs) -> dict[str, tuple[str, ...]]:
+    def read_names(
+        cls, data_root: str = '', dict_file: str = DICT_FILE, **kwargs
+    ) -> dict[str, tuple[str, ...]]:
         """Read the names of classes and predicates from the dicts file."""
         classes, predicates = read_vg_names(join_root(data_root, dict_file))
         return dict(classes=classes, predicates=predicates)
@@ -64,4 +68,5 @@ class VGDataset(BaseSceneGraphDataset):
             self.image_file,
             **self.read_names(dict_file=self.dict_file),
             img_suffix=self.img_suffix,
-            integer_corners=self.integer_corners)
+            integer_corners=self.integer_corners,
+        )

@@ -1,4 +1,5 @@
 """Read config files."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -33,4 +34,5 @@ def read_config_file(path: str | Path) -> Config:
     # The code in a config can raise any error.
     except Exception as error:
         raise ValueError(
-            f'{path} is not a valid config: {type(error).__name__}: {error}') from error
+            f'{path} is not a valid config: {type(error).__name__}: {error}'
+        ) from error

@@ -4,6 +4,7 @@ MMEngine puts the value of a variable in its places while it reads the file in w
 they stand. A file on top of it, or a setting of the command line, that changes the
 variable afterwards would change nothing. Here it changes the places too.
 """
+
 from __future__ import annotations
 
 import ast
@@ -16,10 +17,10 @@ from mmengine.runner import Runner
 
 # Each variable with the keys of the places that read it.
 VARIABLES = {
-    'data_root': ('data_root', ),
+    'data_root': ('data_root',),
     'img_scale': ('scale', 'pad_to'),
-    'num_classes': ('num_classes', ),
-    'num_predicates': ('num_predicates', )
+    'num_classes': ('num_classes',),
+    'num_predicates': ('num_predicates',),
 }
 # These two are facts of the data, see fill_in_sizes.
 SIZES = ('num_classes', 'num_predicates')
@@ -38,9 +39,9 @@ def merge_options(cfg: Config, options: Mapping | None) -> None:
         ValueError: If a setting would change nothing.
     """
     options = dict(options or {})
-    change_variables(cfg, {
-        name: options.pop(name) for name in VARIABLES
-        if name in options and name in cfg})
+    change_variables(
+        cfg, {name: options.pop(name) for name in VARIABLES if name in options and name in cfg}
+    )
     for key in options:
         if key.split('.')[0] not in SETTINGS:
             raise ValueError(_without_effect(cfg, key))
@@ -63,16 +64,19 @@ def change_variables(cfg: Config, values: Mapping) -> None:
         old = cfg[name]
         if isinstance(old, (tuple, list)):
             if not isinstance(value, (tuple, list)) or len(value) != len(old):
-                raise ValueError(f'{name} must be {len(old)} numbers such as '
-                                 f'{old}, got {value!r}')
+                raise ValueError(f'{name} must be {len(old)} numbers such as {old}, got {value!r}')
             value = type(old)(value)
-        places = [(owner, key) for owner, key, _ in _places(cfg)
-                  if key in VARIABLES[name] and owner[key] == old]
+        places = [
+            (owner, key)
+            for owner, key, _ in _places(cfg)
+            if key in VARIABLES[name] and owner[key] == old
+        ]
         if not places and name not in SIZES:  # a detector has no predicates
             raise ValueError(
                 f'{name}={value!r} would change nothing: no '
                 f'{" or ".join(VARIABLES[name])} in {cfg.filename} is {old!r}. '
-                'Set the places themselves')
+                'Set the places themselves'
+            )
         for owner, key in places:
             owner[key] = value
         cfg[name] = value
@@ -104,8 +108,7 @@ def _set_too_late(path: Path) -> dict[str, tuple]:
     for base in bases:
         before.update(Config.fromfile(base)._cfg_dict)
     for name in assigned & before.keys():
-        values = [owner[key] for owner, key, _ in _places(cfg)
-                  if key in VARIABLES[name]]
+        values = [owner[key] for owner, key, _ in _places(cfg) if key in VARIABLES[name]]
         old, _ = late.pop(name, (before[name], None))
         # else the file has filled the places itself
         if old in values and cfg[name] not in values:
@@ -120,20 +123,29 @@ def _read_assignments(path: Path) -> tuple[set[str], list[Path]]:
         bases = Config._get_base_files(str(path))  # a list, computed or not
         if path.suffix == '.py':
             tree = ast.parse(path.read_text(encoding='utf-8'))
-            names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)
-                     and isinstance(node.ctx, ast.Store)}
+            names = {
+                node.id
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            }
     except SyntaxError:  # a template of MMEngine
         return set(), []
     if not bases and '_base_' in names and not _assigns_plainly(tree, '_base_'):
-        raise ValueError(f"{path}: MMEngine reads '_base_' only from a line of its own "
-                         "such as _base_ = './other.py': write it so")
+        raise ValueError(
+            f"{path}: MMEngine reads '_base_' only from a line of its own "
+            "such as _base_ = './other.py': write it so"
+        )
     # '::' names a config of another package
     return names, [path.parent / base for base in bases if '::' not in base]
 
 
 def _assigns_plainly(tree: ast.Module, name: str) -> bool:
-    return any(isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-               and node.targets[0].id == name for node in tree.body)
+    return any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == name
+        for node in tree.body
+    )
 
 
 def _places(cfg: Config) -> Iterator[tuple[dict, str, str]]:
@@ -155,8 +167,13 @@ def _without_effect(cfg: Config, key: str) -> str:
     name = key.split('.')[0]
     if name not in cfg:
         return f'--cfg-options {key}: nothing reads a setting {name!r}'
-    places = [path for owner, key, path in _places(cfg)
-              if cfg[name] is not None and owner[key] == cfg[name]]
-    return (f'--cfg-options {key} would change nothing: {name!r} is a variable of '
-            'the config, whose value is in its places already. Set '
-            f'{" and ".join(places) or "these"} instead')
+    places = [
+        path
+        for owner, key, path in _places(cfg)
+        if cfg[name] is not None and owner[key] == cfg[name]
+    ]
+    return (
+        f'--cfg-options {key} would change nothing: {name!r} is a variable of '
+        'the config, whose value is in its places already. Set '
+        f'{" and ".join(places) or "these"} instead'
+    )

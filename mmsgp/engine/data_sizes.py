@@ -1,4 +1,5 @@
 """Numbers of classes and predicates, which are facts of the data."""
+
 from __future__ import annotations
 
 from mmengine.config import Config
@@ -23,8 +24,7 @@ def fill_in_sizes(cfg: Config, split: str = 'train') -> None:
             data set cannot tell it.
     """
     slots = _slots(cfg.model)
-    missing = [place for place, (owner, key) in slots.items()
-               if owner.get(key) is None]
+    missing = [place for place, (owner, key) in slots.items() if owner.get(key) is None]
     dataset = _innermost(cfg[f'{split}_dataloader'].dataset)
     try:
         sizes = _read_sizes(dataset)
@@ -34,8 +34,10 @@ def fill_in_sizes(cfg: Config, split: str = 'train') -> None:
         return
     if sizes is None:
         if missing:
-            raise ValueError(f'{missing[0]} is missing, and a {dataset.type} does '
-                             'not tell it: set it in the config')
+            raise ValueError(
+                f'{missing[0]} is missing, and a {dataset.type} does '
+                'not tell it: set it in the config'
+            )
         return
     for place, (owner, key) in slots.items():
         if owner.get(key) is None:
@@ -44,7 +46,8 @@ def fill_in_sizes(cfg: Config, split: str = 'train') -> None:
             raise ValueError(
                 f'{place} is {owner[key]}, and the data set in '
                 f'{dataset.get("data_root", "")!r} has {sizes[key]}: leave it out '
-                "of the config, it is then the data set's")
+                "of the config, it is then the data set's"
+            )
     cfg.update({key: sizes[key] for key in SIZES if key in cfg})
 
 
@@ -84,5 +87,4 @@ def _read_sizes(dataset: dict) -> dict[str, int] | None:
     names = read_names(**{k: v for k, v in dataset.items() if k != 'type'})
     if not names:
         return None
-    return dict(num_classes=len(names['classes']),
-                num_predicates=len(names['predicates']))
+    return dict(num_classes=len(names['classes']), num_predicates=len(names['predicates']))

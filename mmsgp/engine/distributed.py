@@ -1,4 +1,5 @@
 """Start several processes, with or without accelerators."""
+
 from __future__ import annotations
 
 import os
@@ -14,8 +15,13 @@ NEEDED = dict(
     none=(),
     pytorch=('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'),
     slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
-    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK',
-         'OMPI_COMM_WORLD_SIZE', 'MASTER_ADDR'))
+    mpi=(
+        'OMPI_COMM_WORLD_RANK',
+        'OMPI_COMM_WORLD_LOCAL_RANK',
+        'OMPI_COMM_WORLD_SIZE',
+        'MASTER_ADDR',
+    ),
+)
 DEFAULT_TIMEOUT = 1800
 
 
@@ -35,10 +41,14 @@ def check_launcher(launcher: str) -> None:
         raise ValueError(
             f'--launcher {launcher}, but {", ".join(missing)} are not set in the '
             f'environment: start with tools/{tools}_train.sh or '
-            f'tools/{tools}_test.sh, or drop --launcher')
+            f'tools/{tools}_test.sh, or drop --launcher'
+        )
     # torchrun itself keeps the port that it gives to its processes.
-    if launcher == 'pytorch' and os.environ['RANK'] == '0' and \
-            os.environ.get('TORCHELASTIC_USE_AGENT_STORE') != 'True':
+    if (
+        launcher == 'pytorch'
+        and os.environ['RANK'] == '0'
+        and os.environ.get('TORCHELASTIC_USE_AGENT_STORE') != 'True'
+    ):
         check_port(int(os.environ['MASTER_PORT']))
 
 
@@ -55,7 +65,8 @@ def check_port(port: int) -> None:
         raise OSError(
             f'port {port}, where the processes meet, cannot be used: '
             f'{error.strerror}. Choose another port: PORT=... tools/dist_train.sh, '
-            'torchrun --master-port ..., or MASTER_PORT') from error
+            'torchrun --master-port ..., or MASTER_PORT'
+        ) from error
 
 
 def dist_timeout(cfg: Config) -> float:
@@ -66,8 +77,9 @@ def dist_timeout(cfg: Config) -> float:
     """
     value = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout', DEFAULT_TIMEOUT)
     if not isinstance(value, (int, float)) or not value > 0:
-        raise ValueError('env_cfg.dist_cfg.timeout must be a positive number of '
-                         f'seconds, got {value!r}')
+        raise ValueError(
+            f'env_cfg.dist_cfg.timeout must be a positive number of seconds, got {value!r}'
+        )
     return value
 
 
@@ -94,14 +106,14 @@ def setup_launcher(cfg: Config, launcher: str) -> None:
         return
     cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
     cfg.model_wrapper_cfg = dict(
-        type='MMDistributedDataParallel',
-        device_ids=None,
-        broadcast_buffers=False)
+        type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
+    )
     if launcher != 'pytorch':
-        raise ValueError(f'--launcher {launcher} needs an accelerator per process '
-                         'and found none: use tools/dist_train.sh')
-    torch.distributed.init_process_group(
-        'gloo', timeout=timedelta(seconds=dist_timeout(cfg)))
+        raise ValueError(
+            f'--launcher {launcher} needs an accelerator per process '
+            'and found none: use tools/dist_train.sh'
+        )
+    torch.distributed.init_process_group('gloo', timeout=timedelta(seconds=dist_timeout(cfg)))
 
 
 def tear_down() -> None:
@@ -110,8 +122,7 @@ def tear_down() -> None:
     A process that ends while its group is open may be aborted by a thread of
     the group, or end the store where the others meet.
     """
-    if torch.distributed.is_available() and \
-            torch.distributed.is_initialized():
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 

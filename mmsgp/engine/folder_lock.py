@@ -1,4 +1,5 @@
 """Lock a folder, so that only one process works in it."""
+
 from __future__ import annotations
 
 import fcntl
@@ -43,8 +44,10 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
             ) from error
         try:
             file.truncate(0)
-            holder = (f'process {os.getpid()} on {socket.gethostname()} since '
-                      f'{time.strftime("%Y-%m-%d %H:%M:%S")}\n')
+            holder = (
+                f'process {os.getpid()} on {socket.gethostname()} since '
+                f'{time.strftime("%Y-%m-%d %H:%M:%S")}\n'
+            )
             os.write(file.fileno(), holder.encode())
         except OSError as error:
             raise name_file(error, path) from error

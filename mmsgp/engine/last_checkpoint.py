@@ -4,6 +4,7 @@ MMEngine writes the path of the last checkpoint into ``last_checkpoint`` in the
 work directory. After a power cut, or after the folder was moved, this file may
 be empty, or name a checkpoint that is damaged or does not exist.
 """
+
 from __future__ import annotations
 
 import logging
@@ -49,27 +50,31 @@ def find_last_checkpoint(work_dir: str | Path) -> Path | None:
         return None
     named, reason = Path(), f'{pointer} does not exist'
     if pointer.is_file():
-        named = Path(
-            pointer.read_bytes().decode(errors='replace').strip('\0 \n'))
+        named = Path(pointer.read_bytes().decode(errors='replace').strip('\0 \n'))
         try:
             return _check_named(pointer, named)
         except (OSError, ValueError) as error:
             reason = str(error)
     others = sorted(
         (path for path in _saved(work_dir) if path.name != named.name),
-        key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        key=lambda path: path.stat().st_mtime_ns,
+        reverse=True,
+    )
     for path in others:
         try:
             check_sound(path)
         except (OSError, ValueError):
             continue
-        print_log(f'{reason}. Training resumes from {path}, the newest sound '
-                  'checkpoint',
-                  logger='current', level=logging.WARNING)
+        print_log(
+            f'{reason}. Training resumes from {path}, the newest sound checkpoint',
+            logger='current',
+            level=logging.WARNING,
+        )
         return path
     raise ValueError(
         f'{reason}. {pointer.parent} has no other sound checkpoint: put one '
-        f'there, or delete {pointer} to start from the beginning')
+        f'there, or delete {pointer} to start from the beginning'
+    )
 
 
 def has_checkpoint(work_dir: str | Path) -> bool:
@@ -79,8 +84,9 @@ def has_checkpoint(work_dir: str | Path) -> bool:
 
 def _saved(work_dir: str | Path) -> list[Path]:
     """List the checkpoints of epochs and iterations, without the best ones."""
-    return [path for path in Path(work_dir).glob('*_[0-9]*.pth')
-            if not path.name.startswith('best_')]
+    return [
+        path for path in Path(work_dir).glob('*_[0-9]*.pth') if not path.name.startswith('best_')
+    ]
 
 
 def _check_named(pointer: Path, named: Path) -> Path:

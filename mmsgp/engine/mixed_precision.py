@@ -1,4 +1,5 @@
 """Turn on mixed precision in a config."""
+
 from __future__ import annotations
 
 from mmengine.config import Config
@@ -39,4 +40,5 @@ def _check_device(cfg: Config) -> None:
             f'--amp: a {cfg.model.type} alone needs a GPU, because MMCV runs '
             'RoIAlign and NMS in half precision on GPUs only. A '
             'SceneGraphParser runs them in full precision, so that --amp '
-            'works on a CPU, too')
+            'works on a CPU, too'
+        )

@@ -1,4 +1,5 @@
 """Find the process of a distributed run that no longer answers."""
+
 from __future__ import annotations
 
 import json
@@ -58,8 +59,13 @@ class RankWatch:
         beats = 0
         while not self._done.is_set():
             beats += 1
-            report = dict(beats=beats, steps=self._steps, pid=os.getpid(),
-                          host=socket.gethostname(), place=_place_of_main_thread())
+            report = dict(
+                beats=beats,
+                steps=self._steps,
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                place=_place_of_main_thread(),
+            )
             try:
                 self._store.set(f'rank {self._rank}', json.dumps(report))
                 for rank, before in enumerate(self._reports):
@@ -92,15 +98,19 @@ class RankWatch:
         now = time.monotonic()
         waited = now - self._stepped
         alive = [now - heard < self._limit / 2 for heard in self._heard]
-        if waited < self._limit or True in alive[:self._rank]:
+        if waited < self._limit or True in alive[: self._rank]:
             return None
         if not alive[self._rank]:
-            return (f'rank {self._rank} has heard of no process for {waited:.0f} s: '
-                    'rank 0 or the launcher, which holds the common store, does not '
-                    'answer')
+            return (
+                f'rank {self._rank} has heard of no process for {waited:.0f} s: '
+                'rank 0 or the launcher, which holds the common store, does not '
+                'answer'
+            )
         places = '; '.join(map(self._describe, range(len(alive)), alive))
-        return (f'no step was done for {waited:.0f} s, and the processes stop '
-                f'after env_cfg.dist_cfg.timeout: {places}')
+        return (
+            f'no step was done for {waited:.0f} s, and the processes stop '
+            f'after env_cfg.dist_cfg.timeout: {places}'
+        )
 
     def _describe(self, rank: int, alive: bool) -> str:
         report = self._reports[rank]

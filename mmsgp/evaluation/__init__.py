@@ -5,7 +5,14 @@ from .prediction_file import PredictionFile, PredictionWriter
 from .relation_ranks import RANKS_FILE, RelationRanks
 
 __all__ = [
-    'NO_HIT', 'RANKS_FILE', 'DumpPredictions', 'ImageRanks', 'PredictionFile',
-    'PredictionWriter', 'RelationRanks', 'SceneGraphMetric', 'TaskRanks',
-    'match_triplets'
+    'NO_HIT',
+    'RANKS_FILE',
+    'DumpPredictions',
+    'ImageRanks',
+    'PredictionFile',
+    'PredictionWriter',
+    'RelationRanks',
+    'SceneGraphMetric',
+    'TaskRanks',
+    'match_triplets',
 ]

@@ -2,6 +2,7 @@
 
 Shape shorthand: M annotated relations of an image, T of all images, R predicates.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 class ImageKey(NamedTuple):
     """Identifies an image of a data set, also in messages."""
+
     img_id: Any = None
     img_path: str | None = None
     sample_idx: int | None = None
@@ -40,6 +42,7 @@ class TaskRanks:
         predicted: (T,) int32, predicate ``1 .. R`` of the first prediction for
             the pair, 0 without one.
     """
+
     triplet: np.ndarray
     pair: np.ndarray
     unconstrained: np.ndarray | None = None
@@ -51,8 +54,7 @@ class TaskRanks:
         joined = {}
         for field in fields(cls):
             arrays = [getattr(part, field.name) for part in parts]
-            joined[field.name] = None if any(a is None for a in arrays) \
-                else np.concatenate(arrays)
+            joined[field.name] = None if any(a is None for a in arrays) else np.concatenate(arrays)
         return cls(**joined)
 
 
@@ -69,17 +71,20 @@ class ImageRanks:
             tasks) and the name of a field.
         table: (F, M) int32.
     """
+
     key: ImageKey
     layout: tuple[tuple[str | None, str], ...]
     table: np.ndarray
 
     @classmethod
-    def pack(cls,
-             key: ImageKey,
-             predicates: np.ndarray,
-             first_of_pair: np.ndarray,
-             tasks: dict[str, TaskRanks],
-             unseen: np.ndarray | None = None) -> ImageRanks:
+    def pack(
+        cls,
+        key: ImageKey,
+        predicates: np.ndarray,
+        first_of_pair: np.ndarray,
+        tasks: dict[str, TaskRanks],
+        unseen: np.ndarray | None = None,
+    ) -> ImageRanks:
         """Pack the relations of an image and their ranks.
 
         Args:
@@ -91,15 +96,18 @@ class ImageRanks:
             unseen: (M,) bool, whether the triplet of classes and predicate
                 never occurs in training.
         """
-        rows = {(None, 'predicates'): predicates,
-                (None, 'first_of_pair'): first_of_pair,
-                (None, 'unseen'): unseen}
+        rows = {
+            (None, 'predicates'): predicates,
+            (None, 'first_of_pair'): first_of_pair,
+            (None, 'unseen'): unseen,
+        }
         for task, ranks in tasks.items():
             rows |= {(task, field): row for field, row in vars(ranks).items()}
         rows = {name: row for name, row in rows.items() if row is not None}
         layout = tuple(rows)
-        return cls(key, _layouts.setdefault(layout, layout),
-                   np.array(list(rows.values()), np.int32))
+        return cls(
+            key, _layouts.setdefault(layout, layout), np.array(list(rows.values()), np.int32)
+        )
 
     @property
     def predicates(self) -> np.ndarray:
@@ -124,8 +132,7 @@ class ImageRanks:
         return {task: TaskRanks(**self._fields(task)) for task in names}
 
     def _fields(self, task: str | None) -> dict[str, np.ndarray]:
-        return {field: row for (owner, field), row in zip(self.layout, self.table)
-                if owner == task}
+        return {field: row for (owner, field), row in zip(self.layout, self.table) if owner == task}
 
 
 # Images of a data set share one layout.
@@ -141,8 +148,7 @@ def distinct(images: Sequence[ImageRanks]) -> list[ImageRanks]:
     return list(unique.values())
 
 
-def check_images(filled: Sequence[ImageRanks], num_images: int,
-                  num_predicates: int) -> None:
+def check_images(filled: Sequence[ImageRanks], num_images: int, num_predicates: int) -> None:
     """Check that images can be joined.
 
     Args:
@@ -158,23 +164,25 @@ def check_images(filled: Sequence[ImageRanks], num_images: int,
         raise ValueError(
             f'None of the {num_images} evaluated images has an annotated '
             'relation, so recall is undefined. Check the split and the '
-            'annotation file of the evaluated data set.')
+            'annotation file of the evaluated data set.'
+        )
     parts = [_parts_of(image) for image in filled]
     everything = set().union(*parts)
     for image, own in zip(filled, parts):
         missing = sorted(everything - own)
         if missing:
-            other = filled[next(
-                i for i, part in enumerate(parts) if missing[0] in part)]
+            other = filled[next(i for i, part in enumerate(parts) if missing[0] in part)]
             raise ValueError(
                 f'{image.key} lacks {missing}, which {other.key} has; expected '
-                'the same tasks and fields for all.')
+                'the same tasks and fields for all.'
+            )
         low, high = image.predicates.min(), image.predicates.max()
         if low < 1 or high > num_predicates:
             raise ValueError(
                 f'Annotated predicates {low}..{high} of {image.key} lie outside '
                 f'1..{num_predicates}. Do the annotations and the list of '
-                'predicate names belong to the same data set?')
+                'predicate names belong to the same data set?'
+            )
 
 
 def _parts_of(image: ImageRanks) -> set[str]:

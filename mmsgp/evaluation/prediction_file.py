@@ -10,6 +10,7 @@ Scorer, ``<task>/unconstrained_<order>`` has those of each order that the
 relations can be listed in. The rows of all images follow each other; ``counts``
 (I,) has the number of rows per image.
 """
+
 from __future__ import annotations
 
 import json
@@ -35,10 +36,10 @@ _FIELDS = {
         scores=np.float32,
         predicate_scores=np.float32,
         significance=np.float64,
-        unseen=bool)
+        unseen=bool,
+    ),
 }
-_DAMAGE = (OSError, UnicodeDecodeError, RuntimeError, KeyError, IndexError,
-           TypeError, ValueError)
+_DAMAGE = (OSError, UnicodeDecodeError, RuntimeError, KeyError, IndexError, TypeError, ValueError)
 _IMAGES_PER_BLOCK = 64
 _ROWS_PER_CHUNK = 16_384
 
@@ -61,8 +62,7 @@ class PredictionWriter:
         self._file = h5py.File(path, 'w')
         if ng_limit < 1:
             raise ValueError(f'ng_limit must be positive, got {ng_limit}')
-        self._file.attrs.update(
-            format=FORMAT, meta=json.dumps(meta), ng_limit=ng_limit)
+        self._file.attrs.update(format=FORMAT, meta=json.dumps(meta), ng_limit=ng_limit)
         self._ng_limit = ng_limit
         self._block = []
         self._num_written = 0
@@ -84,10 +84,8 @@ class PredictionWriter:
         """
         key = ImageKey.of(sample)
         rows = {
-            'images': dict(
-                keys=np.array([
-                    json.dumps(key._asdict(), default=int).encode()])),
-            **_graph_rows('annotated', sample['gt_scene_graph'])
+            'images': dict(keys=np.array([json.dumps(key._asdict(), default=int).encode()])),
+            **_graph_rows('annotated', sample['gt_scene_graph']),
         }
         layout = {'tasks': tuple(sample['pred_scene_graphs'])}
         for task, graph in sample['pred_scene_graphs'].items():
@@ -98,19 +96,24 @@ class PredictionWriter:
             arrays = GraphArrays.from_dict(graph)
             for suffix, weighted in with_other_weights(graph).items():
                 group = f'{task}/unconstrained{suffix}'
-                entries = unconstrained_entries(arrays, weighted,
-                                                self._ng_limit, name)
+                entries = unconstrained_entries(arrays, weighted, self._ng_limit, name)
                 layout[group] = entries is not None
                 if entries is not None:
                     rows[group] = entries._asdict()
-        layout.update({group: tuple(fields) for group, fields in rows.items()
-                       if '/unconstrained' not in group})
+        layout.update(
+            {
+                group: tuple(fields)
+                for group, fields in rows.items()
+                if '/unconstrained' not in group
+            }
+        )
         for part, value in layout.items():
             if self._layout.setdefault(part, value) != value:
                 raise ValueError(
                     f'{key}: {part} is {value}, but for the images before it was '
                     f'{self._layout[part]}: all images of a file must have the '
-                    'same tasks and fields')
+                    'same tasks and fields'
+                )
         self._block.append(rows)
         if len(self._block) == _IMAGES_PER_BLOCK:
             self._flush()
@@ -133,18 +136,18 @@ class PredictionWriter:
             self._file.close()
 
     def _flush(self) -> None:
-        self._groups.update(
-            dict.fromkeys(g for rows in self._block for g in rows))
+        self._groups.update(dict.fromkeys(g for rows in self._block for g in rows))
         for group in self._groups:
             parts = [rows[group] for rows in self._block if group in rows]
-            counts = [len(next(iter(rows[group].values())))
-                      if group in rows else 0 for rows in self._block]
+            counts = [
+                len(next(iter(rows[group].values()))) if group in rows else 0
+                for rows in self._block
+            ]
             if group not in self._file:  # no image had it before
                 counts = [0] * self._num_written + counts
             self._append(f'{group}/counts', np.array(counts, np.int32))
             for field in parts[0] if parts else ():
-                self._append(f'{group}/{field}',
-                             np.concatenate([part[field] for part in parts]))
+                self._append(f'{group}/{field}', np.concatenate([part[field] for part in parts]))
         self._num_written += len(self._block)
         self._block = []
 
@@ -152,8 +155,7 @@ class PredictionWriter:
         if values.dtype == np.int64:
             values = values.astype(np.int32)
         if name not in self._file:
-            kind = h5py.string_dtype() if values.dtype.kind == 'S' else \
-                values.dtype
+            kind = h5py.string_dtype() if values.dtype.kind == 'S' else values.dtype
             self._file.create_dataset(
                 name,
                 shape=(0, *values.shape[1:]),
@@ -162,10 +164,11 @@ class PredictionWriter:
                 dtype=kind,
                 compression='gzip',
                 compression_opts=1,
-                shuffle=kind == values.dtype)
+                shuffle=kind == values.dtype,
+            )
         data = self._file[name]
         data.resize(len(data) + len(values), axis=0)
-        data[len(data) - len(values):] = values
+        data[len(data) - len(values) :] = values
 
 
 class PredictionFile:
@@ -190,15 +193,15 @@ class PredictionFile:
         path = Path(path)
         self._rank_by = rank_by
         if not path.is_file():
-            raise FileNotFoundError(
-                f'{path} not found: write it with tools/test.py --out')
+            raise FileNotFoundError(f'{path} not found: write it with tools/test.py --out')
         try:
             self._file = h5py.File(path)
         except OSError as error:
             raise ValueError(f'{path} is not an HDF5 file: {error}') from error
         if self._file.attrs.get('format') != FORMAT:
-            raise ValueError(f'{path} is not a file of predictions: its attribute '
-                             f"'format' is not {FORMAT!r}")
+            raise ValueError(
+                f"{path} is not a file of predictions: its attribute 'format' is not {FORMAT!r}"
+            )
         self._path = path
         self._groups = []
         with self._named_damage():
@@ -208,8 +211,9 @@ class PredictionFile:
             for group, offsets in self._offsets.items():
                 for field, data in self._file[group].items():
                     if field != 'counts' and len(data) != offsets[-1]:
-                        raise IndexError(f'{group}/{field} has {len(data)} '
-                                         f'rows instead of {offsets[-1]}')
+                        raise IndexError(
+                            f'{group}/{field} has {len(data)} rows instead of {offsets[-1]}'
+                        )
 
     @contextmanager
     def _named_damage(self) -> Iterator[None]:
@@ -232,9 +236,8 @@ class PredictionFile:
 
     def __getitem__(self, index: int) -> dict:
         if not 0 <= index < len(self):
-            raise IndexError(f'{self._path} has {len(self)} images: image '
-                             f'{index} does not exist')
-        sample, = self._read(index, index + 1)
+            raise IndexError(f'{self._path} has {len(self)} images: image {index} does not exist')
+        (sample,) = self._read(index, index + 1)
         return self._in_order(sample)
 
     def _in_order(self, sample: dict) -> dict:
@@ -252,15 +255,13 @@ class PredictionFile:
     @cached_property
     def keys(self) -> list[dict]:
         """list[dict]: ``img_id``, ``img_path``, ``sample_idx`` of images."""
-        return [json.loads(key) for key in self._file['images/keys']
-                ] if len(self) else []
+        return [json.loads(key) for key in self._file['images/keys']] if len(self) else []
 
     @cached_property
     def _offsets(self) -> dict[str, np.ndarray]:
         """Return where the rows of each image begin, by group."""
         return {
-            group: np.concatenate(
-                [[0], np.cumsum(self._file[group]['counts'], dtype=np.int64)])
+            group: np.concatenate([[0], np.cumsum(self._file[group]['counts'], dtype=np.int64)])
             for group in self._groups
         }
 
@@ -269,19 +270,20 @@ class PredictionFile:
         with self._named_damage():
             block = {}
             for group in self._groups:
-                offsets = self._offsets[group][first:last + 1]
+                offsets = self._offsets[group][first : last + 1]
                 block[group] = {
-                    field: np.split(data[offsets[0]:offsets[-1]],
-                                    offsets[1:-1] - offsets[0])
+                    field: np.split(data[offsets[0] : offsets[-1]], offsets[1:-1] - offsets[0])
                     for field, data in self._file[group].items()
                     if field != 'counts'
                 }
             return [
-                _sample({
-                    group: {field: parts[i]
-                            for field, parts in fields.items()}
-                    for group, fields in block.items()
-                }) for i in range(last - first)
+                _sample(
+                    {
+                        group: {field: parts[i] for field, parts in fields.items()}
+                        for group, fields in block.items()
+                    }
+                )
+                for i in range(last - first)
             ]
 
     def close(self) -> None:
@@ -292,7 +294,8 @@ def _graph_rows(name: str, graph: dict) -> dict[str, dict[str, np.ndarray]]:
     return {
         f'{name}/{part}': {
             field: to_numpy(graph[part][field], dtype)
-            for field, dtype in fields.items() if field in graph[part]
+            for field, dtype in fields.items()
+            if field in graph[part]
         }
         for part, fields in _FIELDS.items()
     }
@@ -305,11 +308,12 @@ def _sample(rows: dict[str, dict[str, np.ndarray]]) -> dict:
     for group, fields in rows.items():
         name, part = group.split('/')
         if part.startswith('unconstrained'):  # matched as arrays
-            fields = {key: value.astype(np.int64) if value.dtype == np.int32
-                      else value for key, value in fields.items()}
+            fields = {
+                key: value.astype(np.int64) if value.dtype == np.int32 else value
+                for key, value in fields.items()
+            }
         else:
-            fields = {key: torch.from_numpy(value)
-                      for key, value in fields.items()}
+            fields = {key: torch.from_numpy(value) for key, value in fields.items()}
         graphs.setdefault(name, {})[part] = fields
     sample['gt_scene_graph'] = graphs.pop('annotated')
     sample['pred_scene_graphs'] = graphs

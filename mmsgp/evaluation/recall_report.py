@@ -2,6 +2,7 @@
 
 Shape shorthand: K thresholds, R predicates. Values are in percent throughout.
 """
+
 from __future__ import annotations
 
 import json
@@ -55,8 +56,7 @@ class RecallReport:
         Args:
             classwise: Whether to include the tables of predicates.
         """
-        parts = [self._render_predicates(task) for task in self.tasks
-                 ] if classwise else []
+        parts = [self._render_predicates(task) for task in self.tasks] if classwise else []
         parts += [self._render_metrics(task) for task in self.tasks]
         return '\n'.join([*parts, *self._notes()])
 
@@ -74,19 +74,19 @@ class RecallReport:
         """
         content = {
             # JSON has no NaN
-            **{key: None if math.isnan(value) else value
-               for key, value in self.metrics.items()},
+            **{key: None if math.isnan(value) else value for key, value in self.metrics.items()},
             'num_images': self.relations.num_images,
             'num_images_without_relations': self._num_left_out,
-            'absent_predicates': self._absent
+            'absent_predicates': self._absent,
         }
         path = folder / 'metrics.json'
         with may_be_unwritten(path), replacing(path) as draft:
-            draft.write_text(
-                json.dumps(content, indent=2) + '\n', encoding='utf-8')
+            draft.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
         for task in self.tasks:
-            for name, rows in (('metrics', self._metric_rows(task)),
-                               ('per_class_recall', self._predicate_rows(task))):
+            for name, rows in (
+                ('metrics', self._metric_rows(task)),
+                ('per_class_recall', self._predicate_rows(task)),
+            ):
                 path = folder / f'{name}_{task}.csv'
                 with may_be_unwritten(path):
                     write_csv(path, rows)
@@ -105,8 +105,9 @@ class RecallReport:
     @cached_property
     def _train_counts(self) -> np.ndarray:
         counts = self.relations.train_counts
-        return np.zeros(len(self.relations.names), np.int64) \
-            if counts is None else np.asarray(counts)
+        return (
+            np.zeros(len(self.relations.names), np.int64) if counts is None else np.asarray(counts)
+        )
 
     @cached_property
     def _group_of(self) -> list[str]:
@@ -114,8 +115,10 @@ class RecallReport:
         if self.relations.train_counts is None:
             return [''] * len(self.relations.names)
         groups = predicate_groups(self.relations.train_counts, self.groups)
-        return [next(name for name in GROUPS if groups[name][i])
-                for i in range(len(self.relations.names))]
+        return [
+            next(name for name in GROUPS if groups[name][i])
+            for i in range(len(self.relations.names))
+        ]
 
     @cached_property
     def _absent(self) -> list[str]:
@@ -126,11 +129,18 @@ class RecallReport:
         """Return the names of the columns, then one row per predicate."""
         num_gt = self.relations.num_gt
         return [
-            ['predicate_id', 'predicate', 'train_count', 'num_gt'] +
-            [f'recall@{k}' for k in self.topk],
-            *([i + 1, self.relations.names[i], self._train_counts[i],
-               num_gt[i], *(100 * self.tasks[task].recall[:, i]).tolist()]
-              for i in self._order)
+            ['predicate_id', 'predicate', 'train_count', 'num_gt']
+            + [f'recall@{k}' for k in self.topk],
+            *(
+                [
+                    i + 1,
+                    self.relations.names[i],
+                    self._train_counts[i],
+                    num_gt[i],
+                    *(100 * self.tasks[task].recall[:, i]).tolist(),
+                ]
+                for i in self._order
+            ),
         ]
 
     def _metric_rows(self, task: str) -> list[list]:
@@ -146,21 +156,29 @@ class RecallReport:
         for name in self.wanted:
             row = [values.get(f'{name}@{column}') for column in columns]
             if any(value is not None for value in row):
-                rows.append([
-                    name, *(None if value is None else 100 * float(value)
-                            for value in row)
-                ])
+                rows.append(
+                    [name, *(None if value is None else 100 * float(value) for value in row)]
+                )
         return rows
 
     def _render_predicates(self, task: str) -> str:
-        table = new_table(f'{task}: recall of each predicate (%)', 'predicate',
-                          'group', 'train', 'gt', *(f'R@{k}' for k in self.topk))
+        table = new_table(
+            f'{task}: recall of each predicate (%)',
+            'predicate',
+            'group',
+            'train',
+            'gt',
+            *(f'R@{k}' for k in self.topk),
+        )
         num_gt = self.relations.num_gt
         for i in self._order:
-            table.add_row(escape(self.relations.names[i]), self._group_of[i],
-                          str(self._train_counts[i]), str(num_gt[i]),
-                          *(percent(value)
-                            for value in 100 * self.tasks[task].recall[:, i]))
+            table.add_row(
+                escape(self.relations.names[i]),
+                self._group_of[i],
+                str(self._train_counts[i]),
+                str(num_gt[i]),
+                *(percent(value) for value in 100 * self.tasks[task].recall[:, i]),
+            )
         return render(table)
 
     def _render_metrics(self, task: str) -> str:
@@ -169,8 +187,10 @@ class RecallReport:
         table.add_column('')
         for name, *values in rows:
             table.add_row(
-                name, *('' if value is None else percent(value)
-                        for value in values), DESCRIPTIONS[name])
+                name,
+                *('' if value is None else percent(value) for value in values),
+                DESCRIPTIONS[name],
+            )
         return render(table)
 
     def _notes(self) -> list[str]:
@@ -183,19 +203,23 @@ class RecallReport:
             notes.append(
                 'Predicates left out of mR@K because this split has no relation '
                 f'of them: {len(self._absent)} of {len(relations.names)} '
-                f"({', '.join(self._absent)}).")
+                f'({", ".join(self._absent)}).'
+            )
         if relations.unseen is not None and 'zR' in self.wanted:
             notes.append(
                 'Relations whose triplet never occurs in training: '
-                f'{relations.unseen.sum()} of {len(relations.unseen)}.')
+                f'{relations.unseen.sum()} of {len(relations.unseen)}.'
+            )
         if relations.train_counts is None:
             notes.append(
-                "The data set gives no 'predicate_train_counts'; predicates "
-                'are sorted by index.')
+                "The data set gives no 'predicate_train_counts'; predicates are sorted by index."
+            )
         for task, result in self.tasks.items():
             computed = {name.split('@')[0] for name in result.values}
             missing = [name for name in self.wanted if name not in computed]
             if missing:
-                notes.append(f'{task}: {", ".join(missing)} left out: see '
-                             'SceneGraphMetric for the data that they need.')
+                notes.append(
+                    f'{task}: {", ".join(missing)} left out: see '
+                    'SceneGraphMetric for the data that they need.'
+                )
         return notes

@@ -2,6 +2,7 @@
 
 Shape shorthand: I images, T annotated relations of all images, R predicates.
 """
+
 from __future__ import annotations
 
 import tokenize
@@ -40,6 +41,7 @@ class RelationRanks:
         ng_limit: Predictions of an image that were ranked without the graph
             constraint.
     """
+
     image_ids: np.ndarray
     images: np.ndarray
     predicates: np.ndarray
@@ -51,11 +53,13 @@ class RelationRanks:
     ng_limit: int = 100
 
     @classmethod
-    def concatenate(cls,
-                    images: Sequence[ImageRanks],
-                    names: Sequence[str],
-                    train_counts: Sequence[int] | None = None,
-                    ng_limit: int = 100) -> RelationRanks:
+    def concatenate(
+        cls,
+        images: Sequence[ImageRanks],
+        names: Sequence[str],
+        train_counts: Sequence[int] | None = None,
+        ng_limit: int = 100,
+    ) -> RelationRanks:
         """Join the ranks of images.
 
         Ranks without the graph constraint are left out where an image lacks
@@ -76,21 +80,22 @@ class RelationRanks:
         filled = [image for image, size in zip(images, sizes) if size]
         check_images(filled, len(images), len(names))
         by_image = [image.tasks for image in filled]
-        tasks = {task: TaskRanks.concatenate([ranks[task] for ranks in by_image])
-                 for task in by_image[0]}
+        tasks = {
+            task: TaskRanks.concatenate([ranks[task] for ranks in by_image]) for task in by_image[0]
+        }
         return cls(
             image_ids=np.array([str(image.key.img_id) for image in images]),
             images=np.repeat(np.arange(len(images)), sizes),
-            predicates=np.concatenate(
-                [image.predicates for image in filled]).astype(np.int64),
-            first_of_pair=np.concatenate(
-                [image.first_of_pair for image in filled]),
-            unseen=None if filled[0].unseen is None else np.concatenate(
-                [image.unseen for image in filled]),
+            predicates=np.concatenate([image.predicates for image in filled]).astype(np.int64),
+            first_of_pair=np.concatenate([image.first_of_pair for image in filled]),
+            unseen=None
+            if filled[0].unseen is None
+            else np.concatenate([image.unseen for image in filled]),
             tasks=tasks,
             names=tuple(names),
             train_counts=train_counts,
-            ng_limit=ng_limit)
+            ng_limit=ng_limit,
+        )
 
     @property
     def num_images(self) -> int:
@@ -100,8 +105,7 @@ class RelationRanks:
     @property
     def num_gt(self) -> list[int]:
         """list[int]: Relations of each of the R predicates."""
-        return np.bincount(
-            self.predicates - 1, minlength=len(self.names)).tolist()
+        return np.bincount(self.predicates - 1, minlength=len(self.names)).tolist()
 
     def sorted_by_image(self) -> RelationRanks:
         """Return a copy with images in the order of their ids."""
@@ -118,11 +122,15 @@ class RelationRanks:
             first_of_pair=self.first_of_pair[rows],
             unseen=None if self.unseen is None else self.unseen[rows],
             tasks={
-                task: TaskRanks(**{
-                    kind: None if values is None else values[rows]
-                    for kind, values in vars(ranks).items()
-                }) for task, ranks in self.tasks.items()
-            })
+                task: TaskRanks(
+                    **{
+                        kind: None if values is None else values[rows]
+                        for kind, values in vars(ranks).items()
+                    }
+                )
+                for task, ranks in self.tasks.items()
+            },
+        )
 
     def sorted_by_frequency(self) -> RelationRanks:
         """Return a copy with predicates in the order of their training counts.
@@ -140,10 +148,12 @@ class RelationRanks:
             names=[self.names[i] for i in order],
             train_counts=[self.train_counts[i] for i in order],
             tasks={
-                task: ranks if ranks.predicted is None else replace(
-                    ranks, predicted=number[ranks.predicted])
+                task: ranks
+                if ranks.predicted is None
+                else replace(ranks, predicted=number[ranks.predicted])
                 for task, ranks in self.tasks.items()
-            })
+            },
+        )
 
     def save(self, path: Path) -> None:
         """Write the ranks, compressed. After an error no partial file remains."""
@@ -153,7 +163,8 @@ class RelationRanks:
             predicates=self.predicates.astype(np.int16),
             first_of_pair=self.first_of_pair,
             names=np.array(self.names),
-            ng_limit=np.array(self.ng_limit))
+            ng_limit=np.array(self.ng_limit),
+        )
         for name in ('unseen', 'train_counts'):
             if (value := getattr(self, name)) is not None:
                 arrays[name] = np.asarray(value)
@@ -173,8 +184,7 @@ class RelationRanks:
             ValueError: If it is not such a file.
         """
         if not path.is_file():
-            raise FileNotFoundError(
-                f'{path} not found: test the model first, with tools/test.py')
+            raise FileNotFoundError(f'{path} not found: test the model first, with tools/test.py')
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
@@ -190,10 +200,19 @@ class RelationRanks:
                 unseen=arrays.get('unseen'),
                 tasks={t: TaskRanks(**ranks) for t, ranks in tasks.items()},
                 names=arrays['names'].tolist(),
-                train_counts=arrays['train_counts'].tolist()
-                if 'train_counts' in arrays else None,
-                ng_limit=int(arrays['ng_limit']))
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, KeyError,
-                TypeError, ValueError, tokenize.TokenError) as error:
-            raise ValueError(f'{path} does not hold the ranks of a test run '
-                             f'({error}): test the model again') from error
+                train_counts=arrays['train_counts'].tolist() if 'train_counts' in arrays else None,
+                ng_limit=int(arrays['ng_limit']),
+            )
+        except (
+            OSError,
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            KeyError,
+            TypeError,
+            ValueError,
+            tokenize.TokenError,
+        ) as error:
+            raise ValueError(
+                f'{path} does not hold the ranks of a test run ({error}): test the model again'
+            ) from error

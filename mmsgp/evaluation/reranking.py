@@ -2,6 +2,7 @@
 
 Shape shorthand: M relations.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -31,16 +32,15 @@ def with_other_weights(graph: dict) -> dict[str, dict]:
     if 'unconstrained' in graph:  # from a file, without distributions
         return graphs | {
             key.removeprefix('unconstrained'): {**graph, 'unconstrained': entries}
-            for key, entries in graph.items() if key.startswith('unconstrained_')
+            for key, entries in graph.items()
+            if key.startswith('unconstrained_')
         }
     if _missing(graph, 'significance'):  # only one order is possible
         return graphs
     objects, significance = _pair_scores(graph), graph['relations']['significance']
     for rank_by in dict.fromkeys(map(same_weights, RANKINGS)):
         weights = pair_weights(rank_by, objects, significance.double()).float()
-        graphs[f'_{rank_by}'] = {
-            **graph, 'relations': {**graph['relations'], 'weights': weights}
-        }
+        graphs[f'_{rank_by}'] = {**graph, 'relations': {**graph['relations'], 'weights': weights}}
     return graphs
 
 
@@ -63,8 +63,7 @@ def rerank(graph: dict, rank_by: str) -> dict:
             that it needs.
     """
     if rank_by not in RANKINGS:
-        raise ValueError(f'rank_by must be one of {tuple(RANKINGS)}, got '
-                         f'{rank_by!r}')
+        raise ValueError(f'rank_by must be one of {tuple(RANKINGS)}, got {rank_by!r}')
     relations = graph['relations']
     if not len(relations['labels']):
         return graph
@@ -73,14 +72,19 @@ def rerank(graph: dict, rank_by: str) -> dict:
         raise ValueError(
             f'rank_by={rank_by!r} needs {" and ".join(missing)}, which the '
             'predictions do not have: a model without Scorer or an earlier '
-            'version wrote them. Write them again with tools/test.py --out')
+            'version wrote them. Write them again with tools/test.py --out'
+        )
     significance = relations.get('significance')
     scores = relation_scores(
-        rank_by, _pair_scores(graph), relations['predicate_scores'].double(),
-        None if significance is None else significance.double())
+        rank_by,
+        _pair_scores(graph),
+        relations['predicate_scores'].double(),
+        None if significance is None else significance.double(),
+    )
     pairs = relations['pairs']
     order = torch.from_numpy(
-        np.lexsort((pairs[:, 1].numpy(), pairs[:, 0].numpy(), -scores.numpy())))
+        np.lexsort((pairs[:, 1].numpy(), pairs[:, 0].numpy(), -scores.numpy()))
+    )
     relations = {key: value[order] for key, value in relations.items()}
     relations['scores'] = scores[order].float()
     graph = {**graph, 'relations': relations}
@@ -88,15 +92,13 @@ def rerank(graph: dict, rank_by: str) -> dict:
     if entries is not None:
         place = np.empty(len(order), np.int64)  # of each row in the new order
         place[order.numpy()] = np.arange(len(order))
-        graph['unconstrained'] = _sorted(
-            {**entries, 'rows': place[entries['rows']]})
+        graph['unconstrained'] = _sorted({**entries, 'rows': place[entries['rows']]})
     return graph
 
 
 def _sorted(entries: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Sort entries, best first; those of equal scores by rows."""
-    order = np.lexsort(
-        (entries['predicates'], entries['rows'], -entries['scores']))
+    order = np.lexsort((entries['predicates'], entries['rows'], -entries['scores']))
     return {key: value[order] for key, value in entries.items()}
 
 

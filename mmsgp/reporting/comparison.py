@@ -1,4 +1,5 @@
 """Compare two test runs, with confidence intervals of their differences."""
+
 from __future__ import annotations
 
 import math
@@ -28,14 +29,22 @@ def load_runs(folders: list[Path]) -> list[RelationRanks]:
         ValueError: If they were not tested on the same annotations.
     """
     first, second = (
-        RelationRanks.load(folder / RANKS_FILE).sorted_by_image()
-        for folder in folders)
-    for name in ('image_ids', 'images', 'predicates', 'first_of_pair', 'names',
-                 'train_counts', 'unseen'):
+        RelationRanks.load(folder / RANKS_FILE).sorted_by_image() for folder in folders
+    )
+    for name in (
+        'image_ids',
+        'images',
+        'predicates',
+        'first_of_pair',
+        'names',
+        'train_counts',
+        'unseen',
+    ):
         if not np.array_equal(getattr(first, name), getattr(second, name)):
             raise ValueError(
                 f'{folders[0]} and {folders[1]} were not tested on the same '
-                f'annotated images and training set: their {name} differ')
+                f'annotated images and training set: their {name} differ'
+            )
     return [first, second]
 
 
@@ -51,31 +60,36 @@ class Comparison:
         **options: Other arguments of ``evaluate_task``.
     """
 
-    def __init__(self, runs: list[RelationRanks], task: str,
-                 resampled: ResampledMean, topk: Sequence[int | str],
-                 per_class: int | str, **options) -> None:
+    def __init__(
+        self,
+        runs: list[RelationRanks],
+        task: str,
+        resampled: ResampledMean,
+        topk: Sequence[int | str],
+        per_class: int | str,
+        **options,
+    ) -> None:
         self.task = task
         self.enough_images = runs[0].num_images >= MIN_IMAGES
         self.same_limit = runs[0].ng_limit == runs[1].ng_limit
         self._topk = topk
         options['topk'] = [*topk, per_class]
         self.values = [evaluate_task(run, task, **options) for run in runs]
-        self.samples = [
-            evaluate_task(run, task, mean=resampled, **options)
-            for run in runs
-        ]
+        self.samples = [evaluate_task(run, task, mean=resampled, **options) for run in runs]
 
     def rows(self) -> list[tuple[str, float, float, float, float]]:
         """Return name, both values and the interval of their difference, percent."""
         return [
             self._row(name, lambda result, name=name: result.values[name])
-            for name in self.values[0].values if self._comparable(name)
+            for name in self.values[0].values
+            if self._comparable(name)
         ]
 
     def left_out(self) -> list[str]:
         """List metrics that only one run has, or that are not comparable."""
         return [
-            name for name in {**self.values[0].values, **self.values[1].values}
+            name
+            for name in {**self.values[0].values, **self.values[1].values}
             if not self._comparable(name) and self._wanted(name)
         ]
 
@@ -84,27 +98,24 @@ class Comparison:
         return family in ('A', 'mA') or k in map(str, self._topk)
 
     def _comparable(self, name: str) -> bool:
-        if name.startswith('ng-') and name.endswith('@all') and \
-                not self.same_limit:
+        if name.startswith('ng-') and name.endswith('@all') and not self.same_limit:
             return False
-        return self._wanted(name) and all(
-            name in result.values for result in self.values)
+        return self._wanted(name) and all(name in result.values for result in self.values)
 
-    def predicate_row(self, name: str, predicate: int
-                      ) -> tuple[str, float, float, float, float]:
+    def predicate_row(self, name: str, predicate: int) -> tuple[str, float, float, float, float]:
         """Return the same for the recall of a predicate."""
         return self._row(name, lambda result: result.recall[..., -1, predicate])
 
     def _row(self, name: str, pick) -> tuple[str, float, float, float, float]:
         values = [100 * float(pick(result)) for result in self.values]
         first, second = (100 * pick(result) for result in self.samples)
-        interval = confidence_interval(second - first) if \
-            self.enough_images else (math.nan, math.nan)
+        interval = (
+            confidence_interval(second - first) if self.enough_images else (math.nan, math.nan)
+        )
         return name, *values, *interval
 
 
-def _difference(first: float, second: float, low: float,
-               high: float) -> tuple[str, str]:
+def _difference(first: float, second: float, low: float, high: float) -> tuple[str, str]:
     """Return cells of a table: the difference, marked, and its interval."""
     if math.isnan(first) or math.isnan(second):
         return '-', '-'
@@ -125,33 +136,37 @@ def metric_table(comparison: Comparison, names: list[str]) -> Table:
         if previous not in (None, family):
             table.add_section()
         previous = family
-        table.add_row(name, percent(first), percent(second),
-                      *_difference(first, second, low, high))
+        table.add_row(name, percent(first), percent(second), *_difference(first, second, low, high))
     return table
 
 
-def predicate_table(comparison: Comparison, run: RelationRanks,
-                    names: list[str], k: int | str) -> Table:
+def predicate_table(
+    comparison: Comparison, run: RelationRanks, names: list[str], k: int | str
+) -> Table:
     """Make a table with one row per predicate, most frequent in training first."""
-    table = _new_table(f'{comparison.task}: R@{k} of each predicate (%)', names,
-                       ('train', 'test', 'images'))
+    table = _new_table(
+        f'{comparison.task}: R@{k} of each predicate (%)', names, ('train', 'test', 'images')
+    )
     known = run.train_counts is not None
     counts = run.train_counts if known else [0] * len(run.names)
     for i in np.argsort(-np.asarray(counts), kind='stable').tolist():
-        name, first, second, low, high = comparison.predicate_row(
-            run.names[i], i)
+        name, first, second, low, high = comparison.predicate_row(run.names[i], i)
         images = len(np.unique(run.images[run.predicates == i + 1]))
         table.add_row(
-            escape(name), str(counts[i]) if known else '-', str(run.num_gt[i]),
-            str(images), percent(first), percent(second),
-            *_difference(first, second, low, high))
+            escape(name),
+            str(counts[i]) if known else '-',
+            str(run.num_gt[i]),
+            str(images),
+            percent(first),
+            percent(second),
+            *_difference(first, second, low, high),
+        )
     return table
 
 
 def _new_table(title: str, names: list[str], counts: Sequence[str] = ()) -> Table:
     # folders may have long names
-    return new_table(title, '', *counts, *names, 'difference', '95 % interval',
-                     wide=names)
+    return new_table(title, '', *counts, *names, 'difference', '95 % interval', wide=names)
 
 
 def csv_rows(comparisons: list[Comparison], names: list[str]) -> list[list]:
@@ -159,6 +174,5 @@ def csv_rows(comparisons: list[Comparison], names: list[str]) -> list[list]:
     rows = [['task', 'metric', *names, 'difference', 'interval_low', 'interval_high']]
     for comparison in comparisons:
         for metric, first, second, *interval in comparison.rows():
-            rows.append([comparison.task, metric, first, second, second - first,
-                         *interval])
+            rows.append([comparison.task, metric, first, second, second - first, *interval])
     return rows

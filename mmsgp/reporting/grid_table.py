@@ -3,6 +3,7 @@
 A table maps each method to its entries, one per task and K, each a dict of
 ``metric``, ``seeds``, ``mean``, ``std`` and ``paper``.
 """
+
 from __future__ import annotations
 
 import csv
@@ -24,8 +25,9 @@ def read_paper(path: Path) -> dict[str, dict[str, str]]:
         return {row.pop('method'): row for row in csv.DictReader(file)}
 
 
-def summarise(runs: Sequence[Mapping[str, float]], topk: Sequence[str],
-              paper: Mapping[str, str]) -> list[dict]:
+def summarise(
+    runs: Sequence[Mapping[str, float]], topk: Sequence[str], paper: Mapping[str, str]
+) -> list[dict]:
     """Make the entries of a method, task by task.
 
     Args:
@@ -40,38 +42,45 @@ def summarise(runs: Sequence[Mapping[str, float]], topk: Sequence[str],
     entries = []
     for task, title in TITLES.items():
         for k in topk:
-            values = [run[f'{task}/mR@{k}'] for run in runs
-                      if f'{task}/mR@{k}' in run]
-            entries.append(dict(
-                metric=f'{title} mR@{k}',
-                seeds=len(values),
-                mean=statistics.fmean(values) if values else None,
-                std=statistics.stdev(values) if len(values) > 1 else None,
-                paper=paper.get(f'{task}_mR@{k}') or None))
+            values = [run[f'{task}/mR@{k}'] for run in runs if f'{task}/mR@{k}' in run]
+            entries.append(
+                dict(
+                    metric=f'{title} mR@{k}',
+                    seeds=len(values),
+                    mean=statistics.fmean(values) if values else None,
+                    std=statistics.stdev(values) if len(values) > 1 else None,
+                    paper=paper.get(f'{task}_mR@{k}') or None,
+                )
+            )
     return entries
 
 
 def entry_text(entry: dict) -> str:
     """Format mean, standard deviation of several seeds, and paper in brackets."""
-    text = '-' if entry['mean'] is None else f"{entry['mean']:.2f}"
+    text = '-' if entry['mean'] is None else f'{entry["mean"]:.2f}'
     if entry['std'] is not None:
-        text += f" ± {entry['std']:.2f}"
-    return f"{text} ({entry['paper']})" if entry['paper'] else text
+        text += f' ± {entry["std"]:.2f}'
+    return f'{text} ({entry["paper"]})' if entry['paper'] else text
 
 
 def markdown(table: dict[str, list[dict]]) -> str:
     """Format the table with one row per method and one column per metric."""
     first = next(iter(table.values()))
-    lines = [['method', 'seeds', *(entry['metric'] for entry in first)],
-             ['---', *['--:'] * (1 + len(first))]]
-    lines += [[method, str(entries[0]['seeds']), *map(entry_text, entries)]
-              for method, entries in table.items()]
+    lines = [
+        ['method', 'seeds', *(entry['metric'] for entry in first)],
+        ['---', *['--:'] * (1 + len(first))],
+    ]
+    lines += [
+        [method, str(entries[0]['seeds']), *map(entry_text, entries)]
+        for method, entries in table.items()
+    ]
     return ''.join('| ' + ' | '.join(line) + ' |\n' for line in lines)
 
 
 def csv_rows(table: dict[str, list[dict]]) -> list[list]:
     """Return the rows of a CSV file, one per method and metric."""
     first = next(iter(table.values()))[0]
-    return [['method', *first],
-            *([method, *entry.values()]
-              for method, entries in table.items() for entry in entries)]
+    return [
+        ['method', *first],
+        *([method, *entry.values()] for method, entries in table.items() for entry in entries),
+    ]

@@ -1,4 +1,5 @@
 """Models that each grid compares."""
+
 from __future__ import annotations
 
 # Base models, the cheapest first.
@@ -13,7 +14,7 @@ GRIDS = {
         'KERN (no fine-tuning)': 'kern_ce',
         'KERN+CCE+Scorer': 'kern_cce_scorer',
         'MotifNet+CCE+Scorer': 'motifnet_cce_scorer',
-        'LinkNet+CCE+Scorer': 'linknet_cce_scorer'
+        'LinkNet+CCE+Scorer': 'linknet_cce_scorer',
     },
     'table2': {
         'MotifNet': 'motifnet_ce',
@@ -29,7 +30,7 @@ GRIDS = {
         'KERN': 'kern_ce',
         'KERN+CCE': 'kern_cce',
         'KERN+CCE+Scorer': 'kern_cce_scorer',
-        'KERN+CCE+Scorer w/o SA': 'kern_cce_scorer_wo_sa'
+        'KERN+CCE+Scorer w/o SA': 'kern_cce_scorer_wo_sa',
     },
     # CCE and Scorer from a model that cross-entropy has trained
     'from_ce': {
@@ -43,12 +44,12 @@ GRIDS = {
         'LinkNet+CCE+Scorer from CE': 'linknet_cce_scorer_from_ce',
         'KERN': 'kern_ce',
         'KERN, further epochs': 'kern_ce_from_ce',
-        'KERN+CCE+Scorer from CE': 'kern_cce_scorer_from_ce'
-    }
+        'KERN+CCE+Scorer from CE': 'kern_cce_scorer_from_ce',
+    },
 }
 # K of the columns of each grid.
 TOPK = {
     'table1': ('20', '50', '100'),
     'table2': ('20', '50', '100', 'all'),
-    'from_ce': ('20', '50', '100', 'all')
+    'from_ce': ('20', '50', '100', 'all'),
 }

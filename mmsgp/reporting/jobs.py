@@ -2,6 +2,7 @@
 
 Standard library only, because the installation uses it, too.
 """
+
 from __future__ import annotations
 
 import os
@@ -23,6 +24,7 @@ class Job:
         log: File of its output; None prints it instead.
         results: Files that exist when it is done.
     """
+
     title: str
     command: Sequence[str]
     log: Path | None = None
@@ -40,8 +42,12 @@ class Job:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open('wb') as log:
             return subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, env=environment)
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
 
 
 class JobFailed(RuntimeError):
@@ -61,10 +67,12 @@ class JobFailed(RuntimeError):
         self.status = status
 
 
-def run_jobs(jobs: Sequence[Job],
-             environment: Mapping[str, str] | None = None,
-             update: Callable[[], None] = lambda: None,
-             period: float = 0.5) -> None:
+def run_jobs(
+    jobs: Sequence[Job],
+    environment: Mapping[str, str] | None = None,
+    update: Callable[[], None] = lambda: None,
+    period: float = 0.5,
+) -> None:
     """Run commands side by side; those whose results exist are skipped.
 
     Args:
@@ -90,8 +98,7 @@ def run_jobs(jobs: Sequence[Job],
             except subprocess.TimeoutExpired:
                 update()
     finally:
-        failed = [(job, p.returncode) for job, p in zip(jobs, processes)
-                  if p.returncode]
+        failed = [(job, p.returncode) for job, p in zip(jobs, processes) if p.returncode]
         for process in processes:
             process.terminate()
             process.wait()

@@ -1,4 +1,5 @@
 """Short names of files and folders."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,8 +1,10 @@
 """Record a run's settings, to notice results that were made with others."""
+
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -36,13 +38,12 @@ class RunSettings:
         # as it is when read from the file
         self._config = json.loads(json.dumps(cfg.to_dict(), default=str))
         self._weights = [
-            init_cfg.checkpoint for init_cfg in pretrained_cfgs(
-                cfg.model.detector.get('init_cfg'))]
+            init_cfg.checkpoint for init_cfg in pretrained_cfgs(cfg.model.detector.get('init_cfg'))
+        ]
 
     def has_detector(self) -> bool:
         """Whether the weights that the run starts from exist."""
-        return all('://' in path or os.path.isfile(path)
-                   for path in self._weights)
+        return all('://' in path or os.path.isfile(path) for path in self._weights)
 
     def keep(self) -> None:
         """Write the file."""
@@ -59,7 +60,8 @@ class RunSettings:
         config, kept = self._kept()
         current = self._detector()
         return config not in (None, self._config) or any(
-            current.get(path, key) != key for path, key in kept.items())
+            current.get(path, key) != key for path, key in kept.items()
+        )
 
     def lost_detector(self) -> str | None:
         """Return the path of recorded weights that no longer exist.
@@ -67,12 +69,13 @@ class RunSettings:
         Raises:
             ValueError: If the file cannot be read.
         """
-        return next((path for path in self._kept()[1]
-                     if not os.path.isfile(path)), None)
+        return next((path for path in self._kept()[1] if not os.path.isfile(path)), None)
 
     def _detector(self) -> dict[str, str]:
-        return {path: _file_key(path, os.stat(path).st_mtime_ns)
-                for path in filter(os.path.isfile, self._weights)}
+        return {
+            path: _file_key(path, os.stat(path).st_mtime_ns)
+            for path in filter(os.path.isfile, self._weights)
+        }
 
     def _kept(self) -> tuple[dict | None, dict[str, str]]:
         """Read config and detector; None and an empty dict without a file."""
@@ -82,5 +85,34 @@ class RunSettings:
             kept = json.loads(self.path.read_text())
             return kept['config'], dict(kept['detector'])
         except (ValueError, LookupError, TypeError) as error:
+            raise ValueError(f'{self.path} cannot be read: {error!r}') from error
+
+
+def check_folders(cells: Sequence, table: Sequence) -> None:
+    """Check, before hours of training, that existing results fit the settings.
+
+    Args:
+        cells: Runs, with ``settings`` (:class:`RunSettings`) and ``metrics`` (a file).
+        table: All runs of the table.
+
+    Raises:
+        ValueError: If a cell has other settings, or the detector of existing
+            results is gone and another would be trained.
+    """
+    for cell in cells:
+        if cell.settings.differ():
             raise ValueError(
-                f'{self.path} cannot be read: {error!r}') from error
+                f'{cell.settings.path}: these results come from another config, '
+                'detector or --cfg-options. Delete the folder, or name another '
+                '--out-dir'
+            )
+    if all(cell.metrics.is_file() for cell in cells):
+        return
+    for cell in table:
+        path = cell.settings.lost_detector()
+        if path is not None:
+            raise ValueError(
+                f'{cell.settings.path}: the detector of these results, {path}, is '
+                'gone. Put it back, delete the folder, or name another '
+                '--out-dir'
+            )

@@ -1,4 +1,5 @@
 """A run of a report, read from its work directory."""
+
 from __future__ import annotations
 
 import json
@@ -28,13 +29,16 @@ class ReportedRun:
         FileNotFoundError: If it holds no ``metrics.json``.
         ValueError: If the file is damaged.
     """
+
     name: str
     folder: Path
 
     def __post_init__(self) -> None:
         if not self.metrics:
-            raise ValueError(f'{self.folder / "metrics.json"} has no metrics: '
-                             'test the model again, with tools/test.py')
+            raise ValueError(
+                f'{self.folder / "metrics.json"} has no metrics: '
+                'test the model again, with tools/test.py'
+            )
 
     @cached_property
     def summary(self) -> dict:
@@ -44,12 +48,14 @@ class ReportedRun:
             raise FileNotFoundError(
                 f'{path} not found: python tools/test.py CONFIG CHECKPOINT '
                 f'--work-dir {self.folder} --out '
-                f'{self.folder / PREDICTIONS_FILE}')
+                f'{self.folder / PREDICTIONS_FILE}'
+            )
         try:
             return dict(json.loads(path.read_text(encoding='utf-8')))
         except (TypeError, ValueError) as error:
-            raise ValueError(f'{path} is damaged ({error}): test the model '
-                             'again, with tools/test.py') from error
+            raise ValueError(
+                f'{path} is damaged ({error}): test the model again, with tools/test.py'
+            ) from error
 
     @property
     def metrics(self) -> dict[str, float | None]:
@@ -69,13 +75,11 @@ class ReportedRun:
     @cached_property
     def ranks(self) -> RelationRanks | None:
         path = self.folder / RANKS_FILE
-        return RelationRanks.load(path).sorted_by_frequency() \
-            if path.is_file() else None
+        return RelationRanks.load(path).sorted_by_frequency() if path.is_file() else None
 
     @cached_property
     def log(self) -> TrainingLog | None:
-        return TrainingLog.read(self.folder) \
-            if any(self.folder.glob(LOGS)) else None
+        return TrainingLog.read(self.folder) if any(self.folder.glob(LOGS)) else None
 
     @property
     def predictions(self) -> PredictionFile | None:
@@ -86,10 +90,8 @@ class ReportedRun:
     def test_times(self) -> dict[str, float] | None:
         """dict: Seconds per batch of the last test: ``time``, ``data_time``."""
         # MMEngine writes the result of a test into TIMESTAMP/TIMESTAMP.json.
-        paths = [path for path in self.folder.glob('*/*.json')
-                 if path.stem == path.parent.name]
+        paths = [path for path in self.folder.glob('*/*.json') if path.stem == path.parent.name]
         if not paths:
             return None
         result = json.loads(max(paths).read_text(encoding='utf-8'))
-        return {key: result[key] for key in ('time', 'data_time')
-                if key in result}
+        return {key: result[key] for key in ('time', 'data_time') if key in result}

@@ -1,4 +1,5 @@
 """Values that MMEngine logged during a training."""
+
 from __future__ import annotations
 
 import json
@@ -22,6 +23,7 @@ class TrainingLog:
         validation: Records of validations; ``iter`` is that of the last
             training step logged before.
     """
+
     training: list[dict]
     validation: list[dict]
 
@@ -40,8 +42,7 @@ class TrainingLog:
         path = Path(path)
         paths = [path] if path.is_file() else sorted(path.glob(LOGS))
         if not paths:
-            raise FileNotFoundError(
-                f'{path} has no {LOGS}: tools/train.py writes it')
+            raise FileNotFoundError(f'{path} has no {LOGS}: tools/train.py writes it')
         training, validation = [], []
         for part in paths:
             records = _read_records(part)
@@ -55,47 +56,52 @@ class TrainingLog:
                 elif training:
                     last = training[-1]['iter']
                     validation = [
-                        r for r in validation
-                        if (r['iter'], r.get('step')) !=
-                        (last, record.get('step'))]
+                        r
+                        for r in validation
+                        if (r['iter'], r.get('step')) != (last, record.get('step'))
+                    ]
                     validation.append({**record, 'iter': last})
         return cls(training, validation)
 
     def keys(self, patterns: Sequence[str]) -> list[str]:
         """List logged values that match a pattern such as ``*/mR@100``."""
         known = dict.fromkeys(
-            key for record in (*self.training, *self.validation)
+            key
+            for record in (*self.training, *self.validation)
             for key, value in record.items()
-            if isinstance(value, (int, float)) and key not in
-            ('iter', 'epoch', 'step'))
-        found = [[key for key in known if fnmatch(key, pattern)]
-                 for pattern in patterns]
+            if isinstance(value, (int, float)) and key not in ('iter', 'epoch', 'step')
+        )
+        found = [[key for key in known if fnmatch(key, pattern)] for pattern in patterns]
         return list(dict.fromkeys(key for keys in found for key in keys))
 
     def curve(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Return iterations and values of a key, of training if it is logged there."""
-        records = [r for r in self.training if key in r] or [
-            r for r in self.validation if key in r]
-        return (np.array([r['iter'] for r in records], np.int64),
-                np.array([r[key] for r in records], np.float64))
+        records = [r for r in self.training if key in r] or [r for r in self.validation if key in r]
+        return (
+            np.array([r['iter'] for r in records], np.int64),
+            np.array([r[key] for r in records], np.float64),
+        )
 
     def seconds(self) -> dict[int, dict[str, float]]:
         """Return mean seconds per iteration by epoch: ``time``, ``data_time``."""
         epochs = dict.fromkeys(r.get('epoch', 1) for r in self.training)
         return {
             epoch: {
-                key: float(np.mean([
-                    r[key] for r in self.training
-                    if r.get('epoch', 1) == epoch and key in r] or np.nan))
+                key: float(
+                    np.mean(
+                        [r[key] for r in self.training if r.get('epoch', 1) == epoch and key in r]
+                        or np.nan
+                    )
+                )
                 for key in _TIMES
-            } for epoch in epochs
+            }
+            for epoch in epochs
         }
 
 
 def _read_records(path: Path) -> list[dict]:
     records = []
-    for number, line in enumerate(
-            path.read_text(encoding='utf-8').splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
         try:
             record = json.loads(line)
             if not isinstance(record, dict):

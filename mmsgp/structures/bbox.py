@@ -1,4 +1,5 @@
 """Geometry of boxes ``x1, y1, x2, y2``."""
+
 from __future__ import annotations
 
 import numpy as np

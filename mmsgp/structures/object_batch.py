@@ -2,6 +2,7 @@
 
 Shape shorthand: N objects of a batch, B images, C object classes.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -40,14 +41,13 @@ class ObjectBatch:
     present: Tensor | None = None
 
     @classmethod
-    def from_list(cls, bboxes: list[Tensor], logits: Tensor,
-                  **kwargs) -> ObjectBatch:
+    def from_list(cls, bboxes: list[Tensor], logits: Tensor, **kwargs) -> ObjectBatch:
         """Build a batch from the boxes of images, (N_i, 4) each."""
         sizes = tuple(len(b) for b in bboxes)
         flat = torch.cat(bboxes)
-        image_ids = torch.arange(
-            len(sizes), device=flat.device).repeat_interleave(
-                torch.tensor(sizes, device=flat.device))
+        image_ids = torch.arange(len(sizes), device=flat.device).repeat_interleave(
+            torch.tensor(sizes, device=flat.device)
+        )
         return cls(flat, image_ids, sizes, logits, **kwargs)
 
     @property
@@ -74,8 +74,7 @@ class ObjectBatch:
             return self.present
         background = self.logits.shape[1] - 1
         known = self.targets < background
-        present = self.targets.new_zeros(
-            self.num_images, background, dtype=torch.bool)
+        present = self.targets.new_zeros(self.num_images, background, dtype=torch.bool)
         present[self.image_ids[known], self.targets[known]] = True
         return present
 

@@ -7,6 +7,7 @@ predicate and its object, and the significance of its pair (the Scorer's
 estimate, from annotated boxes, of how likely the pair is annotated *given that
 its two objects are right*). An order is the product of some of them.
 """
+
 from __future__ import annotations
 
 from typing import TypeVar
@@ -18,7 +19,7 @@ RANKINGS = {
     # the pair is annotated and its objects are right
     'expected_significance': ('significance', 'objects'),
     # the pair is annotated, if its objects are right (the paper's words)
-    'significance': ('significance', ),
+    'significance': ('significance',),
     # the objects and the predicate are right
     'probability': ('objects', 'predicate'),
     # all of these
@@ -38,15 +39,14 @@ def check_ranking(rank_by: str, with_scorer: bool) -> None:
         ValueError: If it is unknown, or needs a Scorer and the model has none.
     """
     if rank_by not in RANKINGS:
-        raise ValueError(f'rank_by must be one of {tuple(RANKINGS)}, got '
-                         f'{rank_by!r}')
+        raise ValueError(f'rank_by must be one of {tuple(RANKINGS)}, got {rank_by!r}')
     if 'significance' in RANKINGS[rank_by] and not with_scorer:
-        raise ValueError(f'rank_by={rank_by!r} needs a scorer: add a scorer, or '
-                         "use rank_by='probability'")
+        raise ValueError(
+            f"rank_by={rank_by!r} needs a scorer: add a scorer, or use rank_by='probability'"
+        )
 
 
-def pair_weights(rank_by: str, objects: Numbers,
-                 significance: Numbers | None) -> Numbers:
+def pair_weights(rank_by: str, objects: Numbers, significance: Numbers | None) -> Numbers:
     """Compute the weight of a pair's predicate probabilities.
 
     Without the graph constraint every predicate of a pair is a prediction;
@@ -68,15 +68,16 @@ def pair_weights(rank_by: str, objects: Numbers,
 
 def same_weights(rank_by: str) -> str:
     """Return the first order whose pairs have the same weights as in ``rank_by``."""
+
     def of_pair(order: str) -> set[str]:
         return set(RANKINGS[order]) - {'predicate'}
 
-    return next(order for order in RANKINGS
-                if of_pair(order) == of_pair(rank_by))
+    return next(order for order in RANKINGS if of_pair(order) == of_pair(rank_by))
 
 
-def relation_scores(rank_by: str, objects: Numbers, predicates: Numbers,
-                    significance: Numbers | None) -> Numbers:
+def relation_scores(
+    rank_by: str, objects: Numbers, predicates: Numbers, significance: Numbers | None
+) -> Numbers:
     """Compute the scores that order the relations.
 
     Args:

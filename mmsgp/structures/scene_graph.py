@@ -2,6 +2,7 @@
 
 Shape shorthand: N objects, M relations, R predicates.
 """
+
 from __future__ import annotations
 
 import torch
@@ -79,18 +80,17 @@ class SceneGraph(BaseDataElement):
     def top(self, k: int) -> SceneGraph:
         """Return the graph with its first ``k`` relations, the best of a prediction."""
         return SceneGraph(
-            metainfo=self.metainfo,
-            objects=self.objects,
-            relations=self.relations[:k])
+            metainfo=self.metainfo, objects=self.objects, relations=self.relations[:k]
+        )
 
     @classmethod
     def from_dict(cls, data: dict) -> SceneGraph:
         """Build a graph from the result of :meth:`to_dict`."""
         metainfo = {
-            key: value
-            for key, value in data.items() if key not in ('objects', 'relations')
+            key: value for key, value in data.items() if key not in ('objects', 'relations')
         }
         return cls(
             metainfo=metainfo,
             objects=InstanceData(**data['objects']),
-            relations=InstanceData(**data['relations']))
+            relations=InstanceData(**data['relations']),
+        )

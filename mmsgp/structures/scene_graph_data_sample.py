@@ -1,4 +1,5 @@
 """Data sample of an image for pipeline, model and evaluator."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -71,24 +72,20 @@ class SceneGraphDataSample(DetDataSample):
             data['gt_instances'] = data['gt_scene_graph']['objects']
         if 'pred_scene_graphs' in data:
             data['pred_scene_graphs'] = {
-                task: graph.to_dict()
-                for task, graph in self.pred_scene_graphs.items()
+                task: graph.to_dict() for task, graph in self.pred_scene_graphs.items()
             }
         return data
 
     # BaseDataElement does not move the values of a dict.
-    def _moved(self, sample: SceneGraphDataSample,
-               move: Callable) -> SceneGraphDataSample:
+    def _moved(self, sample: SceneGraphDataSample, move: Callable) -> SceneGraphDataSample:
         if 'pred_scene_graphs' in self:
             sample.pred_scene_graphs = {
-                task: move(graph)
-                for task, graph in self.pred_scene_graphs.items()
+                task: move(graph) for task, graph in self.pred_scene_graphs.items()
             }
         return sample
 
     def to(self, *args, **kwargs) -> SceneGraphDataSample:
-        return self._moved(
-            super().to(*args, **kwargs), lambda g: g.to(*args, **kwargs))
+        return self._moved(super().to(*args, **kwargs), lambda g: g.to(*args, **kwargs))
 
     def cpu(self) -> SceneGraphDataSample:
         return self._moved(super().cpu(), SceneGraph.cpu)

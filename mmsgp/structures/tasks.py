@@ -4,18 +4,9 @@ TASKS = ('predcls', 'sgcls', 'sggen')
 """What a parser can predict: with boxes and classes given, with boxes given,
 with nothing given."""
 
-TASK_TITLES = {
-    'predcls': 'PredCls',
-    'sgcls': 'SGCls',
-    'sggen': 'SGGen',
-    'phrdet': 'PhrDet'
-}
+TASK_TITLES = {'predcls': 'PredCls', 'sgcls': 'SGCls', 'sggen': 'SGGen', 'phrdet': 'PhrDet'}
 """The customary spelling, of tasks and of ways to evaluate one."""
 
-METRIC_TASKS = {
-    'predcls': ('predcls', ),
-    'sgcls': ('sgcls', ),
-    'sggen': ('sggen', 'phrdet')
-}
+METRIC_TASKS = {'predcls': ('predcls',), 'sgcls': ('sgcls',), 'sggen': ('sggen', 'phrdet')}
 """The ways in which the prediction of a task is evaluated, the first of which has
 the task's own name."""

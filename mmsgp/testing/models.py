@@ -1,4 +1,5 @@
 """Small models and random inputs for tests."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,14 +21,13 @@ HEADS = {
     'MotifNetHead': {},
     'LinkNetHead': {},
     'KERNHead': dict(hidden_size=16),
-    'FrequencyHead': dict(visual=False, image_channels=64)
+    'FrequencyHead': dict(visual=False, image_channels=64),
 }
 
 
-def small_model_cfg(num_classes: int = 5,
-                    num_predicates: int = 4,
-                    visual: bool = True,
-                    **relation_head) -> Config:
+def small_model_cfg(
+    num_classes: int = 5, num_predicates: int = 4, visual: bool = True, **relation_head
+) -> Config:
     """Build the config of a MotifNet on the small VGG, with other head settings.
 
     Without ``visual``, the head gets only the given settings.
@@ -38,9 +38,8 @@ def small_model_cfg(num_classes: int = 5,
     if not visual:
         cfg.relation_head = {}
     cfg.relation_head.update(
-        num_classes=num_classes,
-        num_predicates=num_predicates,
-        **relation_head)
+        num_classes=num_classes, num_predicates=num_predicates, **relation_head
+    )
     return cfg
 
 
@@ -52,9 +51,9 @@ def small_parser(seed: int = 0, **kwargs) -> SceneGraphParser:
     return model
 
 
-def write_random_checkpoint(path: str | Path,
-                            config: str = 'motifnet_cce_scorer_minivg',
-                            max_objects: int = 6) -> Path:
+def write_random_checkpoint(
+    path: str | Path, config: str = 'motifnet_cce_scorer_minivg', max_objects: int = 6
+) -> Path:
     """Write a checkpoint as training does, with random weights.
 
     Args:
@@ -66,19 +65,19 @@ def write_random_checkpoint(path: str | Path,
         Path: The file.
     """
     cfg = Config.fromfile(CONFIGS / f'{config}.py')
-    cfg.model.detection_cfg = dict(
-        score_thr=0.01, iou_thr=0.3, max_per_image=max_objects)
+    cfg.model.detection_cfg = dict(score_thr=0.01, iou_thr=0.3, max_per_image=max_objects)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     model.has_priors.fill_(1)
     head = model.relation_head
     names = dict(
         classes=tuple(f'class {c}' for c in range(head.num_classes)),
-        predicates=tuple(
-            f'predicate {p}' for p in range(1, head.num_predicates + 1)),
-        predicate_train_counts=list(range(1, head.num_predicates + 1)))
-    checkpoint = dict(state_dict=model.state_dict(),
-                      meta=dict(cfg=cfg.pretty_text, dataset_meta=names))
+        predicates=tuple(f'predicate {p}' for p in range(1, head.num_predicates + 1)),
+        predicate_train_counts=list(range(1, head.num_predicates + 1)),
+    )
+    checkpoint = dict(
+        state_dict=model.state_dict(), meta=dict(cfg=cfg.pretty_text, dataset_meta=names)
+    )
     add_checksum(checkpoint)
     torch.save(checkpoint, path)
     return Path(path)
@@ -91,22 +90,22 @@ def random_bboxes(num: int, size: float = 96.0) -> torch.Tensor:
     return torch.cat([top_left, (top_left + extent).clamp(max=size)], dim=1)
 
 
-def random_samples(sizes: Sequence[int],
-                   num_classes: int = 5,
-                   num_predicates: int = 4,
-                   image_size: int = 96) -> list[SceneGraphDataSample]:
+def random_samples(
+    sizes: Sequence[int], num_classes: int = 5, num_predicates: int = 4, image_size: int = 96
+) -> list[SceneGraphDataSample]:
     """Draw one sample per image; each object is related to the next."""
     samples = []
     for i, size in enumerate(sizes):
         subjects = torch.arange(max(0, size - 1))
         graph = SceneGraph(
             objects=InstanceData(
-                bboxes=random_bboxes(size, image_size),
-                labels=torch.randint(num_classes, (size, ))),
+                bboxes=random_bboxes(size, image_size), labels=torch.randint(num_classes, (size,))
+            ),
             relations=InstanceData(
                 pairs=torch.stack([subjects, subjects + 1], dim=1),
-                labels=torch.randint(1, num_predicates + 1,
-                                     (len(subjects), ))))
+                labels=torch.randint(1, num_predicates + 1, (len(subjects),)),
+            ),
+        )
         shape = (image_size, image_size)
         samples.append(
             SceneGraphDataSample(
@@ -115,15 +114,16 @@ def random_samples(sizes: Sequence[int],
                     img_path=f'{i}.jpg',
                     ori_shape=shape,
                     img_shape=shape,
-                    scale_factor=(1.0, 1.0)),
-                gt_scene_graph=graph))
+                    scale_factor=(1.0, 1.0),
+                ),
+                gt_scene_graph=graph,
+            )
+        )
     return samples
 
 
-def random_objects(sizes: Sequence[int],
-                   num_classes: int = 5,
-                   **kwargs) -> ObjectBatch:
+def random_objects(sizes: Sequence[int], num_classes: int = 5, **kwargs) -> ObjectBatch:
     """Draw a batch of objects with random boxes and logits."""
-    return ObjectBatch.from_list([random_bboxes(n) for n in sizes],
-                                 torch.randn(sum(sizes), num_classes + 1),
-                                 **kwargs)
+    return ObjectBatch.from_list(
+        [random_bboxes(n) for n in sizes], torch.randn(sum(sizes), num_classes + 1), **kwargs
+    )

@@ -1,4 +1,5 @@
 """Tiny data sets in the VG-SGG format, for tests."""
+
 from __future__ import annotations
 
 import os
@@ -38,11 +39,8 @@ class VGData:
     def kwargs(self, **changes) -> dict:
         """Return arguments of :class:`VGDataset`, with one validation image."""
         return {
-            **dict(
-                data_root=str(self.root),
-                data_prefix=dict(img=IMAGE_FOLDER),
-                num_val_images=1),
-            **changes
+            **dict(data_root=str(self.root), data_prefix=dict(img=IMAGE_FOLDER), num_val_images=1),
+            **changes,
         }
 
     def dataset(self, **changes) -> VGDataset:
@@ -51,20 +49,29 @@ class VGData:
 
     def write(self) -> VGData:
         """Write the three annotation files (again, after a change)."""
-        write_vg_sgg(self.root, self.images, self.boxes, self.labels,
-                     self.relations, self.classes, self.predicates)
+        write_vg_sgg(
+            self.root,
+            self.images,
+            self.boxes,
+            self.labels,
+            self.relations,
+            self.classes,
+            self.predicates,
+        )
         return self
 
 
-def make_vg_data(root: str | os.PathLike,
-                 num_train: int = 6,
-                 num_test: int = 2,
-                 num_classes: int = 5,
-                 num_predicates: int = 4,
-                 num_objects: tuple[int, int] = (2, 6),
-                 image_size: tuple[int, int] = (64, 48),
-                 with_images: bool = True,
-                 seed: int = 0) -> VGData:
+def make_vg_data(
+    root: str | os.PathLike,
+    num_train: int = 6,
+    num_test: int = 2,
+    num_classes: int = 5,
+    num_predicates: int = 4,
+    num_objects: tuple[int, int] = (2, 6),
+    image_size: tuple[int, int] = (64, 48),
+    with_images: bool = True,
+    seed: int = 0,
+) -> VGData:
     """Write a random data set; the first training image is for validation.
 
     Args:
@@ -87,8 +94,8 @@ def make_vg_data(root: str | os.PathLike,
         labels=[],
         relations=[],
         classes=tuple(f'class {c}' for c in range(num_classes)),
-        predicates=tuple(f'predicate {p}' for p in range(1,
-                                                         num_predicates + 1)))
+        predicates=tuple(f'predicate {p}' for p in range(1, num_predicates + 1)),
+    )
     for index in range(num_train + num_test):
         width, height = rng.integers(8, size=2) + image_size
         n = rng.integers(num_objects[0], num_objects[1] + 1)
@@ -97,7 +104,9 @@ def make_vg_data(root: str | os.PathLike,
                 image_id=index + 1,
                 width=int(width),
                 height=int(height),
-                split='train' if index < num_train else 'test'))
+                split='train' if index < num_train else 'test',
+            )
+        )
         data.boxes.append(_random_boxes(rng, n, width, height))
         data.labels.append(rng.integers(num_classes, size=n))
         data.relations.append(_random_relations(rng, n, num_predicates))
@@ -106,16 +115,14 @@ def make_vg_data(root: str | os.PathLike,
     return data.write()
 
 
-def _random_boxes(rng: np.random.Generator, n: int, width: int,
-                  height: int) -> np.ndarray:
+def _random_boxes(rng: np.random.Generator, n: int, width: int, height: int) -> np.ndarray:
     size = np.array([width, height])
     top_left = rng.uniform(0, 0.6, size=(n, 2))
     bottom_right = top_left + rng.uniform(0.1, 0.4, size=(n, 2))
     return np.concatenate([top_left * size, bottom_right * size], axis=1)
 
 
-def _random_relations(rng: np.random.Generator, n: int,
-                      num_predicates: int) -> np.ndarray:
+def _random_relations(rng: np.random.Generator, n: int, num_predicates: int) -> np.ndarray:
     if n < 2:
         return np.empty((0, 3), dtype=np.int64)
     subjects = rng.integers(n, size=n)
@@ -127,6 +134,5 @@ def _random_relations(rng: np.random.Generator, n: int,
 def _write_image(root: Path, image: dict, rng: np.random.Generator) -> None:
     folder = root / IMAGE_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    pixels = rng.integers(
-        256, size=(image['height'], image['width'], 3), dtype=np.uint8)
-    cv2.imwrite(str(folder / f"{image['image_id']}.jpg"), pixels)
+    pixels = rng.integers(256, size=(image['height'], image['width'], 3), dtype=np.uint8)
+    cv2.imwrite(str(folder / f'{image["image_id"]}.jpg'), pixels)

@@ -1,4 +1,5 @@
 """Check that the installed packages can run MMSGP."""
+
 from __future__ import annotations
 
 import importlib
@@ -35,11 +36,13 @@ def check_mmcv_ops() -> None:
         raise RuntimeError(
             f'mmcv cannot load its compiled operators: {error}.\nIt is not '
             'installed, or was built without PyTorch, or for another version than '
-            f'the installed {torch.__version__}.\n{recipe}') from error
+            f'the installed {torch.__version__}.\n{recipe}'
+        ) from error
     without_cuda = ops.get_compiling_cuda_version() == 'not available'
     if torch.cuda.is_available() and without_cuda:
         raise RuntimeError(
             'PyTorch sees a GPU, but mmcv was built without its CUDA kernels '
             '(no CUDA compiler, or the CPU build of PyTorch, when it was '
             f'built).\n{recipe}\nwith nvcc on PATH, or hide the GPU to run on '
-            'the CPU: CUDA_VISIBLE_DEVICES=')
+            'the CPU: CUDA_VISIBLE_DEVICES='
+        )

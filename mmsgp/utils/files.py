@@ -1,4 +1,5 @@
 """Write files completely or not at all, even in a power cut."""
+
 from __future__ import annotations
 
 import csv
@@ -24,13 +25,11 @@ def draft_of(path: str | os.PathLike) -> Path:
         Path: A new name per call, see :func:`clear_drafts`.
     """
     path = Path(path)
-    return path.with_name(
-        f'.{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part')
+    return path.with_name(f'.{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part')
 
 
 @contextmanager
-def replacing(path: str | os.PathLike,
-              durable: bool = True) -> Iterator[Path]:
+def replacing(path: str | os.PathLike, durable: bool = True) -> Iterator[Path]:
     """Write a file that appears only when it is complete.
 
     Args:
@@ -76,14 +75,12 @@ def write_csv(path: str | os.PathLike, rows: Iterable[Sequence]) -> None:
         rows: The names of the columns and the values; None and NaN become empty
             cells.
     """
-    with replacing(path) as draft, draft.open(
-            'w', encoding='utf-8', newline='') as file:
+    with replacing(path) as draft, draft.open('w', encoding='utf-8', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         for row in rows:
-            writer.writerow([
-                '' if isinstance(value, float) and math.isnan(value) else value
-                for value in row
-            ])
+            writer.writerow(
+                ['' if isinstance(value, float) and math.isnan(value) else value for value in row]
+            )
 
 
 def discard(draft: Path) -> None:
@@ -101,8 +98,7 @@ def name_file(error: OSError, path: str | os.PathLike) -> OSError:
 
 def make_folder(path: str | os.PathLike) -> None:
     """Create a folder and its parents, safe from a power cut."""
-    missing = [folder for folder in (Path(path), *Path(path).parents)
-               if not folder.exists()]
+    missing = [folder for folder in (Path(path), *Path(path).parents) if not folder.exists()]
     Path(path).mkdir(parents=True, exist_ok=True)
     for folder in missing:
         _sync(folder.parent)
@@ -120,8 +116,7 @@ def clear_drafts(folder: str | os.PathLike) -> None:
     """
     for path in Path(folder).iterdir():
         match = _DRAFT.fullmatch(path.name)
-        if match and (int(match[1]) == os.getpid()
-                      or not _is_alive(int(match[1]))):
+        if match and (int(match[1]) == os.getpid() or not _is_alive(int(match[1]))):
             path.unlink(missing_ok=True)
 
 

@@ -1,4 +1,5 @@
 """Count floating-point operations."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -18,6 +19,5 @@ def counting_flops() -> Iterator[FlopCounterMode]:
     Yields:
         FlopCounterMode: Call its ``get_total_flops()`` at any time.
     """
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(
-            display=False) as counter:
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         yield counter

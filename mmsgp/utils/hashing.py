@@ -1,4 +1,5 @@
 """Hashes of files, tensors and arrays, which name what is kept for later runs."""
+
 from __future__ import annotations
 
 import hashlib
@@ -33,9 +34,7 @@ def hash_tensors(*tensors: Tensor) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for tensor in tensors:
         digest.update(repr((tuple(tensor.shape), tensor.dtype)).encode())
-        digest.update(
-            tensor.detach().cpu().contiguous().flatten().view(
-                torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
 
 

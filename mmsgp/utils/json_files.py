@@ -1,4 +1,5 @@
 """Read users' JSON files strictly."""
+
 from __future__ import annotations
 
 import json
@@ -49,14 +50,15 @@ def read_json(path: str | os.PathLike, max_bytes: int = MAX_BYTES) -> Any:
     except OSError as error:
         raise OSError(f'{path} cannot be read: {error.strerror}') from error
     if len(content) > max_bytes:
-        raise ValueError(f'{path} is larger than {max_bytes / 2**20:.0f} MiB, the '
-                         'limit for JSON files')
+        raise ValueError(
+            f'{path} is larger than {max_bytes / 2**20:.0f} MiB, the limit for JSON files'
+        )
     try:
-        return json.loads(content.decode('utf-8'), object_pairs_hook=_distinct,
-                          parse_constant=_reject_constant)
+        return json.loads(
+            content.decode('utf-8'), object_pairs_hook=_distinct, parse_constant=_reject_constant
+        )
     except RecursionError as error:
-        raise ValueError(f'{path} is not valid JSON: its brackets are nested '
-                         'too deeply') from error
+        raise ValueError(f'{path} is not valid JSON: its brackets are nested too deeply') from error
     except ValueError as error:
         raise ValueError(f'{path} is not valid JSON: {error}') from error
 

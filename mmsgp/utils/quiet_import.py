@@ -1,4 +1,5 @@
 """Import MMDetection's data sets without a line about a package it does not need."""
+
 import contextlib
 import io
 

@@ -1,4 +1,5 @@
 """Seed random numbers by their purpose."""
+
 from __future__ import annotations
 
 import random

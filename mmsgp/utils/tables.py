@@ -1,4 +1,5 @@
 """Tables of text."""
+
 from __future__ import annotations
 
 import io
@@ -22,8 +23,12 @@ def new_table(title: str, *columns: str, wide: Sequence[str] = ()) -> Table:
     """
     table = Table(title=escape(title), title_justify='left', box=box.SIMPLE_HEAD)
     for i, name in enumerate(columns):
-        table.add_column(escape(name), justify='right' if i else 'left',
-                         no_wrap=bool(wide) and name not in wide, overflow='fold')
+        table.add_column(
+            escape(name),
+            justify='right' if i else 'left',
+            no_wrap=bool(wide) and name not in wide,
+            overflow='fold',
+        )
     return table
 
 
@@ -37,5 +42,4 @@ def render(table: Table) -> str:
     # A log file has no terminal to fit into.
     console = Console(file=io.StringIO(), width=1000, emoji=False)
     console.print(table)
-    return '\n'.join(
-        line.rstrip() for line in console.file.getvalue().splitlines())
+    return '\n'.join(line.rstrip() for line in console.file.getvalue().splitlines())

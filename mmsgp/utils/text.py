@@ -1,4 +1,5 @@
 """Shorten texts for messages."""
+
 from __future__ import annotations
 
 

@@ -1,4 +1,5 @@
 """Continue if a file cannot be written, and report it at the end."""
+
 from __future__ import annotations
 
 import logging
@@ -9,8 +10,7 @@ from contextvars import ContextVar
 
 from mmengine.logging import print_log
 
-_unwritten: ContextVar[list[str] | None] = ContextVar(
-    '_unwritten', default=None)
+_unwritten: ContextVar[list[str] | None] = ContextVar('_unwritten', default=None)
 
 
 @contextmanager
@@ -46,5 +46,8 @@ def may_be_unwritten(path: str | os.PathLike) -> Iterator[None]:
             raise
         if str(path) not in failures:
             failures.append(str(path))
-            print_log(f'{path} cannot be written: {error.strerror or error}',
-                      logger='current', level=logging.ERROR)
+            print_log(
+                f'{path} cannot be written: {error.strerror or error}',
+                logger='current',
+                level=logging.ERROR,
+            )

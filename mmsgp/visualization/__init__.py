@@ -16,9 +16,16 @@ from .training_curves import plot_training_curves
 from .vis_backend import SteadyVisBackend
 
 __all__ = [
-    'SceneGraphVisualizer', 'SteadyVisBackend', 'draw_comparison', 'draw_scene_graph',
-    'plot_comparison', 'plot_confusion_matrix',
-    'plot_per_class_change', 'plot_per_class_recall',
-    'plot_predicate_distribution', 'plot_scene_graph', 'plot_training_curves',
-    'save_figure'
+    'SceneGraphVisualizer',
+    'SteadyVisBackend',
+    'draw_comparison',
+    'draw_scene_graph',
+    'plot_comparison',
+    'plot_confusion_matrix',
+    'plot_per_class_change',
+    'plot_per_class_recall',
+    'plot_predicate_distribution',
+    'plot_scene_graph',
+    'plot_training_curves',
+    'save_figure',
 ]

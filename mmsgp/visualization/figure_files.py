@@ -1,4 +1,5 @@
 """Write figures, and the data that they show."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -10,8 +11,9 @@ from matplotlib.figure import Figure
 from mmsgp.utils.files import replacing, write_csv
 
 
-def save_figure(figure: Figure, stem: str | Path, columns: Sequence[str],
-                rows: Iterable[Sequence]) -> list[Path]:
+def save_figure(
+    figure: Figure, stem: str | Path, columns: Sequence[str], rows: Iterable[Sequence]
+) -> list[Path]:
     """Write a figure as PNG and PDF, and its data as CSV.
 
     Args:

@@ -1,4 +1,5 @@
 """Figures of one scene graph, or of annotation and prediction side by side."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -37,15 +38,17 @@ _TITLE_HEIGHT = 20.0
 _DPI = 144
 
 
-def plot_scene_graph(image: np.ndarray,
-                     graph: SceneGraph,
-                     classes: Sequence[str],
-                     predicates: Sequence[str],
-                     palette: Sequence[Sequence[int]] | None = None,
-                     topk: int = 20,
-                     score_thr: float = 0.0,
-                     title: str = '',
-                     highlight: int | None = None) -> Figure:
+def plot_scene_graph(
+    image: np.ndarray,
+    graph: SceneGraph,
+    classes: Sequence[str],
+    predicates: Sequence[str],
+    palette: Sequence[Sequence[int]] | None = None,
+    topk: int = 20,
+    score_thr: float = 0.0,
+    title: str = '',
+    highlight: int | None = None,
+) -> Figure:
     """Plot an image and, to its right, its scene graph.
 
     Args:
@@ -71,44 +74,45 @@ def plot_scene_graph(image: np.ndarray,
     _check_image(image)
     colors = class_colors(len(classes), palette)
     indices = _select(graph, topk, score_thr)
-    view = boxes = view_graph(graph, classes, predicates, colors, indices,
-                              [PLAIN] * len(indices))
+    view = boxes = view_graph(graph, classes, predicates, colors, indices, [PLAIN] * len(indices))
     if highlight is not None:
         if highlight not in indices:
-            raise ValueError(f'highlight={highlight} is not a shown relation: topk and '
-                             f'score_thr leave {len(indices)} relations')
-        view.styles = [
-            PLAIN if index == highlight else FADED for index in indices]
-        boxes = view_graph(graph, classes, predicates, colors,
-                           np.array([highlight]), [PLAIN], view.objects)
+            raise ValueError(
+                f'highlight={highlight} is not a shown relation: topk and '
+                f'score_thr leave {len(indices)} relations'
+            )
+        view.styles = [PLAIN if index == highlight else FADED for index in indices]
+        boxes = view_graph(
+            graph, classes, predicates, colors, np.array([highlight]), [PLAIN], view.objects
+        )
     image_size = _image_size(image)
-    layout, = plan_layouts([view], (_GRAPH_WIDTH, _GRAPH_HEIGHT), True)
+    (layout,) = plan_layouts([view], (_GRAPH_WIDTH, _GRAPH_HEIGHT), True)
     height = max(image_size[1], layout.size[1])
     width = image_size[0] + layout.size[0] + 3 * _MARGIN
     top = _MARGIN + _TITLE_HEIGHT * bool(title)
     figure = _new_figure(width, top + height + _MARGIN)
     if title:
         _add_text(figure, _MARGIN, _MARGIN, title)
-    draw_image_panel(
-        _add_axes(figure, _MARGIN, top, *image_size),
-        image, boxes, image_size)
+    draw_image_panel(_add_axes(figure, _MARGIN, top, *image_size), image, boxes, image_size)
     graph_size = (layout.size[0], height)
     draw_graph_panel(
-        _add_axes(figure, 2 * _MARGIN + image_size[0], top, *graph_size), view,
-        layout, graph_size)
+        _add_axes(figure, 2 * _MARGIN + image_size[0], top, *graph_size), view, layout, graph_size
+    )
     return figure
 
 
-def plot_comparison(image: np.ndarray,
-                    gt: SceneGraph,
-                    pred: SceneGraph,
-                    classes: Sequence[str],
-                    predicates: Sequence[str],
-                    palette: Sequence[Sequence[int]] | None = None,
-                    topk: int = 20,
-                    score_thr: float = 0.0,
-                    iou_thr: float = 0.5,
-                    task: str = '') -> Figure:
+def plot_comparison(
+    image: np.ndarray,
+    gt: SceneGraph,
+    pred: SceneGraph,
+    classes: Sequence[str],
+    predicates: Sequence[str],
+    palette: Sequence[Sequence[int]] | None = None,
+    topk: int = 20,
+    score_thr: float = 0.0,
+    iou_thr: float = 0.5,
+    task: str = '',
+) -> Figure:
     """Plot the annotated graph beside the predicted one.
 
     Found relations have solid lines, missed ones dashed lines, and predictions
@@ -142,37 +146,58 @@ def plot_comparison(image: np.ndarray,
     same_objects = _same_boxes(gt, pred)
     numbered = _related(gt, shown_gt, pred, shown_pred) if same_objects else None
     views = [
-        view_graph(gt, classes, predicates, colors, shown_gt,
-                   [HIT if hit else MISS for hit in found[shown_gt]], numbered),
-        view_graph(pred, classes, predicates, colors, shown_pred,
-                   [HIT if hit else EXTRA for hit in hits], numbered),
+        view_graph(
+            gt,
+            classes,
+            predicates,
+            colors,
+            shown_gt,
+            [HIT if hit else MISS for hit in found[shown_gt]],
+            numbered,
+        ),
+        view_graph(
+            pred,
+            classes,
+            predicates,
+            colors,
+            shown_pred,
+            [HIT if hit else EXTRA for hit in hits],
+            numbered,
+        ),
     ]
     titles = [_gt_title(found, len(shown_gt)), _pred_title(task, len(shown_pred))]
     return _plot_columns(image, views, titles, same_objects)
 
 
-def draw_scene_graph(image: np.ndarray, graph: SceneGraph,
-                     classes: Sequence[str], predicates: Sequence[str],
-                     **kwargs) -> np.ndarray:
+def draw_scene_graph(
+    image: np.ndarray,
+    graph: SceneGraph,
+    classes: Sequence[str],
+    predicates: Sequence[str],
+    **kwargs,
+) -> np.ndarray:
     """Draw the figure of :func:`plot_scene_graph` as an array.
 
     Returns:
         np.ndarray: (H', W', 3) uint8, RGB.
     """
-    return rasterize(
-        plot_scene_graph(image, graph, classes, predicates, **kwargs))
+    return rasterize(plot_scene_graph(image, graph, classes, predicates, **kwargs))
 
 
-def draw_comparison(image: np.ndarray, gt: SceneGraph, pred: SceneGraph,
-                    classes: Sequence[str], predicates: Sequence[str],
-                    **kwargs) -> np.ndarray:
+def draw_comparison(
+    image: np.ndarray,
+    gt: SceneGraph,
+    pred: SceneGraph,
+    classes: Sequence[str],
+    predicates: Sequence[str],
+    **kwargs,
+) -> np.ndarray:
     """Draw the figure of :func:`plot_comparison` as an array.
 
     Returns:
         np.ndarray: (H', W', 3) uint8, RGB.
     """
-    return rasterize(
-        plot_comparison(image, gt, pred, classes, predicates, **kwargs))
+    return rasterize(plot_comparison(image, gt, pred, classes, predicates, **kwargs))
 
 
 def rasterize(figure: Figure) -> np.ndarray:
@@ -189,8 +214,9 @@ def _same_boxes(gt: SceneGraph, pred: SceneGraph) -> bool:
     return boxes.shape == others.shape and torch.allclose(boxes, others, atol=0.5)
 
 
-def _related(gt: SceneGraph, shown_gt: np.ndarray, pred: SceneGraph,
-             shown_pred: np.ndarray) -> np.ndarray:
+def _related(
+    gt: SceneGraph, shown_gt: np.ndarray, pred: SceneGraph, shown_pred: np.ndarray
+) -> np.ndarray:
     """Return the indices of the objects in the shown relations of both graphs."""
     pairs = [
         graph.relations.pairs.cpu().numpy()[shown].reshape(-1)
@@ -199,8 +225,9 @@ def _related(gt: SceneGraph, shown_gt: np.ndarray, pred: SceneGraph,
     return np.unique(np.concatenate(pairs))
 
 
-def _plot_columns(image: np.ndarray, views: list[GraphView], titles: list[str],
-                  same_objects: bool) -> Figure:
+def _plot_columns(
+    image: np.ndarray, views: list[GraphView], titles: list[str], same_objects: bool
+) -> Figure:
     """Plot a column per view, the image above the graph; a legend below."""
     image_size = _image_size(image)
     width = max(_GRAPH_WIDTH, image_size[0])
@@ -212,15 +239,12 @@ def _plot_columns(image: np.ndarray, views: list[GraphView], titles: list[str],
     total_width = len(views) * (width + 2 * _MARGIN)
     total_height = graph_top + graph_size[1] + _TITLE_HEIGHT + 2 * _MARGIN
     figure = _new_figure(total_width, total_height)
-    for index, (view, layout, title) in enumerate(
-            zip(views, layouts, titles, strict=True)):
+    for index, (view, layout, title) in enumerate(zip(views, layouts, titles, strict=True)):
         left = _MARGIN + index * (width + 2 * _MARGIN)
         image_left = left + (width - image_size[0]) / 2
         _add_text(figure, left, _MARGIN, title)
-        draw_image_panel(
-            _add_axes(figure, image_left, top, *image_size), image, view, image_size)
-        draw_graph_panel(
-            _add_axes(figure, left, graph_top, *graph_size), view, layout, graph_size)
+        draw_image_panel(_add_axes(figure, image_left, top, *image_size), image, view, image_size)
+        draw_graph_panel(_add_axes(figure, left, graph_top, *graph_size), view, layout, graph_size)
     _add_legend(figure, [HIT, MISS, EXTRA])
     return figure
 
@@ -258,30 +282,44 @@ def _new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width / 72, height / 72), dpi=_DPI, facecolor='white')
 
 
-def _add_axes(figure: Figure, left: float, top: float, width: float,
-              height: float) -> Axes:
+def _add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Add axes at a place in points from the top left corner."""
     total_width, total_height = figure.get_size_inches() * 72
-    return figure.add_axes((left / total_width, 1 - (top + height) / total_height,
-                            width / total_width, height / total_height))
+    return figure.add_axes(
+        (
+            left / total_width,
+            1 - (top + height) / total_height,
+            width / total_width,
+            height / total_height,
+        )
+    )
 
 
 def _add_text(figure: Figure, left: float, top: float, text: str) -> None:
     width, height = figure.get_size_inches() * 72
-    figure.text(left / width, 1 - top / height, text, fontsize=FONT_SIZE + 2,
-                fontweight='bold', va='top')
+    figure.text(
+        left / width, 1 - top / height, text, fontsize=FONT_SIZE + 2, fontweight='bold', va='top'
+    )
 
 
 def _add_legend(figure: Figure, styles: Sequence[RelationStyle]) -> None:
     lines = [
-        Line2D([], [], color=style.color, linestyle=style.line, linewidth=1.8,
-               label=style.meaning) for style in styles
+        Line2D([], [], color=style.color, linestyle=style.line, linewidth=1.8, label=style.meaning)
+        for style in styles
     ]
-    figure.legend(handles=lines, loc='lower center', ncols=len(lines),
-                  frameon=False, fontsize=FONT_SIZE, handlelength=3.5)
+    figure.legend(
+        handles=lines,
+        loc='lower center',
+        ncols=len(lines),
+        frameon=False,
+        fontsize=FONT_SIZE,
+        handlelength=3.5,
+    )
 
 
 def _check_image(image: np.ndarray) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError('expected an RGB image, uint8 of shape (H, W, 3), got '
-                         f'{image.dtype} of shape {image.shape}')
+        raise ValueError(
+            'expected an RGB image, uint8 of shape (H, W, 3), got '
+            f'{image.dtype} of shape {image.shape}'
+        )

@@ -3,6 +3,7 @@
 Shape shorthand: R predicates, S runs. Predicates are drawn in the given order,
 which should be their frequency in training.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -28,8 +29,7 @@ _FONT_SIZE = 9
 _DPI = 144
 
 
-def plot_predicate_distribution(predicates: Sequence[str],
-                                counts: Sequence[int]) -> Figure:
+def plot_predicate_distribution(predicates: Sequence[str], counts: Sequence[int]) -> Figure:
     """Plot how often each predicate is annotated (Fig. 1a of the paper).
 
     Args:
@@ -46,9 +46,9 @@ def plot_predicate_distribution(predicates: Sequence[str],
     return figure
 
 
-def plot_per_class_recall(predicates: Sequence[str],
-                          recalls: Mapping[str, np.ndarray],
-                          label: str = 'recall') -> Figure:
+def plot_per_class_recall(
+    predicates: Sequence[str], recalls: Mapping[str, np.ndarray], label: str = 'recall'
+) -> Figure:
     """Plot the recall of each predicate in one or more runs (Fig. 1b).
 
     Args:
@@ -64,19 +64,25 @@ def plot_per_class_recall(predicates: Sequence[str],
     width = 0.84 / len(recalls)
     for i, (name, values) in enumerate(recalls.items()):
         places = np.arange(len(predicates)) + (i + 0.5) * width - 0.42
-        axes.bar(places, values, width, color=RUN_COLORS[i % len(RUN_COLORS)],
-                 label=name, hatch=_HATCHES[i % len(_HATCHES)],
-                 edgecolor='white', linewidth=0)
+        axes.bar(
+            places,
+            values,
+            width,
+            color=RUN_COLORS[i % len(RUN_COLORS)],
+            label=name,
+            hatch=_HATCHES[i % len(_HATCHES)],
+            edgecolor='white',
+            linewidth=0,
+        )
     axes.set_ylim(0, 100)
     absent = np.isnan(np.array(list(recalls.values()))).all(axis=0)
     _finish(axes, absent)
     return figure
 
 
-def plot_per_class_change(predicates: Sequence[str],
-                          first: np.ndarray,
-                          second: np.ndarray,
-                          label: str = 'recall') -> Figure:
+def plot_per_class_change(
+    predicates: Sequence[str], first: np.ndarray, second: np.ndarray, label: str = 'recall'
+) -> Figure:
     """Plot the change of each predicate's recall between two runs (Fig. 4).
 
     Args:
@@ -102,15 +108,20 @@ def plot_per_class_change(predicates: Sequence[str],
     for place, value in enumerate(change):
         if not np.isnan(value):
             axes.annotate(
-                format_change(value), (place, max(value, 0)),
-                xytext=(0, 3), textcoords='offset points', rotation=90,
-                ha='center', va='bottom', fontsize=_FONT_SIZE - 1.5)
+                format_change(value),
+                (place, max(value, 0)),
+                xytext=(0, 3),
+                textcoords='offset points',
+                rotation=90,
+                ha='center',
+                va='bottom',
+                fontsize=_FONT_SIZE - 1.5,
+            )
     _finish(axes, np.isnan(change))
     return figure
 
 
-def plot_confusion_matrix(predicates: Sequence[str],
-                          counts: np.ndarray) -> Figure:
+def plot_confusion_matrix(predicates: Sequence[str], counts: np.ndarray) -> Figure:
     """Plot how often each predicate is confused with others (Fig. 5).
 
     Args:
@@ -132,8 +143,9 @@ def plot_confusion_matrix(predicates: Sequence[str],
     shares = np.hstack([shares[:, 1:], gap, shares[:, :1]])
     side, names = _SLOT * (len(predicates) + 2), _names_length(predicates)
     # With room for the colour bar beside the matrix.
-    figure = Figure(figsize=(side + names + 2.0, side + names + 0.4), dpi=_DPI,
-                    layout='constrained')
+    figure = Figure(
+        figsize=(side + names + 2.0, side + names + 0.4), dpi=_DPI, layout='constrained'
+    )
     axes = figure.add_subplot()
     # Most errors have small shares: show their differences.
     norm = PowerNorm(0.5, 0, 100)
@@ -141,19 +153,28 @@ def plot_confusion_matrix(predicates: Sequence[str],
     axes.set_facecolor('#e8e8e8')
     places = np.arange(len(predicates))
     axes.set_yticks(
-        places, [f'{name} ({total})' for name, total in zip(
-            predicates, totals[:, 0])], fontsize=_FONT_SIZE)
-    axes.set_xticks([*places, len(predicates) + 1],
-                    [*predicates, 'no prediction'], fontsize=_FONT_SIZE,
-                    rotation=90)
+        places,
+        [f'{name} ({total})' for name, total in zip(predicates, totals[:, 0])],
+        fontsize=_FONT_SIZE,
+    )
+    axes.set_xticks(
+        [*places, len(predicates) + 1],
+        [*predicates, 'no prediction'],
+        fontsize=_FONT_SIZE,
+        rotation=90,
+    )
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_xlabel('predicted', fontsize=_FONT_SIZE + 1)
     axes.set_ylabel('annotated', fontsize=_FONT_SIZE + 1)
     bar = figure.colorbar(
-        ScalarMappable(norm, 'viridis'), ax=axes, shrink=0.6, aspect=30,
-        ticks=(0, 1, 5, 10, 25, 50, 75, 100))
+        ScalarMappable(norm, 'viridis'),
+        ax=axes,
+        shrink=0.6,
+        aspect=30,
+        ticks=(0, 1, 5, 10, 25, 50, 75, 100),
+    )
     bar.set_label('share of the annotated relations (%)', fontsize=_FONT_SIZE)
     bar.ax.tick_params(labelsize=_FONT_SIZE)
     return figure
@@ -168,14 +189,16 @@ def _bar_chart(predicates: Sequence[str], label: str) -> tuple[Figure, Axes]:
     """Make an empty chart with vertical names of the predicates below it."""
     width = max(5.0, _SLOT * len(predicates) + _SCALE_WIDTH)
     figure = Figure(
-        figsize=(width, _BARS_HEIGHT + _names_length(predicates)), dpi=_DPI,
-        layout='constrained')
+        figsize=(width, _BARS_HEIGHT + _names_length(predicates)), dpi=_DPI, layout='constrained'
+    )
     axes = figure.add_subplot()
-    axes.set_xticks(range(len(predicates)), predicates, rotation=90,
-                    fontsize=_FONT_SIZE)
+    axes.set_xticks(range(len(predicates)), predicates, rotation=90, fontsize=_FONT_SIZE)
     axes.set_xlim(-0.7, len(predicates) - 0.3)
-    axes.set_title(wrap(label, 72 * (width - _SCALE_WIDTH), _FONT_SIZE + 1),
-                   loc='left', fontsize=_FONT_SIZE + 1)
+    axes.set_title(
+        wrap(label, 72 * (width - _SCALE_WIDTH), _FONT_SIZE + 1),
+        loc='left',
+        fontsize=_FONT_SIZE + 1,
+    )
     axes.tick_params(axis='x', length=0)
     axes.tick_params(axis='y', labelsize=_FONT_SIZE)
     axes.grid(axis='y', color='#d9d9d9', linewidth=0.6)
@@ -193,8 +216,15 @@ def _finish(axes: Axes, absent: np.ndarray) -> None:
     """Mark predicates (R,) without relations in the split; add a legend."""
     if absent.any():
         places = np.flatnonzero(absent)
-        axes.plot(places, np.zeros(len(places)), 'x', color='#767676',
-                  markersize=4, clip_on=False, label='not in this split')
+        axes.plot(
+            places,
+            np.zeros(len(places)),
+            'x',
+            color='#767676',
+            markersize=4,
+            clip_on=False,
+            label='not in this split',
+        )
     handles, labels = axes.get_legend_handles_labels()
     if len(handles) > 1 or absent.any():
         add_run_legend(axes.figure, handles, labels, _FONT_SIZE)

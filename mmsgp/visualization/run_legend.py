@@ -1,4 +1,5 @@
 """Styles of runs, legends that fit, and wrapped titles."""
+
 from __future__ import annotations
 
 import math
@@ -12,8 +13,20 @@ from .scene_graph.panels import text_size
 
 # Colours that colour-blind readers can distinguish (Okabe and Ito), then darker
 # ones of the same hues.
-RUN_COLORS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00',
-              '#003f62', '#7e5700', '#00573f', '#70435c', '#2f6380', '#753400')
+RUN_COLORS = (
+    '#0072b2',
+    '#e69f00',
+    '#009e73',
+    '#cc79a7',
+    '#56b4e9',
+    '#d55e00',
+    '#003f62',
+    '#7e5700',
+    '#00573f',
+    '#70435c',
+    '#2f6380',
+    '#753400',
+)
 # Sizes in a legend besides its names, relative to the font size: the handle and
 # the gaps (Matplotlib's defaults), and the height of a row.
 _HANDLE, _COLUMN_GAP, _MARGIN, _ROW = 2.8, 2.0, 2.0, 1.7
@@ -37,8 +50,9 @@ def wrap(text: str, width: float, font_size: float) -> str:
     return text
 
 
-def add_run_legend(figure: Figure, handles: Sequence[Artist],
-                   names: Sequence[str], font_size: float) -> None:
+def add_run_legend(
+    figure: Figure, handles: Sequence[Artist], names: Sequence[str], font_size: float
+) -> None:
     """Add a legend above the axes, with as many columns as fit.
 
     The figure grows by each row after the first.
@@ -59,5 +73,6 @@ def add_run_legend(figure: Figure, handles: Sequence[Artist],
     rows = math.ceil(sum(map(len, lines)) / columns)
     height = figure.get_figheight()
     figure.set_figheight(height + (rows - 1) * _ROW * font_size / 72)
-    figure.legend(handles, names, loc='outside upper left', ncols=columns,
-                  frameon=False, fontsize=font_size)
+    figure.legend(
+        handles, names, loc='outside upper left', ncols=columns, frameon=False, fontsize=font_size
+    )

@@ -1,4 +1,5 @@
 """Visualizer of scene graphs for MMEngine."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -44,32 +45,36 @@ class SceneGraphVisualizer(Visualizer):
         ...     'scene', image, data_sample, out_file='scene.png')
     """
 
-    def __init__(self,
-                 name: str = 'visualizer',
-                 *,
-                 topk: int = 20,
-                 task: str | None = None,
-                 iou_thr: float = 0.5,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        name: str = 'visualizer',
+        *,
+        topk: int = 20,
+        task: str | None = None,
+        iou_thr: float = 0.5,
+        **kwargs,
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.topk = topk
         self.task = task
         self.iou_thr = iou_thr
 
     @master_only
-    def add_datasample(self,
-                       name: str,
-                       image: np.ndarray,
-                       data_sample: SceneGraphDataSample | None = None,
-                       draw_gt: bool = True,
-                       draw_pred: bool = True,
-                       show: bool = False,
-                       wait_time: float = 0,
-                       out_file: str | None = None,
-                       pred_score_thr: float = 0.0,
-                       step: int = 0,
-                       task: str | None = None,
-                       topk: int | None = None) -> None:
+    def add_datasample(
+        self,
+        name: str,
+        image: np.ndarray,
+        data_sample: SceneGraphDataSample | None = None,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        show: bool = False,
+        wait_time: float = 0,
+        out_file: str | None = None,
+        pred_score_thr: float = 0.0,
+        step: int = 0,
+        task: str | None = None,
+        topk: int | None = None,
+    ) -> None:
         """Draw a sample; show it, write it, or give it to the backends.
 
         :meth:`get_image` returns the picture afterwards.
@@ -102,9 +107,13 @@ class SceneGraphVisualizer(Visualizer):
                 gt = data_sample.get('gt_scene_graph')
             if draw_pred and 'pred_scene_graphs' in data_sample:
                 task, pred = _prediction(data_sample, task or self.task)
-        drawn = image if gt is None and pred is None else self._draw(
-            image, gt, pred, task, pred_score_thr,
-            self.topk if topk is None else topk)
+        drawn = (
+            image
+            if gt is None and pred is None
+            else self._draw(
+                image, gt, pred, task, pred_score_thr, self.topk if topk is None else topk
+            )
+        )
         self.set_image(drawn)
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
@@ -113,19 +122,30 @@ class SceneGraphVisualizer(Visualizer):
         else:
             self.add_image(name, drawn, step)
 
-    def _draw(self, image: np.ndarray, gt: SceneGraph | None,
-              pred: SceneGraph | None, task: str | None, score_thr: float,
-              topk: int) -> np.ndarray:
+    def _draw(
+        self,
+        image: np.ndarray,
+        gt: SceneGraph | None,
+        pred: SceneGraph | None,
+        task: str | None,
+        score_thr: float,
+        topk: int,
+    ) -> np.ndarray:
         names = self._names()
         if gt is not None and pred is not None:
             return draw_comparison(
-                image, gt, pred, **names, topk=topk, score_thr=score_thr,
-                iou_thr=self.iou_thr, task=TASK_TITLES.get(task, task))
+                image,
+                gt,
+                pred,
+                **names,
+                topk=topk,
+                score_thr=score_thr,
+                iou_thr=self.iou_thr,
+                task=TASK_TITLES.get(task, task),
+            )
         graph = gt if pred is None else pred
-        title = 'Ground truth' if pred is None else \
-            f'Prediction ({TASK_TITLES.get(task, task)})'
-        return draw_scene_graph(
-            image, graph, **names, topk=topk, score_thr=score_thr, title=title)
+        title = 'Ground truth' if pred is None else f'Prediction ({TASK_TITLES.get(task, task)})'
+        return draw_scene_graph(image, graph, **names, topk=topk, score_thr=score_thr, title=title)
 
     def _names(self) -> dict:
         meta = self.dataset_meta or {}
@@ -133,11 +153,12 @@ class SceneGraphVisualizer(Visualizer):
             if not meta.get(key):
                 raise ValueError(
                     f"the visualizer's dataset_meta has no {key!r}: set it to the "
-                    'metainfo of the data set, as Runner does')
+                    'metainfo of the data set, as Runner does'
+                )
         return {
             'classes': meta['classes'],
             'predicates': meta['predicates'],
-            'palette': meta.get('palette')
+            'palette': meta.get('palette'),
         }
 
 
@@ -148,12 +169,12 @@ def _write_image(image: np.ndarray, path: Path) -> None:
         draft.write_bytes(content)
 
 
-def _prediction(data_sample: SceneGraphDataSample,
-                task: str | None) -> tuple[str, SceneGraph]:
+def _prediction(data_sample: SceneGraphDataSample, task: str | None) -> tuple[str, SceneGraph]:
     """Return the task, by default the first one, and its predicted graph."""
     graphs = data_sample.pred_scene_graphs
     task = task or next(iter(graphs))
     if task not in graphs:
-        raise KeyError(f'the sample has no prediction for the task {task!r}, only '
-                       f'for {", ".join(graphs)}')
+        raise KeyError(
+            f'the sample has no prediction for the task {task!r}, only for {", ".join(graphs)}'
+        )
     return task, graphs[task]

@@ -1,4 +1,5 @@
 """Training curves of one or more runs."""
+
 from __future__ import annotations
 
 import math
@@ -16,8 +17,7 @@ _DPI = 144
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
-def plot_training_curves(keys: Sequence[str],
-                         runs: Mapping[str, Curves]) -> Figure:
+def plot_training_curves(keys: Sequence[str], runs: Mapping[str, Curves]) -> Figure:
     """Plot logged values over the iterations, one panel per key.
 
     Args:
@@ -31,18 +31,21 @@ def plot_training_curves(keys: Sequence[str],
     """
     columns = min(3, len(keys))
     rows = math.ceil(len(keys) / columns)
-    figure = Figure(figsize=(3.4 * columns, 2.5 * rows + 0.4), dpi=_DPI,
-                    layout='constrained')
+    figure = Figure(figsize=(3.4 * columns, 2.5 * rows + 0.4), dpi=_DPI, layout='constrained')
     all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
     handles = {}
     for key, axes in zip(keys, all_axes):
         for i, (name, curves) in enumerate(runs.items()):
             if key in curves:
-                line, = axes.plot(
-                    *curves[key], _LINES[i % len(_LINES)], label=name,
-                    color=RUN_COLORS[i % len(RUN_COLORS)], linewidth=1.4,
+                (line,) = axes.plot(
+                    *curves[key],
+                    _LINES[i % len(_LINES)],
+                    label=name,
+                    color=RUN_COLORS[i % len(RUN_COLORS)],
+                    linewidth=1.4,
                     marker='o' if len(curves[key][0]) < 15 else '',
-                    markersize=4)
+                    markersize=4,
+                )
                 handles.setdefault(name, line)
         # The first losses are so large that a linear scale would hide the rest.
         if key.startswith('loss'):
@@ -57,9 +60,8 @@ def plot_training_curves(keys: Sequence[str],
         axes.locator_params('x', nbins=6)
         axes.grid(color='#d9d9d9', linewidth=0.6)
         axes.spines[['top', 'right']].set_visible(False)
-    for axes in all_axes[len(keys):]:
+    for axes in all_axes[len(keys) :]:
         axes.remove()
     if len(runs) > 1:
-        add_run_legend(figure, list(handles.values()), list(handles),
-                       _FONT_SIZE)
+        add_run_legend(figure, list(handles.values()), list(handles), _FONT_SIZE)
     return figure

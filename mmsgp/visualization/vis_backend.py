@@ -39,8 +39,7 @@ class SteadyVisBackend(LocalVisBackend):
         with may_be_unwritten(self._save_dir):
             super().add_scalars(*args, **kwargs)
 
-    def _dump(self, value_dict: dict, file_path: str,
-              file_format: str) -> None:
+    def _dump(self, value_dict: dict, file_path: str, file_format: str) -> None:
         size = os.path.getsize(file_path) if os.path.exists(file_path) else 0
         try:
             super()._dump(value_dict, file_path, file_format)

@@ -6,6 +6,7 @@
 canaries: files that create ``FOLDER/executed`` when they are run. The results go to
 ``FOLDER/results.jsonl``: that of ``sound.pth``, then one per text.
 """
+
 from __future__ import annotations
 
 import json
@@ -27,19 +28,58 @@ CHECKPOINT = FOLDER / 'epoch_1.pth'
 CANARY = FOLDER / 'executed'
 IMAGE = np.random.default_rng(0).integers(256, size=(48, 64, 3), dtype=np.uint8)
 # Folders that may be read, and whose code may be run.
-ROOTS = tuple({os.path.realpath(path) for path in (
-    sys.prefix, sys.base_prefix, Path(torch.__file__).parents[1],
-    Path(mmengine.__file__).parents[1], Path(mmsgp.__file__).parents[1])})
+ROOTS = tuple(
+    {
+        os.path.realpath(path)
+        for path in (
+            sys.prefix,
+            sys.base_prefix,
+            Path(torch.__file__).parents[1],
+            Path(mmengine.__file__).parents[1],
+            Path(mmsgp.__file__).parents[1],
+        )
+    }
+)
 SYSTEM = ('/proc/', '/sys/', '/dev/', '/etc/', '/usr/', '/lib')
-PACKAGES = {'torch', 'mmcv', 'mmdet', 'mmengine', 'mmsgp', 'numpy', 'cv2', 'PIL',
-            'scipy', *sys.stdlib_module_names}
+PACKAGES = {
+    'torch',
+    'mmcv',
+    'mmdet',
+    'mmengine',
+    'mmsgp',
+    'numpy',
+    'cv2',
+    'PIL',
+    'scipy',
+    *sys.stdlib_module_names,
+}
 # MMCV finds its NMS by eval().
 TEXTS = {'nms', 'soft_nms'}
-FORBIDDEN = ('os.system', 'subprocess.Popen', 'os.exec', 'os.posix_spawn', 'os.spawn',
-             'os.fork', 'os.forkpty', 'os.startfile', 'socket.connect', 'socket.bind',
-             'socket.getaddrinfo', 'socket.gethostbyname', 'urllib.Request',
-             'pickle.find_class', 'os.remove', 'os.rename', 'os.rmdir', 'os.mkdir',
-             'os.chmod', 'os.link', 'os.symlink', 'shutil.rmtree', 'ctypes.dlopen')
+FORBIDDEN = (
+    'os.system',
+    'subprocess.Popen',
+    'os.exec',
+    'os.posix_spawn',
+    'os.spawn',
+    'os.fork',
+    'os.forkpty',
+    'os.startfile',
+    'socket.connect',
+    'socket.bind',
+    'socket.getaddrinfo',
+    'socket.gethostbyname',
+    'urllib.Request',
+    'pickle.find_class',
+    'os.remove',
+    'os.rename',
+    'os.rmdir',
+    'os.mkdir',
+    'os.chmod',
+    'os.link',
+    'os.symlink',
+    'shutil.rmtree',
+    'ctypes.dlopen',
+)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -80,8 +120,7 @@ class Auditor:
         return None
 
     def _code(self, text: object, filename: str) -> str | None:
-        if filename.startswith('<frozen ') or \
-                os.path.realpath(filename).startswith(ROOTS):
+        if filename.startswith('<frozen ') or os.path.realpath(filename).startswith(ROOTS):
             return None
         if self.learning:
             TEXTS.add(text)
@@ -99,8 +138,7 @@ def attempt(auditor: Auditor, checkpoint: dict, text: str) -> dict:
     auditor.found, start = [], time.process_time()
     auditor.armed = True
     try:
-        inferencer = SceneGraphInferencer(weights=CHECKPOINT, device='cpu',
-                                          show_progress=False)
+        inferencer = SceneGraphInferencer(weights=CHECKPOINT, device='cpu', show_progress=False)
         try:
             result['graph'] = graph_of(inferencer)
         except Exception as error:  # noqa: BLE001
@@ -110,14 +148,15 @@ def attempt(auditor: Auditor, checkpoint: dict, text: str) -> dict:
     except BaseException as error:  # noqa: BLE001
         result.update(outcome='obscure', message=repr(error))
     auditor.armed = False
-    result.update(seconds=time.process_time() - start, suspicions=auditor.found,
-                  executed=CANARY.exists())
+    result.update(
+        seconds=time.process_time() - start, suspicions=auditor.found, executed=CANARY.exists()
+    )
     CANARY.unlink(missing_ok=True)
     return result
 
 
 def main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (12 * 2**30, ) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (12 * 2**30,) * 2)
     os.chdir(FOLDER)
     sys.path.insert(0, str(FOLDER))
     torch.set_num_threads(1)

@@ -8,6 +8,7 @@ checkpoint and log of validations, and no unfinished file. A power cut leaves sy
 files, and some of the later changes of file names. A full disk accepts no more data;
 when there is room again, the training is resumed.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -53,8 +54,7 @@ def fill_disk() -> None:
 class Accident:
     """Calls a function at the n-th of some moments of a process."""
 
-    def __init__(self, moment: str, number: int,
-                 happen: Callable[[], None] = kill) -> None:
+    def __init__(self, moment: str, number: int, happen: Callable[[], None] = kill) -> None:
         self.moment, self.left, self.happen = moment, number, happen
 
     def tick(self) -> None:
@@ -78,7 +78,7 @@ class Accident:
 
         def put(backend, obj, filepath):
             if self.left == 1:
-                obj = obj[:len(obj) // 2]
+                obj = obj[: len(obj) // 2]
             original(backend, obj, filepath)
             self.tick()
 
@@ -98,12 +98,12 @@ class Accident:
 
     def _on_file(self, event: str, args: tuple) -> None:
         if event in ('os.rename', 'os.remove') or (
-                event == 'open' and args[1] and 'w' in str(args[1])):
+            event == 'open' and args[1] and 'w' in str(args[1])
+        ):
             self.tick()
 
 
-def kill_trial(rng: random.Random, config: Path, work_dir: Path,
-               seconds: float) -> str:
+def kill_trial(rng: random.Random, config: Path, work_dir: Path, seconds: float) -> str:
     """Kill a training one to three times, then let it end.
 
     Returns:
@@ -112,10 +112,8 @@ def kill_trial(rng: random.Random, config: Path, work_dir: Path,
     moments, arguments = [], []
     while True:
         moment = rng.choice(MOMENTS)
-        number = rng.randint(1, dict(
-            step=20, validation=14, file=150).get(moment, 9))
-        pid = start(config, work_dir, *arguments,
-                    prepare=Accident(moment, number))
+        number = rng.randint(1, dict(step=20, validation=14, file=150).get(moment, 9))
+        pid = start(config, work_dir, *arguments, prepare=Accident(moment, number))
         if moment == 'time':
             time.sleep(rng.uniform(0, seconds))
             os.kill(pid, signal.SIGKILL)
@@ -143,8 +141,7 @@ def full_trial(rng: random.Random, config: Path, work_dir: Path) -> str:
     wait(start(config, work_dir, prepare=Accident(moment, number, fill_disk)))
     code = wait(start(config, work_dir, '--resume'))
     if code:
-        raise RuntimeError(f'full at {moment} {number}: not resumed, exit code '
-                           f'{code}')
+        raise RuntimeError(f'full at {moment} {number}: not resumed, exit code {code}')
     return f'{moment} {number}'
 
 
@@ -176,8 +173,11 @@ class Recorder:
             pickle.dump(entry, file)
 
     def _on_file(self, event: str, args: tuple) -> None:
-        names = [os.path.basename(str(arg)) for arg in args[:2]
-                 if os.path.dirname(str(arg)) == self.work_dir]
+        names = [
+            os.path.basename(str(arg))
+            for arg in args[:2]
+            if os.path.dirname(str(arg)) == self.work_dir
+        ]
         if event == 'os.rename' and len(names) == 2:
             self.note('rename', *names)
         elif event == 'os.remove' and names:
@@ -203,8 +203,7 @@ def after_cut(journal: list[tuple], kept: int) -> dict[str, bytes]:
         journal: Entries until the cut.
         kept: Number of name changes after the last sync that are on the disk.
     """
-    last_sync = max((i for i, entry in enumerate(journal)
-                     if entry[0] == 'sync names'), default=-1)
+    last_sync = max((i for i, entry in enumerate(journal) if entry[0] == 'sync names'), default=-1)
     contents, names = {}, {}  # by number of the file; numbers by name
     on_disk = {}
     for i, (action, *args) in enumerate(journal):
@@ -225,8 +224,7 @@ def after_cut(journal: list[tuple], kept: int) -> dict[str, bytes]:
     return {name: contents[number] for name, number in on_disk.items()}
 
 
-def cut_trial(rng: random.Random, journal: list[tuple], config: Path,
-              work_dir: Path) -> str:
+def cut_trial(rng: random.Random, journal: list[tuple], config: Path, work_dir: Path) -> str:
     """Resume from the files that a power cut leaves.
 
     Returns:
@@ -239,8 +237,9 @@ def cut_trial(rng: random.Random, journal: list[tuple], config: Path,
         (work_dir / name).write_bytes(content)
     code = wait(start(config, work_dir, '--resume'))
     if code:
-        raise RuntimeError(f'cut at {end} of {len(journal)}, {kept} names more: '
-                           f'not resumed, exit code {code}')
+        raise RuntimeError(
+            f'cut at {end} of {len(journal)}, {kept} names more: not resumed, exit code {code}'
+        )
     return f'cut at {end} of {len(journal)}'
 
 
@@ -256,15 +255,19 @@ def check(work_dir: Path, expected: dict, parts: tuple[str, ...]) -> None:
 def prepare(folder: Path, kind: str, keep: int, workers: int) -> dict:
     """Run and record an uninterrupted training."""
     name = f'{kind.replace(" ", "_")}_{keep}_{workers}'
-    config = write_config(folder / f'{name}.py', folder / 'data', kind, keep,
-                          workers)
+    config = write_config(folder / f'{name}.py', folder / 'data', kind, keep, workers)
     work_dir, journal = folder / name, folder / f'{name}.journal'
     begin = time.monotonic()
     code = wait(start(config, work_dir, prepare=Recorder(work_dir, journal)))
     if code:
         sys.exit(Path(f'{work_dir}.txt').read_text()[-2000:])
-    return dict(name=name, config=config, seconds=time.monotonic() - begin,
-                expected=outcome(work_dir), journal=read_journal(journal))
+    return dict(
+        name=name,
+        config=config,
+        seconds=time.monotonic() - begin,
+        expected=outcome(work_dir),
+        journal=read_journal(journal),
+    )
 
 
 def main() -> int:
@@ -274,31 +277,32 @@ def main() -> int:
     parser.add_argument('--cuts', type=int, default=50)
     parser.add_argument('--full', type=int, default=20)
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--variants', type=int, default=9,
-                        help='kinds of training (default: all 9)')
+    parser.add_argument(
+        '--variants', type=int, default=9, help='kinds of training (default: all 9)'
+    )
     args = parser.parse_args()
     rng = random.Random(args.seed)
     folder = args.folder.resolve()
     make_vg_data(folder / 'data', num_train=10, with_images=False)
     variants = list(product(KINDS, (1, 2, -1)))
     rng.shuffle(variants)
-    variants = [prepare(folder, kind, keep, workers=0)
-                for kind, keep in variants[:args.variants]]
+    variants = [prepare(folder, kind, keep, workers=0) for kind, keep in variants[: args.variants]]
     passed, failed = Counter(), []
-    trials = ['kills'] * args.kills + ['cuts'] * args.cuts + [
-        'full'] * args.full
+    trials = ['kills'] * args.kills + ['cuts'] * args.cuts + ['full'] * args.full
     for number, trial in enumerate(trials):
         variant = variants[number % len(variants)]
         work_dir = folder / f'{trial}_{number}'
         try:
             if trial == 'kills':
                 kill_trial(rng, variant['config'], work_dir, variant['seconds'])
-                check(work_dir, variant['expected'], (
-                    'last', 'best', 'checkpoints', 'validations', 'drafts'))
+                check(
+                    work_dir,
+                    variant['expected'],
+                    ('last', 'best', 'checkpoints', 'validations', 'drafts'),
+                )
             elif trial == 'full':
                 full_trial(rng, variant['config'], work_dir)
-                check(work_dir, variant['expected'], (
-                    'last', 'best', 'checkpoints', 'drafts'))
+                check(work_dir, variant['expected'], ('last', 'best', 'checkpoints', 'drafts'))
             else:
                 cut_trial(rng, variant['journal'], variant['config'], work_dir)
                 check(work_dir, variant['expected'], ('last', 'best', 'drafts'))
@@ -307,10 +311,12 @@ def main() -> int:
         except (RuntimeError, OSError, ValueError) as error:
             failed.append(f'{work_dir.name}, {variant["name"]}: {error}')
             print(failed[-1], flush=True)
-    print('ended as the uninterrupted run: '
-          f'{passed["kills"]} of {args.kills} killed, '
-          f'{passed["cuts"]} of {args.cuts} whose power was cut, '
-          f'{passed["full"]} of {args.full} whose disk was full')
+    print(
+        'ended as the uninterrupted run: '
+        f'{passed["kills"]} of {args.kills} killed, '
+        f'{passed["cuts"]} of {args.cuts} whose power was cut, '
+        f'{passed["full"]} of {args.full} whose disk was full'
+    )
     return len(failed)
 
 

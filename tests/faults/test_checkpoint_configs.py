@@ -4,6 +4,7 @@ A process with audit hooks loads checkpoints with hostile configs: every registe
 type at some place, every text replaced by others that could be run, imported or
 opened, and keys that make MMEngine import or run files.
 """
+
 import copy
 import inspect
 import json
@@ -27,16 +28,32 @@ LOADER = Path(__file__).with_name('audited_loading.py')
 PIPELINE = ('test_dataloader', 'dataset', 'pipeline')
 # Texts that leave a trace if they are evaluated, imported, run or opened.
 CODE = "__import__('pathlib').Path('executed').touch()"
-PAYLOADS = (CODE, 'canary.py', 'canary_module', 'canary_module.registry.x',
-            'http://127.0.0.1:9/x.pth', '/etc/hostname', 'canary.pkl', 'file://canary.py')
+PAYLOADS = (
+    CODE,
+    'canary.py',
+    'canary_module',
+    'canary_module.registry.x',
+    'http://127.0.0.1:9/x.pth',
+    '/etc/hostname',
+    'canary.pkl',
+    'file://canary.py',
+)
 HOSTILE_KEYS = dict(
-    _scope_='canary_module', _base_='canary.py', teacher_config='canary.py',
-    custom_imports=dict(imports=['canary_module']), init_cfg=dict(
-        type='Pretrained', checkpoint='canary.pkl'), pretrained='canary.pkl',
-    class_weight='canary.pkl', word_vectors='canary.py', warp_mode=CODE,
-    backend_args=dict(backend='petrel'), plugins=[dict(cfg=dict(
-        type='mmdet.CameraMotionCompensation', warp_mode=CODE))],
-    type=CODE, __class__='os.system', _delete_=True)
+    _scope_='canary_module',
+    _base_='canary.py',
+    teacher_config='canary.py',
+    custom_imports=dict(imports=['canary_module']),
+    init_cfg=dict(type='Pretrained', checkpoint='canary.pkl'),
+    pretrained='canary.pkl',
+    class_weight='canary.pkl',
+    word_vectors='canary.py',
+    warp_mode=CODE,
+    backend_args=dict(backend='petrel'),
+    plugins=[dict(cfg=dict(type='mmdet.CameraMotionCompensation', warp_mode=CODE))],
+    type=CODE,
+    __class__='os.system',
+    _delete_=True,
+)
 NUMBERS = (10**12, -1, 1e308, float('nan'), 0, True, '5', [[1] * 200])
 
 
@@ -87,6 +104,7 @@ def registered() -> dict[str, type]:
     from mmdet.utils import register_all_modules
 
     from mmsgp import registry as mmsgp_registry
+
     register_all_modules(init_default_scope=False)
     MODELS.import_from_location()
     found = {}
@@ -94,24 +112,28 @@ def registered() -> dict[str, type]:
         for registry in vars(module).values():
             if isinstance(registry, Registry):
                 registry.import_from_location()
-                found |= {f'{registry.scope}.{name}': part
-                          for name, part in registry.module_dict.items()}
+                found |= {
+                    f'{registry.scope}.{name}': part for name, part in registry.module_dict.items()
+                }
     return found
 
 
 def with_hostile_texts(name: str, part: object, payload: str) -> dict:
     """Make a dict that builds a type, with a payload in every possible argument."""
     arguments = {}
-    classes = part.__mro__ if inspect.isclass(part) else (part, )
+    classes = part.__mro__ if inspect.isclass(part) else (part,)
     for owner in classes:
         try:
             parameters = inspect.signature(owner).parameters.values()
         except (ValueError, TypeError):
             continue
-        arguments |= {p.name: payload for p in parameters
-                      if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and
-                      (p.default is p.empty or isinstance(p.default, str)) and
-                      p.name not in arguments}
+        arguments |= {
+            p.name: payload
+            for p in parameters
+            if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+            and (p.default is p.empty or isinstance(p.default, str))
+            and p.name not in arguments
+        }
     return {**arguments, 'type': name}
 
 
@@ -119,14 +141,23 @@ def known_holes(cfg: dict) -> list[dict]:
     """List configs that would run code if any registered class could be built."""
     detector = cfg['model']['detector']
     return [
-        replaced(cfg, ('model', 'detector', 'train_cfg', 'rpn', 'assigner'), dict(
-            type='mmdet.CameraMotionCompensation', warp_mode=CODE)),
+        replaced(
+            cfg,
+            ('model', 'detector', 'train_cfg', 'rpn', 'assigner'),
+            dict(type='mmdet.CameraMotionCompensation', warp_mode=CODE),
+        ),
         replaced(cfg, ('model', 'relation_head', '_scope_'), 'canary_module'),
-        replaced(cfg, ('model', 'detector'), dict(
-            type='mmdet.KnowledgeDistillationSingleStageDetector',
-            teacher_config='canary.py', backbone=detector['backbone'],
-            neck=dict(type='mmdet.FPN', in_channels=[16], out_channels=16, num_outs=1),
-            bbox_head=dict(type='mmdet.RetinaHead', num_classes=24, in_channels=16))),
+        replaced(
+            cfg,
+            ('model', 'detector'),
+            dict(
+                type='mmdet.KnowledgeDistillationSingleStageDetector',
+                teacher_config='canary.py',
+                backbone=detector['backbone'],
+                neck=dict(type='mmdet.FPN', in_channels=[16], out_channels=16, num_outs=1),
+                bbox_head=dict(type='mmdet.RetinaHead', num_classes=24, in_channels=16),
+            ),
+        ),
     ]
 
 
@@ -134,17 +165,24 @@ def hostile_configs(cfg: dict) -> list[dict]:
     """List all hostile configs, always in the same order."""
     places = [place for place, value in leaves(cfg) if isinstance(value, dict)]
     texts = [place for place, value in leaves(cfg) if isinstance(value, str)]
-    numbers = [place for place, value in leaves(cfg['model'], ('model', ))
-               if isinstance(value, (int, float))]
+    numbers = [
+        place
+        for place, value in leaves(cfg['model'], ('model',))
+        if isinstance(value, (int, float))
+    ]
     hosts, payloads = cycle(places[1:]), cycle(PAYLOADS)
     return [
-        *(replaced(cfg, next(hosts), with_hostile_texts(name, part, next(payloads)))
-          for name, part in sorted(registered().items())),
+        *(
+            replaced(cfg, next(hosts), with_hostile_texts(name, part, next(payloads)))
+            for name, part in sorted(registered().items())
+        ),
         *(replaced(cfg, place, payload) for place in texts for payload in PAYLOADS),
-        *(replaced(cfg, (*place, key), value)
-          for place in places for key, value in HOSTILE_KEYS.items()),
-        *(replaced(cfg, place, value)
-          for place, value in zip(numbers * 2, cycle(NUMBERS))),
+        *(
+            replaced(cfg, (*place, key), value)
+            for place in places
+            for key, value in HOSTILE_KEYS.items()
+        ),
+        *(replaced(cfg, place, value) for place, value in zip(numbers * 2, cycle(NUMBERS))),
     ]
 
 
@@ -157,23 +195,23 @@ def folder(tmp_path_factory):
     (folder / 'canary_module').mkdir()
     for name in ('__init__', 'registry'):
         (folder / 'canary_module' / f'{name}.py').write_text(trace)
-    (folder / 'canary.pkl').write_bytes(
-        b"cposix\nsystem\n(S'touch executed'\ntR.")
+    (folder / 'canary.pkl').write_bytes(b"cposix\nsystem\n(S'touch executed'\ntR.")
     cfg = small_config()
     torch.manual_seed(0)
     model = MODELS.build(Config(dict(model=cfg['model'])).model)
     model.has_priors.fill_(1)
-    names = dict(classes=[f'class {c}' for c in range(24)],
-                 predicates=[f'predicate {p}' for p in range(18)])
-    torch.save(dict(state_dict=model.state_dict(),
-                    meta=dict(cfg=text_of(cfg), dataset_meta=names)),
-               folder / 'sound.pth')
+    names = dict(
+        classes=[f'class {c}' for c in range(24)], predicates=[f'predicate {p}' for p in range(18)]
+    )
+    torch.save(
+        dict(state_dict=model.state_dict(), meta=dict(cfg=text_of(cfg), dataset_meta=names)),
+        folder / 'sound.pth',
+    )
     return folder
 
 
 def text_of(cfg: dict) -> str:
-    return '\n'.join(f'{key} = {value!r}' for key, value in cfg.items()
-                     ).replace('nan', '1e999')
+    return '\n'.join(f'{key} = {value!r}' for key, value in cfg.items()).replace('nan', '1e999')
 
 
 def load_all(folder: Path, cfgs: list[dict]) -> list[dict]:
@@ -181,10 +219,11 @@ def load_all(folder: Path, cfgs: list[dict]) -> list[dict]:
     (folder / 'configs.json').write_text(json.dumps(list(map(text_of, cfgs))))
     root = Path(mmsgp.__file__).parents[1]
     subprocess.run(
-        [sys.executable, '-B', str(LOADER), str(folder)], check=True,
-        env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'})
-    sound, *results = map(
-        json.loads, (folder / 'results.jsonl').read_text().splitlines())
+        [sys.executable, '-B', str(LOADER), str(folder)],
+        check=True,
+        env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'},
+    )
+    sound, *results = map(json.loads, (folder / 'results.jsonl').read_text().splitlines())
     assert sound['outcome'] == 'accepted' and sound['graph']['objects']
     assert not sound['suspicions'], 'the auditor has not learnt the usual events'
     return results
@@ -208,8 +247,7 @@ def test_code_of_known_holes_is_not_run(folder):
     results = load_all(folder, cfgs)
     check_harmless(cfgs, results)
     # The first one is in a part that only training reads.
-    assert [result['outcome'] for result in results] == [
-        'accepted', 'refused', 'refused']
+    assert [result['outcome'] for result in results] == ['accepted', 'refused', 'refused']
     assert results[0]['equal']
 
 

@@ -1,4 +1,5 @@
 """Damaged and odd checkpoint files are named in one line, or load unchanged."""
+
 import os
 import random
 import sys
@@ -21,15 +22,25 @@ from mmsgp.checkpoint.loading import (
 from mmsgp.checkpoint.pretrained import read_weights
 
 HINT = 'MMSGP_TRUST_CHECKPOINTS'
-RUNS = ('os.system', 'subprocess.Popen', 'os.exec', 'os.posix_spawn', 'os.fork',
-        'socket.connect', 'exec')
+RUNS = (
+    'os.system',
+    'subprocess.Popen',
+    'os.exec',
+    'os.posix_spawn',
+    'os.fork',
+    'socket.connect',
+    'exec',
+)
 watched: list[str] | None = None
 
 
 def watch(event: str, arguments: tuple) -> None:
     """Record code that runs while a file is loaded."""
-    if watched is not None and event in RUNS and not (
-            event == 'exec' and Path(arguments[0].co_filename).is_file()):
+    if (
+        watched is not None
+        and event in RUNS
+        and not (event == 'exec' and Path(arguments[0].co_filename).is_file())
+    ):
         watched.append(f'{event} {arguments}')
 
 
@@ -43,13 +54,21 @@ def training_checkpoint() -> dict:
     generator = torch.Generator().manual_seed(0)
     checkpoint = dict(
         state_dict=OrderedDict(
-            (f'layers.{i}.weight', torch.randn(8, 4, generator=generator))
-            for i in range(6)),
-        meta=dict(epoch=1, iter=20, seed=3, cfg='model = dict()',
-                  dataset_meta=dict(classes=('cat', 'dog'), palette=[(1, 2, 3)])),
+            (f'layers.{i}.weight', torch.randn(8, 4, generator=generator)) for i in range(6)
+        ),
+        meta=dict(
+            epoch=1,
+            iter=20,
+            seed=3,
+            cfg='model = dict()',
+            dataset_meta=dict(classes=('cat', 'dog'), palette=[(1, 2, 3)]),
+        ),
         message_hub=dict(log_scalars=dict(loss=history), runtime_info=dict(epoch=0)),
-        optimizer=dict(state={0: dict(step=torch.tensor(7.), avg=torch.ones(9))},
-                       param_groups=[dict(lr=0.01, params=[0])]))
+        optimizer=dict(
+            state={0: dict(step=torch.tensor(7.0), avg=torch.ones(9))},
+            param_groups=[dict(lr=0.01, params=[0])],
+        ),
+    )
     add_checksum(checkpoint)
     return checkpoint
 
@@ -77,7 +96,7 @@ def flipped(content: bytes, rng: random.Random) -> bytes:
 
 
 def cut(content: bytes, rng: random.Random) -> bytes:
-    return content[:rng.randrange(len(content))]
+    return content[: rng.randrange(len(content))]
 
 
 def shifted(content: bytes, rng: random.Random) -> bytes:
@@ -87,8 +106,8 @@ def shifted(content: bytes, rng: random.Random) -> bytes:
 
 def overwritten(content: bytes, rng: random.Random) -> bytes:
     place, source = (rng.randrange(len(content)) for _ in range(2))
-    part = rng.choice((bytes(64), rng.randbytes(64), content[source:source + 64]))
-    return content[:place] + part + content[place + len(part):]
+    part = rng.choice((bytes(64), rng.randbytes(64), content[source : source + 64]))
+    return content[:place] + part + content[place + len(part) :]
 
 
 def repacked(content: bytes, rng: random.Random) -> bytes:
@@ -98,8 +117,11 @@ def repacked(content: bytes, rng: random.Random) -> bytes:
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, 'w') as new:
         records = {name: old.read(name) for name in old.namelist()}
         name = rng.choice([name for name in records if records[name]])
-        records[name] = rng.choice((flipped, cut, shifted))(records[name], rng) \
-            if rng.random() < 0.7 else rng.choice(list(records.values()))
+        records[name] = (
+            rng.choice((flipped, cut, shifted))(records[name], rng)
+            if rng.random() < 0.7
+            else rng.choice(list(records.values()))
+        )
         for name, record in records.items():
             new.writestr(name, record)
     return target.read_bytes()
@@ -136,8 +158,9 @@ def mutate(number: int, folder: Path) -> None:
             outcomes['with a hint to trust it'] += HINT in message
         else:
             found.pop('checksums', None)
-            assert same(found, {key: value for key, value in expected.items()
-                                if key != 'checksums'}), mutation
+            assert same(
+                found, {key: value for key, value in expected.items() if key != 'checksums'}
+            ), mutation
             outcomes['equal'] += 1
     print(f'\n{number} mutated checkpoints: {dict(outcomes)}')  # noqa: T201
 
@@ -166,15 +189,25 @@ def parse(path):
     return load_parser({}, str(path))
 
 
-@pytest.mark.parametrize('changes, fact', [
-    (dict(meta=None), 'config'), (dict(meta=5), 'meta'), (dict(meta=[1]), 'meta'),
-    (dict(meta={}), 'config'), (dict(meta=dict(cfg=5)), 'cfg'),
-    (dict(meta=dict(cfg=None)), 'cfg'), (dict(meta=dict(cfg='x')), 'names and values'),
-    (dict(meta=dict(cfg='model = 5')), 'model'), (dict(meta=dict(cfg='')), 'model'),
-    (dict(meta=dict(cfg='', dataset_meta=[1])), 'dataset_meta'),
-    (dict(state_dict=None), 'state_dict'), (dict(state_dict=[1]), 'state_dict'),
-    (dict(state_dict={5: torch.ones(1)}), 'state_dict'),
-    (dict(state_dict=dict(x=torch.ones(1).expand(10**12))), "'x'")])
+@pytest.mark.parametrize(
+    'changes, fact',
+    [
+        (dict(meta=None), 'config'),
+        (dict(meta=5), 'meta'),
+        (dict(meta=[1]), 'meta'),
+        (dict(meta={}), 'config'),
+        (dict(meta=dict(cfg=5)), 'cfg'),
+        (dict(meta=dict(cfg=None)), 'cfg'),
+        (dict(meta=dict(cfg='x')), 'names and values'),
+        (dict(meta=dict(cfg='model = 5')), 'model'),
+        (dict(meta=dict(cfg='')), 'model'),
+        (dict(meta=dict(cfg='', dataset_meta=[1])), 'dataset_meta'),
+        (dict(state_dict=None), 'state_dict'),
+        (dict(state_dict=[1]), 'state_dict'),
+        (dict(state_dict={5: torch.ones(1)}), 'state_dict'),
+        (dict(state_dict=dict(x=torch.ones(1).expand(10**12))), "'x'"),
+    ],
+)
 def test_entries_of_another_type_are_named(tmp_path, changes, fact):
     path = tmp_path / 'odd.pth'
     content = {**training_checkpoint(), **changes}
@@ -183,8 +216,9 @@ def test_entries_of_another_type_are_named(tmp_path, changes, fact):
     assert fact in refusal(path, parse)
 
 
-@pytest.mark.parametrize('changes', [
-    dict(state_dict=None), dict(meta=[1]), dict(meta=dict(dataset_meta=[1]))])
+@pytest.mark.parametrize(
+    'changes', [dict(state_dict=None), dict(meta=[1]), dict(meta=dict(dataset_meta=[1]))]
+)
 def test_tools_that_take_weights_name_them_too(tmp_path, changes):
     path = tmp_path / 'odd.pth'
     torch.save({**dict(state_dict={}, meta={}), **changes}, path)
@@ -196,8 +230,14 @@ def test_tools_that_take_weights_name_them_too(tmp_path, changes):
 
 def test_special_paths_are_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / 'pipe')
-    for path in (tmp_path, tmp_path / 'pipe', tmp_path / 'none.pth', '/dev/zero',
-                 '/proc/self/mem', '/proc/self/environ'):
+    for path in (
+        tmp_path,
+        tmp_path / 'pipe',
+        tmp_path / 'none.pth',
+        '/dev/zero',
+        '/proc/self/mem',
+        '/proc/self/environ',
+    ):
         message = refusal(path)
         assert HINT not in message
         refusal(path, check_sound)
@@ -205,8 +245,10 @@ def test_special_paths_are_refused_at_once(tmp_path):
 
 def test_a_compressed_archive_is_refused_before_reading(tmp_path):
     torch.save(training_checkpoint(), tmp_path / 'sound.pth')
-    with zipfile.ZipFile(tmp_path / 'sound.pth') as old, zipfile.ZipFile(
-            tmp_path / 'bomb.pth', 'w', zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile(tmp_path / 'sound.pth') as old,
+        zipfile.ZipFile(tmp_path / 'bomb.pth', 'w', zipfile.ZIP_DEFLATED) as new,
+    ):
         for name in old.namelist():
             new.writestr(name, old.read(name))
         new.writestr('archive/data/99', bytes(10**8))

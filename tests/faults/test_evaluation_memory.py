@@ -1,4 +1,5 @@
 """Evaluating, storing and drawing a large data set needs no more memory."""
+
 import json
 import os
 
@@ -47,12 +48,12 @@ def work(folder, number, drawn):
     evaluator.dataset_meta = visualizer.dataset_meta = meta
     image = np.zeros((64, 64, 3), np.uint8)
     readings = []
-    for index, sample in enumerate(
-            measured(make_samples(number), number // 10, SECONDS, readings)):
+    for index, sample in enumerate(measured(make_samples(number), number // 10, SECONDS, readings)):
         evaluator.process([sample])
         if index % drawn == 0:
-            visualizer.add_datasample('image', image, sample, topk=1,
-                                      out_file=str(folder / 'image.png'))
+            visualizer.add_datasample(
+                'image', image, sample, topk=1, out_file=str(folder / 'image.png')
+            )
     print(json.dumps(readings))
     metrics = evaluator.evaluate(number)
     assert 0 < metrics['sggen/mR@20'] < 100

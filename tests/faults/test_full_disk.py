@@ -1,4 +1,5 @@
 """Results are written or printed, even with a full disk or an invalid folder."""
+
 import errno
 import io
 import json
@@ -40,8 +41,7 @@ class Writes:
         if self.folder is None:
             return
         path = str(args[1] if event == 'os.rename' else args[0]) if args else ''
-        writes = event == 'os.rename' or (
-            event == 'open' and set(str(args[1])) & set('wax+'))
+        writes = event == 'os.rename' or (event == 'open' and set(str(args[1])) & set('wax+'))
         if writes and path.startswith(self.folder):
             self.count += 1
             if self.count == self.number:
@@ -98,20 +98,37 @@ def run(tool, *arguments):
 def run_test(tmp_path_factory, checkpoint):
     """A function that tests a parser with random weights on two images."""
     data = make_vg_data(
-        tmp_path_factory.mktemp('data'), num_train=4, num_test=2, num_classes=24,
-        num_predicates=18, num_objects=(2, 3))
+        tmp_path_factory.mktemp('data'),
+        num_train=4,
+        num_test=2,
+        num_classes=24,
+        num_predicates=18,
+        num_objects=(2, 3),
+    )
     runs = iter(range(1000))
 
     def test(work_dir):
-        settings = [f'test_dataloader.dataset.data_root={data.root}',
-                    'test_dataloader.dataset.num_val_images=1',
-                    'test_dataloader.num_workers=0',
-                    'model.detection_cfg.max_per_image=4',
-                    # runs of one name and second share a log
-                    f'experiment_name=run_{next(runs)}']
-        return run('tools/test.py', CONFIG, checkpoint, '--work-dir', work_dir,
-                   '--out', Path(work_dir) / 'predictions.h5', '--tasks', 'predcls',
-                   '--cfg-options', *settings)
+        settings = [
+            f'test_dataloader.dataset.data_root={data.root}',
+            'test_dataloader.dataset.num_val_images=1',
+            'test_dataloader.num_workers=0',
+            'model.detection_cfg.max_per_image=4',
+            # runs of one name and second share a log
+            f'experiment_name=run_{next(runs)}',
+        ]
+        return run(
+            'tools/test.py',
+            CONFIG,
+            checkpoint,
+            '--work-dir',
+            work_dir,
+            '--out',
+            Path(work_dir) / 'predictions.h5',
+            '--tasks',
+            'predcls',
+            '--cfg-options',
+            *settings,
+        )
 
     return test
 
@@ -129,7 +146,7 @@ def undisturbed(tmp_path_factory, run_test):
 def tables(text):
     """Return the lines of the printed tables."""
     first = text.index('predcls: recall of each predicate')
-    return text[first:text.index('Evaluated ', first)].splitlines()
+    return text[first : text.index('Evaluated ', first)].splitlines()
 
 
 def assert_whole_or_missing(work_dir, expected):
@@ -143,24 +160,22 @@ def assert_whole_or_missing(work_dir, expected):
     assert not list(work_dir.glob('.*'))
 
 
-def test_a_test_on_a_full_disk_prints_its_tables(
-        tmp_path, run_test, undisturbed):
+def test_a_test_on_a_full_disk_prints_its_tables(tmp_path, run_test, undisturbed):
     expected, lines = undisturbed
     with full_disk() as text:
         status = run_test(tmp_path)
     assert tables(text.getvalue()) == lines
-    for name in ('metrics.json', 'metrics_predcls.csv', 'ranks.npz',
-                 'predictions.h5'):
+    for name in ('metrics.json', 'metrics_predcls.csv', 'ranks.npz', 'predictions.h5'):
         assert str(tmp_path / name) in status
         assert not (tmp_path / name).exists()
     assert_whole_or_missing(tmp_path, expected)
     assert run_test(tmp_path) is None  # the disk has room again
     assert json.loads((tmp_path / 'metrics.json').read_text()) == json.loads(
-        (expected / 'metrics.json').read_text())
+        (expected / 'metrics.json').read_text()
+    )
 
 
-def test_a_test_into_an_invalid_folder_prints_its_tables(
-        tmp_path, run_test, undisturbed):
+def test_a_test_into_an_invalid_folder_prints_its_tables(tmp_path, run_test, undisturbed):
     (tmp_path / 'file').touch()
     with printed() as text:
         status = run_test(tmp_path / 'file' / 'work_dir')
@@ -182,8 +197,7 @@ def test_each_write_of_a_test_may_fail(tmp_path, run_test, undisturbed):
         assert tables(text.getvalue()) == lines, number
         assert str(work_dir) in status, number
         assert_whole_or_missing(work_dir, expected)
-        lost = [path.name for path in expected.glob('*.*')
-                if not (work_dir / path.name).exists()]
+        lost = [path.name for path in expected.glob('*.*') if not (work_dir / path.name).exists()]
         assert len(lost) <= 1, (number, lost)
     print(f'{number - 1} writes of tools/test.py failed, one in each run')
     assert number > 15
@@ -201,8 +215,9 @@ def test_training_on_a_full_disk_stops_before_it_begins(tmp_path):
 def test_a_report_on_a_full_disk_is_not_incomplete(tmp_path, undisturbed):
     out = tmp_path / 'report.html'
     with full_disk():
-        status = run('tools/analysis_tools/report.py', undisturbed[0], '--out', out,
-                     '--num-pictures', 0)
+        status = run(
+            'tools/analysis_tools/report.py', undisturbed[0], '--out', out, '--num-pictures', 0
+        )
     assert str(out) in status
     assert not list(tmp_path.iterdir())
 
@@ -211,8 +226,9 @@ def test_graphs_that_cannot_be_written_are_printed(tmp_path, checkpoint):
     image = tmp_path / 'image.jpg'
     cv2.imwrite(str(image), np.full((48, 64, 3), 90, np.uint8))
     with full_disk() as text:
-        status = run('mmsgp/cli/infer.py', image, '--checkpoint', checkpoint, '--out',
-                     tmp_path / 'out')
+        status = run(
+            'mmsgp/cli/infer.py', image, '--checkpoint', checkpoint, '--out', tmp_path / 'out'
+        )
     for name in ('vis/image.png', 'preds/image.json'):
         assert str(tmp_path / 'out' / name) in status
         assert not (tmp_path / 'out' / name).exists()

@@ -1,4 +1,5 @@
 """Trainings after a kill, a power cut or a full disk end as undisturbed ones."""
+
 import os
 import subprocess
 import sys
@@ -12,12 +13,13 @@ SCRIPT = Path(__file__).with_name('kill_and_resume.py')
 
 def run_trials(folder, **numbers):
     """Run the harness in another process, which forks a process per training."""
-    options = [text for name, number in numbers.items()
-               for text in (f'--{name}', str(number))]
+    options = [text for name, number in numbers.items() for text in (f'--{name}', str(number))]
     result = subprocess.run(
         [sys.executable, str(SCRIPT), str(folder), *options],
         env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
-        capture_output=True, text=True)
+        capture_output=True,
+        text=True,
+    )
     print(result.stdout)
     assert result.returncode == 0, result.stdout + result.stderr[-2000:]
 

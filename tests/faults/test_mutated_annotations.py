@@ -1,4 +1,5 @@
 """Annotation files with faults are refused by name, or do no harm."""
+
 import functools
 import logging
 import shutil
@@ -37,8 +38,10 @@ def sources(tmp_path):
     data = make_vg_data(tmp_path / 'own', num_train=4, num_test=2, with_images=False)
     published = tmp_path / 'published'
     shutil.copytree(data.root, published)
-    with h5py.File(data.root / 'VG-SGG.h5') as source, \
-            h5py.File(published / 'VG-SGG.h5', 'w') as target:
+    with (
+        h5py.File(data.root / 'VG-SGG.h5') as source,
+        h5py.File(published / 'VG-SGG.h5', 'w') as target,
+    ):
         for key in source:
             array = source[key][:]
             target[key] = np.round(array).astype(np.int32) if key in BOXES else array
@@ -50,14 +53,13 @@ def read(data, root):
     dataset = data.dataset(data_root=str(root))
     dataset.statistics.frequency_prior()
     names = dataset.metainfo['classes'], dataset.metainfo['predicates']
-    return names, read_vg_annotations(
-        str(root / FILES[0]), str(root / FILES[2]), *names)
+    return names, read_vg_annotations(str(root / FILES[0]), str(root / FILES[2]), *names)
 
 
 def are_equal(one, other):
     return one[0] == other[0] and all(
-        np.array_equal(value, getattr(other[1], key))
-        for key, value in vars(one[1]).items())
+        np.array_equal(value, getattr(other[1], key)) for key, value in vars(one[1]).items()
+    )
 
 
 def assert_possible(names, annotations):
@@ -102,14 +104,24 @@ def mutated(case, name, data, sources, tmp_path):
         shutil.rmtree(root)
 
 
-@pytest.mark.parametrize('name, number', [
-    (FILES[0], 40), (FILES[1], 20), (FILES[2], 20),
-    *(pytest.param(name, number, marks=pytest.mark.faults)
-      for name, number in zip(FILES, (2000, 1000, 1000)))])
+@pytest.mark.parametrize(
+    'name, number',
+    [
+        (FILES[0], 40),
+        (FILES[1], 20),
+        (FILES[2], 20),
+        *(
+            pytest.param(name, number, marks=pytest.mark.faults)
+            for name, number in zip(FILES, (2000, 1000, 1000))
+        ),
+    ],
+)
 def test_every_fault_is_named_or_harmless(sources, tmp_path, name, number):
     data, expected = sources
-    outcomes = run_isolated(functools.partial(
-        mutated, name=name, data=data, sources=expected, tmp_path=tmp_path), number)
+    outcomes = run_isolated(
+        functools.partial(mutated, name=name, data=data, sources=expected, tmp_path=tmp_path),
+        number,
+    )
     # A fault in one file may appear in another, which the message then names.
     kinds = summary(outcomes, 'case ')
     print(f'{number} mutated {name}: {kinds}')

@@ -1,4 +1,5 @@
 """Image files with faults are refused by name before they fill the memory."""
+
 import functools
 import io
 
@@ -21,24 +22,23 @@ PARSED = 25
 
 @functools.cache
 def whole(suffix):
-    pixels = np.random.default_rng(0).integers(
-        256, size=(*SIZE[::-1], 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(256, size=(*SIZE[::-1], 3), dtype=np.uint8)
     pixels[10:30] = 90
     file = io.BytesIO()
-    Image.fromarray(pixels).save(
-        file, {'jpg': 'JPEG', 'tif': 'TIFF'}.get(suffix, suffix.upper()))
+    Image.fromarray(pixels).save(file, {'jpg': 'JPEG', 'tif': 'TIFF'}.get(suffix, suffix.upper()))
     return file.getvalue()
 
 
 @functools.cache
 def load(checkpoint):
     torch.set_num_threads(1)
-    return SceneGraphInferencer(weights=checkpoint, device='cpu', show_progress=False,
-                                max_pixels=MAX_PIXELS)
+    return SceneGraphInferencer(
+        weights=checkpoint, device='cpu', show_progress=False, max_pixels=MAX_PIXELS
+    )
 
 
 def pixels_of(path):
-    image, = ImageSource(path)
+    (image,) = ImageSource(path)
     return image['img']
 
 
@@ -51,8 +51,8 @@ def mutated(case, tmp_path, checkpoint):
     path.write_bytes(mutate_image(whole(suffix), SIZE, np.random.default_rng(case)))
     inferencer = load(checkpoint)
     try:
-        (image, ), _ = next(inferencer.preprocess(ImageSource(path, MAX_PIXELS)))
-        assert image['img'].dtype == np.uint8 and image['img'].shape[2:] == (3, )
+        (image,), _ = next(inferencer.preprocess(ImageSource(path, MAX_PIXELS)))
+        assert image['img'].dtype == np.uint8 and image['img'].shape[2:] == (3,)
         assert image['img'].size <= 3 * MAX_PIXELS
         if case % PARSED == 0:
             inferencer(path)
@@ -61,11 +61,11 @@ def mutated(case, tmp_path, checkpoint):
         path.unlink()
 
 
-@pytest.mark.parametrize('number', [
-    40, pytest.param(2000, marks=pytest.mark.faults)])
+@pytest.mark.parametrize('number', [40, pytest.param(2000, marks=pytest.mark.faults)])
 def test_every_fault_is_named_or_harmless(tmp_path, checkpoint, number):
-    outcomes = run_isolated(functools.partial(
-        mutated, tmp_path=tmp_path, checkpoint=checkpoint), number)
+    outcomes = run_isolated(
+        functools.partial(mutated, tmp_path=tmp_path, checkpoint=checkpoint), number
+    )
     kinds = summary(outcomes, 'case ')
     print(f'{number} mutated images: {kinds}')
     assert kinds['refused'] > number / 4

@@ -1,4 +1,5 @@
 """The page with many clients; some send invalid requests."""
+
 import io
 import json
 import os
@@ -33,9 +34,21 @@ def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp('server')
     checkpoint = write_random_checkpoint(folder / 'model.pth', max_objects=4)
     process = subprocess.Popen(
-        [sys.executable, DEMO / 'app.py', checkpoint, '--device', 'cpu',
-         '--max-size', '1mb', '--time-limit', '120'],
-        env=dict(os.environ, TMPDIR=str(folder)), stdout=subprocess.PIPE, text=True)
+        [
+            sys.executable,
+            DEMO / 'app.py',
+            checkpoint,
+            '--device',
+            'cpu',
+            '--max-size',
+            '1mb',
+            '--time-limit',
+            '120',
+        ],
+        env=dict(os.environ, TMPDIR=str(folder)),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         line = next((line for line in process.stdout if 'The page is at' in line), '')
         assert line, f'the page ended with {process.wait()}'
@@ -118,19 +131,23 @@ def test_good_requests_succeed_among_bad_ones_in_constant_memory(server):
     counts, expected, failures = dict(all=0, bad=0), {}, []
     readings, end = [], time.monotonic() + SECONDS
     with ThreadPoolExecutor(CLIENTS) as pool:
-        running = [pool.submit(client_loop, number, address, end, counts, expected,
-                               failures) for number in range(CLIENTS)]
+        running = [
+            pool.submit(client_loop, number, address, end, counts, expected, failures)
+            for number in range(CLIENTS)
+        ]
         while not all(future.done() for future in running):
             time.sleep(0.2)
             if counts['all'] >= (len(readings) + 1) * EVERY:
                 readings.append((counts['all'], *memory(process.pid)))
                 print(readings[-1], flush=True)
-    print(json.dumps(dict(counts, failures=len(failures),
-                          seconds=SECONDS - end + time.monotonic())))
+    print(
+        json.dumps(dict(counts, failures=len(failures), seconds=SECONDS - end + time.monotonic()))
+    )
     assert not failures, failures[:5]
     assert all(future.exception() is None for future in running)
-    settled = [page + worker for number, page, worker in readings
-               if number > WARM_UP * counts['all']]
+    settled = [
+        page + worker for number, page, worker in readings if number > WARM_UP * counts['all']
+    ]
     share = -(-len(settled) // 5)
     assert np.mean(settled[-share:]) < 1.05 * np.mean(settled[:share]), readings
     process.terminate()

@@ -4,6 +4,7 @@ Data set, hooks, loops and scheduler are those of MMSGP's configs. The model is 
 with dropout; the metric goes up and down, so that the best checkpoint changes and
 the learning rate drops.
 """
+
 from __future__ import annotations
 
 import importlib.util
@@ -29,12 +30,18 @@ from mmsgp.reporting.training_log import TrainingLog
 
 ROOT = Path(__file__).parents[2]
 KINDS = {
-    'by epoch': ("type='ResumableEpochLoop', max_epochs=5, val_interval=1",
-                 'interval=1, by_epoch=True'),
-    'within epochs': ("type='ResumableEpochLoop', max_epochs=5, val_interval=1",
-                      'interval=3, by_epoch=False'),
-    'by iteration': ("type='ResumableIterLoop', max_iters=20, val_interval=3",
-                     'interval=3, by_epoch=False')
+    'by epoch': (
+        "type='ResumableEpochLoop', max_epochs=5, val_interval=1",
+        'interval=1, by_epoch=True',
+    ),
+    'within epochs': (
+        "type='ResumableEpochLoop', max_epochs=5, val_interval=1",
+        'interval=3, by_epoch=False',
+    ),
+    'by iteration': (
+        "type='ResumableIterLoop', max_iters=20, val_interval=3",
+        'interval=3, by_epoch=False',
+    ),
 }
 CONFIG = """
 default_scope = 'mmsgp'
@@ -105,8 +112,7 @@ class ToyMetric(BaseMetric):
 
 def load_tool():
     """Import tools/train.py as a module."""
-    spec = importlib.util.spec_from_file_location(
-        'train', ROOT / 'tools' / 'train.py')
+    spec = importlib.util.spec_from_file_location('train', ROOT / 'tools' / 'train.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -122,18 +128,25 @@ mmengine.hooks.runtime_info_hook.get_git_hash = lambda: ''
 Config.pretty_text = property(lambda self: self.text)
 
 
-def write_config(path: Path, data: Path, kind: str, keep: int,
-                 workers: int = 0) -> Path:
+def write_config(path: Path, data: Path, kind: str, keep: int, workers: int = 0) -> Path:
     """Write the config of a kind of training."""
     loop, saving = KINDS[kind]
-    path.write_text(CONFIG.format(
-        data=str(data), loop=loop, saving=saving, keep=keep, workers=workers,
-        by_epoch=kind != 'by iteration'))
+    path.write_text(
+        CONFIG.format(
+            data=str(data),
+            loop=loop,
+            saving=saving,
+            keep=keep,
+            workers=workers,
+            by_epoch=kind != 'by iteration',
+        )
+    )
     return path
 
 
-def start(config: Path, work_dir: Path, *arguments: str,
-          prepare: Callable[[], None] = lambda: None) -> int:
+def start(
+    config: Path, work_dir: Path, *arguments: str, prepare: Callable[[], None] = lambda: None
+) -> int:
     """Run tools/train.py in a forked process.
 
     Args:
@@ -153,13 +166,13 @@ def start(config: Path, work_dir: Path, *arguments: str,
         log = os.open(f'{work_dir}.txt', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        sys.argv = ['train.py', str(config), '--work-dir', str(work_dir),
-                    *arguments]
+        sys.argv = ['train.py', str(config), '--work-dir', str(work_dir), *arguments]
         prepare()
         TOOL.main()
         code = 0
     except BaseException:  # noqa: BLE001 - any, also pytest's
         import traceback
+
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -178,18 +191,18 @@ def outcome(work_dir: Path, logged: bool = True) -> dict:
     validations = TrainingLog.read(work_dir).validation if logged else []
     return dict(
         last=_state(last),
-        best=[(path.name, _state(path)['state_dict'])
-              for path in sorted(work_dir.glob('best_*.pth'))],
+        best=[
+            (path.name, _state(path)['state_dict']) for path in sorted(work_dir.glob('best_*.pth'))
+        ],
         checkpoints=sorted(path.name for path in work_dir.glob('*.pth')),
-        validations=[(record['iter'], record['score'])
-                     for record in validations],
-        drafts=[path.name for path in work_dir.glob('.*.part')])
+        validations=[(record['iter'], record['score']) for record in validations],
+        drafts=[path.name for path in work_dir.glob('.*.part')],
+    )
 
 
 def _state(path: Path) -> dict:
     checkpoint = torch.load(path, weights_only=False)
-    return {key: checkpoint.get(key) for key in (
-        'state_dict', 'optimizer', 'param_schedulers')}
+    return {key: checkpoint.get(key) for key in ('state_dict', 'optimizer', 'param_schedulers')}
 
 
 def differences(first, second, name: str = '') -> list[str]:
@@ -199,13 +212,19 @@ def differences(first, second, name: str = '') -> list[str]:
     if type(first) is not type(second):
         return [name]
     if isinstance(first, dict):
-        return ([name] if first.keys() != second.keys() else
-                [d for k in first for d in differences(
-                    first[k], second[k], f'{name}.{k}')])
+        return (
+            [name]
+            if first.keys() != second.keys()
+            else [d for k in first for d in differences(first[k], second[k], f'{name}.{k}')]
+        )
     if isinstance(first, (list, tuple)):
-        return ([f'{name}: {first} and {second}'[:300]]
-                if len(first) != len(second) else
-                [d for i, pair in enumerate(zip(first, second))
-                 for d in differences(*pair, f'{name}.{i}')])
-    return [] if first == second or first != first else [
-        f'{name}: {first} and {second}']
+        return (
+            [f'{name}: {first} and {second}'[:300]]
+            if len(first) != len(second)
+            else [
+                d
+                for i, pair in enumerate(zip(first, second))
+                for d in differences(*pair, f'{name}.{i}')
+            ]
+        )
+    return [] if first == second or first != first else [f'{name}: {first} and {second}']

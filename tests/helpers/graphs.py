@@ -1,4 +1,5 @@
 """Scene graphs, written down relation by relation."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,8 +11,9 @@ from torch import Tensor
 from mmsgp.structures import SceneGraph
 
 
-def make_graph(boxes: Sequence, labels: Sequence[int], relations: Sequence,
-               **scores: Tensor) -> SceneGraph:
+def make_graph(
+    boxes: Sequence, labels: Sequence[int], relations: Sequence, **scores: Tensor
+) -> SceneGraph:
     """A graph from lists.
 
     Args:
@@ -25,9 +27,10 @@ def make_graph(boxes: Sequence, labels: Sequence[int], relations: Sequence,
     return SceneGraph(
         objects=InstanceData(
             bboxes=torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
-            labels=torch.tensor(labels, dtype=torch.int64)),
-        relations=InstanceData(
-            pairs=triplets[:, [0, 2]], labels=triplets[:, 1], **scores))
+            labels=torch.tensor(labels, dtype=torch.int64),
+        ),
+        relations=InstanceData(pairs=triplets[:, [0, 2]], labels=triplets[:, 1], **scores),
+    )
 
 
 def row_of_boxes(number: int) -> list[list[int]]:

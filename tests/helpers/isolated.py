@@ -1,4 +1,5 @@
 """Run cases that may crash, hang or fill the memory, each within limits."""
+
 from __future__ import annotations
 
 import multiprocessing
@@ -22,13 +23,15 @@ class Outcome:
             other), ``'crash'``, ``'hang'``, or what the function returned.
         message: Of the error.
     """
+
     case: int
     kind: str
     message: str = ''
 
 
-def run_isolated(function: Callable[[int], str], num_cases: int,
-                 seconds: float = SECONDS) -> list[Outcome]:
+def run_isolated(
+    function: Callable[[int], str], num_cases: int, seconds: float = SECONDS
+) -> list[Outcome]:
     """Call a function of a case's number in other processes.
 
     Args:
@@ -43,8 +46,7 @@ def run_isolated(function: Callable[[int], str], num_cases: int,
     outcomes: list[Outcome] = []
     while len(outcomes) < num_cases:
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(
-            target=_work, args=(function, len(outcomes), num_cases, sender))
+        process = context.Process(target=_work, args=(function, len(outcomes), num_cases, sender))
         process.start()
         sender.close()
         limit = 3 * seconds  # the first case may have a model to load
@@ -64,11 +66,9 @@ def run_isolated(function: Callable[[int], str], num_cases: int,
     return outcomes
 
 
-def _work(function: Callable[[int], str], first: int, num_cases: int,
-          sender: Connection) -> None:
-    used = int(Path('/proc/self/statm').read_text().split()[0]) * \
-        resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + _MORE_MEMORY, ) * 2)
+def _work(function: Callable[[int], str], first: int, num_cases: int, sender: Connection) -> None:
+    used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + _MORE_MEMORY,) * 2)
     for case in range(first, num_cases):
         try:
             outcome = Outcome(case, function(case))
@@ -90,11 +90,13 @@ def summary(outcomes: list[Outcome], name: str) -> dict[str, int]:
         AssertionError: If a case crashed, hung, or failed in any other way than
             by a message of one line that names the file.
     """
-    wrong = [outcome for outcome in outcomes
-             if outcome.kind in ('error', 'crash', 'hang')
-             or outcome.kind == 'refused' and (
-                 name not in outcome.message or '\n' in outcome.message)]
+    wrong = [
+        outcome
+        for outcome in outcomes
+        if outcome.kind in ('error', 'crash', 'hang')
+        or outcome.kind == 'refused'
+        and (name not in outcome.message or '\n' in outcome.message)
+    ]
     assert not wrong, f'{len(wrong)} of {len(outcomes)}: {wrong[:20]}'
     kinds = sorted({outcome.kind for outcome in outcomes})
-    return {kind: sum(outcome.kind == kind for outcome in outcomes)
-            for kind in kinds}
+    return {kind: sum(outcome.kind == kind for outcome in outcomes) for kind in kinds}

@@ -1,4 +1,5 @@
 """Whether the memory of a process stands still."""
+
 from __future__ import annotations
 
 import gc
@@ -20,8 +21,9 @@ def resident_mib(pid: int | None = None) -> float:
     return psutil.Process(pid).memory_info().rss / 2**20
 
 
-def measured(items: Iterable[T], every: int, seconds: float,
-             readings: list[tuple[int, float]]) -> Iterator[T]:
+def measured(
+    items: Iterable[T], every: int, seconds: float, readings: list[tuple[int, float]]
+) -> Iterator[T]:
     """Iterate and read the memory of this process now and then.
 
     Args:

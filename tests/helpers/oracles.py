@@ -1,4 +1,5 @@
 """Definitions, written as naively as they read."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

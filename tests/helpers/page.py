@@ -1,4 +1,5 @@
 """The page of demo/app.py, asked as a browser asks it."""
+
 from __future__ import annotations
 
 import importlib
@@ -50,10 +51,12 @@ class PageClient:
     def __init__(self, address: str, timeout: float = 120) -> None:
         self._http = httpx.Client(base_url=address, timeout=timeout)
         config = self._http.get('config').json()
-        self._function = next(d['id'] for d in config['dependencies']
-                              if d['api_name'] == 'on_image')
-        self.model = next(c['props']['value'] for c in config['components']
-                          if c['type'] == 'dropdown')
+        self._function = next(
+            d['id'] for d in config['dependencies'] if d['api_name'] == 'on_image'
+        )
+        self.model = next(
+            c['props']['value'] for c in config['components'] if c['type'] == 'dropdown'
+        )
 
     def __enter__(self) -> PageClient:
         return self
@@ -86,13 +89,18 @@ class PageClient:
         """
         session = uuid.uuid4().hex
         if file is not None:
-            file = dict(orig_name='image.png', **file,
-                        meta=dict(_type='gradio.FileData'))
-        self.post('gradio_api/queue/join', json=dict(
-            fn_index=self._function, session_hash=session,
-            data=[file, model or self.model, 12, 0.0])).raise_for_status()
-        with self._http.stream('GET', 'gradio_api/queue/data',
-                               params=dict(session_hash=session)) as lines:
+            file = dict(orig_name='image.png', **file, meta=dict(_type='gradio.FileData'))
+        self.post(
+            'gradio_api/queue/join',
+            json=dict(
+                fn_index=self._function,
+                session_hash=session,
+                data=[file, model or self.model, 12, 0.0],
+            ),
+        ).raise_for_status()
+        with self._http.stream(
+            'GET', 'gradio_api/queue/data', params=dict(session_hash=session)
+        ) as lines:
             for line in lines.iter_lines():
                 if line.startswith('data:'):
                     message = json.loads(line.removeprefix('data:'))
@@ -102,5 +110,5 @@ class PageClient:
 
     def parse(self, name: str, data: bytes) -> dict:
         """Upload a file and ask for its graph, see :meth:`ask`."""
-        path, = self.upload(name, data).raise_for_status().json()
+        (path,) = self.upload(name, data).raise_for_status().json()
         return self.ask(dict(path=path))

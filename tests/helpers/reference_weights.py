@@ -7,6 +7,7 @@ Shape shorthand: K object classes with background, Q predicates with unknown,
 H hidden units, D features of a region (4096 there), F channels of the feature
 map (512), A anchors of a place.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -27,31 +28,38 @@ Shape = tuple[int, ...]
 def reference_model_cfg(kind: str, **relation_head) -> Config:
     """Config of a parser with VGG16 and the sizes of this module."""
     cfg = small_model_cfg(
-        type=HEADS[kind], num_classes=K - 1, num_predicates=Q - 1,
-        **{'hidden_size': H, **relation_head})
+        type=HEADS[kind],
+        num_classes=K - 1,
+        num_predicates=Q - 1,
+        **{'hidden_size': H, **relation_head},
+    )
     detector = cfg.detector
     detector.backbone.update(base_channels=F // 8, num_stages=5, norm_cfg=None)
     detector.rpn_head.update(in_channels=F, feat_channels=F)
     detector.rpn_head.anchor_generator.update(
-        base_sizes=[16], strides=[16], ratios=RATIOS, scales=SCALES)
-    for extractor in (detector.roi_head.bbox_roi_extractor,
-                      cfg.relation_head.roi_extractor,
-                      cfg.relation_head.pair_features.roi_extractor):
+        base_sizes=[16], strides=[16], ratios=RATIOS, scales=SCALES
+    )
+    for extractor in (
+        detector.roi_head.bbox_roi_extractor,
+        cfg.relation_head.roi_extractor,
+        cfg.relation_head.pair_features.roi_extractor,
+    ):
         extractor.update(out_channels=F, featmap_strides=[16])
-    for fc_head in (detector.roi_head.bbox_head.fc_head,
-                    cfg.relation_head.fc_head,
-                    cfg.relation_head.pair_features.fc_head):
+    for fc_head in (
+        detector.roi_head.bbox_head.fc_head,
+        cfg.relation_head.fc_head,
+        cfg.relation_head.pair_features.fc_head,
+    ):
         fc_head.update(in_channels=F, out_channels=D)
     return cfg
 
 
 def _layer(name: str, outputs: int, *inputs: int) -> dict[str, Shape]:
-    return {f'{name}.weight': (outputs, *inputs), f'{name}.bias': (outputs, )}
+    return {f'{name}.weight': (outputs, *inputs), f'{name}.bias': (outputs,)}
 
 
 def _norm(name: str, size: int) -> dict[str, Shape]:
-    return {f'{name}.{part}': (size, )
-            for part in ('weight', 'bias', 'running_mean', 'running_var')}
+    return {f'{name}.{part}': (size,) for part in ('weight', 'bias', 'running_mean', 'running_var')}
 
 
 def _detector() -> dict[str, Shape]:
@@ -86,9 +94,8 @@ def _vision() -> dict[str, Shape]:
 
 
 def _packed_lstm(name: str, inputs: int, layers: int) -> dict[str, Shape]:
-    weights = sum((H if layer else inputs) * 6 * H + H * 5 * H
-                  for layer in range(layers))
-    return {f'{name}.weight': (weights, ), f'{name}.bias': (5 * H * layers, )}
+    weights = sum((H if layer else inputs) * 6 * H + H * 5 * H for layer in range(layers))
+    return {f'{name}.weight': (weights,), f'{name}.bias': (5 * H * layers,)}
 
 
 def _motifnet(object_layers: int, edge_layers: int) -> dict[str, Shape]:
@@ -109,8 +116,7 @@ def _motifnet(object_layers: int, edge_layers: int) -> dict[str, Shape]:
     }
 
 
-def _relational_embedding(name: str, inputs: int,
-                          outputs: int) -> dict[str, Shape]:
+def _relational_embedding(name: str, inputs: int, outputs: int) -> dict[str, Shape]:
     return {
         **_layer(f'{name}.W', inputs // 2, inputs),
         **_layer(f'{name}.U', inputs // 2, inputs),
@@ -161,16 +167,14 @@ def _kern() -> dict[str, Shape]:
     }
 
 
-def reference_shapes(kind: str,
-                     lstm_layers: Sequence[int] = (1, 2)) -> dict[str, Shape]:
+def reference_shapes(kind: str, lstm_layers: Sequence[int] = (1, 2)) -> dict[str, Shape]:
     """Shapes of a reference's model by name, detector included.
 
     Args:
         kind: ``'motifnet'``, ``'linknet'`` or ``'kern'``.
         lstm_layers: MotifNet's layers over objects and over edges.
     """
-    own = dict(linknet=_linknet, kern=_kern,
-               motifnet=lambda: _motifnet(*lstm_layers))[kind]
+    own = dict(linknet=_linknet, kern=_kern, motifnet=lambda: _motifnet(*lstm_layers))[kind]
     return {**_detector(), **_vision(), **own()}
 
 
@@ -185,7 +189,7 @@ def reference_state(kind: str, seed: int = 0, **kwargs) -> dict[str, Tensor]:
         elif name.endswith('matrix'):  # frequencies
             values = torch.sigmoid(values - 2)
         elif len(shape) > 1 and 'embed.' not in name:
-            values *= (2 / values[0].numel())**0.5
+            values *= (2 / values[0].numel()) ** 0.5
         elif len(shape) == 1:
             values *= 0.3
         state[name] = values

@@ -1,4 +1,5 @@
 """Tools, loaded and run in this process: as one of its own each imports everything."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -29,6 +30,8 @@ def run_tool(name: str, *arguments: object, **replaced: object) -> None:
         **replaced: What stands in for names of the tool's module.
     """
     module = load_tool(name)
-    with patch.object(sys, 'argv', [name, *map(str, arguments)]), \
-            patch.dict(vars(module), replaced):
+    with (
+        patch.object(sys, 'argv', [name, *map(str, arguments)]),
+        patch.dict(vars(module), replaced),
+    ):
         module.main()

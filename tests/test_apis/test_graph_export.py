@@ -23,13 +23,18 @@ def graph():
 
 def test_a_graph_is_described_in_names_and_numbers(graph):
     plain = describe_graph(graph, CLASSES, PREDICATES)
-    for item, box, label in zip(plain['objects'], graph.objects.bboxes,
-                                graph.objects.labels, strict=True):
+    for item, box, label in zip(
+        plain['objects'], graph.objects.bboxes, graph.objects.labels, strict=True
+    ):
         assert item['bbox'] == pytest.approx(box.tolist(), abs=0.005)
         assert item['name'] == CLASSES[label] and item['label'] == label
     for item, pair, label, score in zip(
-            plain['relations'], graph.relations.pairs, graph.relations.labels,
-            graph.relations.scores, strict=True):
+        plain['relations'],
+        graph.relations.pairs,
+        graph.relations.labels,
+        graph.relations.scores,
+        strict=True,
+    ):
         assert [item['subject'], item['object']] == pair.tolist()
         assert item['predicate'] == PREDICATES[label - 1]
         assert item['score'] == pytest.approx(score.item(), abs=1e-6)
@@ -54,14 +59,17 @@ def test_an_annotated_graph_has_no_scores():
 def triplets(graph):
     """Sorted (subject, predicate, object) of a described graph."""
     names = [item['name'] for item in graph['objects']]
-    return sorted((names[r['subject']], r['predicate'], names[r['object']])
-                  for r in graph['relations'])
+    return sorted(
+        (names[r['subject']], r['predicate'], names[r['object']]) for r in graph['relations']
+    )
 
 
 def edges(graph):
     """The same for a graph of networkx."""
-    return sorted((graph.nodes[s]['label'], data['label'], graph.nodes[o]['label'])
-                  for s, o, data in graph.edges(data=True))
+    return sorted(
+        (graph.nodes[s]['label'], data['label'], graph.nodes[o]['label'])
+        for s, o, data in graph.edges(data=True)
+    )
 
 
 def unquote(text):

@@ -76,13 +76,13 @@ def test_an_image_is_rotated_by_its_exif_data(tmp_path):
     exif = image.getexif()
     exif[0x0112] = 6  # the camera was rotated by 90 degrees
     image.save(tmp_path / 'portrait.jpg', exif=exif)
-    item, = ImageSource(tmp_path / 'portrait.jpg')
+    (item,) = ImageSource(tmp_path / 'portrait.jpg')
     assert item['ori_shape'] == (8, 4)
 
 
 def test_an_array_is_taken_as_it_is():
     array = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
-    item, = ImageSource(array)
+    (item,) = ImageSource(array)
     np.testing.assert_array_equal(item['img'], array)
     assert item['img_path'] is None
 
@@ -101,9 +101,15 @@ def test_a_missing_or_damaged_file_is_named(tmp_path):
         list(ImageSource(tmp_path / 'broken.mp4'))
 
 
-@pytest.mark.parametrize('array', [
-    np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8),
-    np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8)])
+@pytest.mark.parametrize(
+    'array',
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
 def test_anything_but_a_colour_image_is_refused(array):
     with pytest.raises(ValueError, match=r'BGR.*\(H, W, 3\)'):
         list(ImageSource(array))
@@ -128,8 +134,7 @@ def test_images_after_one_that_cannot_be_read_are_read(folder, given):
     (folder / 'broken.mp4').write_text('no video')
     (folder / 'broken.jpg').write_text('no image')
     bad = ['none.jpg', 'empty', 'broken.mp4', 'broken.jpg', 'none.mp4']
-    source = ImageSource(given(
-        [folder / name for name in [*bad, 'a.jpg', *bad, 'b.png']]))
+    source = ImageSource(given([folder / name for name in [*bad, 'a.jpg', *bad, 'b.png']]))
     assert source.total in (12, None)
     values, errors, images = [], [], iter(source)
     for _ in range(12):

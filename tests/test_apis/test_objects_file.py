@@ -1,4 +1,5 @@
 """Files of given objects: valid and invalid ones."""
+
 import json
 import math
 
@@ -9,15 +10,22 @@ from hypothesis import strategies as st
 from helpers.mutations import special_paths
 from mmsgp.apis.objects_file import read_objects
 
-NUMBERS = st.floats(-2**30, 2**30) | st.integers(-2**30, 2**30)
-ITEMS = st.fixed_dictionaries(
-    dict(bbox=st.lists(NUMBERS, min_size=4, max_size=4), name=st.text()))
+NUMBERS = st.floats(-(2**30), 2**30) | st.integers(-(2**30), 2**30)
+ITEMS = st.fixed_dictionaries(dict(bbox=st.lists(NUMBERS, min_size=4, max_size=4), name=st.text()))
 GRAPHS = st.fixed_dictionaries(dict(objects=st.lists(ITEMS, max_size=4)))
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5) |
-    st.integers() | st.integers(10**300, 10**400),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-        st.sampled_from(['objects', 'bbox', 'name', 'x']), inner), max_leaves=12)
+    st.none()
+    | st.booleans()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.integers()
+    | st.integers(10**300, 10**400),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(['objects', 'bbox', 'name', 'x']), inner)
+    ),
+    max_leaves=12,
+)
 
 
 def write(folder, content):
@@ -37,8 +45,11 @@ def test_boxes_and_names_are_those_of_the_file(tmp_path, content):
         assert given[key] == expected
 
 
-@given(JSON | JSON.map(lambda value: dict(objects=value)) |
-       JSON.map(lambda value: dict(objects=[dict(bbox=value)])))
+@given(
+    JSON
+    | JSON.map(lambda value: dict(objects=value))
+    | JSON.map(lambda value: dict(objects=[dict(bbox=value)]))
+)
 def test_an_invalid_file_is_refused_by_name_in_one_line(tmp_path, content):
     path = write(tmp_path, content)
     try:
@@ -47,13 +58,28 @@ def test_an_invalid_file_is_refused_by_name_in_one_line(tmp_path, content):
         assert str(path) in str(error) and '\n' not in str(error)
         return
     for boxes in given['bboxes']:
-        assert all(len(box) == 4 and all(map(math.isfinite, box)) and not any(
-            isinstance(value, bool) for value in box) for box in boxes)
+        assert all(
+            len(box) == 4
+            and all(map(math.isfinite, box))
+            and not any(isinstance(value, bool) for value in box)
+            for box in boxes
+        )
 
 
-@pytest.mark.parametrize('bbox', [
-    '[]', '[1, 2, 3]', '[1, 2, 3, true]', '[1, 2, 3, "4"]', 'null', '{}',
-    '[1, 2, 3, [4]]', '[1, 2, 3, 1e400]', f'[1, 2, 3, 1{"0" * 400}]'])
+@pytest.mark.parametrize(
+    'bbox',
+    [
+        '[]',
+        '[1, 2, 3]',
+        '[1, 2, 3, true]',
+        '[1, 2, 3, "4"]',
+        'null',
+        '{}',
+        '[1, 2, 3, [4]]',
+        '[1, 2, 3, 1e400]',
+        f'[1, 2, 3, 1{"0" * 400}]',
+    ],
+)
 def test_an_invalid_box_is_named_with_its_place(tmp_path, bbox):
     good = '{"objects": [{"bbox": [1, 2, 3, 4]}]}'
     bad = good.replace('}]', f'}}, {{"bbox": {bbox}}}]')
@@ -63,10 +89,21 @@ def test_an_invalid_box_is_named_with_its_place(tmp_path, bbox):
         read_objects(write(tmp_path, f'[{good}, {bad}]'))
 
 
-@pytest.mark.parametrize('text', [
-    '[' * 400, '[' * 100_000, '{"objects": [], "objects": []}',
-    '{"objects": [{"bbox": [1, 2, 3, NaN]}]}', '\ufeff{"objects": []}', '3', '',
-    '{"objects": [{"bbox": [1, 2, 3, 4], "name": 5}]}', '{"objects": {}}', '[[]]'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '[' * 400,
+        '[' * 100_000,
+        '{"objects": [], "objects": []}',
+        '{"objects": [{"bbox": [1, 2, 3, NaN]}]}',
+        '\ufeff{"objects": []}',
+        '3',
+        '',
+        '{"objects": [{"bbox": [1, 2, 3, 4], "name": 5}]}',
+        '{"objects": {}}',
+        '[[]]',
+    ],
+)
 def test_invalid_json_is_named(tmp_path, text):
     with pytest.raises(ValueError, match='objects.json.*') as caught:
         read_objects(write(tmp_path, text))

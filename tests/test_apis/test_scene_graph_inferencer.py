@@ -24,8 +24,14 @@ def inferencer(checkpoint):
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
-    return make_vg_data(tmp_path_factory.mktemp('data'), num_train=2, num_test=4,
-                        num_classes=24, num_predicates=18, image_size=(80, 60))
+    return make_vg_data(
+        tmp_path_factory.mktemp('data'),
+        num_train=2,
+        num_test=4,
+        num_classes=24,
+        num_predicates=18,
+        image_size=(80, 60),
+    )
 
 
 @pytest.fixture
@@ -35,22 +41,19 @@ def image():
 
 def assert_same_graph(described, graph):
     boxes = [item['bbox'] for item in described['objects']]
-    np.testing.assert_allclose(
-        np.reshape(boxes, (-1, 4)), graph.objects.bboxes, atol=0.006)
-    assert [item['label'] for item in described['objects']] == \
-        graph.objects.labels.tolist()
+    np.testing.assert_allclose(np.reshape(boxes, (-1, 4)), graph.objects.bboxes, atol=0.006)
+    assert [item['label'] for item in described['objects']] == graph.objects.labels.tolist()
     relations = graph.relations[:100]
-    assert [[item['subject'], item['object'], item['label']]
-            for item in described['relations']] == \
-        torch.cat([relations.pairs, relations.labels[:, None]], dim=1).tolist()
+    assert [
+        [item['subject'], item['object'], item['label']] for item in described['relations']
+    ] == torch.cat([relations.pairs, relations.labels[:, None]], dim=1).tolist()
     np.testing.assert_allclose(
-        [item['score'] for item in described['relations']], relations.scores,
-        atol=1e-5)
+        [item['score'] for item in described['relations']], relations.scores, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize('batch_size', [1, 3])
-def test_graphs_are_those_of_the_test_on_the_same_images(
-        inferencer, checkpoint, data, batch_size):
+def test_graphs_are_those_of_the_test_on_the_same_images(inferencer, checkpoint, data, batch_size):
     """Compare each task with the data set's own pipeline and the bare model."""
     saved = torch.load(checkpoint)
     cfg = Config.fromstring(saved['meta']['cfg'], '.py')
@@ -62,14 +65,16 @@ def test_graphs_are_those_of_the_test_on_the_same_images(
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     samples = []
     for start in range(0, len(dataset), batch_size):
-        items = [dataset[i]
-                 for i in range(start, min(start + batch_size, len(dataset)))]
+        items = [dataset[i] for i in range(start, min(start + batch_size, len(dataset)))]
         samples += model.test_step(pseudo_collate(items))
     paths = [sample.img_path for sample in samples]
     boxes = [sample.gt_scene_graph.objects.bboxes for sample in samples]
     labels = [sample.gt_scene_graph.objects.labels for sample in samples]
-    for task, given in (('sggen', {}), ('sgcls', dict(bboxes=boxes)),
-                        ('predcls', dict(bboxes=boxes, labels=labels))):
+    for task, given in (
+        ('sggen', {}),
+        ('sgcls', dict(bboxes=boxes)),
+        ('predcls', dict(bboxes=boxes, labels=labels)),
+    ):
         graphs = inferencer(paths, batch_size=batch_size, **given)['predictions']
         for graph, sample in zip(graphs, samples, strict=True):
             assert graph['task'] == task and graph['image'] == sample.img_path
@@ -77,29 +82,33 @@ def test_graphs_are_those_of_the_test_on_the_same_images(
             assert_same_graph(graph, sample.pred_scene_graphs[task])
 
 
-def test_config_and_checkpoint_give_the_same_as_the_checkpoint_alone(
-        inferencer, checkpoint, image):
+def test_config_and_checkpoint_give_the_same_as_the_checkpoint_alone(inferencer, checkpoint, image):
     cfg = Config.fromfile(CONFIG)
     cfg.model.detection_cfg = dict(score_thr=0.01, iou_thr=0.3, max_per_image=6)
-    others = [SceneGraphInferencer(cfg, checkpoint, 'cpu', show_progress=False),
-              SceneGraphInferencer(checkpoint, device='cpu', show_progress=False)]
+    others = [
+        SceneGraphInferencer(cfg, checkpoint, 'cpu', show_progress=False),
+        SceneGraphInferencer(checkpoint, device='cpu', show_progress=False),
+    ]
     expected = inferencer(image)
     for other in others:
         assert other(image) == expected
-    assert SceneGraphInferencer(CONFIG, checkpoint).cfg.model.type == \
-        'SceneGraphParser'
+    assert SceneGraphInferencer(CONFIG, checkpoint).cfg.model.type == 'SceneGraphParser'
 
 
 def test_predictions_and_pictures_are_written(inferencer, data, tmp_path):
     result = inferencer(
-        data.root / 'images', batch_size=4, out_dir=tmp_path, return_vis=True,
-        formats=('json', 'graphml', 'dot'))
+        data.root / 'images',
+        batch_size=4,
+        out_dir=tmp_path,
+        return_vis=True,
+        formats=('json', 'graphml', 'dot'),
+    )
     names = sorted(path.stem for path in (data.root / 'images').iterdir())
-    assert sorted(p.name for p in (tmp_path / 'vis').iterdir()) == [
-        f'{name}.png' for name in names]
+    assert sorted(p.name for p in (tmp_path / 'vis').iterdir()) == [f'{name}.png' for name in names]
     assert len(list((tmp_path / 'preds').iterdir())) == 3 * len(names)
-    for name, graph, picture in zip(names, result['predictions'],
-                                    result['visualization'], strict=True):
+    for name, graph, picture in zip(
+        names, result['predictions'], result['visualization'], strict=True
+    ):
         assert json.loads((tmp_path / 'preds' / f'{name}.json').read_text()) == graph
         written = cv2.imread(str(tmp_path / 'vis' / f'{name}.png'))[..., ::-1]
         np.testing.assert_array_equal(written, picture)
@@ -120,8 +129,7 @@ def test_nothing_is_written_without_out_dir(inferencer, image, tmp_path, monkeyp
 
 @pytest.mark.parametrize('batch_size', [1, 3])
 @pytest.mark.parametrize('show_progress', [False, True])
-def test_no_more_than_one_batch_is_in_memory(
-        inferencer, batch_size, show_progress, monkeypatch):
+def test_no_more_than_one_batch_is_in_memory(inferencer, batch_size, show_progress, monkeypatch):
     monkeypatch.setattr(inferencer, 'show_progress', show_progress)
     alive, most = set(), 0
 
@@ -141,18 +149,19 @@ def test_no_more_than_one_batch_is_in_memory(
 
 
 def test_relations_are_limited_by_number_and_score(inferencer, image):
-    whole, = inferencer(image)['predictions']
-    graph, = inferencer(image, topk=2)['predictions']
+    (whole,) = inferencer(image)['predictions']
+    (graph,) = inferencer(image, topk=2)['predictions']
     assert graph['relations'] == whole['relations'][:2] != whole['relations']
     limit = whole['relations'][1]['score'] - 1e-6
-    graph, = inferencer(image, pred_score_thr=limit)['predictions']
+    (graph,) = inferencer(image, pred_score_thr=limit)['predictions']
     assert graph['relations'] == [
-        relation for relation in whole['relations'] if relation['score'] >= limit]
+        relation for relation in whole['relations'] if relation['score'] >= limit
+    ]
     assert graph['objects'] == whole['objects']
 
 
 def test_samples_are_returned_on_demand(inferencer, image):
-    sample, = inferencer(image, return_datasamples=True)['predictions']
+    (sample,) = inferencer(image, return_datasamples=True)['predictions']
     assert sample.pred_scene_graphs['sggen'].relations.distribution.shape[1] == 19
 
 
@@ -164,35 +173,38 @@ def test_classes_are_given_by_number_or_by_name(inferencer, image):
 
 
 def test_images_without_objects_give_empty_graphs(inferencer, image):
-    graph, = inferencer(image, bboxes=[])['predictions']
+    (graph,) = inferencer(image, bboxes=[])['predictions']
     assert graph['objects'] == graph['relations'] == []
 
 
-@pytest.mark.parametrize('given, message', [
-    (dict(bboxes=[[0, 0, 9, 9]], labels=[24]), 'label 24 .*0 to 23'),
-    (dict(bboxes=[[0, 0, 9, 9]], labels=['unicorn']), "'unicorn'"),
-    (dict(bboxes=[[0, 0, 9, 9]], labels=[1, 2]), '1 boxes, but 2 labels'),
-    (dict(bboxes=[[0, 0, 9, 9], [5, 5, 5, 9]]), r'box 1 is \[5.0, 5.0, 5.0, 9.0\]'),
-    (dict(bboxes=[[0, 0, 90, 9]]), r'0 <= x1 < x2 <= 80 and 0 <= y1 < y2 <= 60'),
-    (dict(bboxes=[[0, 0, 9, 9]], labels=[1.5]), 'image: label 1.5 is neither'),
-    (dict(bboxes=[[0, 0, 9, 9]], labels=torch.tensor([1.5])), 'label 1.5 is neither'),
-    (dict(bboxes=[[0, 0, 9, 9]], labels=[None]), 'image: label None is neither'),
-    (dict(bboxes=[[0, 0, 9, 9]], labels=1), 'image: .*label.* 1$'),
-    (dict(bboxes=[[0, 0, 9, 9], [0, 0]]), r'image: expected boxes as numbers'),
-    (dict(bboxes=[[0, 0, 9, '9']]), 'image: expected boxes as numbers'),
-    (dict(bboxes=[[0, 0, 9, 10**400]]), 'image: expected boxes as numbers'),
-    (dict(bboxes=[[False, False, True, True]]), 'image: expected boxes as numbers'),
-    (dict(bboxes=[[]]), r'expected boxes of shape \(N, 4\), got \(1, 0\)'),
-    (dict(bboxes=[[0, 0, 9, 9]] * 201), r'201 objects .* 200 .*max_objects'),
-    (dict(bboxes=[[0, 0, 9, {}]]), 'image: expected boxes as numbers'),
-    (dict(bboxes=[[0, 0, float('nan'), 9]]), 'box 0 is'),
-    (dict(bboxes=[[0, 0, 9]]), r'expected boxes of shape \(N, 4\), got \(1, 3\)'),
-    (dict(labels=[1]), 'labels need bboxes'),
-    (dict(batch_size=0), 'batch_size must be a whole number of at least 1, got 0'),
-    (dict(topk=0), 'topk must be a whole number of at least 1, got 0'),
-    (dict(topk=2.5), 'topk must be a whole number of at least 1, got 2.5'),
-    (dict(formats=['png']), "json.*got.*'png'"),
-])
+@pytest.mark.parametrize(
+    'given, message',
+    [
+        (dict(bboxes=[[0, 0, 9, 9]], labels=[24]), 'label 24 .*0 to 23'),
+        (dict(bboxes=[[0, 0, 9, 9]], labels=['unicorn']), "'unicorn'"),
+        (dict(bboxes=[[0, 0, 9, 9]], labels=[1, 2]), '1 boxes, but 2 labels'),
+        (dict(bboxes=[[0, 0, 9, 9], [5, 5, 5, 9]]), r'box 1 is \[5.0, 5.0, 5.0, 9.0\]'),
+        (dict(bboxes=[[0, 0, 90, 9]]), r'0 <= x1 < x2 <= 80 and 0 <= y1 < y2 <= 60'),
+        (dict(bboxes=[[0, 0, 9, 9]], labels=[1.5]), 'image: label 1.5 is neither'),
+        (dict(bboxes=[[0, 0, 9, 9]], labels=torch.tensor([1.5])), 'label 1.5 is neither'),
+        (dict(bboxes=[[0, 0, 9, 9]], labels=[None]), 'image: label None is neither'),
+        (dict(bboxes=[[0, 0, 9, 9]], labels=1), 'image: .*label.* 1$'),
+        (dict(bboxes=[[0, 0, 9, 9], [0, 0]]), r'image: expected boxes as numbers'),
+        (dict(bboxes=[[0, 0, 9, '9']]), 'image: expected boxes as numbers'),
+        (dict(bboxes=[[0, 0, 9, 10**400]]), 'image: expected boxes as numbers'),
+        (dict(bboxes=[[False, False, True, True]]), 'image: expected boxes as numbers'),
+        (dict(bboxes=[[]]), r'expected boxes of shape \(N, 4\), got \(1, 0\)'),
+        (dict(bboxes=[[0, 0, 9, 9]] * 201), r'201 objects .* 200 .*max_objects'),
+        (dict(bboxes=[[0, 0, 9, {}]]), 'image: expected boxes as numbers'),
+        (dict(bboxes=[[0, 0, float('nan'), 9]]), 'box 0 is'),
+        (dict(bboxes=[[0, 0, 9]]), r'expected boxes of shape \(N, 4\), got \(1, 3\)'),
+        (dict(labels=[1]), 'labels need bboxes'),
+        (dict(batch_size=0), 'batch_size must be a whole number of at least 1, got 0'),
+        (dict(topk=0), 'topk must be a whole number of at least 1, got 0'),
+        (dict(topk=2.5), 'topk must be a whole number of at least 1, got 2.5'),
+        (dict(formats=['png']), "json.*got.*'png'"),
+    ],
+)
 def test_given_objects_that_do_not_fit_are_refused(inferencer, image, given, message):
     with pytest.raises(ValueError, match=message):
         inferencer(image, **given)
@@ -213,11 +225,11 @@ def test_images_with_errors_are_skipped_with_their_boxes(inferencer, image, tmp_
     boxes = [[[index, 0, 40, 50]] for index in range(4)]
     boxes[3][0][2] = 90
     errors = []
-    graphs = inferencer(tmp_path, batch_size=2, bboxes=boxes,
-                        on_error=errors.append)['predictions']
+    graphs = inferencer(tmp_path, batch_size=2, bboxes=boxes, on_error=errors.append)['predictions']
     assert [graph['objects'][0]['bbox'][0] for graph in graphs] == [0, 2]
-    assert ['b.png' in str(errors[0]), 'd.png: box 0' in str(errors[1])] == \
-        [True, True] and len(errors) == 2
+    assert ['b.png' in str(errors[0]), 'd.png: box 0' in str(errors[1])] == [True, True] and len(
+        errors
+    ) == 2
 
 
 @pytest.mark.parametrize('device', ['gpu', 'cuda:99'])
@@ -234,7 +246,8 @@ def test_boxes_for_another_number_of_images_are_refused(inferencer, image):
 @pytest.mark.parametrize('on_error', [None, lambda error: None])
 @pytest.mark.parametrize('number, images', [(1, 'more'), (3, '2')])
 def test_boxes_for_another_number_of_streamed_images_are_refused(
-        inferencer, image, number, images, on_error):
+    inferencer, image, number, images, on_error
+):
     boxes = number * [[[0, 0, 9, 9]]]
     with pytest.raises(ValueError, match=f'bboxes .* {number} .* {images}:'):
         inferencer(iter([image, image]), bboxes=boxes, on_error=on_error)
@@ -247,8 +260,8 @@ def test_a_missing_image_consumes_its_boxes(inferencer, image, tmp_path, given):
     inputs = [tmp_path / 'none.jpg', image, tmp_path, image]
     errors = []
     graphs = inferencer(
-        given(inputs), bboxes=[[[index, 0, 40, 50]] for index in range(4)],
-        on_error=errors.append)['predictions']
+        given(inputs), bboxes=[[[index, 0, 40, 50]] for index in range(4)], on_error=errors.append
+    )['predictions']
     assert [graph['objects'][0]['bbox'][0] for graph in graphs] == [1, 3]
     assert [type(error) for error in errors] == [FileNotFoundError, ValueError]
     with pytest.raises(FileNotFoundError, match='none.jpg'):
@@ -287,8 +300,7 @@ def test_weights_that_are_not_finite_are_refused_by_name(checkpoint, tmp_path):
         SceneGraphInferencer(weights=tmp_path / 'nan.pth')
 
 
-def test_a_config_of_a_larger_model_than_the_weights_takes_no_memory(
-        checkpoint, tmp_path):
+def test_a_config_of_a_larger_model_than_the_weights_takes_no_memory(checkpoint, tmp_path):
     saved = torch.load(checkpoint)
     cfg = Config.fromstring(saved['meta']['cfg'], '.py')
     cfg.model.relation_head.hidden_size = 10**6  # four terabytes of LSTM
@@ -310,13 +322,17 @@ def test_a_config_in_a_checkpoint_is_not_run(checkpoint, tmp_path):
 
 
 def test_scores_that_are_not_finite_are_an_error(checkpoint, image, tmp_path):
-    inferencer = SceneGraphInferencer(
-        weights=checkpoint, device='cpu', show_progress=False)
+    inferencer = SceneGraphInferencer(weights=checkpoint, device='cpu', show_progress=False)
     for weights in inferencer.model.relation_head.parameters():
         weights.data.fill_(float('nan'))
     with pytest.raises(ValueError, match='image: scores .*nan'):
-        inferencer(image, bboxes=[[0, 0, 9, 9], [0, 0, 20, 20]], labels=[0, 1],
-                   out_dir=tmp_path, no_save_vis=True)
+        inferencer(
+            image,
+            bboxes=[[0, 0, 9, 9], [0, 0, 20, 20]],
+            labels=[0, 1],
+            out_dir=tmp_path,
+            no_save_vis=True,
+        )
     assert not list(tmp_path.rglob('*.json'))
 
 
@@ -325,14 +341,16 @@ def test_limits_must_be_positive(checkpoint):
         SceneGraphInferencer(weights=checkpoint, max_pixels=0)
 
 
-@pytest.mark.parametrize('config', [
-    'transformer_cce_scorer_minivg', 'motifnet_ce_logit_adjusted_minivg'])
+@pytest.mark.parametrize(
+    'config', ['transformer_cce_scorer_minivg', 'motifnet_ce_logit_adjusted_minivg']
+)
 def test_a_checkpoint_alone_brings_its_encoder_or_debiasing(config, image, tmp_path):
     inferencer = SceneGraphInferencer(
-        weights=str(write_random_checkpoint(tmp_path / 'parser.pth', config)),
-        show_progress=False)
+        weights=str(write_random_checkpoint(tmp_path / 'parser.pth', config)), show_progress=False
+    )
     head = inferencer.model.relation_head
     assert type(head.context).__name__ == (
-        'TransformerContext' if 'transformer' in config else 'MotifContext')
+        'TransformerContext' if 'transformer' in config else 'MotifContext'
+    )
     assert (head.debiasing is not None) == ('adjusted' in config)
     assert inferencer(image)['predictions'][0]['objects']

@@ -1,4 +1,5 @@
 """A trained parser from its config and its checkpoint."""
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -18,8 +19,7 @@ class DerivedParser(SceneGraphParser):
 
 def assert_loaded(model, checkpoint):
     saved = torch.load(checkpoint, weights_only=False)['state_dict']
-    assert all(torch.equal(value, saved[name])
-               for name, value in model.state_dict().items())
+    assert all(torch.equal(value, saved[name]) for name, value in model.state_dict().items())
     assert not model.training
     assert len(model.dataset_meta['predicates']) == 18
 
@@ -31,8 +31,7 @@ def test_the_config_may_be_a_file_or_that_in_the_checkpoint(checkpoint, config):
     assert_loaded(model, checkpoint)
 
 
-@pytest.mark.parametrize('type_', [
-    'DerivedParser', 'mmsgp.DerivedParser', DerivedParser])
+@pytest.mark.parametrize('type_', ['DerivedParser', 'mmsgp.DerivedParser', DerivedParser])
 def test_a_derived_parser_is_loaded(checkpoint, type_):
     cfg = Config.fromfile(CONFIG)
     cfg.model.type = type_

@@ -89,8 +89,10 @@ def test_a_process_is_prepared_without_a_limit_and_again_after_its_end():
 
 
 def test_an_error_of_prepare_is_raised_at_the_start():
-    with Worker(30, prepare=partial(os.path.getsize, 'none.txt')) as worker, \
-            pytest.raises(FileNotFoundError, match='none.txt'):
+    with (
+        Worker(30, prepare=partial(os.path.getsize, 'none.txt')) as worker,
+        pytest.raises(FileNotFoundError, match='none.txt'),
+    ):
         worker.start()
 
 

@@ -1,4 +1,5 @@
 """Checksums of checkpoints."""
+
 import copy
 from collections import OrderedDict
 
@@ -20,12 +21,18 @@ def checkpoint():
     history = HistoryBuffer()
     history.update(np.float64(0.5))
     return dict(
-        state_dict=OrderedDict({
-            'fc.weight': torch.arange(6.).view(2, 3), 'half': torch.ones(3).half(),
-            'count': torch.tensor(3), 'none': torch.ones(0, 4)}),
-        meta=dict(epoch=2, lr=[np.float64(1)], dataset_meta=dict(classes=('cat', ))),
+        state_dict=OrderedDict(
+            {
+                'fc.weight': torch.arange(6.0).view(2, 3),
+                'half': torch.ones(3).half(),
+                'count': torch.tensor(3),
+                'none': torch.ones(0, 4),
+            }
+        ),
+        meta=dict(epoch=2, lr=[np.float64(1)], dataset_meta=dict(classes=('cat',))),
         message_hub=dict(log_scalars=dict(loss=history)),
-        optimizer=dict(state={0: dict(exp_avg=torch.ones(3)[::2])}))
+        optimizer=dict(state={0: dict(exp_avg=torch.ones(3)[::2])}),
+    )
 
 
 @pytest.fixture
@@ -53,14 +60,18 @@ def change(saved, place):
         saved[key] = 'other'
 
 
-@pytest.mark.parametrize('place, named', [
-    (('state_dict', 'fc.weight'), 'state_dict.fc.weight'),
-    (('state_dict', 'half'), 'state_dict.half'),
-    (('state_dict', 'count'), 'state_dict.count'),
-    (('optimizer', 'state', 0, 'exp_avg'), 'optimizer.state.0.exp_avg'),
-    (('message_hub', 'log_scalars', 'loss'), 'no tensor'),
-    (('meta', 'epoch'), 'no tensor'),
-    (('checksums', 'state_dict.half'), 'state_dict.half')])
+@pytest.mark.parametrize(
+    'place, named',
+    [
+        (('state_dict', 'fc.weight'), 'state_dict.fc.weight'),
+        (('state_dict', 'half'), 'state_dict.half'),
+        (('state_dict', 'count'), 'state_dict.count'),
+        (('optimizer', 'state', 0, 'exp_avg'), 'optimizer.state.0.exp_avg'),
+        (('message_hub', 'log_scalars', 'loss'), 'no tensor'),
+        (('meta', 'epoch'), 'no tensor'),
+        (('checksums', 'state_dict.half'), 'state_dict.half'),
+    ],
+)
 def test_a_changed_entry_is_named_with_its_file(path, place, named):
     saved = torch.load(path, weights_only=False)
     change(saved, place)
@@ -82,8 +93,7 @@ def test_one_flipped_bit_of_the_file_is_noticed(path):
 @pytest.mark.parametrize('size', [0, 10, 0.5, 0.99])
 def test_a_file_that_is_cut_off_is_not_sound(path, size):
     content = path.read_bytes()
-    path.write_bytes(content[:size if isinstance(size, int) else
-                             int(size * len(content))])
+    path.write_bytes(content[: size if isinstance(size, int) else int(size * len(content))])
     with pytest.raises(ValueError, match='epoch_2.pth'):
         check_sound(path)
 
@@ -127,7 +137,7 @@ def test_recursive_lists_and_too_many_values_get_no_checksum():
 def test_weights_that_are_not_finite_are_named(value):
     weights = copy.deepcopy(checkpoint()['state_dict'])
     check_finite(weights, 'c.pth')
-    check_finite({'large': torch.full((9, ), 3e38)}, 'c.pth')  # their sum is infinite
+    check_finite({'large': torch.full((9,), 3e38)}, 'c.pth')  # their sum is infinite
     weights['half'][1] = value
     with pytest.raises(ValueError, match="c.pth: 'half'"):
         check_finite(weights, 'c.pth')

@@ -1,4 +1,5 @@
 """Checkpoints that load, and those that are refused."""
+
 import http.server
 import pickle
 import threading
@@ -35,14 +36,16 @@ class Payload:
         self.path = path
 
     def __reduce__(self):
-        return Path.touch, (self.path, )
+        return Path.touch, (self.path,)
 
 
 @pytest.fixture
 def mmengine_loaders():
     schemes = dict(CheckpointLoader._schemes)
-    loaders = {name: getattr(mmengine_checkpoint, name, None)
-               for name in ('load_from_http', '_safe_torch_load')}
+    loaders = {
+        name: getattr(mmengine_checkpoint, name, None)
+        for name in ('load_from_http', '_safe_torch_load')
+    }
     use_safe_checkpoint_loading()
     yield
     CheckpointLoader._schemes = schemes
@@ -54,10 +57,11 @@ def training_checkpoint():
     history = HistoryBuffer()
     history.update(np.float64(0.5))
     return dict(
-        state_dict=dict(weight=torch.arange(4.)),
+        state_dict=dict(weight=torch.arange(4.0)),
         meta=dict(epoch=1, dataset_meta=dict(classes=('cat', 'dog'))),
         message_hub=dict(log_scalars=dict(loss=history)),
-        optimizer=dict(state={}))
+        optimizer=dict(state={}),
+    )
 
 
 def test_a_training_checkpoint_loads_safely(tmp_path, mmengine_loaders):
@@ -85,13 +89,15 @@ class Reach:
         return getattr, self.arguments
 
 
-@pytest.mark.parametrize('arguments', [
-    (Reach(getattr, '__self__'), 'eval'),
-    (HistoryBuffer, '__init__'),
-    (HistoryBuffer, '__globals__'),
-])
-def test_getattr_in_a_checkpoint_reaches_only_histories(
-        tmp_path, arguments):
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        (Reach(getattr, '__self__'), 'eval'),
+        (HistoryBuffer, '__init__'),
+        (HistoryBuffer, '__globals__'),
+    ],
+)
+def test_getattr_in_a_checkpoint_reaches_only_histories(tmp_path, arguments):
     torch.save(dict(x=Reach(*arguments)), tmp_path / 'c.pth')
     with pytest.raises(ValueError, match='c.pth .*getattr'):
         load_checkpoint_file(str(tmp_path / 'c.pth'))
@@ -106,7 +112,6 @@ def test_code_runs_only_on_request(tmp_path, monkeypatch):
 
 
 class Line(BaseModel):
-
     def __init__(self):
         super().__init__()
         self.fc = torch.nn.Linear(1, 1)
@@ -117,15 +122,18 @@ class Line(BaseModel):
 
 def line_runner(work_dir, **kwargs):
     return Runner(
-        Line(), str(work_dir),
+        Line(),
+        str(work_dir),
         train_dataloader=DataLoader([dict(inputs=torch.ones(1))]),
         train_cfg=dict(by_epoch=True, max_epochs=1),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        default_scope='mmsgp', experiment_name=work_dir.name, **kwargs)
+        default_scope='mmsgp',
+        experiment_name=work_dir.name,
+        **kwargs,
+    )
 
 
-def test_a_resumed_training_runs_nothing_of_its_checkpoint(
-        tmp_path, mmengine_loaders):
+def test_a_resumed_training_runs_nothing_of_its_checkpoint(tmp_path, mmengine_loaders):
     line_runner(tmp_path / 'first').train()
     saved = torch.load(tmp_path / 'first' / 'epoch_1.pth', weights_only=False)
     trace = tmp_path / 'trace'
@@ -136,21 +144,22 @@ def test_a_resumed_training_runs_nothing_of_its_checkpoint(
 
 
 @pytest.mark.parametrize('scheme', ['torchvision', 'openmmlab', 'mmcls'])
-def test_loaders_of_model_zoos_run_no_code(
-        tmp_path, monkeypatch, server, mmengine_loaders, scheme):
+def test_loaders_of_model_zoos_run_no_code(tmp_path, monkeypatch, server, mmengine_loaders, scheme):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
     trace = tmp_path / 'trace'
     torch.save(dict(state_dict={}, extra=Payload(trace)), tmp_path / 'z.pth')
     for zoo in ('torchvision', 'external', 'mmcls'):
-        monkeypatch.setattr(mmengine_checkpoint, f'get_{zoo}_models',
-                            lambda: dict(model=f'{server}/z.pth'))
+        monkeypatch.setattr(
+            mmengine_checkpoint, f'get_{zoo}_models', lambda: dict(model=f'{server}/z.pth')
+        )
     with pytest.raises(ValueError, match='z.pth .*MMSGP_TRUST_CHECKPOINTS=1'):
         CheckpointLoader.load_checkpoint(f'{scheme}://model')
     assert not trace.exists()
 
 
-@pytest.mark.parametrize('content', [
-    b'', b'not a checkpoint', b'hello', b'a, b', b'X', pickle.dumps({})[:4]])
+@pytest.mark.parametrize(
+    'content', [b'', b'not a checkpoint', b'hello', b'a, b', b'X', pickle.dumps({})[:4]]
+)
 def test_a_damaged_file_is_named(tmp_path, content):
     path = tmp_path / 'damaged.pth'
     path.write_bytes(content)
@@ -171,11 +180,14 @@ def test_a_file_without_weights_is_named(tmp_path):
         load_checkpoint_file(str(tmp_path / 'list.pth'))
 
 
-@pytest.mark.parametrize('meta', [
-    dict(dataset_meta=dict(classes=('cat', 'dog'))),
-    dict(dataset_meta=dict(CLASSES=('cat', 'dog'))),
-    dict(CLASSES=('cat', 'dog'), epoch=1),
-])
+@pytest.mark.parametrize(
+    'meta',
+    [
+        dict(dataset_meta=dict(classes=('cat', 'dog'))),
+        dict(dataset_meta=dict(CLASSES=('cat', 'dog'))),
+        dict(CLASSES=('cat', 'dog'), epoch=1),
+    ],
+)
 def test_names_are_found_where_mmdetection_writes_them(tmp_path, meta):
     path = str(tmp_path / 'c.pth')
     torch.save(dict(state_dict={}, meta=meta), path)
@@ -185,8 +197,7 @@ def test_names_are_found_where_mmdetection_writes_them(tmp_path, meta):
         check_names(path, 'classes', names, dict(classes=('cat', 'cow')))
 
 
-@pytest.mark.parametrize('extra', [{}, dict(meta=None),
-                                   dict(meta=dict(dataset_meta=None))])
+@pytest.mark.parametrize('extra', [{}, dict(meta=None), dict(meta=dict(dataset_meta=None))])
 def test_a_checkpoint_may_have_no_names(tmp_path, extra):
     torch.save(dict(state_dict={}, **extra), tmp_path / 'c.pth')
     _, names = read_weights(str(tmp_path / 'c.pth'))
@@ -195,8 +206,7 @@ def test_a_checkpoint_may_have_no_names(tmp_path, extra):
 
 def test_weights_of_distributed_training_fit_as_mmengine_loads_them(tmp_path):
     path, layer = str(tmp_path / 'c.pth'), torch.nn.Linear(3, 2)
-    torch.save({f'module.{key}': value
-                for key, value in layer.state_dict().items()}, path)
+    torch.save({f'module.{key}': value for key, value in layer.state_dict().items()}, path)
     for prefix in (None, 'module'):
         other = torch.nn.Linear(3, 2)
         init_cfg = dict(checkpoint=path, prefix=prefix)
@@ -206,8 +216,7 @@ def test_weights_of_distributed_training_fit_as_mmengine_loads_them(tmp_path):
 
 
 def test_only_the_type_that_mmengine_loads_last_is_accepted():
-    cfgs = [dict(type=kind, checkpoint='c.pth')
-            for kind in ('Pretrained', PretrainedInit)]
+    cfgs = [dict(type=kind, checkpoint='c.pth') for kind in ('Pretrained', PretrainedInit)]
     assert pretrained_cfgs([dict(type='Normal', layer='Linear'), *cfgs]) == cfgs
     for kind in ('mmdet.Pretrained', 'mmengine.Pretrained'):
         with pytest.raises(ValueError, match=f"{kind}.*type='Pretrained'"):
@@ -219,7 +228,6 @@ def server(tmp_path):
     """Serves tmp_path on this machine."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-
         def log_message(self, *args):
             pass
 
@@ -230,8 +238,7 @@ def server(tmp_path):
         httpd.shutdown()
 
 
-def test_weights_load_by_url(tmp_path, monkeypatch, server,
-                             mmengine_loaders):
+def test_weights_load_by_url(tmp_path, monkeypatch, server, mmengine_loaders):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
     layer = torch.nn.Linear(3, 2)
     torch.save(layer.state_dict(), tmp_path / 'layer.pth')
@@ -251,7 +258,7 @@ def test_published_weights_hold_no_training_state(tmp_path):
     publish_weights(tmp_path / 'c.pth', tmp_path / 'published.pth')
     published = torch.load(tmp_path / 'published.pth', weights_only=True)
     assert published['meta']['dataset_meta']['classes'] == ('cat', 'dog')
-    assert torch.equal(published['state_dict']['weight'], torch.arange(4.))
+    assert torch.equal(published['state_dict']['weight'], torch.arange(4.0))
     assert set(published) == {'state_dict', 'meta', 'checksums'}
 
 

@@ -1,4 +1,5 @@
 """The command mmsgp-infer."""
+
 import json
 import sys
 
@@ -15,9 +16,20 @@ def infer(checkpoint, tmp_path, monkeypatch, capsys):
     """Run the command in this process and return its output."""
 
     def run(*arguments):
-        monkeypatch.setattr(sys, 'argv', [
-            'mmsgp-infer', '--checkpoint', str(checkpoint), '--device', 'cpu',
-            '--out', str(tmp_path / 'out'), *map(str, arguments)])
+        monkeypatch.setattr(
+            sys,
+            'argv',
+            [
+                'mmsgp-infer',
+                '--checkpoint',
+                str(checkpoint),
+                '--device',
+                'cpu',
+                '--out',
+                str(tmp_path / 'out'),
+                *map(str, arguments),
+            ],
+        )
         main()
         return capsys.readouterr().out
 
@@ -49,18 +61,20 @@ def test_one_image_is_parsed_drawn_and_printed(infer, folder, tmp_path):
 
 
 def test_a_folder_is_parsed_in_batches(infer, folder, tmp_path):
-    printed = infer(folder, '--batch-size', 2, '--formats', 'dot', 'graphml',
-                    '--no-pictures')
+    printed = infer(folder, '--batch-size', 2, '--formats', 'dot', 'graphml', '--no-pictures')
     assert names(tmp_path / 'out') == ['preds']
     assert names(tmp_path / 'out' / 'preds') == [
-        f'{name}.{suffix}' for name in 'abc' for suffix in ('dot', 'graphml')]
+        f'{name}.{suffix}' for name in 'abc' for suffix in ('dot', 'graphml')
+    ]
     assert '3 graphs written into' in printed
 
 
 @pytest.mark.parametrize('named, task', [(True, 'predcls'), (False, 'sgcls')])
 def test_objects_are_given_in_a_file(infer, folder, tmp_path, named, task):
-    objects = [dict(bbox=[1, 2, 30, 40], name='class 3'),
-               dict(bbox=[10, 2, 60, 45], name='class 9')]
+    objects = [
+        dict(bbox=[1, 2, 30, 40], name='class 3'),
+        dict(bbox=[10, 2, 60, 45], name='class 9'),
+    ]
     if not named:
         objects = [dict(bbox=item['bbox']) for item in objects]
     file = tmp_path / 'objects.json'
@@ -68,8 +82,7 @@ def test_objects_are_given_in_a_file(infer, folder, tmp_path, named, task):
     infer(folder / 'a.png', '--objects', file, '--no-pictures')
     graph = json.loads((tmp_path / 'out' / 'preds' / 'a.json').read_text())
     assert graph['task'] == task
-    assert [item['bbox'] for item in graph['objects']] == [
-        item['bbox'] for item in objects]
+    assert [item['bbox'] for item in graph['objects']] == [item['bbox'] for item in objects]
     if named:
         assert [item['name'] for item in graph['objects']] == ['class 3', 'class 9']
 
@@ -81,8 +94,7 @@ def test_a_parsed_graph_is_a_file_of_objects(infer, folder, tmp_path):
     infer(folder / 'a.png', '--no-pictures', '--objects', detected)
     again = json.loads(detected.read_text())
     assert again['task'] == 'predcls'
-    assert [item['label'] for item in again['objects']] == [
-        item['label'] for item in expected]
+    assert [item['label'] for item in again['objects']] == [item['label'] for item in expected]
 
 
 @pytest.mark.parametrize('text', ['{', '{"objects": [{}]}'])
@@ -103,8 +115,10 @@ def test_a_file_of_objects_of_other_images_is_named(infer, folder, tmp_path):
 def test_limits_are_set_by_options(infer, folder, tmp_path, capsys):
     file = tmp_path / 'objects.json'
     file.write_text(json.dumps(dict(objects=[dict(bbox=[1, 2, 30, 40])] * 3)))
-    for options, fact in ((('--max-pixels', 3000), '64 x 48 pixels'),
-                          (('--objects', file, '--max-objects', 2), 'max_objects')):
+    for options, fact in (
+        (('--max-pixels', 3000), '64 x 48 pixels'),
+        (('--objects', file, '--max-objects', 2), 'max_objects'),
+    ):
         with pytest.raises(SystemExit, match='1 of 1 images could not be parsed'):
             infer(folder / 'a.png', '--no-pictures', *options)
         assert fact in capsys.readouterr().err
@@ -112,11 +126,14 @@ def test_limits_are_set_by_options(infer, folder, tmp_path, capsys):
 
 def test_a_long_file_name_does_not_stop_a_folder(infer, folder, tmp_path):
     for letter in 'äb':
-        (folder / 'a.png').with_stem(letter * (125 if letter == 'ä' else 251)
-                                     ).write_bytes((folder / 'a.png').read_bytes())
+        (folder / 'a.png').with_stem(letter * (125 if letter == 'ä' else 251)).write_bytes(
+            (folder / 'a.png').read_bytes()
+        )
     infer(folder, '--formats', 'json', 'graphml')
-    graphs = [json.loads(path.read_text())['image']
-              for path in (tmp_path / 'out' / 'preds').glob('*.json')]
+    graphs = [
+        json.loads(path.read_text())['image']
+        for path in (tmp_path / 'out' / 'preds').glob('*.json')
+    ]
     assert sorted(graphs) == sorted(map(str, folder.iterdir()))
     assert len(names(tmp_path / 'out' / 'vis')) == 5
 
@@ -133,8 +150,11 @@ def test_a_link_among_the_pictures_is_replaced_not_followed(infer, folder, tmp_p
 
 def test_a_file_of_objects_names_all_or_none(infer, folder, tmp_path):
     file = tmp_path / 'objects.json'
-    file.write_text(json.dumps(dict(objects=[
-        dict(bbox=[1, 2, 30, 40], name='class 3'), dict(bbox=[10, 2, 60, 45])])))
+    file.write_text(
+        json.dumps(
+            dict(objects=[dict(bbox=[1, 2, 30, 40], name='class 3'), dict(bbox=[10, 2, 60, 45])])
+        )
+    )
     with pytest.raises(SystemExit, match='objects.json: 1 of 2 '):
         infer(folder / 'a.png', '--objects', file)
 
@@ -149,8 +169,7 @@ def test_a_bad_image_does_not_stop_a_folder(infer, folder, tmp_path, capsys):
     assert '2 graphs' in printed.out
 
 
-def test_a_missing_image_does_not_stop_the_others(
-        infer, folder, tmp_path, capsys):
+def test_a_missing_image_does_not_stop_the_others(infer, folder, tmp_path, capsys):
     with pytest.raises(SystemExit, match='1 of 2 images could not be parsed'):
         infer(tmp_path / 'none.jpg', folder / 'a.png', '--no-pictures')
     assert names(tmp_path / 'out' / 'preds') == ['a.json']
@@ -169,10 +188,12 @@ def test_names_are_printed_as_they_are(infer, folder, tmp_path, name):
 
 def test_errors_are_one_line(infer, folder, tmp_path):
     config = tmp_path / 'broken.py'
-    for text, fact in (('model = dict(', 'broken.py .*SyntaxError'),
-                       ('model = 1 / 0', 'broken.py .*ZeroDivision'),
-                       ('x = 1', 'model'),
-                       ('model = dict()', 'model .*type')):
+    for text, fact in (
+        ('model = dict(', 'broken.py .*SyntaxError'),
+        ('model = 1 / 0', 'broken.py .*ZeroDivision'),
+        ('x = 1', 'model'),
+        ('model = dict()', 'model .*type'),
+    ):
         config.write_text(text)
         with pytest.raises(SystemExit, match=f'mmsgp-infer: .*{fact}'):
             infer(folder, '--config', config)

@@ -35,10 +35,7 @@ def pictures(tmp_path_factory):
 @pytest.mark.parametrize('name', NAMES)
 def test_splits_belong_together(name, kind):
     config = load(f'{name}_{kind}')
-    datasets = [
-        config[f'{split}_dataloader'].dataset
-        for split in ('train', 'val', 'test')
-    ]
+    datasets = [config[f'{split}_dataloader'].dataset for split in ('train', 'val', 'test')]
     assert [d.split for d in datasets] == ['train', 'val', 'test']
     assert len({d.num_val_images for d in datasets}) == 1
     train, val, _ = datasets
@@ -66,18 +63,17 @@ def test_training_graphs_are_in_pixels_of_the_input(pictures, name):
     sample = item['data_samples']
     height, width = item['inputs'].shape[1:]
     assert max(height, width) == max(config.train_pipeline[3].scale)
-    boxes = torch.from_numpy(pictures.boxes[1]) * torch.tensor(
-        sample.scale_factor * 2)
+    boxes = torch.from_numpy(pictures.boxes[1]) * torch.tensor(sample.scale_factor * 2)
     if sample.flip:
         boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
     torch.testing.assert_close(
-        sample.gt_scene_graph.objects.bboxes, boxes.float(), atol=0.1, rtol=0)
+        sample.gt_scene_graph.objects.bboxes, boxes.float(), atol=0.1, rtol=0
+    )
 
 
 @pytest.mark.parametrize('split', ['val', 'test'])
 @pytest.mark.parametrize('name', NAMES)
-def test_graphs_to_evaluate_are_in_pixels_of_the_original(
-        pictures, name, split):
+def test_graphs_to_evaluate_are_in_pixels_of_the_original(pictures, name, split):
     dataset = build(load(f'{name}_relation'), pictures, split)
     sample = dataset[0]['data_samples']
     row = dataset.get_data_info(0)['img_id'] - 1
@@ -86,9 +82,9 @@ def test_graphs_to_evaluate_are_in_pixels_of_the_original(
         sample.gt_scene_graph.objects.bboxes,
         torch.from_numpy(pictures.boxes[row]).float(),
         atol=0.01,
-        rtol=0)
-    assert len(sample.gt_scene_graph.relations.labels) == len(
-        pictures.relations[row])
+        rtol=0,
+    )
+    assert len(sample.gt_scene_graph.relations.labels) == len(pictures.relations[row])
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -100,9 +96,8 @@ def test_detector_is_scored_on_the_annotated_boxes(pictures, name):
     for sample in samples:
         truth = sample.gt_instances
         sample.pred_instances = InstanceData(
-            bboxes=truth.bboxes.tensor,
-            labels=truth.labels,
-            scores=torch.ones(len(truth)))
+            bboxes=truth.bboxes.tensor, labels=truth.labels, scores=torch.ones(len(truth))
+        )
     assert evaluate(config, dataset, samples)['coco/bbox_mAP_50'] == 1
     for sample in samples:
         sample.pred_instances.bboxes += 1000
@@ -124,8 +119,10 @@ def test_inputs_are_padded_to_the_square_that_they_are_scaled_to(model, name):
     detector = config.model.get('detector', config.model)
     height, width = detector.data_preprocessor.pad_to
     assert height == width
-    for pipeline in (config.train_dataloader.dataset.pipeline,
-                     config.test_dataloader.dataset.pipeline):
-        resize, = (step for step in pipeline if step.type == 'Resize')
+    for pipeline in (
+        config.train_dataloader.dataset.pipeline,
+        config.test_dataloader.dataset.pipeline,
+    ):
+        (resize,) = (step for step in pipeline if step.type == 'Resize')
         assert resize.scale == config.img_scale == (width, height)
         assert resize.keep_ratio

@@ -1,4 +1,5 @@
 """Training on parts of data sets, and on several at once."""
+
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,8 +16,9 @@ from mmsgp.testing import make_vg_data
 def parts(tmp_path):
     """Two data sets with the same names."""
     return [
-        make_vg_data(tmp_path / name, num_train=12, num_objects=(1, 5),
-                     with_images=False, seed=seed)
+        make_vg_data(
+            tmp_path / name, num_train=12, num_objects=(1, 5), with_images=False, seed=seed
+        )
         for seed, name in enumerate(('one', 'other'))
     ]
 
@@ -24,14 +26,14 @@ def parts(tmp_path):
 @pytest.fixture
 def joined(tmp_path, parts):
     """The training images of both as one data set, after one for validation."""
-    joined = make_vg_data(tmp_path / 'joined', num_train=1, num_test=0,
-                          num_objects=(2, 2), with_images=False)
+    joined = make_vg_data(
+        tmp_path / 'joined', num_train=1, num_test=0, num_objects=(2, 2), with_images=False
+    )
     for part in parts:
         train = part.dataset().data_list.image_ids - 1
         for name in ('images', 'boxes', 'labels', 'relations'):
             getattr(joined, name).extend(getattr(part, name)[i] for i in train)
-    joined.images = [dict(image, image_id=i)
-                     for i, image in enumerate(joined.images)]
+    joined.images = [dict(image, image_id=i) for i, image in enumerate(joined.images)]
     return joined.write().dataset()
 
 
@@ -39,18 +41,23 @@ def config(parts, **changes):
     return dict(
         type='ConcatDataset',
         datasets=[dict(type='VGDataset', **part.kwargs()) for part in parts],
-        **changes)
+        **changes,
+    )
 
 
 def assert_equal_statistics(one, other):
-    for name in ('triplet_counts', 'object_counts', 'object_cooccurrence',
-                 'predicate_counts', 'predicate_cooccurrence'):
+    for name in (
+        'triplet_counts',
+        'object_counts',
+        'object_cooccurrence',
+        'predicate_counts',
+        'predicate_cooccurrence',
+    ):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 @pytest.mark.parametrize('lazy_init', [False, True])
-def test_statistics_of_several_are_those_of_all_their_images(
-        parts, joined, lazy_init):
+def test_statistics_of_several_are_those_of_all_their_images(parts, joined, lazy_init):
     both = DATASETS.build(config(parts, lazy_init=lazy_init))
     assert type(both) is ConcatDataset
     assert_equal_statistics(both.statistics, joined.statistics)
@@ -59,16 +66,18 @@ def test_statistics_of_several_are_those_of_all_their_images(
 
 
 def test_several_are_found_within_a_repeat(parts, joined):
-    repeated = DATASETS.build(
-        dict(type='RepeatDataset', times=2, dataset=config(parts)))
+    repeated = DATASETS.build(dict(type='RepeatDataset', times=2, dataset=config(parts)))
     assert innermost_dataset(repeated) is repeated.dataset
     assert_equal_statistics(repeated.dataset.statistics, joined.statistics)
 
 
 def test_a_repeat_within_several_counts_once(parts, joined):
     one, other = config(parts)['datasets']
-    both = DATASETS.build(dict(type='ConcatDataset', datasets=[
-        dict(type='RepeatDataset', times=3, dataset=one), other]))
+    both = DATASETS.build(
+        dict(
+            type='ConcatDataset', datasets=[dict(type='RepeatDataset', times=3, dataset=one), other]
+        )
+    )
     assert_equal_statistics(both.statistics, joined.statistics)
 
 
@@ -76,16 +85,24 @@ def test_names_are_read_without_building_the_parts(parts):
     one, other = config(parts)['datasets']
     one = dict(type='RepeatDataset', times=3, dataset=one)
     assert ConcatDataset.read_names(datasets=[one, other], lazy_init=True) == dict(
-        classes=parts[0].classes, predicates=parts[0].predicates)
+        classes=parts[0].classes, predicates=parts[0].predicates
+    )
 
 
-@pytest.mark.parametrize('names, message', [
-    (dict(predicates=('a', 'predicate 2', 'b', 'predicate 4')),
-     r"part 2 .* has 4 predicates, from number 1 on \('a', 'predicate 2', 'b'\), "
-     r"but part 1 has 4, there \('predicate 1', "),
-    (dict(classes=('class 0', 'class 1', 'class 2', 'class 4', 'class 3')),
-     r"part 2 .* has 5 classes, from number 4 on \('class 4', 'class 3'\)"),
-])
+@pytest.mark.parametrize(
+    'names, message',
+    [
+        (
+            dict(predicates=('a', 'predicate 2', 'b', 'predicate 4')),
+            r"part 2 .* has 4 predicates, from number 1 on \('a', 'predicate 2', 'b'\), "
+            r"but part 1 has 4, there \('predicate 1', ",
+        ),
+        (
+            dict(classes=('class 0', 'class 1', 'class 2', 'class 4', 'class 3')),
+            r"part 2 .* has 5 classes, from number 4 on \('class 4', 'class 3'\)",
+        ),
+    ],
+)
 def test_parts_with_other_names_are_refused(parts, names, message):
     both = config(parts)
     both['datasets'][1]['metainfo'] = names
@@ -95,8 +112,11 @@ def test_parts_with_other_names_are_refused(parts, names, message):
 
 def test_parts_with_more_names_are_refused(tmp_path, parts):
     more = make_vg_data(tmp_path / 'more', num_classes=6, with_images=False)
-    with pytest.raises(ValueError, match=r"has 6 classes, from number 6 on "
-                       r"\('class 5',\), but part 1 has 5, there \(\)"):
+    with pytest.raises(
+        ValueError,
+        match=r'has 6 classes, from number 6 on '
+        r"\('class 5',\), but part 1 has 5, there \(\)",
+    ):
         DATASETS.build(config([parts[0], more]))
 
 
@@ -117,9 +137,11 @@ class Model:
 
 def test_a_model_takes_the_priors_of_all_parts(parts, joined):
     model = Model()
-    DatasetPriorsHook().before_train(SimpleNamespace(
-        model=model, train_dataloader=SimpleNamespace(
-            dataset=DATASETS.build(config(parts)))))
+    DatasetPriorsHook().before_train(
+        SimpleNamespace(
+            model=model, train_dataloader=SimpleNamespace(dataset=DATASETS.build(config(parts)))
+        )
+    )
     assert_equal_statistics(model.statistics, joined.statistics)
     assert model.classes == parts[0].classes
 
@@ -152,5 +174,7 @@ def test_a_part_of_the_test_images_changes_no_statistics(parts):
     part = parts[0].dataset(split='test', indices=1)
     assert_equal_statistics(whole.statistics, part.statistics)
     assert whole.metainfo == part.metainfo
-    assert part.get_data_info(0)['relations_unseen'].tolist() == \
-        whole.get_data_info(0)['relations_unseen'].tolist()
+    assert (
+        part.get_data_info(0)['relations_unseen'].tolist()
+        == whole.get_data_info(0)['relations_unseen'].tolist()
+    )

@@ -1,4 +1,5 @@
 """Annotation files whose members are something else than arrays of numbers."""
+
 import h5py
 import numpy as np
 import pytest
@@ -21,23 +22,26 @@ def refusal(data):
     return str(caught.value)
 
 
-@pytest.mark.parametrize('value, message', [
-    ('text', 'expected numbers'),
-    (np.array([b'1', b'2']), 'expected numbers'),
-    (np.zeros(3, dtype=[('a', int), ('b', float)]), 'expected numbers'),
-    (np.ones((3, 1), dtype=complex), 'expected numbers'),
-    (np.ones((3, 1), dtype=bool), 'expected numbers'),
-    (np.int64(3), 'shape (rows, 1), not ()'),
-    (h5py.Empty('i8'), 'shape (rows, 1), not None'),
-    (np.ones((2, 3, 1), dtype=int), 'not (2, 3, 1)'),
-    (np.array([[1], [2.5]]), 'row 1 of labels is [2.5], expected whole'),
-    (np.array([[1], [np.nan]]), 'row 1 of labels is [nan], expected whole'),
-    (np.array([[1], [2**63]], dtype=np.uint64), 'row 1 of labels'),
-    (h5py.SoftLink('/predicates'), 'a link'),
-    (h5py.SoftLink('/labels'), 'a link'),
-    (h5py.ExternalLink('other.h5', '/x'), 'a link'),
-    (np.dtype('i4'), 'is a datatype, expected an array'),
-])
+@pytest.mark.parametrize(
+    'value, message',
+    [
+        ('text', 'expected numbers'),
+        (np.array([b'1', b'2']), 'expected numbers'),
+        (np.zeros(3, dtype=[('a', int), ('b', float)]), 'expected numbers'),
+        (np.ones((3, 1), dtype=complex), 'expected numbers'),
+        (np.ones((3, 1), dtype=bool), 'expected numbers'),
+        (np.int64(3), 'shape (rows, 1), not ()'),
+        (h5py.Empty('i8'), 'shape (rows, 1), not None'),
+        (np.ones((2, 3, 1), dtype=int), 'not (2, 3, 1)'),
+        (np.array([[1], [2.5]]), 'row 1 of labels is [2.5], expected whole'),
+        (np.array([[1], [np.nan]]), 'row 1 of labels is [nan], expected whole'),
+        (np.array([[1], [2**63]], dtype=np.uint64), 'row 1 of labels'),
+        (h5py.SoftLink('/predicates'), 'a link'),
+        (h5py.SoftLink('/labels'), 'a link'),
+        (h5py.ExternalLink('other.h5', '/x'), 'a link'),
+        (np.dtype('i4'), 'is a datatype, expected an array'),
+    ],
+)
 def test_a_member_that_is_no_array_of_numbers_is_named(data, path, value, message):
     with h5py.File(path, 'r+') as file:
         file['labels'] = value
@@ -54,8 +58,7 @@ def test_no_other_file_is_read(data, path):
     other = data.root / 'other'
     other.write_bytes(bytes(range(1, 6)) * 8)
     with h5py.File(path, 'r+') as file:
-        file.create_dataset('labels', shape=(5, 1), dtype='i8',
-                            external=[(str(other), 0, 40)])
+        file.create_dataset('labels', shape=(5, 1), dtype='i8', external=[(str(other), 0, 40)])
     assert 'of another file' in refusal(data)
     layout = h5py.VirtualLayout((5, 1), 'i8')
     layout[:] = h5py.VirtualSource(str(other), 'x', shape=(5, 1))

@@ -1,4 +1,5 @@
 """Images are refused by their headers, before they are decoded."""
+
 import io
 import struct
 import zlib
@@ -13,8 +14,17 @@ from PIL import Image, PngImagePlugin
 from helpers.mutations import claim_size, special_paths
 from mmsgp.datasets.image_files import check_image, read_image
 
-KINDS = {'png': 'PNG', 'jpg': 'JPEG', 'bmp': 'BMP', 'gif': 'GIF', 'tif': 'TIFF',
-         'webp': 'WEBP', 'ppm': 'PPM', 'jp2': 'JPEG2000', 'avif': 'AVIF'}
+KINDS = {
+    'png': 'PNG',
+    'jpg': 'JPEG',
+    'bmp': 'BMP',
+    'gif': 'GIF',
+    'tif': 'TIFF',
+    'webp': 'WEBP',
+    'ppm': 'PPM',
+    'jp2': 'JPEG2000',
+    'avif': 'AVIF',
+}
 SIZE = (61, 47)
 
 
@@ -28,6 +38,7 @@ def write(folder, suffix, size=SIZE, **options):
 def no_decoding(monkeypatch):
     def refuse(*_):
         raise AssertionError('decoded')
+
     monkeypatch.setattr(cv2, 'imdecode', refuse)
 
 
@@ -40,8 +51,7 @@ def test_an_image_within_the_limit_is_read(tmp_path, suffix):
 
 
 @pytest.mark.parametrize('suffix', KINDS)
-def test_a_larger_image_is_refused_with_its_size_before_decoding(
-        tmp_path, suffix, no_decoding):
+def test_a_larger_image_is_refused_with_its_size_before_decoding(tmp_path, suffix, no_decoding):
     path = write(tmp_path, suffix)
     with pytest.raises(ValueError, match=rf'{suffix} has 61 x 47 pixels, .*max_pixels'):
         read_image(path, max_pixels=61 * 47 - 1)
@@ -65,13 +75,19 @@ def test_a_size_given_twice_is_refused(tmp_path, no_decoding):
     """Pillow reads the last one, and libtiff the first."""
     path = write(tmp_path, 'tif')
     content = path.read_bytes()
-    start, = struct.unpack('<I', content[4:8])
-    number, = struct.unpack('<H', content[start:start + 2])
-    entries = content[start + 2:start + 2 + 12 * number]
+    (start,) = struct.unpack('<I', content[4:8])
+    (number,) = struct.unpack('<H', content[start : start + 2])
+    entries = content[start + 2 : start + 2 + 12 * number]
     path.write_bytes(
-        content[:4] + struct.pack('<I', len(content)) + content[8:] +
-        struct.pack('<H', number + 1) + entries[:12] +
-        struct.pack('<HHII', 256, 4, 1, 5) + entries[12:] + bytes(4))
+        content[:4]
+        + struct.pack('<I', len(content))
+        + content[8:]
+        + struct.pack('<H', number + 1)
+        + entries[:12]
+        + struct.pack('<HHII', 256, 4, 1, 5)
+        + entries[12:]
+        + bytes(4)
+    )
     assert Image.open(path).size == (5, 47)
     with pytest.raises(ValueError, match=r'image\.tif .*twice'):
         read_image(path)
@@ -107,9 +123,24 @@ def test_special_files_are_named_and_not_read(tmp_path):
             read_image(path)
 
 
-@given(st.binary(max_size=200), st.sampled_from([
-    b'', b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff', b'BM', b'GIF89a', b'II*\0', b'MM\0*',
-    b'RIFF\0\0\0\0WEBP', b'P6 ', b'\0\0\0\x0cjP  \r\n\x87\n', b'II+\0']))
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(
+        [
+            b'',
+            b'\x89PNG\r\n\x1a\n',
+            b'\xff\xd8\xff',
+            b'BM',
+            b'GIF89a',
+            b'II*\0',
+            b'MM\0*',
+            b'RIFF\0\0\0\0WEBP',
+            b'P6 ',
+            b'\0\0\0\x0cjP  \r\n\x87\n',
+            b'II+\0',
+        ]
+    ),
+)
 def test_bytes_are_an_image_or_refused_by_name(content, start):
     try:
         check_image(io.BytesIO(start + content), 'a.bin', 10**6)
@@ -130,13 +161,20 @@ def test_a_real_bomb_takes_no_memory(tmp_path):
     rows = zlib.compress(bytes(751 * 6000), 9)  # of 6,000 x 6,000 bits
 
     def chunk(kind, content):
-        return struct.pack('>I', len(content)) + kind + content + struct.pack(
-            '>I', zlib.crc32(kind + content))
+        return (
+            struct.pack('>I', len(content))
+            + kind
+            + content
+            + struct.pack('>I', zlib.crc32(kind + content))
+        )
 
     path = tmp_path / 'bomb.png'
-    path.write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(
-        b'IHDR', struct.pack('>IIBBBBB', 6000, 6000, 1, 0, 0, 0, 0)) + chunk(
-            b'IDAT', rows) + chunk(b'IEND', b''))
+    path.write_bytes(
+        b'\x89PNG\r\n\x1a\n'
+        + chunk(b'IHDR', struct.pack('>IIBBBBB', 6000, 6000, 1, 0, 0, 0, 0))
+        + chunk(b'IDAT', rows)
+        + chunk(b'IEND', b'')
+    )
     assert path.stat().st_size < 6000
     with pytest.raises(ValueError, match='bomb.png has 6000 x 6000 pixels'):
         read_image(path, max_pixels=16_000_000)

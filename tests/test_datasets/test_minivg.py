@@ -1,4 +1,5 @@
 """MiniVG is reproducible, and has the difficulties of Visual Genome."""
+
 from __future__ import annotations
 
 import collections
@@ -30,23 +31,19 @@ def scenes():
         rng = np.random.default_rng([5, index])
         scene = make_scene(rng)
         relations = find_relations(scene.labels, scene.boxes)
-        result.append((scene, relations,
-                       annotate(scene.labels, scene.boxes, relations, rng)))
+        result.append((scene, relations, annotate(scene.labels, scene.boxes, relations, rng)))
     return result
 
 
 def digest(folder):
     files = [p for p in sorted(folder.rglob('*')) if p.is_file()]
-    return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in files
-    }
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def test_the_same_seed_gives_the_same_bytes_for_any_number_of_workers(tmp_path):
     for name, options in dict(
-            a=dict(num_workers=1), b=dict(num_workers=2),
-            c=dict(num_workers=1, seed=1)).items():
+        a=dict(num_workers=1), b=dict(num_workers=2), c=dict(num_workers=1, seed=1)
+    ).items():
         assert generate_minivg(tmp_path / name, **SMALL, **options)
     assert digest(tmp_path / 'a') == digest(tmp_path / 'b')
     a, c = digest(tmp_path / 'a'), digest(tmp_path / 'c')
@@ -76,7 +73,7 @@ def test_files_hold_the_options_images_and_splits(tmp_path):
     images = json.loads((tmp_path / 'image_data.json').read_text())
     assert len(images) == 12
     for image in images:
-        pixels = cv2.imread(str(tmp_path / f"images/{image['image_id']}.jpg"))
+        pixels = cv2.imread(str(tmp_path / f'images/{image["image_id"]}.jpg'))
         assert pixels.shape == (image['height'], image['width'], 3)
 
 
@@ -96,13 +93,11 @@ def test_statistics_are_printed(tmp_path, capsys):
 def test_the_world_is_large_enough():
     assert len(CLASSES) >= 20
     assert len(PREDICATES) >= 15
-    assert all(p.coarse is None or p.coarse in PREDICATES
-               for p in PREDICATES.values())
+    assert all(p.coarse is None or p.coarse in PREDICATES for p in PREDICATES.values())
 
 
 def test_predicates_have_a_long_tail(scenes):
-    counts = collections.Counter(
-        word for _, _, annotated in scenes for _, _, word in annotated)
+    counts = collections.Counter(word for _, _, annotated in scenes for _, _, word in annotated)
     shares = np.array([counts[name] for name in PREDICATES]) / counts.total()
     assert shares.max() > 0.25
     assert 0.002 < shares.min() < 0.01
@@ -188,8 +183,7 @@ def test_annotators_do_not_repeat_themselves():
     relations = [Relation(i, 12, 'on') for i in range(12)]
     relations.append(Relation(13, 14, 'on', trivial=True))
     cup = [
-        any(a[0] == 13 for a in annotate(labels, boxes, relations,
-                                         np.random.default_rng(seed)))
+        any(a[0] == 13 for a in annotate(labels, boxes, relations, np.random.default_rng(seed)))
         for seed in range(40)
     ]
     assert np.mean(cup) > 0.5
@@ -197,18 +191,21 @@ def test_annotators_do_not_repeat_themselves():
 
 @pytest.mark.parametrize(
     'predicate, subject, s_box, object_, o_box',
-    [('lying on', 'dog', (40, 84, 84, 104), 'sofa', (30, 95, 120, 140)),
-     ('standing on', 'dog', (40, 72, 76, 100), 'sofa', (30, 95, 120, 140)),
-     ('sitting on', 'dog', (40, 70, 66, 100), 'sofa', (30, 95, 120, 140)),
-     ('walking on', 'person', (40, 50, 70, 110), 'street', (0, 80, 160, 160)),
-     ('standing on', 'person', (40, 50, 64, 110), 'street', (0, 80, 160, 160)),
-     ('parked on', 'car', (40, 70, 90, 95), 'street', (0, 80, 160, 160)),
-     ('on', 'car', (40, 110, 90, 140), 'street', (0, 80, 160, 160)),
-     ('riding', 'person', (60, 30, 85, 95), 'horse', (40, 80, 100, 122)),
-     ('wearing', 'person', (40, 20, 70, 110), 'hat', (45, 16, 65, 32)),
-     ('holding', 'person', (40, 20, 70, 110), 'cup', (66, 62, 82, 78)),
-     ('under', 'cat', (50, 110, 80, 130), 'table', (30, 85, 115, 130)),
-     ('above', 'bird', (50, 10, 74, 28), 'tree', (40, 40, 90, 110))])
+    [
+        ('lying on', 'dog', (40, 84, 84, 104), 'sofa', (30, 95, 120, 140)),
+        ('standing on', 'dog', (40, 72, 76, 100), 'sofa', (30, 95, 120, 140)),
+        ('sitting on', 'dog', (40, 70, 66, 100), 'sofa', (30, 95, 120, 140)),
+        ('walking on', 'person', (40, 50, 70, 110), 'street', (0, 80, 160, 160)),
+        ('standing on', 'person', (40, 50, 64, 110), 'street', (0, 80, 160, 160)),
+        ('parked on', 'car', (40, 70, 90, 95), 'street', (0, 80, 160, 160)),
+        ('on', 'car', (40, 110, 90, 140), 'street', (0, 80, 160, 160)),
+        ('riding', 'person', (60, 30, 85, 95), 'horse', (40, 80, 100, 122)),
+        ('wearing', 'person', (40, 20, 70, 110), 'hat', (45, 16, 65, 32)),
+        ('holding', 'person', (40, 20, 70, 110), 'cup', (66, 62, 82, 78)),
+        ('under', 'cat', (50, 110, 80, 130), 'table', (30, 85, 115, 130)),
+        ('above', 'bird', (50, 10, 74, 28), 'tree', (40, 40, 90, 110)),
+    ],
+)
 def test_a_rule_matches(predicate, subject, s_box, object_, o_box):
     relations = find_relations([subject, object_], [s_box, o_box])
     assert predicate in [r.predicate for r in relations if r.subject == 0]
@@ -218,7 +215,8 @@ def test_a_thing_rests_in_one_place():
     labels = ['person', 'horse', 'grass']
     boxes = [(60, 30, 85, 95), (40, 80, 100, 122), (0, 60, 160, 160)]
     support = [
-        (r.predicate, r.object) for r in find_relations(labels, boxes)
+        (r.predicate, r.object)
+        for r in find_relations(labels, boxes)
         if r.subject == 0 and not r.trivial
     ]
     assert support == [('riding', 1)]

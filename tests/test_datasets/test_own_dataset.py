@@ -1,4 +1,5 @@
 """The data set that the documentation shows works as it stands there."""
+
 import json
 import re
 import sys
@@ -19,11 +20,18 @@ CONTENT = dict(
     class_names=['cup', 'table'],
     predicate_names=['on', 'under'],
     images=[
-        dict(file=f'{split}.jpg', width=60, height=40, split=split,
-             boxes=[[0, 0, 30, 20], [0, 10, 60, 40]], classes=[0, 1],
-             relations=[[0, 1, 1], [1, 0, 2]][:count])
+        dict(
+            file=f'{split}.jpg',
+            width=60,
+            height=40,
+            split=split,
+            boxes=[[0, 0, 30, 20], [0, 10, 60, 40]],
+            classes=[0, 1],
+            relations=[[0, 1, 1], [1, 0, 2]][:count],
+        )
         for split, count in (('train', 1), ('val', 2), ('test', 2))
-    ])
+    ],
+)
 
 
 @pytest.fixture
@@ -33,12 +41,13 @@ def config(tmp_path, monkeypatch):
         name = re.match(r'# (\w+\.py)\n', code).group(1)
         (tmp_path / name).write_text(
             code.replace("'./vg_relation.py'", repr(str(BASE))).replace(
-                "'data/my/'", repr(str(tmp_path))))
+                "'data/my/'", repr(str(tmp_path))
+            )
+        )
     (tmp_path / 'graphs.json').write_text(json.dumps(CONTENT))
     (tmp_path / 'pictures').mkdir()
     for image in CONTENT['images']:
-        cv2.imwrite(str(tmp_path / 'pictures' / image['file']),
-                    np.zeros((40, 60, 3), np.uint8))
+        cv2.imwrite(str(tmp_path / 'pictures' / image['file']), np.zeros((40, 60, 3), np.uint8))
     monkeypatch.syspath_prepend(str(tmp_path))
     yield Config.fromfile(tmp_path / 'my_relation.py')
     DATASETS.module_dict.pop('MyDataset')
@@ -49,16 +58,19 @@ def build(config, split):
     return DATASETS.build(config[f'{split}_dataloader'].dataset)
 
 
-@pytest.mark.parametrize('split, triplets, unseen', [
-    ('train', [[0, 1, 1]], None),
-    ('val', [[0, 1, 1], [1, 2, 0]], [False, True]),
-    ('test', [[0, 1, 1], [1, 2, 0]], [False, True]),
-])
+@pytest.mark.parametrize(
+    'split, triplets, unseen',
+    [
+        ('train', [[0, 1, 1]], None),
+        ('val', [[0, 1, 1], [1, 2, 0]], [False, True]),
+        ('test', [[0, 1, 1], [1, 2, 0]], [False, True]),
+    ],
+)
 def test_it_gives_graphs_of_each_split(config, split, triplets, unseen):
     dataset = build(config, split)
     assert dataset.metainfo['classes'] == ('cup', 'table')
     assert dataset.metainfo['predicate_train_counts'] == [1, 0]
-    sample, = (item['data_samples'] for item in dataset)
+    (sample,) = (item['data_samples'] for item in dataset)
     assert Path(sample.img_path).name == f'{split}.jpg'
     graph = sample.gt_scene_graph
     assert graph.triplets.tolist() == triplets
@@ -77,8 +89,9 @@ def test_its_mistakes_are_named(config, tmp_path):
     content = json.loads(json.dumps(CONTENT))
     content['images'][0]['classes'] = [0, 2]
     (tmp_path / 'graphs.json').write_text(json.dumps(content))
-    with pytest.raises(ValueError, match='graphs.json: image train.jpg has the '
-                       'class 2, expected 0 .. 1'):
+    with pytest.raises(
+        ValueError, match='graphs.json: image train.jpg has the class 2, expected 0 .. 1'
+    ):
         build(config, 'train')
 
 
@@ -88,6 +101,8 @@ def test_a_model_of_it_gets_its_numbers_from_the_config(config):
     fill_in_sizes(config)
     assert config.model.relation_head == head
     config.model.relation_head.num_predicates = None
-    with pytest.raises(ValueError, match='num_predicates is missing, and a '
-                       'MyDataset does not tell it: set it in the config'):
+    with pytest.raises(
+        ValueError,
+        match='num_predicates is missing, and a MyDataset does not tell it: set it in the config',
+    ):
         fill_in_sizes(config)

@@ -1,4 +1,5 @@
 """Rendered images are reproducible, and objects fill their boxes."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,27 +15,28 @@ from mmsgp.datasets.rendering import (
 )
 from mmsgp.datasets.rendering.shapes import SILHOUETTES
 
-BOXES = np.array([[10, 12, 60, 70], [50, 40, 90, 100], [5, 70, 45, 110.]])
+BOXES = np.array([[10, 12, 60, 70], [50, 40, 90, 100], [5, 70, 45, 110.0]])
 LABELS = np.array([0, 1, 2])
 
 
 def crops_of_class(renderer, label, count):
     """Render single instances of a class: (count, 32, 32, 3) floats."""
     box = np.array([[4, 4, 36, 36]])
-    return np.stack([
-        renderer.render(i, 40, 40, box, [label])[4:36, 4:36]
-        for i in range(1000 * label, 1000 * label + count)
-    ]).astype(float)
+    return np.stack(
+        [
+            renderer.render(i, 40, 40, box, [label])[4:36, 4:36]
+            for i in range(1000 * label, 1000 * label + count)
+        ]
+    ).astype(float)
 
 
 def colour_and_texture(crops):
     """Compute the mean colour and the contrast of each cell of a 4x4 grid."""
     cells = crops.reshape(-1, 4, 8, 4, 8, 3)
     contrast = cells.std(axis=(2, 4)).mean(-1)
-    return np.concatenate([
-        cells.mean(axis=(2, 4)).reshape(len(crops), -1),
-        contrast.reshape(len(crops), -1)
-    ], axis=1)
+    return np.concatenate(
+        [cells.mean(axis=(2, 4)).reshape(len(crops), -1), contrast.reshape(len(crops), -1)], axis=1
+    )
 
 
 def test_an_image_depends_only_on_seed_and_id():
@@ -45,8 +47,7 @@ def test_an_image_depends_only_on_seed_and_id():
     assert image.dtype == np.uint8
     assert (image == second.render(7, 160, 120, BOXES, LABELS)).all()
     assert (image != first.render(6, 160, 120, BOXES, LABELS)).any()
-    assert (image != LayoutRenderer(3, seed=2).render(
-        7, 160, 120, BOXES, LABELS)).any()
+    assert (image != LayoutRenderer(3, seed=2).render(7, 160, 120, BOXES, LABELS)).any()
 
 
 @pytest.mark.parametrize('name', SILHOUETTES)
@@ -56,13 +57,16 @@ def test_silhouettes_touch_all_sides_of_their_box(name):
     empty = renderer.render(3, 80, 80, np.empty((0, 4)), [])
     image = renderer.render(3, 80, 80, np.array([[15, 20, 65, 60]]), [0])
     y, x = np.nonzero(np.abs(image.astype(int) - empty).max(axis=2) > 12)
-    np.testing.assert_allclose([x.min(), y.min(), x.max() + 1,
-                                y.max() + 1], [15, 20, 65, 60], atol=2)
+    np.testing.assert_allclose(
+        [x.min(), y.min(), x.max() + 1, y.max() + 1], [15, 20, 65, 60], atol=2
+    )
 
 
 def test_smaller_objects_lie_on_larger_ones_without_depths():
-    red, blue = (ClassAppearance('rectangle', 'plain', hue, 1.0, 1.0, 1.0,
-                                 hue_jitter=0) for hue in (0.0, 2 / 3))
+    red, blue = (
+        ClassAppearance('rectangle', 'plain', hue, 1.0, 1.0, 1.0, hue_jitter=0)
+        for hue in (0.0, 2 / 3)
+    )
     renderer = LayoutRenderer(2, [red, blue], clutter=0, noise=0)
     boxes = np.array([[30, 30, 50, 50], [10, 10, 70, 70]])
     by_size = renderer.render(0, 80, 80, boxes, [0, 1])[40, 40]
@@ -72,8 +76,9 @@ def test_smaller_objects_lie_on_larger_ones_without_depths():
 
 
 def test_boxes_may_leave_the_image_and_be_tiny():
-    boxes = np.array([[-20, -20, 30, 30], [70, 50, 200, 90], [10, 10, 10.4, 11],
-                      [300, 300, 310, 310]])
+    boxes = np.array(
+        [[-20, -20, 30, 30], [70, 50, 200, 90], [10, 10, 10.4, 11], [300, 300, 310, 310]]
+    )
     image = LayoutRenderer(4).render(0, 80, 60, boxes, np.arange(4))
     assert image.shape == (60, 80, 3)
 
@@ -93,16 +98,16 @@ def test_the_classes_of_visual_genome_have_different_looks():
     assert looks[:20] != [class_appearance(i, seed=1) for i in range(20)]
 
 
-@pytest.mark.parametrize('appearances',
-                         [list(CLASSES.values()),
-                          [class_appearance(i) for i in range(24)]],
-                         ids=['minivg', 'derived'])
+@pytest.mark.parametrize(
+    'appearances',
+    [list(CLASSES.values()), [class_appearance(i) for i in range(24)]],
+    ids=['minivg', 'derived'],
+)
 def test_a_trivial_classifier_distinguishes_classes(appearances):
     renderer = LayoutRenderer(24, appearances)
-    features = np.stack([
-        colour_and_texture(crops_of_class(renderer, label, 10))
-        for label in range(24)
-    ])
+    features = np.stack(
+        [colour_and_texture(crops_of_class(renderer, label, 10)) for label in range(24)]
+    )
     means = features[:, :6].mean(axis=1)
     test = features[:, 6:].reshape(-1, features.shape[-1])
     guess = np.linalg.norm(test[:, None] - means, axis=-1).argmin(axis=1)

@@ -13,7 +13,8 @@ C, R = 5, 4
 def training_images(data):
     """Boxes, labels and relations of training images that have relations."""
     rows = [
-        row for row, image in enumerate(data.images)
+        row
+        for row, image in enumerate(data.images)
         if image['split'] == 'train' and len(data.relations[row])
     ][1:]
     return [(data.boxes[i], data.labels[i], data.relations[i]) for i in rows]
@@ -44,11 +45,8 @@ def naive_triplet_counts(images):
 def many(tmp_path, request):
     """Enough images for some to have no overlap, or too few boxes for it."""
     return make_vg_data(
-        tmp_path,
-        num_train=60,
-        num_objects=(0, 5),
-        with_images=False,
-        seed=request.param)
+        tmp_path, num_train=60, num_objects=(0, 5), with_images=False, seed=request.param
+    )
 
 
 @pytest.fixture(params=[7, 1_000_000])
@@ -61,10 +59,11 @@ def _chunk_size(request, monkeypatch):
 def test_triplet_counts_equal_naive_counting(many):
     images = training_images(many)
     assert any(
-        not any(overlap(*p) for p in itertools.combinations(boxes, 2))
-        for boxes, *_ in images)
-    np.testing.assert_array_equal(many.dataset().statistics.triplet_counts,
-                                  naive_triplet_counts(images))
+        not any(overlap(*p) for p in itertools.combinations(boxes, 2)) for boxes, *_ in images
+    )
+    np.testing.assert_array_equal(
+        many.dataset().statistics.triplet_counts, naive_triplet_counts(images)
+    )
 
 
 def test_prior_equals_its_formula(many):
@@ -72,8 +71,7 @@ def test_prior_equals_its_formula(many):
     counts = naive_triplet_counts(training_images(many))
     assert prior.dtype == np.float32
     assert prior.shape == (C + 1, C + 1, R + 1)
-    for s, o, p in itertools.product(
-            range(C + 1), range(C + 1), range(R + 1)):
+    for s, o, p in itertools.product(range(C + 1), range(C + 1), range(R + 1)):
         expected = math.log(counts[s][o][p] / sum(counts[s][o]) + 1e-3)
         assert prior[s, o, p] == pytest.approx(expected, rel=1e-6)
 
@@ -92,10 +90,7 @@ def test_object_cooccurrence_is_a_conditional_probability(many):
     table = many.dataset().statistics.object_cooccurrence
     for i, j in itertools.product(range(C), range(C)):
         with_i = [bag for bag in bags if i in bag]
-        with_both = [
-            bag for bag in with_i
-            if (bag.count(i) > 1 if i == j else j in bag)
-        ]
+        with_both = [bag for bag in with_i if (bag.count(i) > 1 if i == j else j in bag)]
         assert table[i, j] == pytest.approx(len(with_both) / len(with_i))
 
 
@@ -109,21 +104,23 @@ def test_counts_of_classes_and_predicates(many):
     _, labels, relations = zip(*training_images(many), strict=True)
     statistics = many.dataset().statistics
     np.testing.assert_array_equal(
-        statistics.object_counts,
-        [np.concatenate(labels).tolist().count(c) for c in range(C)])
+        statistics.object_counts, [np.concatenate(labels).tolist().count(c) for c in range(C)]
+    )
     np.testing.assert_array_equal(
-        statistics.predicate_counts,
-        many.dataset().metainfo['predicate_train_counts'])
+        statistics.predicate_counts, many.dataset().metainfo['predicate_train_counts']
+    )
     assert statistics.predicate_counts.sum() == sum(map(len, relations))
 
 
 def test_statistics_are_of_training_whatever_the_split_and_filter(many):
     expected = many.dataset().statistics.triplet_counts
-    for changes in (dict(split='val'), dict(split='test'),
-                    dict(split='test', indices=1),
-                    dict(filter_cfg=dict(filter_empty_relations=False))):
-        np.testing.assert_array_equal(
-            many.dataset(**changes).statistics.triplet_counts, expected)
+    for changes in (
+        dict(split='val'),
+        dict(split='test'),
+        dict(split='test', indices=1),
+        dict(filter_cfg=dict(filter_empty_relations=False)),
+    ):
+        np.testing.assert_array_equal(many.dataset(**changes).statistics.triplet_counts, expected)
 
 
 def test_nothing_to_count_gives_a_uniform_start(tmp_path):

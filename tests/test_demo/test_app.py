@@ -1,4 +1,5 @@
 """The page in a headless Chromium."""
+
 import argparse
 import io
 import json
@@ -29,7 +30,8 @@ def checkpoints(folder):
     """Two models with random weights."""
     return [
         write_random_checkpoint(folder / f'{name}.pth', name, max_objects=10)
-        for name in ('motifnet_cce_scorer_minivg', 'motifnet_ce_minivg')]
+        for name in ('motifnet_cce_scorer_minivg', 'motifnet_ce_minivg')
+    ]
 
 
 @pytest.fixture(scope='module')
@@ -55,8 +57,7 @@ def opened(page, address):
     page.set_default_timeout(TIMEOUT)
     page.errors = []
     page.on('pageerror', lambda error: page.errors.append(str(error)))
-    page.on('console', lambda message: message.type == 'error'
-            and page.errors.append(message.text))
+    page.on('console', lambda message: message.type == 'error' and page.errors.append(message.text))
     page.goto(address)
     return page
 
@@ -72,12 +73,10 @@ def parsed(opened, image_file):
 @pytest.fixture(scope='module')
 def expected(checkpoints, image_file):
     """The first model's result for the image, without the page."""
-    inferencer = SceneGraphInferencer(
-        weights=checkpoints[0], device='cpu', show_progress=False)
-    result, = inferencer.stream(image_file, return_datasamples=True)
-    graph, = inferencer(image_file)['predictions']
-    return dict(graph=graph, meta=inferencer.model.dataset_meta,
-                sample=result['predictions'])
+    inferencer = SceneGraphInferencer(weights=checkpoints[0], device='cpu', show_progress=False)
+    (result,) = inferencer.stream(image_file, return_datasamples=True)
+    (graph,) = inferencer(image_file)['predictions']
+    return dict(graph=graph, meta=inferencer.model.dataset_meta, sample=result['predictions'])
 
 
 def upload(page, path):
@@ -91,8 +90,8 @@ def set_slider(page, name, value):
 
 def wait_for_rows(page, number):
     page.wait_for_function(
-        '([rows, number]) => document.querySelectorAll(rows).length == number',
-        arg=[ROWS, number])
+        '([rows, number]) => document.querySelectorAll(rows).length == number', arg=[ROWS, number]
+    )
 
 
 def picture(page):
@@ -103,7 +102,8 @@ def picture(page):
 
 def wait_for_another_picture(page, source):
     page.wait_for_function(
-        "source => document.querySelector('#picture img')?.src != source", arg=source)
+        "source => document.querySelector('#picture img')?.src != source", arg=source
+    )
 
 
 def source(page):
@@ -113,25 +113,25 @@ def source(page):
 def draw(expected, image_file, **kwargs):
     return draw_scene_graph(
         np.asarray(Image.open(image_file)),
-        expected['sample'].pred_scene_graphs['sggen'], expected['meta']['classes'],
-        expected['meta']['predicates'], **kwargs)
+        expected['sample'].pred_scene_graphs['sggen'],
+        expected['meta']['classes'],
+        expected['meta']['predicates'],
+        **kwargs,
+    )
 
 
 def test_an_image_becomes_boxes_a_graph_and_a_table(parsed, expected, image_file):
     number = min(12, len(expected['graph']['relations']))
     assert number > 3, 'too few relations prove nothing'
     assert f'{number} relations shown' in parsed.inner_text('#status')
-    np.testing.assert_array_equal(
-        picture(parsed), draw(expected, image_file, topk=12))
+    np.testing.assert_array_equal(picture(parsed), draw(expected, image_file, topk=12))
     wait_for_rows(parsed, number)
-    shown = [parsed.inner_text(f'[data-testid=cell-{row}-2]').strip()
-             for row in range(number)]
-    assert shown == [
-        relation['predicate'] for relation in expected['graph']['relations'][:number]]
-    scores = [parsed.inner_text(f'[data-testid=cell-{row}-4]').strip()
-              for row in range(number)]
-    assert scores == [f"{relation['score']:.3f}" for relation in
-                      expected['graph']['relations'][:number]]
+    shown = [parsed.inner_text(f'[data-testid=cell-{row}-2]').strip() for row in range(number)]
+    assert shown == [relation['predicate'] for relation in expected['graph']['relations'][:number]]
+    scores = [parsed.inner_text(f'[data-testid=cell-{row}-4]').strip() for row in range(number)]
+    assert scores == [
+        f'{relation["score"]:.3f}' for relation in expected['graph']['relations'][:number]
+    ]
     assert parsed.errors == []
 
 
@@ -161,8 +161,7 @@ def test_a_clicked_relation_is_highlighted(parsed, expected, image_file):
     before = source(parsed)
     parsed.click('[data-testid=cell-1-2]')
     wait_for_another_picture(parsed, before)
-    np.testing.assert_array_equal(
-        picture(parsed), draw(expected, image_file, topk=12, highlight=1))
+    np.testing.assert_array_equal(picture(parsed), draw(expected, image_file, topk=12, highlight=1))
 
 
 def test_the_graph_is_downloaded(parsed, expected, tmp_path):
@@ -190,8 +189,7 @@ def test_a_broken_file_is_refused(parsed, folder):
     parsed.click('#image [aria-label=Clear]')
     parsed.wait_for_selector('#status:has-text("Drop an image")')
     upload(parsed, folder / 'broken.jpg')
-    parsed.wait_for_selector(
-        '#status:has-text("broken.jpg")')
+    parsed.wait_for_selector('#status:has-text("broken.jpg")')
     assert not parsed.query_selector('#picture img')
     assert parsed.is_disabled('#download')
 
@@ -200,7 +198,7 @@ def test_a_damaged_file_is_named_without_its_path(opened, folder, image_file):
     Image.open(image_file).save(folder / 'whole.jpg')
     content = (folder / 'whole.jpg').read_bytes()
     # The part from which Pillow reads the size.
-    (folder / 'cut.jpg').write_bytes(content[:content.index(b'\xff\xda')])
+    (folder / 'cut.jpg').write_bytes(content[: content.index(b'\xff\xda')])
     upload(opened, folder / 'cut.jpg')
     opened.wait_for_selector('#status:has-text("cut.jpg")')
     assert opened.inner_text('#status').strip().startswith('cut.jpg ')
@@ -209,7 +207,9 @@ def test_a_damaged_file_is_named_without_its_path(opened, folder, image_file):
 def test_models_of_the_same_name_get_different_names(app):
     paths = [Path(f'/{run}/motifnet/epoch_4.pth') for run in 'ab']
     assert app.name_models(paths) == {
-        'a/motifnet/epoch_4': paths[0], 'b/motifnet/epoch_4': paths[1]}
+        'a/motifnet/epoch_4': paths[0],
+        'b/motifnet/epoch_4': paths[1],
+    }
     assert app.name_models(paths[:1]) == {'motifnet/epoch_4': paths[0]}
 
 
@@ -225,8 +225,7 @@ def test_a_large_file_is_refused(opened, folder):
 def test_an_image_of_too_many_pixels_is_refused(app, checkpoints, worker, folder):
     Image.new('L', (300, 200)).save(folder / 'vast.png')
     page = app.make_page(app.name_models(checkpoints), worker, 'cpu', max_pixels=50_000)
-    on_image = next(event.fn for event in page.fns.values()
-                    if event.fn.__name__ == 'on_image')
+    on_image = next(event.fn for event in page.fns.values() if event.fn.__name__ == 'on_image')
     model = next(iter(app.name_models(checkpoints)))
     parsed, status, *_ = on_image(str(folder / 'vast.png'), model, 12, 0)
     assert parsed is None and status.startswith('**vast.png has 300 x 200 pixels')
@@ -235,8 +234,10 @@ def test_an_image_of_too_many_pixels_is_refused(app, checkpoints, worker, folder
 def test_no_other_machine_is_contacted(app, checkpoints, worker, monkeypatch):
     reached, connect = [], socket.socket.connect
     monkeypatch.setattr(
-        socket.socket, 'connect',
-        lambda self, where: (reached.append(where), connect(self, where))[1])
+        socket.socket,
+        'connect',
+        lambda self, where: (reached.append(where), connect(self, where))[1],
+    )
     page = app.make_page(app.name_models(checkpoints), worker, 'cpu')
     try:
         address = app.launch(page, 2**20, app.LOOPBACK)
@@ -251,16 +252,16 @@ def run_main(app, monkeypatch, *arguments):
     launched = {}
     monkeypatch.setattr(sys, 'argv', ['app.py', *map(str, arguments)])
     monkeypatch.setattr(
-        app.gr.Blocks, 'launch',
-        lambda self, **kwargs: (launched.update(kwargs),
-                                (None, 'http://here', None))[1])
+        app.gr.Blocks,
+        'launch',
+        lambda self, **kwargs: (launched.update(kwargs), (None, 'http://here', None))[1],
+    )
     monkeypatch.setattr(app.gr.Blocks, 'block_thread', lambda self: None)
     app.main()
     return launched
 
 
-def test_only_this_machine_is_served_by_default(app, checkpoints, monkeypatch,
-                                                     capsys):
+def test_only_this_machine_is_served_by_default(app, checkpoints, monkeypatch, capsys):
     launched = run_main(app, monkeypatch, checkpoints[0])
     assert capsys.readouterr().out.splitlines()[-1] == 'The page is at http://here'
     assert launched['quiet'] is True
@@ -289,18 +290,17 @@ def test_every_checkpoint_must_exist_at_the_start(app, checkpoints, monkeypatch)
         run_main(app, monkeypatch, checkpoints[0], 'none.pth', 'no.pth')
 
 
-def test_a_deleted_model_leaves_no_result_under_its_name(
-        app, image_file, worker, tmp_path):
+def test_a_deleted_model_leaves_no_result_under_its_name(app, image_file, worker, tmp_path):
     page = app.make_page(dict(gone=tmp_path / 'gone.pth'), worker, 'cpu')
-    on_image = next(event.fn for event in page.fns.values()
-                    if event.fn.__name__ == 'on_image')
+    on_image = next(event.fn for event in page.fns.values() if event.fn.__name__ == 'on_image')
     parsed, status, picture, table, _ = on_image(str(image_file), 'gone', 12, 0)
     assert status == '**checkpoint gone not found**'
     assert parsed is None and picture is None and table == []
 
 
-@pytest.mark.parametrize('text, size', [
-    ('10mb', 10 * 2**20), ('800KB', 800 * 2**10), ('1 gb', 2**30)])
+@pytest.mark.parametrize(
+    'text, size', [('10mb', 10 * 2**20), ('800KB', 800 * 2**10), ('1 gb', 2**30)]
+)
 def test_a_size_has_a_unit(app, text, size):
     assert app.size_in_bytes(text) == size
     with pytest.raises(argparse.ArgumentTypeError, match='10 '):

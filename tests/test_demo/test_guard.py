@@ -1,4 +1,5 @@
 """Answers, limits and files of the page, without a browser."""
+
 import os
 import socket
 import tempfile
@@ -74,34 +75,43 @@ def test_a_request_that_takes_too_long_is_reported(app, tmp_path):
         raise TimeoutError('given up after 60 s')
 
     page = app.make_page(dict(model=Path('none.pth')), give_up, 'cpu')
-    on_image = next(event.fn for event in page.fns.values()
-                    if event.fn.__name__ == 'on_image')
+    on_image = next(event.fn for event in page.fns.values() if event.fn.__name__ == 'on_image')
     (tmp_path / 'street.png').write_bytes(scene())
     parsed, status, *_ = on_image(str(tmp_path / 'street.png'), 'model', 12, 0)
     assert parsed is None
     assert 'street.png' in status and '60 s' in status
 
 
-def test_a_large_image_is_reduced_to_its_shown_size(app, worker, checkpoint,
-                                                         tmp_path):
+def test_a_large_image_is_reduced_to_its_shown_size(app, worker, checkpoint, tmp_path):
     side = import_demo('parsing').MAX_SIDE
     (tmp_path / 'large.png').write_bytes(scene(size=(2 * side, 300)))
     found = worker(app.parse, str(tmp_path / 'large.png'), checkpoint, 'cpu')
     assert found['image'].shape == (150, side, 3)
-    np.testing.assert_allclose(found['drawn'].objects.bboxes * 2,
-                               found['graph'].objects.bboxes)
+    np.testing.assert_allclose(found['drawn'].objects.bboxes * 2, found['graph'].objects.bboxes)
     assert found['info']['width'] == 2 * side
 
 
-@pytest.mark.parametrize('path', [
-    '/gradio_api/file={secret}', '/gradio_api/file=%2F..{secret}',
-    '/gradio_api/file={folder}/../{name}', '/gradio_api/file={folder}/files/link.png',
-    '/gradio_api/file=file://{secret}', '/gradio_api/file=http://127.0.0.1:1/',
-    '/gradio_api/file=HTTP://127.0.0.1:1/', '/gradio_api/proxy=http://127.0.0.1:1/',
-    '/gradio_api/file=.', '/static/..%2f..{secret}', '/assets/../../..{secret}',
-    '/gradio_api/vibe-code', '/gradio_api/deep_link?session_hash=a', '/monitoring',
-    '/docs', '/gradio_api/stream/a/b/1/playlist-file',
-])
+@pytest.mark.parametrize(
+    'path',
+    [
+        '/gradio_api/file={secret}',
+        '/gradio_api/file=%2F..{secret}',
+        '/gradio_api/file={folder}/../{name}',
+        '/gradio_api/file={folder}/files/link.png',
+        '/gradio_api/file=file://{secret}',
+        '/gradio_api/file=http://127.0.0.1:1/',
+        '/gradio_api/file=HTTP://127.0.0.1:1/',
+        '/gradio_api/proxy=http://127.0.0.1:1/',
+        '/gradio_api/file=.',
+        '/static/..%2f..{secret}',
+        '/assets/../../..{secret}',
+        '/gradio_api/vibe-code',
+        '/gradio_api/deep_link?session_hash=a',
+        '/monitoring',
+        '/docs',
+        '/gradio_api/stream/a/b/1/playlist-file',
+    ],
+)
 def test_nothing_outside_the_served_folders_is_read(client, folder, secret, path):
     link = folder / 'files' / 'link.png'
     if not link.is_symlink():
@@ -111,10 +121,20 @@ def test_nothing_outside_the_served_folders_is_read(client, folder, secret, path
     assert secret.read_bytes() not in answer.content
 
 
-@pytest.mark.parametrize('trick', [
-    '{secret}', '{folder}/files/../../{secret}', '/etc/passwd', 'http://127.0.0.1:{port}/x.png',
-    'HTTPS://127.0.0.1:{port}/x.png', 'file://{secret}', '/proc/self/environ', '', '.',
-])
+@pytest.mark.parametrize(
+    'trick',
+    [
+        '{secret}',
+        '{folder}/files/../../{secret}',
+        '/etc/passwd',
+        'http://127.0.0.1:{port}/x.png',
+        'HTTPS://127.0.0.1:{port}/x.png',
+        'file://{secret}',
+        '/proc/self/environ',
+        '',
+        '.',
+    ],
+)
 def test_only_uploads_are_parsed(client, folder, secret, trick):
     """Neither files of the machine nor addresses in its network."""
     with socket.create_server(('127.0.0.1', 0)) as listener:
@@ -128,14 +148,21 @@ def test_only_uploads_are_parsed(client, folder, secret, trick):
 
 
 def test_the_name_of_an_upload_cannot_leave_its_folder(client, folder):
-    path, = client.upload('../../../escaped.png', scene()).json()
+    (path,) = client.upload('../../../escaped.png', scene()).json()
     assert Path(path).resolve().is_relative_to(folder)
     assert not list(folder.parent.glob('escaped.png'))
 
 
-@pytest.mark.parametrize('host, status', [
-    ('localhost', 200), ('127.0.0.1:80', 200), ('evil.example', 400),
-    ('127.0.0.1.evil.example', 400), ('', 400)])
+@pytest.mark.parametrize(
+    'host, status',
+    [
+        ('localhost', 200),
+        ('127.0.0.1:80', 200),
+        ('evil.example', 400),
+        ('127.0.0.1.evil.example', 400),
+        ('', 400),
+    ],
+)
 def test_other_host_names_of_this_machine_are_refused(client, host, status):
     """Such as in DNS rebinding, with which a site reads from a visitor's machine."""
     assert client.get('', headers=dict(host=host)).status_code == status
@@ -158,7 +185,7 @@ def test_a_request_is_hardly_larger_than_its_file_may_be(client, address):
 def test_the_queue_is_limited(client, address, app, worker, monkeypatch):
     release = threading.Event()
     monkeypatch.setattr(app, 'check_image', lambda *_: release.wait(60))
-    path, = client.upload('street.png', scene()).json()
+    (path,) = client.upload('street.png', scene()).json()
 
     def ask(_):
         with PageClient(address) as visitor:
@@ -195,10 +222,12 @@ def test_the_files_of_a_server_are_private_and_removed_with_it(app):
 
 def test_incomplete_uploads_are_removed(client, folder):
     target = urlsplit(str(client.get('').url))
-    head = (b'POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\n'
-            b'Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000\r\n'
-            b'\r\n--x\r\nContent-Disposition: form-data; name="files"; '
-            b'filename="a.png"\r\n\r\n' + bytes(3000))
+    head = (
+        b'POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\n'
+        b'Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000\r\n'
+        b'\r\n--x\r\nContent-Disposition: form-data; name="files"; '
+        b'filename="a.png"\r\n\r\n' + bytes(3000)
+    )
     files = folder / 'files'
     before = set(files.glob('tmp*'))
     with socket.create_connection((target.hostname, target.port)) as connection:

@@ -1,12 +1,18 @@
 """Variables of a config reach all places that read them."""
+
 import pytest
 
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
 from mmsgp.testing.models import CONFIGS
 
-NAMES = ['motifnet_cce_scorer_minivg', 'kern_ce_vg', 'frequency_ce_vrd',
-         'faster_rcnn_vgg16_vrd', 'cascade_rcnn_r50_fpn_minivg']
+NAMES = [
+    'motifnet_cce_scorer_minivg',
+    'kern_ce_vg',
+    'frequency_ce_vrd',
+    'faster_rcnn_vgg16_vrd',
+    'cascade_rcnn_r50_fpn_minivg',
+]
 
 
 def read(name):
@@ -27,8 +33,12 @@ def bbox_heads(cfg):
 
 
 def sides(cfg):
-    scales = {step.scale for dataset in datasets(cfg) for step in dataset.pipeline
-              if step.type == 'Resize'}
+    scales = {
+        step.scale
+        for dataset in datasets(cfg)
+        for step in dataset.pipeline
+        if step.type == 'Resize'
+    }
     return scales | {detector_of(cfg).data_preprocessor.pad_to}
 
 
@@ -64,19 +74,22 @@ def test_a_place_that_is_set_goes_before_the_variable():
     assert [dataset.data_root for dataset in datasets(cfg)] == ['a', 'b', 'a']
 
 
-@pytest.mark.parametrize('key, told', [
-    ('train_pipeline', "'train_pipeline' .*Set train_dataloader.dataset.pipeline"),
-    ('train_pipeline.0.type', "'train_pipeline' "),
-    ('detector.num_queries', "'detector' "),
-    ('backend_args', "'backend_args' "),
-    ('learning_rate', "'learning_rate'"),
-])
+@pytest.mark.parametrize(
+    'key, told',
+    [
+        ('train_pipeline', "'train_pipeline' .*Set train_dataloader.dataset.pipeline"),
+        ('train_pipeline.0.type', "'train_pipeline' "),
+        ('detector.num_queries', "'detector' "),
+        ('backend_args', "'backend_args' "),
+        ('learning_rate', "'learning_rate'"),
+    ],
+)
 def test_a_setting_that_would_change_nothing_is_refused(key, told):
     with pytest.raises(ValueError, match=told):
         merge_options(read('motifnet_ce_minivg'), {key: 1})
 
 
-@pytest.mark.parametrize('value', [96, (96, ), 'large'])
+@pytest.mark.parametrize('value', [96, (96,), 'large'])
 def test_a_size_of_images_is_a_pair(value):
     with pytest.raises(ValueError, match='img_scale must be 2 numbers'):
         merge_options(read('motifnet_ce_minivg'), dict(img_scale=value))
@@ -84,8 +97,15 @@ def test_a_size_of_images_is_a_pair(value):
 
 def test_settings_of_a_run_are_merged_as_mmengine_does():
     cfg = read('motifnet_ce_minivg')
-    merge_options(cfg, {'train_cfg.max_epochs': 1, 'custom_hooks.0.type': 'SeedHook',
-                        'experiment_name': 'a', 'detector_config': 'b.py'})
+    merge_options(
+        cfg,
+        {
+            'train_cfg.max_epochs': 1,
+            'custom_hooks.0.type': 'SeedHook',
+            'experiment_name': 'a',
+            'detector_config': 'b.py',
+        },
+    )
     assert cfg.train_cfg.max_epochs == 1 and cfg.custom_hooks[0].type == 'SeedHook'
     assert cfg.experiment_name == 'a' and cfg.detector_config == 'b.py'
 
@@ -97,14 +117,12 @@ def write(folder, name, text):
 
 def test_one_line_in_a_file_of_ones_own_changes_the_data(tmp_path):
     base = CONFIGS / 'motifnet_cce_scorer_vrd.py'
-    path = write(tmp_path, 'mine.py',
-                 f"_base_ = '{base}'\ndata_root = 'data/mine/'\n")
+    path = write(tmp_path, 'mine.py', f"_base_ = '{base}'\ndata_root = 'data/mine/'\n")
     cfg = read_config_file(path)
     assert {dataset.data_root for dataset in datasets(cfg)} == {'data/mine/'}
     assert cfg.model.relation_head.num_predicates is None
     assert sides(cfg) == {(192, 192)}
-    path = write(tmp_path, 'larger.py',
-                 "_base_ = ['./mine.py']\nimg_scale = (256, 256)\n")
+    path = write(tmp_path, 'larger.py', "_base_ = ['./mine.py']\nimg_scale = (256, 256)\n")
     cfg = read_config_file(path)
     assert {dataset.data_root for dataset in datasets(cfg)} == {'data/mine/'}
     assert sides(cfg) == {(256, 256)}
@@ -114,13 +132,16 @@ def test_one_line_in_a_file_of_ones_own_changes_the_data(tmp_path):
     assert sides(cfg) == {(256, 256)}
 
 
-@pytest.mark.parametrize('lines', [
-    "data_root, num_classes = 'mine', 7",
-    "[data_root, *_] = ['mine']; num_classes = 7",
-    "data_root: str = 'mine'; num_classes: int = 7",
-    "if True:\n    data_root = 'mine'; num_classes = 7",
-    "num_classes = 6; num_classes += 1; data_root = 'mine'",
-])
+@pytest.mark.parametrize(
+    'lines',
+    [
+        "data_root, num_classes = 'mine', 7",
+        "[data_root, *_] = ['mine']; num_classes = 7",
+        "data_root: str = 'mine'; num_classes: int = 7",
+        "if True:\n    data_root = 'mine'; num_classes = 7",
+        "num_classes = 6; num_classes += 1; data_root = 'mine'",
+    ],
+)
 def test_a_variable_acts_however_it_is_set(tmp_path, lines):
     base = CONFIGS / 'motifnet_cce_scorer_vrd.py'
     cfg = read_config_file(write(tmp_path, 'mine.py', f"_base_ = '{base}'\n{lines}\n"))
@@ -129,11 +150,14 @@ def test_a_variable_acts_however_it_is_set(tmp_path, lines):
     assert {head.num_classes for head in bbox_heads(cfg)} == {7}
 
 
-@pytest.mark.parametrize('name, text', [
-    ('mine.py', "_base_ = '{}' + '.py'\ndata_root = 'mine'\n"),
-    ('mine.yml', "_base_: '{}.py'\ndata_root: mine\n"),
-    ('mine.json', '{{"_base_": "{}.py", "data_root": "mine"}}'),
-])
+@pytest.mark.parametrize(
+    'name, text',
+    [
+        ('mine.py', "_base_ = '{}' + '.py'\ndata_root = 'mine'\n"),
+        ('mine.yml', "_base_: '{}.py'\ndata_root: mine\n"),
+        ('mine.json', '{{"_base_": "{}.py", "data_root": "mine"}}'),
+    ],
+)
 def test_a_base_may_be_computed_and_a_file_of_another_kind(tmp_path, name, text):
     path = write(tmp_path, name, text.format(CONFIGS / 'motifnet_ce_vrd'))
     cfg = read_config_file(path)
@@ -149,8 +173,13 @@ def test_a_base_that_mmengine_would_not_see_is_refused(tmp_path, line):
 
 def test_places_that_a_file_sets_stay_as_they_are(tmp_path):
     base = CONFIGS / 'motifnet_ce_minivg.py'
-    path = write(tmp_path, 'mine.py', (
-        f"_base_ = '{base}'\n"
-        "train_dataloader = dict(dataset=dict(data_root='train'))\n"))
+    path = write(
+        tmp_path,
+        'mine.py',
+        (f"_base_ = '{base}'\ntrain_dataloader = dict(dataset=dict(data_root='train'))\n"),
+    )
     assert [dataset.data_root for dataset in datasets(read_config_file(path))] == [
-        'train', 'data/minivg/', 'data/minivg/']
+        'train',
+        'data/minivg/',
+        'data/minivg/',
+    ]

@@ -1,4 +1,5 @@
 """Numbers of classes and predicates come from the data."""
+
 import pytest
 
 from mmsgp.engine.config_file import read_config_file
@@ -11,8 +12,9 @@ from mmsgp.testing.models import CONFIGS
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
-    return make_vg_data(tmp_path_factory.mktemp('data'), num_classes=7,
-                        num_predicates=9, with_images=False)
+    return make_vg_data(
+        tmp_path_factory.mktemp('data'), num_classes=7, num_predicates=9, with_images=False
+    )
 
 
 def read(name, data):
@@ -21,9 +23,15 @@ def read(name, data):
     return cfg
 
 
-@pytest.mark.parametrize('name', ['motifnet_cce_scorer_minivg', 'frequency_ce_vg',
-                                  'motifnet_cce_scorer_cascade_rcnn_r50_fpn_minivg',
-                                  'motifnet_cce_scorer_rtmdet_tiny_minivg'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'motifnet_cce_scorer_minivg',
+        'frequency_ce_vg',
+        'motifnet_cce_scorer_cascade_rcnn_r50_fpn_minivg',
+        'motifnet_cce_scorer_rtmdet_tiny_minivg',
+    ],
+)
 @pytest.mark.parametrize('split', ['train', 'test'])
 def test_a_parser_gets_the_numbers_of_its_data(data, name, split):
     cfg = read(name, data)
@@ -50,8 +58,9 @@ def test_numbers_that_a_config_leaves_out_are_filled_in(data):
     assert cfg.model.detector.roi_head.bbox_head.num_classes == 7
 
 
-@pytest.mark.parametrize('name', ['faster_rcnn_vgg16_minivg', 'detr_r50_minivg',
-                                  'cascade_rcnn_r50_fpn_minivg'])
+@pytest.mark.parametrize(
+    'name', ['faster_rcnn_vgg16_minivg', 'detr_r50_minivg', 'cascade_rcnn_r50_fpn_minivg']
+)
 def test_a_detector_gets_the_number_of_classes(data, name):
     cfg = read(name, data)
     fill_in_sizes(cfg)
@@ -61,9 +70,14 @@ def test_a_detector_gets_the_number_of_classes(data, name):
         assert head.num_classes == 7
 
 
-@pytest.mark.parametrize('key', ['relation_head.num_classes',
-                                 'relation_head.num_predicates',
-                                 'detector.roi_head.bbox_head.num_classes'])
+@pytest.mark.parametrize(
+    'key',
+    [
+        'relation_head.num_classes',
+        'relation_head.num_predicates',
+        'detector.roi_head.bbox_head.num_classes',
+    ],
+)
 def test_a_number_that_contradicts_the_data_is_refused(data, key):
     cfg = read('motifnet_ce_minivg', data)
     cfg.merge_from_dict({f'model.{key}': 8})
@@ -74,8 +88,9 @@ def test_a_number_that_contradicts_the_data_is_refused(data, key):
 def test_without_the_data_a_config_that_has_its_numbers_stays():
     cfg = read_config_file(CONFIGS / 'motifnet_ce_vg.py')
     before = cfg.to_dict()
-    cfg.train_dataloader.dataset.data_root = before[
-        'train_dataloader']['dataset']['data_root'] = 'nowhere'
+    cfg.train_dataloader.dataset.data_root = before['train_dataloader']['dataset']['data_root'] = (
+        'nowhere'
+    )
     fill_in_sizes(cfg)
     assert cfg.to_dict() == before
 
@@ -103,10 +118,15 @@ class NamelessDataset:
 def test_a_data_set_that_tells_no_names_needs_the_numbers(data):
     cfg = read('motifnet_ce_minivg', data)
     cfg.train_dataloader.dataset = dict(
-        type='RepeatDataset', times=2, dataset=dict(type='NamelessDataset'))
+        type='RepeatDataset', times=2, dataset=dict(type='NamelessDataset')
+    )
     with pytest.raises(ValueError, match='num_classes is missing.*NamelessDataset'):
         fill_in_sizes(cfg)
-    cfg.merge_from_dict({'model.relation_head.num_classes': 7,
-                         'model.relation_head.num_predicates': 9,
-                         'model.detector.roi_head.bbox_head.num_classes': 7})
+    cfg.merge_from_dict(
+        {
+            'model.relation_head.num_classes': 7,
+            'model.relation_head.num_predicates': 9,
+            'model.detector.roi_head.bbox_head.num_classes': 7,
+        }
+    )
     fill_in_sizes(cfg)

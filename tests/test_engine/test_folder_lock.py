@@ -1,4 +1,5 @@
 """Only one process works in a locked folder."""
+
 import os
 import re
 import signal
@@ -25,9 +26,12 @@ def holder(tmp_path):
 
 
 def test_the_process_that_holds_the_lock_is_named(tmp_path, holder):
-    with pytest.raises(BlockingIOError, match=(
-            f'{re.escape(str(tmp_path))}.*process {holder} on .* 20')), \
-            locked(tmp_path):
+    with (
+        pytest.raises(
+            BlockingIOError, match=(f'{re.escape(str(tmp_path))}.*process {holder} on .* 20')
+        ),
+        locked(tmp_path),
+    ):
         pass
 
 
@@ -46,6 +50,5 @@ def test_a_folder_is_created_and_may_be_locked_again(tmp_path):
 
 def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / 'file').touch()
-    with pytest.raises(OSError, match='file/work_dir'), \
-            locked(tmp_path / 'file' / 'work_dir'):
+    with pytest.raises(OSError, match='file/work_dir'), locked(tmp_path / 'file' / 'work_dir'):
         pass

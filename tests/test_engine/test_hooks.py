@@ -1,4 +1,5 @@
 """Hooks act at the right moment."""
+
 import random
 from pathlib import Path
 from types import SimpleNamespace
@@ -50,8 +51,7 @@ class Noise(VGDataset):
 def items_of_epoch(dataset, epoch, **loader):
     """Load the items as training does, sorted by their number."""
     loader = DataLoader(dataset, collate_fn=list, **loader)
-    SeedHook().before_train_epoch(SimpleNamespace(
-        seed=42, epoch=epoch, train_dataloader=loader))
+    SeedHook().before_train_epoch(SimpleNamespace(seed=42, epoch=epoch, train_dataloader=loader))
     return dict(item for batch in loader for item in batch)
 
 
@@ -60,8 +60,7 @@ def test_items_depend_on_seed_epoch_and_index(tmp_path):
     dataset = Noise(**data.kwargs())
     first = items_of_epoch(dataset, 0)
     assert len(set(first.values())) == len(dataset)
-    for loader in (dict(num_workers=1), dict(num_workers=2, batch_size=2),
-                   dict(shuffle=True)):
+    for loader in (dict(num_workers=1), dict(num_workers=2, batch_size=2), dict(shuffle=True)):
         assert items_of_epoch(dataset, 0, **loader) == first
     assert not set(items_of_epoch(dataset, 1).values()) & set(first.values())
     random.seed(1)
@@ -88,10 +87,10 @@ def test_workers_that_outlive_an_epoch_are_refused(tmp_path):
 def test_invalid_loss_stops_and_names_the_images(value):
     runner = SimpleNamespace(epoch=1, iter=7)
     batch = dict(data_samples=random_samples([2, 2]))
-    outputs = dict(loss=torch.tensor(value), loss_object=torch.tensor(1.))
+    outputs = dict(loss=torch.tensor(value), loss_object=torch.tensor(1.0))
     with pytest.raises(FloatingPointError, match=r"'0.jpg', '1.jpg'"):
         InvalidLossHook().after_train_iter(runner, 0, batch, outputs)
-    outputs['loss'] = torch.tensor(2.)
+    outputs['loss'] = torch.tensor(2.0)
     InvalidLossHook().after_train_iter(runner, 0, batch, outputs)
 
 
@@ -99,8 +98,7 @@ def test_model_takes_the_priors_of_its_training_set_once(tmp_path):
     dataset = make_vg_data(tmp_path, with_images=False).dataset()
     model = small_parser()
     wrapped = SimpleNamespace(dataset=dataset)  # e.g. a RepeatDataset
-    runner = SimpleNamespace(
-        model=model, train_dataloader=SimpleNamespace(dataset=wrapped))
+    runner = SimpleNamespace(model=model, train_dataloader=SimpleNamespace(dataset=wrapped))
     assert not model.relation_head.frequency_prior.table.any()
     DatasetPriorsHook().before_train(runner)
     table = model.relation_head.frequency_prior.table
@@ -114,8 +112,7 @@ def test_model_takes_the_priors_of_its_training_set_once(tmp_path):
     resumed.load_state_dict(model.state_dict())
     runner.model = resumed
     DatasetPriorsHook().before_train(runner)
-    assert torch.equal(resumed.relation_head.frequency_prior.table,
-                       expected + 1)
+    assert torch.equal(resumed.relation_head.frequency_prior.table, expected + 1)
 
 
 def test_model_of_another_data_set_is_refused(tmp_path):
@@ -134,17 +131,17 @@ class Line(BaseModel):
     def forward(self, inputs, mode):
         if mode == 'loss':
             return dict(loss=(self.weight * inputs).square().sum())
-        return [dict(value=0.)]
+        return [dict(value=0.0)]
 
 
 class Standstill(BaseMetric):
     """A metric that never improves."""
 
     def process(self, data_batch, data_samples):
-        self.results.append(0.)
+        self.results.append(0.0)
 
     def compute_metrics(self, results):
-        return dict(score=1.)
+        return dict(score=1.0)
 
 
 def train_on_a_plateau(work_dir, epochs, resume=False):
@@ -164,22 +161,21 @@ def train_on_a_plateau(work_dir, epochs, resume=False):
             rule='greater',
             factor=0.1,
             patience=0,
-            end=1000),
+            end=1000,
+        ),
         default_hooks=dict(
-            checkpoint=dict(
-                type='ValidatedCheckpointHook',
-                save_best='score',
-                rule='greater')),
+            checkpoint=dict(type='ValidatedCheckpointHook', save_best='score', rule='greater')
+        ),
         default_scope='mmsgp',
         resume=resume,
-        experiment_name=f'{work_dir.name}_{epochs}')
+        experiment_name=f'{work_dir.name}_{epochs}',
+    )
     runner.train()
     return torch.load(work_dir / f'epoch_{epochs}.pth', weights_only=False)
 
 
 @pytest.mark.parametrize('epochs', [1, 2])
-def test_a_run_cut_off_while_saving_keeps_the_checkpoint(
-        tmp_path, monkeypatch, epochs):
+def test_a_run_cut_off_while_saving_keeps_the_checkpoint(tmp_path, monkeypatch, epochs):
     train_on_a_plateau(tmp_path, 1)
     path = tmp_path / 'epoch_1.pth'
     before = path.read_bytes()
@@ -195,8 +191,7 @@ def test_a_run_cut_off_while_saving_keeps_the_checkpoint(
     assert not (tmp_path / 'epoch_2.pth').exists()
 
 
-def test_a_run_resumed_on_a_plateau_ends_where_the_uninterrupted_one_does(
-        tmp_path):
+def test_a_run_resumed_on_a_plateau_ends_where_the_uninterrupted_one_does(tmp_path):
     whole = train_on_a_plateau(tmp_path / 'whole', 4)
     first = train_on_a_plateau(tmp_path / 'parts', 2)
     assert first['param_schedulers'][0]['best'] == 1
@@ -204,50 +199,46 @@ def test_a_run_resumed_on_a_plateau_ends_where_the_uninterrupted_one_does(
     assert first['message_hub']['runtime_info']['best_score'] == 1
     resumed = train_on_a_plateau(tmp_path / 'parts', 4, resume=True)
     assert whole['param_schedulers'] == resumed['param_schedulers']
-    learning_rates = [state['optimizer']['param_groups'][0]['lr']
-                      for state in (whole, resumed)]
+    learning_rates = [state['optimizer']['param_groups'][0]['lr'] for state in (whole, resumed)]
     assert learning_rates[0] == learning_rates[1] < 1e-3
-    assert torch.equal(whole['state_dict']['weight'],
-                       resumed['state_dict']['weight'])
+    assert torch.equal(whole['state_dict']['weight'], resumed['state_dict']['weight'])
     assert len(list((tmp_path / 'parts').glob('best_*.pth'))) == 1
 
 
 @pytest.mark.parametrize('fc_rate', [1.0, 0.1])
 @pytest.mark.parametrize('gain, ends', [(0.0, True), (0.002, True), (0.02, False)])
-def test_the_schedule_of_visual_genome_is_that_of_the_references(
-        gain, ends, fc_rate):
+def test_the_schedule_of_visual_genome_is_that_of_the_references(gain, ends, fc_rate):
     """Against PyTorch's scheduler with the references' arguments."""
     cfg = Config.fromfile(CONFIGS / 'motifnet_ce_vg.py')
 
-
     def make_optimizer():
-        return torch.optim.SGD([
-            dict(params=[nn.Parameter(torch.zeros(1))], lr=6e-3 * factor)
-            for factor in (1, fc_rate)])
+        return torch.optim.SGD(
+            [
+                dict(params=[nn.Parameter(torch.zeros(1))], lr=6e-3 * factor)
+                for factor in (1, fc_rate)
+            ]
+        )
 
     wrapper = OptimWrapper(make_optimizer())
     scheduler = PARAM_SCHEDULERS.build(
-        {**cfg.param_scheduler[0], 'monitor': 'mR'}, default_args=dict(
-            optimizer=wrapper))
+        {**cfg.param_scheduler[0], 'monitor': 'mR'}, default_args=dict(optimizer=wrapper)
+    )
     optimizer = make_optimizer()
     expected = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, 'max', patience=3, factor=0.1, threshold=1e-4,
-        threshold_mode='abs', cooldown=1)
+        optimizer, 'max', patience=3, factor=0.1, threshold=1e-4, threshold_mode='abs', cooldown=1
+    )
     hook, drops = StopAtLowRateHook(), set()
-    runner = SimpleNamespace(optim_wrapper=wrapper, train_loop=SimpleNamespace(
-        stop_training=False))
+    runner = SimpleNamespace(optim_wrapper=wrapper, train_loop=SimpleNamespace(stop_training=False))
     for epoch in range(30):
         value = 10 + gain * epoch  # percent; the references' is 0 to 1
         wrapper.step()
         scheduler.step(dict(mR=value))
         expected.step(value / 100)
-        assert wrapper.param_groups[0]['lr'] == pytest.approx(
-            optimizer.param_groups[0]['lr'])
+        assert wrapper.param_groups[0]['lr'] == pytest.approx(optimizer.param_groups[0]['lr'])
         hook.after_val_epoch(runner)
         rates = [group['lr'] for group in optimizer.param_groups]
         drops.add(rates[0])
-        assert runner.train_loop.stop_training == any(
-            rate <= 6e-3 / 99 for rate in rates)
+        assert runner.train_loop.stop_training == any(rate <= 6e-3 / 99 for rate in rates)
         if runner.train_loop.stop_training:
             break
     assert runner.train_loop.stop_training == ends
@@ -260,5 +251,4 @@ def test_the_schedule_of_visual_genome_is_that_of_the_references(
 def test_kern_is_trained_as_the_reference_trains_it():
     optimizer = Config.fromfile(CONFIGS / 'kern_ce_vg.py').optim_wrapper.optimizer
     assert optimizer.lr == pytest.approx(1e-5 * 6)
-    assert (optimizer.type, optimizer.eps, optimizer.weight_decay) == (
-        'Adam', 1e-3, 0.0)
+    assert (optimizer.type, optimizer.eps, optimizer.weight_decay) == ('Adam', 1e-3, 0.0)

@@ -1,4 +1,5 @@
 """The checkpoint from which a run resumes, also after damage to its folder."""
+
 import os
 import shutil
 from pathlib import Path
@@ -16,8 +17,7 @@ def work_dir(tmp_path):
     """Checkpoints of two epochs, the pointer to the second, and a best one."""
     folder = tmp_path / 'run'
     folder.mkdir()
-    for number, name in enumerate(
-            ('epoch_9.pth', 'epoch_10.pth', 'best_score_epoch_9.pth')):
+    for number, name in enumerate(('epoch_9.pth', 'epoch_10.pth', 'best_score_epoch_9.pth')):
         checkpoint = dict(meta={}, state_dict=dict(weight=torch.rand(50)))
         add_checksum(checkpoint)
         torch.save(checkpoint, folder / name)
@@ -33,23 +33,25 @@ def flip_a_bit(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize('damage, named', [
-    (lambda d: (d / 'last_checkpoint').write_text(''), 'last_checkpoint'),
-    (lambda d: (d / 'last_checkpoint').write_bytes(bytes(40)), 'last_checkpoint'),
-    (lambda d: (d / 'epoch_10.pth').unlink(), 'epoch_10.pth'),
-    (lambda d: (d / 'epoch_10.pth').write_bytes(b''), 'epoch_10.pth'),
-    (lambda d: flip_a_bit(d / 'epoch_10.pth'), 'epoch_10.pth'),
-], ids=['empty', 'zeros', 'deleted', 'cut', 'flipped'])
-def test_the_newest_sound_checkpoint_is_taken_and_reported(
-        work_dir, monkeypatch, damage, named):
+@pytest.mark.parametrize(
+    'damage, named',
+    [
+        (lambda d: (d / 'last_checkpoint').write_text(''), 'last_checkpoint'),
+        (lambda d: (d / 'last_checkpoint').write_bytes(bytes(40)), 'last_checkpoint'),
+        (lambda d: (d / 'epoch_10.pth').unlink(), 'epoch_10.pth'),
+        (lambda d: (d / 'epoch_10.pth').write_bytes(b''), 'epoch_10.pth'),
+        (lambda d: flip_a_bit(d / 'epoch_10.pth'), 'epoch_10.pth'),
+    ],
+    ids=['empty', 'zeros', 'deleted', 'cut', 'flipped'],
+)
+def test_the_newest_sound_checkpoint_is_taken_and_reported(work_dir, monkeypatch, damage, named):
     lines = []
-    monkeypatch.setattr(last_checkpoint, 'print_log',
-                        lambda text, **kwargs: lines.append(text))
+    monkeypatch.setattr(last_checkpoint, 'print_log', lambda text, **kwargs: lines.append(text))
     damage(work_dir)
     newest = work_dir / 'epoch_10.pth'
     expected = newest if named == 'last_checkpoint' else work_dir / 'epoch_9.pth'
     assert find_last_checkpoint(work_dir) == expected
-    line, = lines
+    (line,) = lines
     assert named in line and str(expected) in line and '\n' not in line
 
 

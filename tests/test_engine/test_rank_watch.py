@@ -1,4 +1,5 @@
 """The process that does not answer is named."""
+
 import os
 import subprocess
 import sys
@@ -41,8 +42,13 @@ def processes():
     processes = [
         subprocess.Popen(
             [sys.executable, '-c', PROCESS, str(rank), str(store.port), str(TIMEOUT)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=dict(os.environ, OMP_NUM_THREADS='1')) for rank in range(2)]
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=dict(os.environ, OMP_NUM_THREADS='1'),
+        )
+        for rank in range(2)
+    ]
     yield processes
     for process in processes:
         process.kill()
@@ -51,7 +57,7 @@ def processes():
 
 def test_a_stopped_process_is_named_before_the_others_time_out(processes):
     output, _ = processes[0].communicate(timeout=150)
-    line, = [line for line in output.splitlines() if 'rank 1' in line]
+    (line,) = [line for line in output.splitlines() if 'rank 1' in line]
     assert f'rank 1 (process {processes[1].pid} on ' in line
     assert 'DOES NOT ANSWER' in line.partition('rank 1')[2]
     assert 'rank 0' in line and 'in step 4, all_reduce' in line

@@ -1,4 +1,5 @@
 """The parameters that the optimiser gets."""
+
 import pytest
 import torch
 
@@ -23,8 +24,9 @@ def test_fc_layers_of_vgg_learn_at_a_tenth():
     model = small_parser()
     keys = dict(classifier=dict(lr_mult=0.1), decoder=dict(decay_mult=0.0))
     groups = build(model, paramwise_cfg=dict(custom_keys=keys)).param_groups
-    rates = {id(p): (group['lr'], group['weight_decay'])
-             for group in groups for p in group['params']}
+    rates = {
+        id(p): (group['lr'], group['weight_decay']) for group in groups for p in group['params']
+    }
     assert len(groups) == 3
     for name, param in model.relation_head.named_parameters():
         expected = (0.1, 0.01)

@@ -1,4 +1,5 @@
 """Intervals of differences."""
+
 import numpy as np
 import pytest
 
@@ -17,19 +18,19 @@ def random_relations(seed, num_images=30, num_predicates=4):
     images = np.sort(rng.integers(0, num_images, 150))
 
     def ranks():
-        return np.where(rng.random(150) < .3, NO_HIT,
-                        rng.integers(0, 100, 150)).astype(np.int32)
+        return np.where(rng.random(150) < 0.3, NO_HIT, rng.integers(0, 100, 150)).astype(np.int32)
 
     triplet, pair = ranks(), ranks()
     return RelationRanks(
         image_ids=np.array([f'{i:03}' for i in range(num_images)]),
         images=images,
         predicates=rng.integers(1, num_predicates + 1, 150),
-        first_of_pair=rng.random(150) < .8,
-        unseen=rng.random(150) < .3,
+        first_of_pair=rng.random(150) < 0.8,
+        unseen=rng.random(150) < 0.3,
         tasks=dict(sgcls=TaskRanks(triplet, np.minimum(pair, triplet), ranks())),
         names=tuple('abcd'),
-        train_counts=[4, 3, 2, 1])
+        train_counts=[4, 3, 2, 1],
+    )
 
 
 def test_a_resampled_metric_is_that_of_the_images_drawn():
@@ -52,15 +53,17 @@ def test_a_resampled_metric_is_that_of_the_images_drawn():
             predicates=relations.predicates[rows],
             first_of_pair=relations.first_of_pair[rows],
             unseen=relations.unseen[rows],
-            tasks=dict(sgcls=TaskRanks(*(
-                values if values is None else values[rows]
-                for values in vars(ranks).values()))),
+            tasks=dict(
+                sgcls=TaskRanks(
+                    *(values if values is None else values[rows] for values in vars(ranks).values())
+                )
+            ),
             names=relations.names,
-            train_counts=relations.train_counts)
+            train_counts=relations.train_counts,
+        )
         expected = evaluate_task(again, 'sgcls', (5, 50, 'all'))
         for name, value in expected.values.items():
-            assert resampled.values[name][b] == pytest.approx(
-                float(value), nan_ok=True), name
+            assert resampled.values[name][b] == pytest.approx(float(value), nan_ok=True), name
         np.testing.assert_allclose(resampled.recall[b], expected.recall)
 
 
@@ -75,7 +78,8 @@ def test_as_many_images_are_drawn_as_have_relations():
 def test_same_seed_same_resamples():
     images = np.arange(10)
     first, second, other = (
-        ResampledMean(images, 5, seed)(np.eye(10), images) for seed in (0, 0, 1))
+        ResampledMean(images, 5, seed)(np.eye(10), images) for seed in (0, 0, 1)
+    )
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
 
@@ -85,13 +89,12 @@ def test_many_columns_are_averaged_in_chunks(monkeypatch):
     mean = ResampledMean(relations.images, 7)
     values = np.random.default_rng(0).random((3, 150))
     whole = mean(values, relations.images)
-    monkeypatch.setattr(
-        'mmsgp.evaluation.functional.bootstrap._ENTRIES_PER_CHUNK', 200)
+    monkeypatch.setattr('mmsgp.evaluation.functional.bootstrap._ENTRIES_PER_CHUNK', 200)
     np.testing.assert_allclose(mean(values, relations.images), whole)
 
 
 def test_interval_encloses_the_share_and_leaves_out_nan():
-    samples = np.r_[np.arange(1001.), np.nan]  # few enough are unknown
+    samples = np.r_[np.arange(1001.0), np.nan]  # few enough are unknown
     assert confidence_interval(samples) == pytest.approx((25, 975))
     assert np.isnan(confidence_interval(np.array([np.nan]))).all()
 

@@ -1,4 +1,5 @@
 """Confusion against loops over relations and predictions."""
+
 from collections import Counter
 
 import numpy as np
@@ -21,9 +22,12 @@ def first_prediction(gt, pred, relation):
     """The predicate of the first prediction whose both objects agree."""
     for pair, predicate in zip(pred.relations.pairs, pred.relations.labels):
         agree = [
-            gt.objects.labels[a] == pred.objects.labels[b] and aligned_iou(
-                gt.objects.bboxes[a:a + 1].double().numpy(),
-                pred.objects.bboxes[b:b + 1].double().numpy())[0] >= 0.5
+            gt.objects.labels[a] == pred.objects.labels[b]
+            and aligned_iou(
+                gt.objects.bboxes[a : a + 1].double().numpy(),
+                pred.objects.bboxes[b : b + 1].double().numpy(),
+            )[0]
+            >= 0.5
             for a, b in zip(gt.relations.pairs[relation].tolist(), pair.tolist())
         ]
         if all(agree):
@@ -36,13 +40,13 @@ def evaluated(tmp_path):
     """Ranks of random images, and the expected cells."""
     generator = torch.Generator().manual_seed(0)
     metric = SceneGraphMetric(output_dir=str(tmp_path), classwise=False)
-    metric.dataset_meta = dict(
-        predicates=NAMES, predicate_train_counts=[3, 9, 1, 9])
+    metric.dataset_meta = dict(predicates=NAMES, predicate_train_counts=[3, 9, 1, 9])
     cells = Counter()
     for i in range(40):
         gt = random_scene_graph(generator, num_objects=3)
-        pred = random_prediction(generator, gt if i % 2 else None, num_objects=6,
-                                 num_classes=2, num_relations=8)
+        pred = random_prediction(
+            generator, gt if i % 2 else None, num_objects=6, num_classes=2, num_relations=8
+        )
         metric.process({}, [predicted_sample(i, gt, sgcls=pred).to_dict()])
         for j, predicate in enumerate(gt.relations.labels.tolist()):
             cells[predicate, first_prediction(gt, pred, j)] += 1
@@ -66,8 +70,8 @@ def test_sorting_predicates_moves_rows_and_columns(evaluated):
     assert ordered.train_counts == [9, 9, 3, 1]
     order = [1, 3, 0, 2]
     np.testing.assert_array_equal(
-        predicate_confusion(ordered, 'sgcls'),
-        counts[order][:, [0, *(i + 1 for i in order)]])
+        predicate_confusion(ordered, 'sgcls'), counts[order][:, [0, *(i + 1 for i in order)]]
+    )
 
 
 def test_ranks_without_predictions_are_refused(evaluated):

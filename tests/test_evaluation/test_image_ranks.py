@@ -1,4 +1,5 @@
 """Ranks of single images, and of a data set that is made of them."""
+
 import pickle
 
 import numpy as np
@@ -10,16 +11,24 @@ from mmsgp.evaluation.relation_ranks import RelationRanks
 NAMES = ('on', 'has')
 
 
-def image(img_id, predicates, unseen=None, tasks=('sgcls', ), unconstrained=True):
+def image(img_id, predicates, unseen=None, tasks=('sgcls',), unconstrained=True):
     """An image whose ranks tell the task and the relation."""
     rows = np.arange(len(predicates))
     return ImageRanks.pack(
-        ImageKey(img_id, f'{img_id}.jpg'), np.array(predicates), rows == 0,
-        {task: TaskRanks(rows + 10 * i, rows + 10 * i + 1,
-                         rows + 10 * i + 2 if unconstrained else None,
-                         rows % 3)
-         for i, task in enumerate(tasks)},
-        None if unseen is None else np.array(unseen, bool))
+        ImageKey(img_id, f'{img_id}.jpg'),
+        np.array(predicates),
+        rows == 0,
+        {
+            task: TaskRanks(
+                rows + 10 * i,
+                rows + 10 * i + 1,
+                rows + 10 * i + 2 if unconstrained else None,
+                rows % 3,
+            )
+            for i, task in enumerate(tasks)
+        },
+        None if unseen is None else np.array(unseen, bool),
+    )
 
 
 def test_what_is_packed_is_read():
@@ -37,7 +46,8 @@ def test_what_is_packed_is_read():
 
 def test_a_data_set_has_the_relations_of_all_images_in_order():
     relations = RelationRanks.concatenate(
-        [image(5, [2]), image(6, []), image(4, [1, 2])], NAMES, [9, 1], 50)
+        [image(5, [2]), image(6, []), image(4, [1, 2])], NAMES, [9, 1], 50
+    )
     assert relations.image_ids.tolist() == ['5', '6', '4']
     assert relations.images.tolist() == [0, 2, 2]
     assert relations.predicates.tolist() == [2, 1, 2]
@@ -49,22 +59,28 @@ def test_a_data_set_has_the_relations_of_all_images_in_order():
 
 def test_ranks_that_an_image_lacks_are_left_out():
     relations = RelationRanks.concatenate(
-        [image(1, [1]), image(2, [1], unconstrained=False)], NAMES)
+        [image(1, [1]), image(2, [1], unconstrained=False)], NAMES
+    )
     assert relations.tasks['sgcls'].unconstrained is None
     assert relations.tasks['sgcls'].predicted.tolist() == [0, 0]
 
 
-@pytest.mark.parametrize('other, message', [
-    (dict(tasks=('sggen', )), r"image 1 .*\['sggen'\].* image 2 "),
-    (dict(unseen=[True]), r"image 1 .*\['unseen'\].* image 2 "),
-])
+@pytest.mark.parametrize(
+    'other, message',
+    [
+        (dict(tasks=('sggen',)), r"image 1 .*\['sggen'\].* image 2 "),
+        (dict(unseen=[True]), r"image 1 .*\['unseen'\].* image 2 "),
+    ],
+)
 def test_images_with_other_fields_are_named(other, message):
     with pytest.raises(ValueError, match=message):
         RelationRanks.concatenate([image(1, [1]), image(2, [1], **other)], NAMES)
 
 
 def test_an_image_counts_once_and_one_without_a_key_always():
-    first, nameless = image(1, [1]), ImageRanks.pack(
-        ImageKey(), np.array([1]), np.array([True]), {})
+    first, nameless = (
+        image(1, [1]),
+        ImageRanks.pack(ImageKey(), np.array([1]), np.array([True]), {}),
+    )
     kept = distinct([first, nameless, image(1, [2]), nameless])
     assert kept == [first, nameless, nameless]

@@ -18,28 +18,28 @@ from mmsgp.structures import SceneGraph
 from mmsgp.testing.graphs import random_prediction, random_scene_graph
 
 
-def brute_force_ranks(gt: SceneGraph, pred: SceneGraph,
-                      iou_thr: Fraction) -> list[int]:
+def brute_force_ranks(gt: SceneGraph, pred: SceneGraph, iou_thr: Fraction) -> list[int]:
     """The definition of a hit as a double loop over relations."""
 
     def same_object(i: int, j: int) -> bool:
-        return (gt.objects.labels[i] == pred.objects.labels[j] and iou(
-            gt.objects.bboxes[i], pred.objects.bboxes[j],
-            lambda value: Fraction(value.item())) >= iou_thr)
+        return (
+            gt.objects.labels[i] == pred.objects.labels[j]
+            and iou(
+                gt.objects.bboxes[i], pred.objects.bboxes[j], lambda value: Fraction(value.item())
+            )
+            >= iou_thr
+        )
 
-    same = [[same_object(i, j) for j in range(pred.num_objects)]
-            for i in range(gt.num_objects)]
+    same = [[same_object(i, j) for j in range(pred.num_objects)] for i in range(gt.num_objects)]
     ranks = []
-    for (s, o), p in zip(
-            gt.relations.pairs.tolist(),
-            gt.relations.labels.tolist(),
-            strict=True):
+    for (s, o), p in zip(gt.relations.pairs.tolist(), gt.relations.labels.tolist(), strict=True):
         hits = (
-            rank for rank, ((t, q), r) in enumerate(
-                zip(
-                    pred.relations.pairs.tolist(),
-                    pred.relations.labels.tolist(),
-                    strict=True)) if p == r and same[s][t] and same[o][q])
+            rank
+            for rank, ((t, q), r) in enumerate(
+                zip(pred.relations.pairs.tolist(), pred.relations.labels.tolist(), strict=True)
+            )
+            if p == r and same[s][t] and same[o][q]
+        )
         ranks.append(next(hits, NO_HIT))
     return ranks
 
@@ -59,11 +59,14 @@ def test_agrees_with_a_double_loop_on_random_graphs(iou_thr, given_boxes):
         options = dict(num_classes=2, num_predicates=2, image_size=2)
         gt = random_scene_graph(generator, draw(7), draw(9), **options)
         pred = random_prediction(
-            generator, gt if given_boxes else None, num_objects=draw(7),
-            num_relations=draw(40), **options)
+            generator,
+            gt if given_boxes else None,
+            num_objects=draw(7),
+            num_relations=draw(40),
+            **options,
+        )
         ranks = match_triplets(gt, pred, iou_thr)
-        assert ranks.tolist() == brute_force_ranks(gt, pred,
-                                                   Fraction(iou_thr))
+        assert ranks.tolist() == brute_force_ranks(gt, pred, Fraction(iou_thr))
         num_misses += int((ranks == NO_HIT).sum())
         num_hits += int((ranks < NO_HIT).sum())
     assert min(num_hits, num_misses) > 300, 'the graphs test only one outcome'
@@ -77,15 +80,18 @@ def test_one_prediction_hits_several_relations_and_the_first_hit_counts():
     assert match_triplets(gt, pred).tolist() == [1, 1, NO_HIT]
 
 
-@pytest.mark.parametrize(('wrong', 'expected'), [
-    (None, 0),
-    ('subject label', NO_HIT),
-    ('object label', NO_HIT),
-    ('predicate', NO_HIT),
-    ('subject box', NO_HIT),
-    ('object box', NO_HIT),
-    ('direction', NO_HIT),
-])
+@pytest.mark.parametrize(
+    ('wrong', 'expected'),
+    [
+        (None, 0),
+        ('subject label', NO_HIT),
+        ('object label', NO_HIT),
+        ('predicate', NO_HIT),
+        ('subject box', NO_HIT),
+        ('object box', NO_HIT),
+        ('direction', NO_HIT),
+    ],
+)
 def test_every_part_of_a_triplet_must_agree(wrong, expected):
     gt = make_graph([[0, 0, 10, 10], [20, 0, 30, 10]], [1, 2], [(0, 3, 1)])
     pred = make_graph([[0, 0, 10, 10], [20, 0, 30, 10]], [1, 2], [(0, 3, 1)])
@@ -121,7 +127,7 @@ def test_graphs_may_be_empty(empty_gt, empty_pred):
         return {
             'objects': make_graph([], [], []),
             'relations': make_graph(boxes, [1, 2], []),
-            None: make_graph(boxes, [1, 2], [(0, 1, 1)])
+            None: make_graph(boxes, [1, 2], [(0, 1, 1)]),
         }[empty]
 
     ranks = match_triplets(make(empty_gt), make(empty_pred))
@@ -153,8 +159,7 @@ def test_ranks_are_the_same_on_a_gpu():
         gt = random_scene_graph(generator, image_size=8, num_classes=2)
         pred = random_prediction(generator, num_relations=20, image_size=8)
         expected = match_triplets(gt, pred)
-        assert torch.equal(
-            match_triplets(gt.cuda(), pred.cuda()).cpu(), expected)
+        assert torch.equal(match_triplets(gt.cuda(), pred.cuda()).cpu(), expected)
         assert torch.equal(match_triplets(gt, pred.cuda()).cpu(), expected)
 
 
@@ -175,29 +180,29 @@ def test_memory_does_not_grow_with_relations_times_predictions():
     pred = random_prediction(generator, gt, num_relations=num_predictions)
     with torch.profiler.profile(profile_memory=True) as profile:
         match_triplets(gt, pred)
-    allocated = sum(
-        max(event.self_cpu_memory_usage, 0) for event in profile.events())
+    allocated = sum(max(event.self_cpu_memory_usage, 0) for event in profile.events())
     assert allocated < num_relations * num_predictions  # booleans, one byte
 
 
 def test_iou_of_boxes_without_area():
-    line = [5., 0., 5., 10.]
-    boxes1 = np.array([line, line, line, [0., 0., 10., 10.]])
-    boxes2 = np.array([line, [6., 0., 6., 10.], [0., 0., 10., 10.], line])
+    line = [5.0, 0.0, 5.0, 10.0]
+    boxes1 = np.array([line, line, line, [0.0, 0.0, 10.0, 10.0]])
+    boxes2 = np.array([line, [6.0, 0.0, 6.0, 10.0], [0.0, 0.0, 10.0, 10.0], line])
     # A given box matches itself; a line covers nothing of anything else.
     assert aligned_iou(boxes1, boxes2).tolist() == [1, 0, 0, 0]
 
 
 def test_graph_constraint_keeps_the_best_of_each_ordered_pair():
     pred = make_graph(
-        [[0, 0, 10, 10]] * 3, [0, 0, 0],
+        [[0, 0, 10, 10]] * 3,
+        [0, 0, 0],
         [(0, 1, 1), (1, 1, 0), (0, 2, 1), (2, 1, 0), (1, 3, 0)],
-        scores=torch.tensor([.9, .8, .7, .6, .5]))
+        scores=torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5]),
+    )
     kept = apply_graph_constraint(pred)
     assert kept.relations.pairs.tolist() == [[0, 1], [1, 0], [2, 0]]
     assert kept.relations.labels.tolist() == [1, 1, 1]
-    torch.testing.assert_close(kept.relations.scores,
-                               torch.tensor([.9, .8, .6]))
+    torch.testing.assert_close(kept.relations.scores, torch.tensor([0.9, 0.8, 0.6]))
     assert apply_graph_constraint(kept) is kept
 
 
@@ -209,5 +214,6 @@ def test_graph_constraint_agrees_with_a_loop():
         for rank, pair in enumerate(map(tuple, pred.relations.pairs.tolist())):
             first.setdefault(pair, rank)
         kept = apply_graph_constraint(pred)
-        torch.testing.assert_close(kept.relations.scores,
-                                   pred.relations.scores[list(first.values())])
+        torch.testing.assert_close(
+            kept.relations.scores, pred.relations.scores[list(first.values())]
+        )

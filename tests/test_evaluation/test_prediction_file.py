@@ -1,4 +1,5 @@
 """Predictions on disk."""
+
 import copy
 
 import h5py
@@ -23,8 +24,11 @@ from mmsgp.testing.graphs import (
     random_scene_graph,
 )
 
-META = dict(classes=tuple('vwxyz'), predicates=('on', 'has', 'wears', 'näht'),
-            predicate_train_counts=[9, 8, 2, 1])
+META = dict(
+    classes=tuple('vwxyz'),
+    predicates=('on', 'has', 'wears', 'näht'),
+    predicate_train_counts=[9, 8, 2, 1],
+)
 
 
 def make_samples(num_images):
@@ -34,14 +38,11 @@ def make_samples(num_images):
     for i in range(num_images):
         num_objects = i % 6
         gt = random_scene_graph(generator, num_objects=num_objects)
-        gt.relations.unseen = torch.rand(
-            gt.num_relations, generator=generator) < .3
+        gt.relations.unseen = torch.rand(gt.num_relations, generator=generator) < 0.3
         preds = {}
         for task in ('sgcls', 'sggen'):
-            pred = random_prediction(
-                generator, gt, num_relations=0 if i % 7 == 3 else 25)
-            pred.relations.distribution = torch.rand(
-                pred.num_relations, 5, generator=generator)
+            pred = random_prediction(generator, gt, num_relations=0 if i % 7 == 3 else 25)
+            pred.relations.distribution = torch.rand(pred.num_relations, 5, generator=generator)
             preds[task] = pred
         samples.append(predicted_sample(i, gt, **preds))
     return samples
@@ -68,11 +69,9 @@ def test_graphs_come_back_as_they_were(tmp_path, num_images):
     kept = write(tmp_path / 'p.h5', samples)
     assert len(kept) == num_images
     for sample, read in zip(samples, kept, strict=True):
-        assert (read['img_id'], read['img_path']) == (
-            sample.img_id, sample.img_path)
+        assert (read['img_id'], read['img_path']) == (sample.img_id, sample.img_path)
         graphs = dict(sample.pred_scene_graphs, annotated=sample.gt_scene_graph)
-        others = dict(read['pred_scene_graphs'],
-                      annotated=read['gt_scene_graph'])
+        others = dict(read['pred_scene_graphs'], annotated=read['gt_scene_graph'])
         assert graphs.keys() == others.keys()
         for name, graph in graphs.items():
             for part in ('objects', 'relations'):
@@ -82,14 +81,13 @@ def test_graphs_come_back_as_they_were(tmp_path, num_images):
                 assert 'bboxes' in others[name]['objects']
                 assert 'scores' in others['sggen'][part]
         kept_entries = others['sggen'].get('unconstrained', dict(rows=()))
-        assert len(kept_entries['rows']) == min(
-            100, 4 * graphs['sggen'].num_relations)
+        assert len(kept_entries['rows']) == min(100, 4 * graphs['sggen'].num_relations)
 
 
 def test_kept_predictions_have_the_same_metrics(tmp_path):
     samples = make_samples(100)
     kept = write(tmp_path / 'p.h5', samples)
-    for options in ({}, dict(iou_thr=.7, topk=(3, 'all'), groups=(8, 2))):
+    for options in ({}, dict(iou_thr=0.7, topk=(3, 'all'), groups=(8, 2))):
         expected = evaluate([s.to_dict() for s in samples], **options)
         assert repr(evaluate(kept, kept.meta, **options)) == repr(expected)
     assert kept.meta == {key: list(value) for key, value in META.items()}
@@ -101,8 +99,7 @@ def test_kept_predictions_are_ranked_by_their_weights(tmp_path):
     generator = torch.Generator().manual_seed(1)
     for sample in samples:
         for graph in sample.pred_scene_graphs.values():
-            graph.relations.weights = torch.rand(
-                graph.num_relations, generator=generator)
+            graph.relations.weights = torch.rand(graph.num_relations, generator=generator)
     metrics = evaluate(write(tmp_path / 'p.h5', samples))
     assert repr(metrics) == repr(evaluate([s.to_dict() for s in samples]))
     changed = {name for name in metrics if metrics[name] != unweighted[name]}
@@ -113,8 +110,7 @@ def test_kept_predictions_are_ranked_by_their_weights(tmp_path):
 def test_the_number_of_unconstrained_predictions_is_kept(tmp_path):
     kept = write(tmp_path / 'p.h5', make_samples(3), ng_limit=7)
     assert kept.ng_limit == 7
-    assert len(list(kept)[2]['pred_scene_graphs']['sgcls']['unconstrained'][
-        'rows']) == 7
+    assert len(list(kept)[2]['pred_scene_graphs']['sgcls']['unconstrained']['rows']) == 7
 
 
 def test_predictions_without_probabilities_are_kept(tmp_path):
@@ -164,16 +160,14 @@ def test_images_with_other_tasks_or_fields_are_refused(tmp_path):
 
 def test_probabilities_may_begin_late(tmp_path):
     samples = make_samples(140)
-    nothing = random_prediction(torch.Generator(), num_objects=3,
-                                num_relations=0)
+    nothing = random_prediction(torch.Generator(), num_objects=3, num_relations=0)
     for sample in samples[:70]:
         for task in ('sgcls', 'sggen'):
             sample.pred_scene_graphs[task] = nothing
     for sample in samples[130:]:
         sample.pred_scene_graphs = dict(sgcls=nothing, sggen=nothing)
     kept = write(tmp_path / 'p.h5', samples)
-    assert repr(evaluate(kept)) == repr(evaluate(
-        [sample.to_dict() for sample in samples]))
+    assert repr(evaluate(kept)) == repr(evaluate([sample.to_dict() for sample in samples]))
 
 
 @pytest.mark.parametrize('key', ['meta', 'counts', 'middle'])
@@ -182,7 +176,7 @@ def test_damage_is_named(tmp_path, key):
     write(path, make_samples(70)).close()
     if key == 'middle':
         data = bytearray(path.read_bytes())
-        data[len(data) // 3:len(data) // 3 + 4000] = bytes(4000)
+        data[len(data) // 3 : len(data) // 3 + 4000] = bytes(4000)
         path.write_bytes(data)
     else:
         with h5py.File(path, 'a') as file:
@@ -212,16 +206,14 @@ def scored_samples(num_images):
         for graph in sample.pred_scene_graphs.values():
             # As a head predicts them: each pair once, pairs ascending.
             relations = graph.relations
-            pairs = {tuple(pair): i
-                     for i, pair in enumerate(relations.pairs.tolist())}
-            relations = relations[torch.tensor(
-                [pairs[pair] for pair in sorted(pairs)], dtype=torch.long)]
+            pairs = {tuple(pair): i for i, pair in enumerate(relations.pairs.tolist())}
+            relations = relations[
+                torch.tensor([pairs[pair] for pair in sorted(pairs)], dtype=torch.long)
+            ]
             relations.distribution = relations.distribution.softmax(dim=1)
-            relations.predicate_scores, best = \
-                relations.distribution[:, 1:].max(dim=1)
+            relations.predicate_scores, best = relations.distribution[:, 1:].max(dim=1)
             relations.labels = best + 1
-            relations.significance = torch.rand(
-                len(relations), generator=generator).double()
+            relations.significance = torch.rand(len(relations), generator=generator).double()
             graph.relations = relations
     orders = {}
     for rank_by in RANKINGS:
@@ -231,13 +223,11 @@ def scored_samples(num_images):
                 relations = graph.relations
                 objects = graph.objects.scores.double()[relations.pairs].prod(1)
                 scores = relation_scores(
-                    rank_by, objects, relations.predicate_scores.double(),
-                    relations.significance)
+                    rank_by, objects, relations.predicate_scores.double(), relations.significance
+                )
                 relations.scores = scores.float()
-                relations.weights = pair_weights(
-                    rank_by, objects, relations.significance).float()
-                graph.relations = relations[scores.argsort(
-                    descending=True, stable=True)]
+                relations.weights = pair_weights(rank_by, objects, relations.significance).float()
+                graph.relations = relations[scores.argsort(descending=True, stable=True)]
     return orders
 
 
@@ -249,8 +239,7 @@ def test_every_order_is_evaluated_from_one_file(tmp_path, written):
     for rank_by, samples in orders.items():
         kept = PredictionFile(tmp_path / 'p.h5', rank_by)
         results[rank_by] = evaluate(kept, kept.meta, topk=(3, 20))
-        expected = evaluate([sample.to_dict() for sample in samples],
-                            topk=(3, 20))
+        expected = evaluate([sample.to_dict() for sample in samples], topk=(3, 20))
         assert repr(results[rank_by]) == repr(expected)
     for key in ('sgcls/R@3', 'sgcls/ng-R@3'):  # the orders do differ
         assert len({metrics[key] for metrics in results.values()}) > 2
@@ -265,7 +254,8 @@ def test_a_file_that_is_written_again_keeps_every_order(tmp_path):
     for rank_by in (None, *RANKINGS):
         first, second = (
             evaluate(PredictionFile(tmp_path / name, rank_by), topk=(3, 20))
-            for name in ('p.h5', 'q.h5'))
+            for name in ('p.h5', 'q.h5')
+        )
         assert repr(first) == repr(second)
 
 

@@ -31,17 +31,15 @@ IMAGES = [
 def flatten(images: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images of (predicate, rank) as ranks, image indices and predicates."""
     rows = np.array(
-        [(rank, i, predicate) for i, image in enumerate(images)
-         for predicate, rank in image], dtype=np.int64).reshape(-1, 3)
+        [(rank, i, predicate) for i, image in enumerate(images) for predicate, rank in image],
+        dtype=np.int64,
+    ).reshape(-1, 3)
     return tuple(rows.T)
 
 
 def naive_recall(images: list, k: int) -> Fraction:
     """R@K from its definition, exact."""
-    shares = [
-        Fraction(sum(rank < k for _, rank in image), len(image))
-        for image in images if image
-    ]
+    shares = [Fraction(sum(rank < k for _, rank in image), len(image)) for image in images if image]
     return sum(shares) / len(shares)
 
 
@@ -52,7 +50,8 @@ def naive_predicate_recall(images: list, k: int) -> dict[int, Fraction]:
         for predicate in {p for p, _ in image}:
             ranks = [rank for p, rank in image if p == predicate]
             shares.setdefault(predicate, []).append(
-                Fraction(sum(rank < k for rank in ranks), len(ranks)))
+                Fraction(sum(rank < k for rank in ranks), len(ranks))
+            )
     return {p: sum(s) / len(s) for p, s in shares.items()}
 
 
@@ -63,10 +62,8 @@ def random_images(seed: int, num_images: int = 60, num_predicates: int = 7):
         size = rng.integers(0, 9)
         # The last predicate never occurs.
         predicates = rng.integers(1, num_predicates, size)
-        ranks = np.where(
-            rng.random(size) < .3, NO_HIT, rng.integers(0, 150, size))
-        images.append(
-            list(zip(predicates.tolist(), ranks.tolist(), strict=True)))
+        ranks = np.where(rng.random(size) < 0.3, NO_HIT, rng.integers(0, 150, size))
+        images.append(list(zip(predicates.tolist(), ranks.tolist(), strict=True)))
     return images
 
 
@@ -76,7 +73,8 @@ def test_recall_worked_on_paper():
     # R@all: (3/3 + 1/2 + 0) / 3 = 1/2
     ranks, images, _ = flatten(IMAGES)
     np.testing.assert_allclose(
-        recall_at_k(ranks, images, TOPK), [5 / 18, 7 / 18, 1 / 2], rtol=1e-15)
+        recall_at_k(ranks, images, TOPK), [5 / 18, 7 / 18, 1 / 2], rtol=1e-15
+    )
 
 
 def test_mean_recall_worked_on_paper():
@@ -89,12 +87,10 @@ def test_mean_recall_worked_on_paper():
     recall = predicate_recall_at_k(ranks, images, predicates, TOPK, 4)
     np.testing.assert_allclose(
         recall,
-        [[3 / 4, 0, 0, np.nan], [3 / 4, 1 / 2, 0, np.nan],
-         [1, 1 / 2, 0, np.nan]],
-        rtol=1e-15)
-    np.testing.assert_allclose(
-        mean_over_predicates(recall), [1 / 4, 5 / 12, 1 / 2],
-        rtol=1e-15)
+        [[3 / 4, 0, 0, np.nan], [3 / 4, 1 / 2, 0, np.nan], [1, 1 / 2, 0, np.nan]],
+        rtol=1e-15,
+    )
+    np.testing.assert_allclose(mean_over_predicates(recall), [1 / 4, 5 / 12, 1 / 2], rtol=1e-15)
 
 
 @pytest.mark.parametrize('seed', range(5))
@@ -105,17 +101,18 @@ def test_agrees_with_the_definition_on_random_ranks(seed):
     np.testing.assert_allclose(
         recall_at_k(ranks, indices, topk),
         [float(naive_recall(images, k)) for k in limits],
-        rtol=1e-14)
+        rtol=1e-14,
+    )
     expected = [naive_predicate_recall(images, k) for k in limits]
     recall = predicate_recall_at_k(ranks, indices, predicates, topk, 7)
     np.testing.assert_allclose(
-        recall,
-        [[float(row.get(p, 'nan')) for p in range(1, 8)] for row in expected],
-        rtol=1e-14)
+        recall, [[float(row.get(p, 'nan')) for p in range(1, 8)] for row in expected], rtol=1e-14
+    )
     np.testing.assert_allclose(
         mean_over_predicates(recall),
         [float(sum(row.values()) / len(row)) for row in expected],
-        rtol=1e-14)
+        rtol=1e-14,
+    )
 
 
 def test_no_order_of_images_or_relations_changes_a_digit():
@@ -129,10 +126,12 @@ def test_no_order_of_images_or_relations_changes_a_digit():
         ]
         others = flatten(shuffled)
         np.testing.assert_array_equal(
-            recall_at_k(*others[:2], TOPK), recall_at_k(ranks, indices, TOPK))
+            recall_at_k(*others[:2], TOPK), recall_at_k(ranks, indices, TOPK)
+        )
         np.testing.assert_array_equal(
             predicate_recall_at_k(*others, TOPK, 7),
-            predicate_recall_at_k(ranks, indices, predicates, TOPK, 7))
+            predicate_recall_at_k(ranks, indices, predicates, TOPK, 7),
+        )
 
 
 @pytest.mark.parametrize('images', [[], [[], []]])

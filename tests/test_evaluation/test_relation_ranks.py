@@ -1,4 +1,5 @@
 """Ranks on disk."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,10 @@ def relations(**changes):
             unseen=np.array([False, True, False, False]),
             tasks=dict(sgcls=TaskRanks(ranks, ranks - 0, ranks + 1)),
             names=('on', 'übér'),
-            train_counts=[5, 2]), **changes)
+            train_counts=[5, 2],
+        ),
+        **changes,
+    )
 
 
 def assert_same(first, second):
@@ -30,18 +34,21 @@ def assert_same(first, second):
             assert value.keys() == other.keys()
             for task in value:
                 for kind, array in vars(value[task]).items():
-                    np.testing.assert_array_equal(
-                        array, getattr(other[task], kind))
+                    np.testing.assert_array_equal(array, getattr(other[task], kind))
         elif value is None:
             assert other is None
         else:
             np.testing.assert_array_equal(value, other)
 
 
-@pytest.mark.parametrize('changes', [
-    {}, dict(unseen=None, train_counts=None),
-    dict(tasks=dict(sggen=TaskRanks(np.zeros(4, np.int32),
-                                    np.zeros(4, np.int32))))])
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {},
+        dict(unseen=None, train_counts=None),
+        dict(tasks=dict(sggen=TaskRanks(np.zeros(4, np.int32), np.zeros(4, np.int32)))),
+    ],
+)
 def test_what_is_saved_is_loaded(tmp_path, changes):
     written = relations(**changes)
     written.save(tmp_path / 'new' / 'ranks.npz')

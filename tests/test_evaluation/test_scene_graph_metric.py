@@ -23,9 +23,7 @@ from mmsgp.testing.graphs import (
     random_scene_graph,
 )
 
-META = dict(
-    predicates=('on', 'has', 'riding', 'wearing'),
-    predicate_train_counts=[70, 10, 0, 90])
+META = dict(predicates=('on', 'has', 'riding', 'wearing'), predicate_train_counts=[70, 10, 0, 90])
 ON, HAS, RIDING, WEARING = 1, 2, 3, 4
 
 
@@ -54,11 +52,11 @@ def worked_samples():
         predicted_sample(
             0,
             graph((0, ON, 1), (2, ON, 3), (0, HAS, 4)),
-            sgcls=predicted((0, ON, 1), (0, HAS, 4), (1, ON, 0), (2, ON, 3))),
+            sgcls=predicted((0, ON, 1), (0, HAS, 4), (1, ON, 0), (2, ON, 3)),
+        ),
         predicted_sample(
-            1,
-            graph((0, ON, 1), (1, RIDING, 2)),
-            sgcls=predicted((0, ON, 1), (1, ON, 2))),
+            1, graph((0, ON, 1), (1, RIDING, 2)), sgcls=predicted((0, ON, 1), (1, ON, 2))
+        ),
         predicted_sample(2, graph(), sgcls=predicted((0, ON, 1))),
         predicted_sample(3, graph((0, HAS, 1)), sgcls=predicted()),
     ]
@@ -76,17 +74,15 @@ WORKED_METRICS = {
     'sgcls/R@all': 100 / 2,
     'sgcls/mR@1': 100 / 4,
     'sgcls/mR@2': 100 * 5 / 12,
-    'sgcls/mR@all': 100 / 2
+    'sgcls/mR@all': 100 / 2,
 }
 
 
 def evaluate(samples: list, meta: dict = META, **kwargs) -> dict[str, float]:
     """R and mR, or others, as the Runner computes them."""
     evaluator = Evaluator(
-        METRICS.build({
-            **dict(type='SceneGraphMetric', metric=('R', 'mR')),
-            **kwargs
-        }))
+        METRICS.build({**dict(type='SceneGraphMetric', metric=('R', 'mR')), **kwargs})
+    )
     evaluator.dataset_meta = meta
     for sample in samples:
         evaluator.process([sample])
@@ -99,7 +95,8 @@ def printed(monkeypatch):
     lines = []
     monkeypatch.setattr(
         'mmsgp.evaluation.metrics.scene_graph_metric.print_log',
-        lambda message, logger: lines.append(message))
+        lambda message, logger: lines.append(message),
+    )
     return lines
 
 
@@ -117,15 +114,15 @@ def test_tasks_have_keys_of_their_own():
         perfect = SceneGraph(
             objects=gt.objects,
             relations=InstanceData(
-                pairs=gt.relations.pairs,
-                labels=gt.relations.labels,
-                scores=scores))
-        sample.pred_scene_graphs = dict(
-            predcls=perfect, sggen=sample.pred_scene_graphs['sgcls'])
+                pairs=gt.relations.pairs, labels=gt.relations.labels, scores=scores
+            ),
+        )
+        sample.pred_scene_graphs = dict(predcls=perfect, sggen=sample.pred_scene_graphs['sgcls'])
     metrics = evaluate(samples)
     assert set(metrics) == {
         f'{task}/{name}@{k}'
-        for task in ('predcls', 'sggen', 'phrdet') for name in ('R', 'mR')
+        for task in ('predcls', 'sggen', 'phrdet')
+        for name in ('R', 'mR')
         for k in (20, 50, 100, 'all')
     }
     assert metrics['predcls/mR@20'] == metrics['predcls/R@all'] == 100
@@ -140,22 +137,20 @@ def test_a_prefix_tells_two_metrics_apart():
 def test_only_the_best_prediction_of_a_pair_counts():
     # The second prediction for (0, 1) is dropped, so that `has` moves up.
     sample = predicted_sample(
-        0,
-        graph((0, HAS, 1), (0, HAS, 2)),
-        sgcls=predicted((0, ON, 1), (0, HAS, 1), (0, HAS, 2)))
+        0, graph((0, HAS, 1), (0, HAS, 2)), sgcls=predicted((0, ON, 1), (0, HAS, 1), (0, HAS, 2))
+    )
     metrics = evaluate([sample], topk=(2, 'all'))
     assert metrics['sgcls/R@2'] == 50
     assert metrics['sgcls/R@all'] == 50
 
 
 def test_iou_threshold_is_an_option():
-    sample = predicted_sample(
-        0, graph((0, ON, 1)), sgcls=predicted((0, ON, 1)))
+    sample = predicted_sample(0, graph((0, ON, 1)), sgcls=predicted((0, ON, 1)))
     boxes = sample.pred_scene_graphs['sgcls'].objects.bboxes
     boxes[:, 2] -= 3  # 7 of 10 pixels remain
     sample.pred_scene_graphs['sgcls'].objects.bboxes = boxes
-    assert evaluate([sample], iou_thr=.69)['sgcls/R@20'] == 100
-    assert evaluate([sample], iou_thr=.71)['sgcls/R@20'] == 0
+    assert evaluate([sample], iou_thr=0.69)['sgcls/R@20'] == 100
+    assert evaluate([sample], iou_thr=0.71)['sgcls/R@20'] == 0
 
 
 def test_permuting_images_or_objects_changes_no_digit():
@@ -166,31 +161,28 @@ def test_permuting_images_or_objects_changes_no_digit():
         pred = random_prediction(generator, gt, num_relations=30)
         samples.append(predicted_sample(img_id, gt, sgcls=pred))
         others.append(
-            predicted_sample(
-                img_id,
-                permuted(gt, generator),
-                sgcls=permuted(pred, generator)))
+            predicted_sample(img_id, permuted(gt, generator), sgcls=permuted(pred, generator))
+        )
     expected = evaluate(samples, topk=(2, 5, 'all'))
     for _ in range(3):
         order = torch.randperm(len(others), generator=generator).tolist()
-        assert evaluate([others[i] for i in order],
-                        topk=(2, 5, 'all')) == expected
+        assert evaluate([others[i] for i in order], topk=(2, 5, 'all')) == expected
 
 
 def test_files_hold_every_metric_and_every_predicate(tmp_path):
-    metrics = evaluate(
-        worked_samples(), topk=(1, 2, 'all'), output_dir=str(tmp_path / 'new'))
+    metrics = evaluate(worked_samples(), topk=(1, 2, 'all'), output_dir=str(tmp_path / 'new'))
     folder = tmp_path / 'new'
     assert sorted(path.name for path in folder.iterdir()) == [
-        'metrics.json', 'metrics_sgcls.csv', 'per_class_recall_sgcls.csv',
-        'ranks.npz'
+        'metrics.json',
+        'metrics_sgcls.csv',
+        'per_class_recall_sgcls.csv',
+        'ranks.npz',
     ]
     written = json.loads((folder / 'metrics.json').read_text())
     assert {key: written.pop(key) for key in metrics} == metrics
     assert written == dict(
-        num_images=3,
-        num_images_without_relations=1,
-        absent_predicates=['wearing'])
+        num_images=3, num_images_without_relations=1, absent_predicates=['wearing']
+    )
 
     table = (folder / 'metrics_sgcls.csv').read_text().splitlines()
     assert table[0] == 'metric,@1,@2,@all'
@@ -199,8 +191,7 @@ def test_files_hold_every_metric_and_every_predicate(tmp_path):
 
     table = (folder / 'per_class_recall_sgcls.csv').read_text()
     assert table.splitlines() == [
-        'predicate_id,predicate,train_count,num_gt,'
-        'recall@1,recall@2,recall@all',
+        'predicate_id,predicate,train_count,num_gt,recall@1,recall@2,recall@all',
         '4,wearing,90,0,,,',
         '1,on,70,3,75.0,75.0,100.0',
         '2,has,10,2,0.0,50.0,50.0',
@@ -214,8 +205,14 @@ def test_csv_has_the_default_columns_and_breaks_ties_by_number(tmp_path):
     with open(tmp_path / 'per_class_recall_sgcls.csv', newline='') as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        'predicate_id', 'predicate', 'train_count', 'num_gt', 'recall@20',
-        'recall@50', 'recall@100', 'recall@all'
+        'predicate_id',
+        'predicate',
+        'train_count',
+        'num_gt',
+        'recall@20',
+        'recall@50',
+        'recall@100',
+        'recall@all',
     ]
     assert [row['predicate_id'] for row in rows] == ['2', '4', '1', '3']
 
@@ -229,18 +226,16 @@ def test_no_files_without_an_output_dir(tmp_path, monkeypatch):
 def test_prints_the_recall_of_tasks_and_predicates(printed):
     evaluate(worked_samples(), topk=(1, 2, 'all'))
     lines = [line.split() for line in printed[0].splitlines()]
-    assert ['predicate', 'group', 'train', 'gt', 'R@1', 'R@2',
-            'R@all'] in lines
+    assert ['predicate', 'group', 'train', 'gt', 'R@1', 'R@2', 'R@all'] in lines
     start = lines.index(['wearing', 'head', '90', '0', '-', '-', '-'])
-    assert lines[start + 1:start + 4] == [
+    assert lines[start + 1 : start + 4] == [
         ['on', 'head', '70', '3', '75.00', '75.00', '100.00'],
         ['has', 'body', '10', '2', '0.00', '50.00', '50.00'],
         ['riding', 'tail', '0', '1', '0.00', '0.00', '0.00'],
     ]
     assert ['metric', '@1', '@2', '@all'] in lines
     assert ['R', '27.78', '38.89', '50.00', 'recall'] in lines
-    assert ['mR', '25.00', '41.67', '50.00', 'mean', 'recall', 'over',
-            'predicates'] in lines
+    assert ['mR', '25.00', '41.67', '50.00', 'mean', 'recall', 'over', 'predicates'] in lines
     assert 'Evaluated 3 images; skipped 1 ' in printed[0]
     assert '1 of 4 (wearing)' in printed[0]
 
@@ -252,10 +247,7 @@ def test_the_table_of_predicates_can_be_left_out(printed):
 
 
 def test_training_counts_may_be_unknown(tmp_path, printed):
-    evaluate(
-        worked_samples(),
-        dict(predicates=META['predicates']),
-        output_dir=str(tmp_path))
+    evaluate(worked_samples(), dict(predicates=META['predicates']), output_dir=str(tmp_path))
     with open(tmp_path / 'per_class_recall_sgcls.csv', newline='') as file:
         rows = list(csv.DictReader(file))
     assert [row['predicate'] for row in rows] == list(META['predicates'])
@@ -287,9 +279,7 @@ def test_numbers_that_are_not_finite_are_refused(field, value):
     else:
         pred.objects.bboxes[1, 2] = float(value)
     sample = predicted_sample(7, graph((0, ON, 1)), sggen=pred)
-    with pytest.raises(
-            ValueError,
-            match=rf'sggen prediction of image 7 \(7\.jpg\) .*{field[1:]}'):
+    with pytest.raises(ValueError, match=rf'sggen prediction of image 7 \(7\.jpg\) .*{field[1:]}'):
         evaluate([sample])
 
 
@@ -302,8 +292,7 @@ def test_relations_that_are_not_sorted_are_refused():
 
 def test_rounding_may_disturb_the_order_of_scores():
     pred = predicted((0, ON, 1), (0, HAS, 2))
-    pred.relations.scores = torch.tensor([.5, .5]).nextafter(
-        torch.tensor([0., 1.]))
+    pred.relations.scores = torch.tensor([0.5, 0.5]).nextafter(torch.tensor([0.0, 1.0]))
     sample = predicted_sample(7, graph((0, ON, 1)), sgcls=pred)
     assert evaluate([sample])['sgcls/R@20'] == 100
 
@@ -327,10 +316,7 @@ def test_a_sample_without_predictions_is_refused():
 def test_images_with_different_tasks_are_refused():
     gt, pred = graph((0, ON, 1)), predicted((0, ON, 1))
     with pytest.raises(ValueError, match="image 7 .*'sggen'.* image 8 "):
-        evaluate([
-            predicted_sample(7, gt, sgcls=pred),
-            predicted_sample(8, gt, sggen=pred)
-        ])
+        evaluate([predicted_sample(7, gt, sgcls=pred), predicted_sample(8, gt, sggen=pred)])
 
 
 def test_a_split_without_relations_is_refused():
@@ -338,13 +324,19 @@ def test_a_split_without_relations_is_refused():
         evaluate([worked_samples()[2]])
 
 
-@pytest.mark.parametrize(('meta', 'error', 'message'), [
-    (None, KeyError, "needs 'predicates'"),
-    (dict(classes=('cat', )), KeyError, "which has \\['classes'\\]"),
-    (dict(predicates=('on', )), ValueError, r'predicates 1..2 of image 0 .* 1\.\.1'),
-    (dict(META, predicate_train_counts=[1]), ValueError,
-     "1 'predicate_train_counts' for 4 'predicates'"),
-])
+@pytest.mark.parametrize(
+    ('meta', 'error', 'message'),
+    [
+        (None, KeyError, "needs 'predicates'"),
+        (dict(classes=('cat',)), KeyError, "which has \\['classes'\\]"),
+        (dict(predicates=('on',)), ValueError, r'predicates 1..2 of image 0 .* 1\.\.1'),
+        (
+            dict(META, predicate_train_counts=[1]),
+            ValueError,
+            "1 'predicate_train_counts' for 4 'predicates'",
+        ),
+    ],
+)
 def test_meta_information_must_fit(meta, error, message):
     with pytest.raises(error, match=message):
         evaluate(worked_samples(), meta)
@@ -359,9 +351,8 @@ def test_thresholds_must_be_numbers_or_all(k):
 def test_the_best_checkpoint_can_be_chosen_by_a_metric(tmp_path):
     hook = CheckpointHook(save_best='sgcls/mR@100', rule='greater')
     runner = MagicMock(
-        work_dir=str(tmp_path),
-        epoch=3,
-        message_hub=MessageHub.get_instance('test_best_checkpoint'))
+        work_dir=str(tmp_path), epoch=3, message_hub=MessageHub.get_instance('test_best_checkpoint')
+    )
     hook.before_train(runner)
     hook.after_val_epoch(runner, evaluate(worked_samples()))
     name = runner.save_checkpoint.call_args.kwargs['filename']

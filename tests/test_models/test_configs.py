@@ -1,4 +1,5 @@
 """Every config builds the model that its name says; each model trains and tests."""
+
 import copy
 from types import SimpleNamespace
 
@@ -13,16 +14,25 @@ from mmsgp.registry import HOOKS, MODELS
 from mmsgp.testing.models import CONFIGS, random_samples
 
 NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
-HEADS = dict(motifnet='MotifNetHead', linknet='LinkNetHead', kern='KERNHead',
-             frequency='FrequencyHead', transformer='RoleProductHead')
+HEADS = dict(
+    motifnet='MotifNetHead',
+    linknet='LinkNetHead',
+    kern='KERNHead',
+    frequency='FrequencyHead',
+    transformer='RoleProductHead',
+)
 RELATIONS = [name for name in NAMES if name.startswith(tuple(HEADS))]
 DETECTORS = sorted(set(NAMES) - set(RELATIONS))
-LOSSES = dict(ce='CrossEntropyLoss', cce='CCELoss', focal='SoftmaxFocalLoss',
-              scorer='CrossEntropyLoss')
+LOSSES = dict(
+    ce='CrossEntropyLoss', cce='CCELoss', focal='SoftmaxFocalLoss', scorer='CrossEntropyLoss'
+)
 SIZES = dict(vg=(150, 50), vrd=(100, 70), minivg=(24, 18))
-VARIANTS = [name for name in RELATIONS if name.split('_')[1] in LOSSES and
-            not {'from', 'sggen', 'r50', 'rtmdet', 'logit', 'transformer'} &
-            set(name.split('_'))]
+VARIANTS = [
+    name
+    for name in RELATIONS
+    if name.split('_')[1] in LOSSES
+    and not {'from', 'sggen', 'r50', 'rtmdet', 'logit', 'transformer'} & set(name.split('_'))
+]
 SIDE = 160
 
 
@@ -48,8 +58,7 @@ def test_a_relation_config_is_the_model_of_its_name(loaded, name):
     assert (head.num_classes, head.num_predicates) == SIZES[data]
     assert model.detector_adapter.num_classes == head.num_classes
     assert model.train_task == ('sggen' if 'sggen' in kinds else 'sgcls')
-    assert (loaded[name].load_from is not None) == (
-        'from' in kinds or 'sggen' in kinds)
+    assert (loaded[name].load_from is not None) == ('from' in kinds or 'sggen' in kinds)
     assert head_cfg.num_classes == loaded[name].num_classes
 
 
@@ -60,14 +69,13 @@ def test_a_detector_config_finds_the_classes_of_its_data(loaded, name):
         model = MODELS.build(copy.deepcopy(cfg.model))
     num_classes = build_detector_adapter(model).num_classes
     assert num_classes == SIZES[name.split('_')[-1]][0] == cfg.num_classes
-    hook, = (HOOKS.build(hook) for hook in cfg.custom_hooks
-             if 'NumClass' in hook.type)
+    (hook,) = (HOOKS.build(hook) for hook in cfg.custom_hooks if 'NumClass' in hook.type)
 
     def train(data_classes):
-        dataset = SimpleNamespace(
-            metainfo=dict(classes=('class', ) * data_classes))
-        hook.before_train_epoch(SimpleNamespace(
-            model=model, train_dataloader=SimpleNamespace(dataset=dataset)))
+        dataset = SimpleNamespace(metainfo=dict(classes=('class',) * data_classes))
+        hook.before_train_epoch(
+            SimpleNamespace(model=model, train_dataloader=SimpleNamespace(dataset=dataset))
+        )
 
     train(num_classes)
     with pytest.raises(AssertionError, match=rf'\({num_classes}\)'):
@@ -77,13 +85,24 @@ def test_a_detector_config_finds_the_classes_of_its_data(loaded, name):
 @pytest.mark.parametrize('name', VARIANTS)
 def test_configs_of_a_table_differ_in_loss_and_scorer_alone(loaded, name):
     """And in rates, which suit the loss."""
+
     def compared(cfg):
         cfg = cfg.to_dict()
         for key in ('loss_relation', 'scorer'):
             cfg['model']['relation_head'].pop(key, None)
-        return [cfg[key] for key in (
-            'model', 'train_dataloader', 'val_dataloader', 'test_dataloader',
-            'val_evaluator', 'test_evaluator', 'custom_hooks', 'randomness')]
+        return [
+            cfg[key]
+            for key in (
+                'model',
+                'train_dataloader',
+                'val_dataloader',
+                'test_dataloader',
+                'val_evaluator',
+                'test_evaluator',
+                'custom_hooks',
+                'randomness',
+            )
+        ]
 
     base, data = name.split('_')[0], name.split('_')[-1]
     assert compared(loaded[name]) == compared(loaded[f'{base}_ce_{data}'])
@@ -110,14 +129,14 @@ def build(cfg):
 
 
 def batch(num_classes, num_predicates):
-    samples = random_samples([4, 3], num_classes, num_predicates,
-                             image_size=SIDE)
+    samples = random_samples([4, 3], num_classes, num_predicates, image_size=SIDE)
     images = torch.randint(0, 256, (2, 3, SIDE, SIDE), dtype=torch.uint8)
     return dict(inputs=list(images), data_samples=samples)
 
 
-@pytest.mark.parametrize('loss', ['CrossEntropyLoss', 'CCELoss', 'SoftmaxFocalLoss',
-                                  'LogitAdjustedLoss'])
+@pytest.mark.parametrize(
+    'loss', ['CrossEntropyLoss', 'CCELoss', 'SoftmaxFocalLoss', 'LogitAdjustedLoss']
+)
 @pytest.mark.parametrize('scorer', [None, 'Scorer'])
 @pytest.mark.parametrize('base', ['motifnet', 'linknet', 'kern', 'frequency'])
 def test_each_base_model_takes_each_loss_and_a_scorer(base, scorer, loss):
@@ -125,20 +144,18 @@ def test_each_base_model_takes_each_loss_and_a_scorer(base, scorer, loss):
     cfg = Config.fromfile(CONFIGS / f'{base}_ce_minivg.py')
     scope = 'mmdet.' if loss == 'CrossEntropyLoss' else ''
     cfg.model.relation_head.update(
-        scorer=scorer and dict(type=scorer), loss_relation=dict(type=scope + loss))
+        scorer=scorer and dict(type=scorer), loss_relation=dict(type=scope + loss)
+    )
     model, optimizer = build(cfg)
     head = model.relation_head
     trained = [p for p in head.parameters() if p.requires_grad]
     before = [p.detach().clone() for p in trained]
-    logged = model.train().train_step(
-        batch(head.num_classes, head.num_predicates), optimizer)
+    logged = model.train().train_step(batch(head.num_classes, head.num_predicates), optimizer)
     assert torch.isfinite(logged['loss'])
     changed = [not torch.equal(b, p) for b, p in zip(before, trained)]
     assert sum(changed) > len(changed) / 2
-    for sample in model.eval().test_step(
-            batch(head.num_classes, head.num_predicates)):
-        for task, num_pairs in (('predcls', (12, 6)), ('sgcls', (12, 6)),
-                                ('sggen', range(13))):
+    for sample in model.eval().test_step(batch(head.num_classes, head.num_predicates)):
+        for task, num_pairs in (('predcls', (12, 6)), ('sgcls', (12, 6)), ('sggen', range(13))):
             relations = sample.pred_scene_graphs[task].relations
             assert len(relations.labels) in num_pairs
             assert relations.distribution.shape[1] == head.num_predicates + 1
@@ -146,16 +163,20 @@ def test_each_base_model_takes_each_loss_and_a_scorer(base, scorer, loss):
             assert ('significance' in relations) == (scorer is not None)
 
 
-@pytest.mark.parametrize('name', [
-    name for name in NAMES if name.startswith('motifnet_cce_scorer_') and
-    ('_r50_' in name or 'rtmdet' in name)])
+@pytest.mark.parametrize(
+    'name',
+    [
+        name
+        for name in NAMES
+        if name.startswith('motifnet_cce_scorer_') and ('_r50_' in name or 'rtmdet' in name)
+    ],
+)
 def test_a_parser_over_another_detector_trains_and_tests(loaded, name):
     model, optimizer = build(Config(loaded[name].to_dict()))
     head = model.relation_head
     data = batch(head.num_classes, head.num_predicates)
     assert torch.isfinite(model.train().train_step(data, optimizer)['loss'])
-    for sample in model.eval().test_step(
-            batch(head.num_classes, head.num_predicates)):
+    for sample in model.eval().test_step(batch(head.num_classes, head.num_predicates)):
         assert len(sample.pred_scene_graphs['sgcls'].relations.labels) in (12, 6)
 
 
@@ -169,22 +190,26 @@ def test_a_detector_takes_a_training_and_a_test_step(loaded, name):
         assert sample.pred_instances.bboxes.shape[1] == 4
 
 
-@pytest.mark.parametrize('name', [
-    f'{base}_cce_scorer_minivg' for base in ('motifnet', 'linknet', 'kern')])
+@pytest.mark.parametrize(
+    'name', [f'{base}_cce_scorer_minivg' for base in ('motifnet', 'linknet', 'kern')]
+)
 def test_only_fc6_and_fc7_learn_at_a_tenth(loaded, name):
     model, optimizer = build(Config(loaded[name].to_dict()))
     names = {id(p): key for key, p in model.named_parameters()}
-    rates = {names[id(p)]: group['lr']
-             for group in optimizer.optimizer.param_groups
-             for p in group['params']}
+    rates = {
+        names[id(p)]: group['lr']
+        for group in optimizer.optimizer.param_groups
+        for p in group['params']
+    }
     slow = {key for key, rate in rates.items() if rate < max(rates.values())}
     assert slow == {key for key in rates if 'fc_head.classifier' in key}
     assert len(slow) == 8  # two heads, two layers, weight and bias
 
 
-@pytest.mark.parametrize('name', [
-    'cascade_rcnn_r50_fpn', 'detr_r50', 'faster_rcnn_r50_fpn', 'rtmdet_tiny',
-    'faster_rcnn_vgg16'])
+@pytest.mark.parametrize(
+    'name',
+    ['cascade_rcnn_r50_fpn', 'detr_r50', 'faster_rcnn_r50_fpn', 'rtmdet_tiny', 'faster_rcnn_vgg16'],
+)
 def test_the_base_of_a_detector_has_no_number_of_classes(name):
     base = Config.fromfile(CONFIGS / '_base_' / 'detectors' / f'{name}.py')
     assert 'num_classes=' not in base.pretty_text
@@ -201,20 +226,32 @@ def test_layers_learn_slowly_where_they_start_as_the_detectors(loaded, name):
     assert bool(slow) == (fc_head is not None)
     own = getattr(model.relation_head, 'fc_head', None)
     if own is not None and slow:
-        assert [p.shape for p in own.parameters()] == [
-            p.shape for p in fc_head.parameters()]
-    rates = {id(p): group['lr'] for group in build_optim_wrapper(
-        model, cfg.optim_wrapper).optimizer.param_groups for p in group['params']}
+        assert [p.shape for p in own.parameters()] == [p.shape for p in fc_head.parameters()]
+    rates = {
+        id(p): group['lr']
+        for group in build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+        for p in group['params']
+    }
     base = cfg.optim_wrapper.optimizer.lr
     if own is not None and base == max(rates.values()):
         assert [rates[id(p)] for p in own.parameters()] == pytest.approx(
-            [base * (0.1 if slow else 1)] * 4)
+            [base * (0.1 if slow else 1)] * 4
+        )
 
 
 @pytest.mark.parametrize('data', SIZES)
 @pytest.mark.parametrize('base', ['motifnet', 'linknet', 'kern'])
 def test_each_base_model_comes_with_cross_entropy_cce_and_scorer(base, data):
-    kinds = {name[len(base) + 1:-len(data) - 1] for name in RELATIONS
-             if name.startswith(f'{base}_') and name.endswith(f'_{data}')}
-    assert kinds >= {'ce', 'cce', 'cce_scorer', 'cce_scorer_wo_sa', 'ce_from_ce',
-                     'cce_scorer_from_ce'}
+    kinds = {
+        name[len(base) + 1 : -len(data) - 1]
+        for name in RELATIONS
+        if name.startswith(f'{base}_') and name.endswith(f'_{data}')
+    }
+    assert kinds >= {
+        'ce',
+        'cce',
+        'cce_scorer',
+        'cce_scorer_wo_sa',
+        'ce_from_ce',
+        'cce_scorer_from_ce',
+    }

@@ -1,4 +1,5 @@
 """Context encoders under one head."""
+
 import copy
 from dataclasses import replace
 
@@ -22,13 +23,12 @@ from mmsgp.testing.models import (
 ENCODERS = {
     'MotifContext': {},
     'LinkNetContext': {},
-    'TransformerContext': dict(num_heads=4, feedforward_channels=32)
+    'TransformerContext': dict(num_heads=4, feedforward_channels=32),
 }
 
 
 def parser_with(encoder, **settings):
-    cfg = small_model_cfg(
-        type='RoleProductHead', context=dict(type=encoder, **settings))
+    cfg = small_model_cfg(type='RoleProductHead', context=dict(type=encoder, **settings))
     del cfg.relation_head['hidden_size']  # which is the encoder's
     torch.manual_seed(0)
     return MODELS.build(cfg)
@@ -43,19 +43,17 @@ def test_a_batch_equals_its_images_one_by_one(encoder):
     objects, maps = random_objects((5, 0, 1, 3)), torch.randn(4, 64, 12, 12)
     contexts, logits = [], []
     with torch.no_grad():
-        together = head(head.extract_regions((maps, ), objects), objects)
+        together = head(head.extract_regions((maps,), objects), objects)
         for bboxes, rows, own in zip(
-                objects.bboxes.split(objects.sizes),
-                objects.logits.split(objects.sizes), maps.split(1)):
+            objects.bboxes.split(objects.sizes), objects.logits.split(objects.sizes), maps.split(1)
+        ):
             alone = ObjectBatch.from_list([bboxes], rows)
-            output = head(head.extract_regions((own, ), alone), alone)
+            output = head(head.extract_regions((own,), alone), alone)
             contexts.append(output.context.logits)
             logits.append(output.relation_logits)
     close = dict(rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(together.context.logits, torch.cat(contexts),
-                               **close)
-    torch.testing.assert_close(together.relation_logits, torch.cat(logits),
-                               **close)
+    torch.testing.assert_close(together.context.logits, torch.cat(contexts), **close)
+    torch.testing.assert_close(together.relation_logits, torch.cat(logits), **close)
 
 
 @pytest.mark.parametrize('encoder', ENCODERS)
@@ -65,8 +63,7 @@ def test_an_encoder_learns_and_finds_graphs(encoder):
     losses = model.loss(images, samples)
     sum(value for key, value in losses.items() if 'loss' in key).backward()
     for name, parameter in model.relation_head.named_parameters():
-        assert parameter.grad is not None and \
-            parameter.grad.isfinite().all(), name
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
     for sample, size in zip(model.eval().predict(images, samples), (4, 0, 2)):
         graph = sample.pred_scene_graphs['sgcls']
         assert graph.num_relations == size * max(0, size - 1)
@@ -74,8 +71,7 @@ def test_an_encoder_learns_and_finds_graphs(encoder):
 
 def test_the_transformer_equals_that_of_pytorch():
     """Row by row: PyTorch's encoder runs over each image without padding."""
-    parser = parser_with('TransformerContext', hidden_size=32, num_heads=4,
-                         feedforward_channels=48)
+    parser = parser_with('TransformerContext', hidden_size=32, num_heads=4, feedforward_channels=48)
     encoder = parser.relation_head.object_encoder.double().eval()
     layers = [
         nn.TransformerEncoderLayer(32, 4, 48, batch_first=True).double().eval()
@@ -95,20 +91,20 @@ def test_the_transformer_equals_that_of_pytorch():
             rows = layer(rows[None])[0] if len(rows) else rows
         expected.append(rows)
     torch.testing.assert_close(
-        attend(encoder, inputs, random_objects(sizes)), torch.cat(expected),
-        rtol=1e-9, atol=1e-9)
+        attend(encoder, inputs, random_objects(sizes)), torch.cat(expected), rtol=1e-9, atol=1e-9
+    )
 
 
-@pytest.mark.parametrize('head, encoder', [
-    ('MotifNetHead', 'MotifContext'), ('LinkNetHead', 'LinkNetContext')])
+@pytest.mark.parametrize(
+    'head, encoder', [('MotifNetHead', 'MotifContext'), ('LinkNetHead', 'LinkNetContext')]
+)
 def test_weights_of_a_named_head_fit_its_encoder(head, encoder):
     """Layers have the same names; LinkNet's head has some more."""
     named = small_parser(type=head, hidden_size=32).relation_head.state_dict()
     own = parser_with(encoder, hidden_size=32).relation_head.state_dict()
     assert own.keys() <= named.keys()
     extra = {key.split('.')[0] for key in named.keys() - own.keys()}
-    assert extra == ({'image_classifier', 'layout'}
-                     if head == 'LinkNetHead' else set())
+    assert extra == ({'image_classifier', 'layout'} if head == 'LinkNetHead' else set())
 
 
 class BareParameter(ContextEncoder):
@@ -151,8 +147,7 @@ class InitialisedLayers(BaseModule, NamedLayers):
 
     def __init__(self, **kwargs):
         NamedLayers.__init__(self, **kwargs)
-        self._is_init, self.init_cfg = False, dict(
-            type='Constant', layer='Linear', val=7.0)
+        self._is_init, self.init_cfg = False, dict(type='Constant', layer='Linear', val=7.0)
 
     def init_weights(self):
         BaseModule.init_weights(self)
@@ -198,14 +193,21 @@ def test_an_encoder_initialises_itself_once(named_layers, encoder, part):
     assert head.context.initialised == 1
     assert bool((head.roles.weight == 7).all()) == (encoder == 'InitialisedLayers')
     assert not any('context' in key for key in head.state_dict())
-    assert not any(hasattr(module, '_params_init_info')
-                   for module in (*head.modules(), head.context))
+    assert not any(
+        hasattr(module, '_params_init_info') for module in (*head.modules(), head.context)
+    )
 
 
-@pytest.mark.parametrize('head, order', [
-    (dict(type='MotifNetHead', order='up'), 'relation_head.order'),
-    (dict(type='RoleProductHead', context=dict(type='MotifContext', order='up')),
-     'relation_head.context.order')])
+@pytest.mark.parametrize(
+    'head, order',
+    [
+        (dict(type='MotifNetHead', order='up'), 'relation_head.order'),
+        (
+            dict(type='RoleProductHead', context=dict(type='MotifContext', order='up')),
+            'relation_head.context.order',
+        ),
+    ],
+)
 def test_an_unknown_order_is_refused_by_the_key_that_sets_it(head, order):
     cfg = small_model_cfg(**head)
     if 'context' in head:
@@ -221,7 +223,7 @@ def test_given_labels_keep_the_detectors_logits(encoder):
     head = parser.relation_head.eval()
     labels = torch.tensor([3, 0, 1, 4])
     objects = replace(random_objects([4]), labels=labels)
-    regions = head.extract_regions((torch.randn(1, 64, 12, 12), ), objects)
+    regions = head.extract_regions((torch.randn(1, 64, 12, 12),), objects)
     context = head(regions, objects).context
     assert torch.equal(context.labels, labels)
     assert torch.equal(context.logits, objects.logits)

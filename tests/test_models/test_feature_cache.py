@@ -1,4 +1,5 @@
 """Cached feature maps against computed ones."""
+
 import io
 from types import SimpleNamespace
 
@@ -65,18 +66,18 @@ def test_other_weights_are_another_cache(tmp_path, model):
 
 def test_other_settings_and_layers_are_another_cache(tmp_path, model):
     detector = model.detector
-    folders = {FeatureCache(tmp_path, detector).folder,
-               FeatureCache(tmp_path, detector, 'out_indices=(1, )').folder}
-    next(m for m in detector.modules()
-         if isinstance(m, torch.nn.BatchNorm2d)).eps = 0.1
+    folders = {
+        FeatureCache(tmp_path, detector).folder,
+        FeatureCache(tmp_path, detector, 'out_indices=(1, )').folder,
+    }
+    next(m for m in detector.modules() if isinstance(m, torch.nn.BatchNorm2d)).eps = 0.1
     folders.add(FeatureCache(tmp_path, detector).folder)
     assert len(folders) == 3
 
 
 def flip_a_bit(content):
     middle = len(content) // 2  # within the values
-    return (content[:middle] + bytes([content[middle] ^ 1]) +
-            content[middle + 1:])
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
 def something_else(content):
@@ -85,15 +86,22 @@ def something_else(content):
     return file.getvalue()
 
 
-@pytest.mark.parametrize('damage', [
-    lambda content: content[:100], lambda content: b'',
-    lambda content: b'hello\n', lambda content: bytes(len(content)),
-    flip_a_bit, something_else])
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda content: content[:100],
+        lambda content: b'',
+        lambda content: b'hello\n',
+        lambda content: bytes(len(content)),
+        flip_a_bit,
+        something_else,
+    ],
+)
 def test_damaged_file_is_computed_again(tmp_path, model, damage):
     image = torch.randn(1, 3, 64, 64)
     cache = FeatureCache(tmp_path, model.detector)
     expected = cache(image, model.detector.extract_feat)
-    path, = files(tmp_path)
+    (path,) = files(tmp_path)
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
     for _ in range(2):
@@ -120,15 +128,13 @@ def test_a_full_disk_stops_no_training(tmp_path, model, monkeypatch):
     monkeypatch.setattr(torch, 'save', fail)
     for _ in range(2):
         assert cache(image, model.detector.extract_feat)[0].isfinite().all()
-    assert not cache.writable and not any(
-        path.is_file() for path in tmp_path.rglob('*'))
+    assert not cache.writable and not any(path.is_file() for path in tmp_path.rglob('*'))
 
 
 def test_values_beyond_half_precision_are_refused(tmp_path, model):
     cache = FeatureCache(tmp_path, model.detector)
     with pytest.raises(ValueError, match='half precision'):
-        cache(torch.zeros(1, 3, 8, 8), lambda x: (torch.full(
-            (1, 1, 1, 1), 7e4), ))
+        cache(torch.zeros(1, 3, 8, 8), lambda x: (torch.full((1, 1, 1, 1), 7e4),))
     assert not files(tmp_path)
 
 
@@ -136,8 +142,7 @@ def test_hook_keeps_the_losses_and_spares_the_backbone(tmp_path, model):
     torch.manual_seed(0)
     images, samples = torch.randn(2, 3, 96, 96), random_samples([4, 3])
     passes = []
-    model.detector.backbone.register_forward_hook(
-        lambda *args: passes.append(1))
+    model.detector.backbone.register_forward_hook(lambda *args: passes.append(1))
 
     def losses():
         torch.manual_seed(1)  # dropout and sampling
@@ -152,8 +157,7 @@ def test_hook_keeps_the_losses_and_spares_the_backbone(tmp_path, model):
     assert cold.keys() == expected.keys()
     for name in expected:
         assert torch.equal(cold[name], warm[name])
-        torch.testing.assert_close(
-            cold[name], expected[name], rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(cold[name], expected[name], rtol=1e-3, atol=1e-3)
     hook.after_train(runner)
     for name, loss in losses().items():
         assert torch.equal(loss, expected[name])

@@ -1,4 +1,5 @@
 """The highway LSTM against one sequence, one step, one unit at a time."""
+
 import math
 
 import torch
@@ -20,17 +21,15 @@ def naive_layer(layer, sequence):
     h, m, outputs = [0.0] * hidden, [0.0] * hidden, [None] * len(sequence)
     for t, x in reversed(steps) if layer.reverse else steps:
         px = [sum(w * v for w, v in zip(row, x)) for row in wx]
-        ph = [sum(w * v for w, v in zip(row, h)) + b
-              for row, b in zip(wh, bias)]
+        ph = [sum(w * v for w, v in zip(row, h)) + b for row, b in zip(wh, bias)]
         new_h, new_m = [], []
         for k in range(hidden):
-            i, f, c, o, r = (px[g * hidden + k] + ph[g * hidden + k]
-                             for g in range(5))
+            i, f, c, o, r = (px[g * hidden + k] + ph[g * hidden + k] for g in range(5))
             memory = sigmoid(i) * math.tanh(c) + sigmoid(f) * m[k]
             new_m.append(memory)
             new_h.append(
-                sigmoid(r) * sigmoid(o) * math.tanh(memory) +
-                (1 - sigmoid(r)) * px[5 * hidden + k])
+                sigmoid(r) * sigmoid(o) * math.tanh(memory) + (1 - sigmoid(r)) * px[5 * hidden + k]
+            )
         h, m = new_h, new_m
         outputs[t] = h
     return outputs
@@ -48,8 +47,7 @@ def test_layers_alternate_and_equal_the_cell_equations():
         for layer in lstm.layers:
             sequence = naive_layer(layer, sequence)
         expected = torch.tensor(sequence, dtype=torch.double).view(length, 4)
-        torch.testing.assert_close(outputs[b, :length], expected, rtol=1e-9,
-                                   atol=1e-12)
+        torch.testing.assert_close(outputs[b, :length], expected, rtol=1e-9, atol=1e-12)
         assert not outputs[b, length:].any()
 
 
@@ -58,17 +56,16 @@ def test_gradients_of_a_batch_are_the_sum_over_its_images():
     lstm = AlternatingHighwayLSTM(3, 4, num_layers=2).double().eval()
     inputs = torch.randn(2, 5, 3).double()
     valid = torch.arange(5) < torch.tensor([5, 3])[:, None]
-    together = torch.autograd.grad(
-        lstm(inputs, valid).sin().sum(), list(lstm.parameters()))
+    together = torch.autograd.grad(lstm(inputs, valid).sin().sum(), list(lstm.parameters()))
     alone = [
         torch.autograd.grad(
-            lstm(inputs[b:b + 1, :n],
-                 torch.ones(1, n, dtype=torch.bool)).sin().sum(),
-            list(lstm.parameters())) for b, n in enumerate([5, 3])
+            lstm(inputs[b : b + 1, :n], torch.ones(1, n, dtype=torch.bool)).sin().sum(),
+            list(lstm.parameters()),
+        )
+        for b, n in enumerate([5, 3])
     ]
     for joint, first, second in zip(together, *alone):
-        torch.testing.assert_close(joint, first + second, rtol=1e-6,
-                                   atol=1e-12)
+        torch.testing.assert_close(joint, first + second, rtol=1e-6, atol=1e-12)
 
 
 def test_gradient_equals_finite_differences():
@@ -76,7 +73,7 @@ def test_gradient_equals_finite_differences():
     lstm = AlternatingHighwayLSTM(2, 3, num_layers=2).double().eval()
     valid = torch.arange(3) < torch.tensor([3, 2])[:, None]
     inputs = torch.randn(2, 3, 2).double().requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: lstm(x, valid), (inputs, ))
+    assert torch.autograd.gradcheck(lambda x: lstm(x, valid), (inputs,))
 
 
 def test_forget_gate_starts_open_and_input_has_no_bias():
@@ -96,11 +93,10 @@ def test_dropout_keeps_one_mask_for_all_steps():
 
 def test_sequences_sort_by_score_within_each_image_and_back():
     image_ids = torch.tensor([0, 0, 0, 2, 2])
-    scores = torch.tensor([.1, .9, .9, .2, .3])
+    scores = torch.tensor([0.1, 0.9, 0.9, 0.2, 0.3])
     sequences = ObjectSequences(image_ids, (3, 0, 2), scores)
     values = torch.tensor([10, 11, 12, 13, 14])
     padded = sequences.pad(values)
     assert padded.tolist() == [[11, 12, 10], [0, 0, 0], [14, 13, 0]]
-    assert sequences.valid.tolist() == [[True] * 3, [False] * 3,
-                                        [True, True, False]]
+    assert sequences.valid.tolist() == [[True] * 3, [False] * 3, [True, True, False]]
     assert torch.equal(sequences.unpad(padded), values)

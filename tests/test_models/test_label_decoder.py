@@ -1,4 +1,5 @@
 """Decoding of labels and the joint suppression, against loops."""
+
 import pytest
 import torch
 
@@ -15,8 +16,7 @@ def naive_decode(decoder, sequence, known_labels):
     h = m = torch.zeros(1, decoder.state_projection.in_features).double()
     for t, vector in enumerate(sequence):
         x = torch.cat([vector, decoder.label_embedding.weight[label]])[None]
-        h, m = highway_lstm_cell(
-            decoder.input_projection(x), decoder.state_projection(h), m)
+        h, m = highway_lstm_cell(decoder.input_projection(x), decoder.state_projection(h), m)
         row = decoder.fc_label(h)[0]
         label = max(range(decoder.num_classes), key=lambda c: row[c].item())
         if known_labels[t] < decoder.num_classes:
@@ -40,13 +40,14 @@ def test_batch_equals_images_decoded_one_by_one(taught):
 
 def naive_joint_nms(probabilities, bboxes, iou_thr):
     """The loop of the reference decoder, for one image."""
-    scores = {(i, c): float(probabilities[i, c])
-              for i in range(len(probabilities))
-              for c in range(probabilities.shape[1])}
+    scores = {
+        (i, c): float(probabilities[i, c])
+        for i in range(len(probabilities))
+        for c in range(probabilities.shape[1])
+    }
     labels = {}
     while len(labels) < len(probabilities):
-        i, c = max((k for k in scores if k[0] not in labels),
-                   key=lambda k: scores[k])
+        i, c = max((k for k in scores if k[0] not in labels), key=lambda k: scores[k])
         labels[i] = c
         for j in range(len(probabilities)):
             overlap = iou(bboxes[i, c], bboxes[j, c]) >= iou_thr
@@ -65,14 +66,12 @@ def test_joint_nms_equals_the_loop(seed):
     labels = joint_nms(probabilities, bboxes, valid, iou_thr=0.3)
     for b, length in enumerate(lengths):
         if length:
-            expected = naive_joint_nms(probabilities[b, :length],
-                                       bboxes[b, :length], 0.3)
+            expected = naive_joint_nms(probabilities[b, :length], bboxes[b, :length], 0.3)
             assert torch.equal(labels[b, :length], expected)
 
 
 def test_joint_nms_gives_overlapping_boxes_different_classes():
-    bboxes = torch.tensor([0., 0., 10., 10.]).expand(1, 2, 2, 4)
-    probabilities = torch.tensor([[[.6, .3], [.9, .1]]])
-    labels = joint_nms(probabilities, bboxes,
-                       torch.ones(1, 2, dtype=torch.bool))
+    bboxes = torch.tensor([0.0, 0.0, 10.0, 10.0]).expand(1, 2, 2, 4)
+    probabilities = torch.tensor([[[0.6, 0.3], [0.9, 0.1]]])
+    labels = joint_nms(probabilities, bboxes, torch.ones(1, 2, dtype=torch.bool))
     assert labels.tolist() == [[1, 0]]

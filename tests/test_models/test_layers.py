@@ -1,4 +1,5 @@
 """Layouts, priors and embeddings."""
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -24,11 +25,12 @@ def naive_mask(box, union, size):
     y1, y2 = ((box[k] - union[1]) * scale_y for k in (1, 3))
 
     def share(cell, low, high):
-        return max(0.0, min(1.0, cell + 1 - low)) * max(
-            0.0, min(1.0, high - cell))
+        return max(0.0, min(1.0, cell + 1 - low)) * max(0.0, min(1.0, high - cell))
 
-    return [[share(row, y1, y2) * share(column, x1, x2)
-             for column in range(size)] for row in range(size)]
+    return [
+        [share(row, y1, y2) * share(column, x1, x2) for column in range(size)]
+        for row in range(size)
+    ]
 
 
 def test_pair_masks_equal_the_covered_shares():
@@ -37,16 +39,15 @@ def test_pair_masks_equal_the_covered_shares():
     masks = draw_pair_masks(subjects, objects, size=27)
     for i in range(6):
         s, o = subjects[i].tolist(), objects[i].tolist()
-        union = [min(s[0], o[0]), min(s[1], o[1]),
-                 max(s[2], o[2]), max(s[3], o[3])]
-        expected = torch.tensor([naive_mask(s, union, 27),
-                                 naive_mask(o, union, 27)],
-                                dtype=torch.double)
+        union = [min(s[0], o[0]), min(s[1], o[1]), max(s[2], o[2]), max(s[3], o[3])]
+        expected = torch.tensor(
+            [naive_mask(s, union, 27), naive_mask(o, union, 27)], dtype=torch.double
+        )
         torch.testing.assert_close(masks[i], expected, rtol=1e-9, atol=1e-12)
 
 
 def test_pair_masks_of_equal_and_of_empty_boxes_are_finite():
-    boxes = torch.tensor([[5., 5., 20., 9.], [7., 7., 7., 7.]])
+    boxes = torch.tensor([[5.0, 5.0, 20.0, 9.0], [7.0, 7.0, 7.0, 7.0]])
     masks = draw_pair_masks(boxes, boxes)
     assert (masks[0] == 1).all()
     assert torch.isfinite(masks[1]).all()
@@ -54,6 +55,7 @@ def test_pair_masks_of_equal_and_of_empty_boxes_are_finite():
 
 class MeanExtractor(torch.nn.Module):
     """Stands in for RoIAlign: records its rois, returns their coordinates."""
+
     num_inputs = 1
     out_channels = 4
 
@@ -73,8 +75,12 @@ def test_union_boxes_are_pooled_once_for_both_directions():
     pooled = features._pool_unions((), bboxes, image_ids, pairs)
     assert len(features.roi_extractor.rois) == 4
     for (i, j), value in zip(pairs.tolist(), pooled[:, :, 0, 0]):
-        expected = torch.cat([torch.minimum(bboxes[i, :2], bboxes[j, :2]),
-                              torch.maximum(bboxes[i, 2:], bboxes[j, 2:])])
+        expected = torch.cat(
+            [
+                torch.minimum(bboxes[i, :2], bboxes[j, :2]),
+                torch.maximum(bboxes[i, 2:], bboxes[j, 2:]),
+            ]
+        )
         assert torch.equal(value, expected)
 
 
@@ -98,11 +104,9 @@ def test_frequency_prior_of_another_data_set_is_refused():
         FrequencyPrior(3, 2).fill(torch.zeros(5, 5, 3))
 
 
-@pytest.mark.parametrize('layer, shape', [(BatchNorm1d(4), (4, )),
-                                          (BatchNorm2d(4), (4, 3, 3))])
+@pytest.mark.parametrize('layer, shape', [(BatchNorm1d(4), (4,)), (BatchNorm2d(4), (4, 3, 3))])
 @pytest.mark.parametrize('size', [0, 1])
-def test_batch_norm_without_statistics_uses_the_running_ones(
-        layer, shape, size):
+def test_batch_norm_without_statistics_uses_the_running_ones(layer, shape, size):
     inputs = torch.randn(size, *shape)
     outputs = layer.train()(inputs)
     torch.testing.assert_close(outputs, layer.eval()(inputs))
@@ -111,12 +115,11 @@ def test_batch_norm_without_statistics_uses_the_running_ones(
 def test_box_position_is_encoded_from_centre_and_size():
     encoding = BoxPositionEncoding(dim=6, dropout=0.0).double().eval()
     norm, fc = encoding.layers[0], encoding.layers[1]
-    norm.running_mean.copy_(torch.tensor([1., 2., 3., 4.]))
-    norm.running_var.copy_(torch.tensor([4., 1., 9., 16.]))
-    box = torch.tensor([[2., 4., 10., 8.]]).double()
-    values = torch.tensor([6., 6., 8., 4.]).double()  # cx, cy, w, h
-    expected = fc((values - norm.running_mean) /
-                  (norm.running_var + norm.eps).sqrt()).clamp(min=0)
+    norm.running_mean.copy_(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    norm.running_var.copy_(torch.tensor([4.0, 1.0, 9.0, 16.0]))
+    box = torch.tensor([[2.0, 4.0, 10.0, 8.0]]).double()
+    values = torch.tensor([6.0, 6.0, 8.0, 4.0]).double()  # cx, cy, w, h
+    expected = fc((values - norm.running_mean) / (norm.running_var + norm.eps).sqrt()).clamp(min=0)
     torch.testing.assert_close(encoding(box)[0], expected)
 
 
@@ -145,12 +148,12 @@ def test_batch_norms_take_the_momentum_of_the_reference():
     boxes = torch.rand(9, 4)
     encoding.train()(boxes)
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-    torch.testing.assert_close(encoding.layers[0].running_mean[:2],
-                               0.001 * centers.mean(dim=0))
+    torch.testing.assert_close(encoding.layers[0].running_mean[:2], 0.001 * centers.mean(dim=0))
     head = Config.fromfile(CONFIGS / 'motifnet_ce_vg.py').model.relation_head
-    assert (head.norm_momentum, head.pair_features.norm_momentum) == (
-        0.001, 0.01)
+    assert (head.norm_momentum, head.pair_features.norm_momentum) == (0.001, 0.01)
     with torch.device('meta'):
         features = MODELS.build(head.pair_features)
-    assert [m.momentum for m in features.modules()
-            if isinstance(m, torch.nn.BatchNorm2d)] == [0.01, 0.01]
+    assert [m.momentum for m in features.modules() if isinstance(m, torch.nn.BatchNorm2d)] == [
+        0.01,
+        0.01,
+    ]

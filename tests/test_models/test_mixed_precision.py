@@ -1,4 +1,5 @@
 """A model in bfloat16 does what it does in float32."""
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -31,18 +32,23 @@ def test_graphs_in_bfloat16_are_those_in_float32(head):
         rounded = model.predict(images, [s.clone() for s in samples])
     for one, other in zip(exact, rounded):
         for task in ('predcls', 'sgcls'):
-            first, second = (
-                sample.pred_scene_graphs[task] for sample in (one, other))
+            first, second = (sample.pred_scene_graphs[task] for sample in (one, other))
             orders = [
                 graph.relations.pairs[:, 0] * 10 + graph.relations.pairs[:, 1]
                 for graph in (first, second)
             ]
-            first, second = (graph.relations.distribution[order.argsort()]
-                             for graph, order in zip((first, second), orders))
+            first, second = (
+                graph.relations.distribution[order.argsort()]
+                for graph, order in zip((first, second), orders)
+            )
             assert 0 < (first - second).abs().mean() < 0.01
         graph = other.pred_scene_graphs['sggen']
-        for tensor in (graph.objects.bboxes, graph.objects.scores,
-                       graph.relations.scores, graph.relations.distribution):
+        for tensor in (
+            graph.objects.bboxes,
+            graph.objects.scores,
+            graph.relations.scores,
+            graph.relations.distribution,
+        ):
             assert tensor.dtype == torch.float32
 
 
@@ -50,14 +56,14 @@ def test_detected_boxes_in_bfloat16_lie_where_they_do_in_float32():
     model = small_parser().eval()
     images, samples = torch.randn(1, 3, 96, 96), random_samples([0])
     with torch.no_grad():
-        exact, = model.extract_feat(images)
+        (exact,) = model.extract_feat(images)
         with torch.autocast(**BFLOAT16):
             maps = model.extract_feat(images)
         assert maps[0].dtype == torch.float32
         assert not torch.equal(maps[0], exact)
-        whole = model.detector_adapter._propose((exact, ), samples)
+        whole = model.detector_adapter._propose((exact,), samples)
         with torch.autocast(**BFLOAT16):
-            half = model.detector_adapter._propose((exact, ), samples)
+            half = model.detector_adapter._propose((exact,), samples)
     # A neighbour in bfloat16 is up to half a pixel away at 64 to 96.
     assert len(half[0]) and half[0].dtype == torch.float32
     fractions = half[0] - half[0].bfloat16().float()
@@ -68,12 +74,11 @@ def test_detected_boxes_in_bfloat16_lie_where_they_do_in_float32():
 
 def test_suppression_by_hundredths_survives_bfloat16():
     # 0.5010 and 0.5005 are one number in bfloat16
-    probabilities = torch.tensor([[[.5005, .4], [.5010, .4]]])
+    probabilities = torch.tensor([[[0.5005, 0.4], [0.5010, 0.4]]])
     assert probabilities.bfloat16()[0, 0, 0] == probabilities.bfloat16()[0, 1, 0]
-    bboxes = torch.tensor([0., 0., 10., 10.]).expand(1, 2, 2, 4)
+    bboxes = torch.tensor([0.0, 0.0, 10.0, 10.0]).expand(1, 2, 2, 4)
     with torch.autocast(**BFLOAT16):
-        labels = joint_nms(probabilities, bboxes,
-                           torch.ones(1, 2, dtype=torch.bool))
+        labels = joint_nms(probabilities, bboxes, torch.ones(1, 2, dtype=torch.bool))
     assert labels.tolist() == [[1, 0]]
 
 
@@ -83,12 +88,17 @@ def test_a_step_in_bfloat16_goes_the_way_of_a_step_in_float32(head, task):
     init_default_scope('mmsgp')
     directions = []
     for amp in (False, True):
-        cfg = Config(dict(
-            model=dict(type='SceneGraphParser', relation_head={}),
-            optim_wrapper=dict(
-                type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1),
-                constructor='TrainableParamsConstructor'),
-            val_cfg=dict()))
+        cfg = Config(
+            dict(
+                model=dict(type='SceneGraphParser', relation_head={}),
+                optim_wrapper=dict(
+                    type='OptimWrapper',
+                    optimizer=dict(type='SGD', lr=0.1),
+                    constructor='TrainableParamsConstructor',
+                ),
+                val_cfg=dict(),
+            )
+        )
         if amp:
             train_in_mixed_precision(cfg)
             assert cfg.val_cfg.fp16
@@ -102,18 +112,15 @@ def test_a_step_in_bfloat16_goes_the_way_of_a_step_in_float32(head, task):
         wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
         before = [p.detach().clone() for p in model.relation_head.parameters()]
         torch.manual_seed(1)
-        data = dict(inputs=list(torch.randn(2, 3, 96, 96)),
-                    data_samples=random_samples([5, 6]))
+        data = dict(inputs=list(torch.randn(2, 3, 96, 96)), data_samples=random_samples([5, 6]))
         with wrapper.optim_context(model):
-            losses = model.loss(torch.stack(data['inputs']),
-                                data['data_samples'])
+            losses = model.loss(torch.stack(data['inputs']), data['data_samples'])
         total = sum(v for k, v in losses.items() if 'loss' in k)
         assert total.dtype == torch.float32
         wrapper.update_params(total)
         after = list(model.relation_head.parameters())
         assert all(p.dtype == torch.float32 for p in after)
-        directions.append(
-            torch.cat([(a - b).flatten() for a, b in zip(after, before)]))
+        directions.append(torch.cat([(a - b).flatten() for a, b in zip(after, before)]))
     assert not torch.equal(*directions)
     assert torch.cosine_similarity(*directions, dim=0) > 0.7
 

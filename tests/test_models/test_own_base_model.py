@@ -1,4 +1,5 @@
 """The base model that the documentation shows works as it stands there."""
+
 import re
 from pathlib import Path
 
@@ -19,8 +20,7 @@ def model(tmp_path, monkeypatch):
     text = (ROOT / 'docs' / 'models.md').read_text()
     for code in re.findall(r'```python\n(.*?)```', text, re.DOTALL):
         name = re.match(r'# (\w+\.py)\n', code).group(1)
-        (tmp_path / name).write_text(
-            code.replace("'configs/", f"'{ROOT}/configs/"))
+        (tmp_path / name).write_text(code.replace("'configs/", f"'{ROOT}/configs/"))
     monkeypatch.syspath_prepend(str(tmp_path))
     cfg = Config.fromfile(tmp_path / 'pairwise_cce_scorer_minivg.py')
     cfg.model.detector.init_cfg = None
@@ -47,16 +47,16 @@ class BareHead(RelationHead):
 def bare_model(**settings):
     MODELS.register_module(module=BareHead)
     try:
-        model = MODELS.build(small_model_cfg(
-            visual=False, type='BareHead', relation_channels=12, **settings))
+        model = MODELS.build(
+            small_model_cfg(visual=False, type='BareHead', relation_channels=12, **settings)
+        )
     finally:
         MODELS.module_dict.pop('BareHead')
     model.init_weights()
     return model
 
 
-@pytest.mark.parametrize('settings', [
-    {}, dict(scorer=dict(type='Scorer'), image_channels=64)])
+@pytest.mark.parametrize('settings', [{}, dict(scorer=dict(type='Scorer'), image_channels=64)])
 def test_a_head_does_without_features_of_regions(settings):
     """The detector has an fc_head, from which nothing starts here."""
     model, images = bare_model(**settings), torch.randn(2, 3, 96, 96)
@@ -75,18 +75,17 @@ def test_a_scorer_needs_the_size_of_an_image():
 def test_it_trains_and_tests(model):
     torch.manual_seed(0)
     assert type(model.relation_head).__name__ == 'PairwiseHead'
-    optimizer = OptimWrapper(
-        torch.optim.SGD(model.relation_head.parameters(), lr=1e-2))
+    optimizer = OptimWrapper(torch.optim.SGD(model.relation_head.parameters(), lr=1e-2))
     images = [torch.zeros(3, 160, 160, dtype=torch.uint8)] * 2
     losses = model.train().train_step(
-        dict(inputs=images, data_samples=random_samples([4, 3], 24, 18)),
-        optimizer)
+        dict(inputs=images, data_samples=random_samples([4, 3], 24, 18)), optimizer
+    )
     assert {'loss_object', 'loss_relation', 'loss_significance'} <= set(losses)
     assert torch.isfinite(losses['loss'])
     samples = random_samples([4, 3], 24, 18)
     for sample in samples:
         sample.set_metainfo(dict(img_shape=(160, 160)))
     for sample, pairs in zip(
-            model.eval().test_step(dict(inputs=images, data_samples=samples)),
-            (12, 6)):
+        model.eval().test_step(dict(inputs=images, data_samples=samples)), (12, 6)
+    ):
         assert sample.pred_scene_graphs['sgcls'].num_relations == pairs

@@ -1,4 +1,5 @@
 """Configs of parsers are recognised."""
+
 import pytest
 
 from mmsgp.models.parsers import SceneGraphParser, is_parser_config
@@ -9,17 +10,20 @@ class OwnParser(SceneGraphParser):
     """A parser that a user has derived."""
 
 
-@pytest.mark.parametrize(('type_', 'expected'), [
-    ('SceneGraphParser', True),
-    ('mmsgp.SceneGraphParser', True),
-    (SceneGraphParser, True),
-    (OwnParser, True),
-    ('FasterRCNN', False),
-    ('mmdet.FasterRCNN', False),
-    ('NoSuchModel', False),
-    ('', False),
-    (None, False),
-])
+@pytest.mark.parametrize(
+    ('type_', 'expected'),
+    [
+        ('SceneGraphParser', True),
+        ('mmsgp.SceneGraphParser', True),
+        (SceneGraphParser, True),
+        (OwnParser, True),
+        ('FasterRCNN', False),
+        ('mmdet.FasterRCNN', False),
+        ('NoSuchModel', False),
+        ('', False),
+        (None, False),
+    ],
+)
 def test_a_parser_is_known_by_its_class(type_, expected):
     assert is_parser_config(dict(type=type_)) is expected
 

@@ -1,4 +1,5 @@
 """Products of roles, pair by pair."""
+
 import pytest
 import torch
 
@@ -16,8 +17,7 @@ def test_product_equals_a_loop(num_pairs):
     expected = torch.empty(num_pairs, 3, dtype=torch.float64)
     for row, (subject, object_) in enumerate(pairs.tolist()):
         for d in range(3):
-            expected[row, d] = (
-                roles[subject, d] * roles[object_, 3 + d] * unions[row, d])
+            expected[row, d] = roles[subject, d] * roles[object_, 3 + d] * unions[row, d]
     given = unions.clone()
     torch.testing.assert_close(multiply_roles(roles, regions), expected)
     assert torch.equal(unions, given)  # which other tasks read, too

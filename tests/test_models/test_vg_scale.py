@@ -1,4 +1,5 @@
 """The published model at its full size."""
+
 import torch
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
@@ -28,7 +29,7 @@ def test_a_training_and_a_test_step_on_592_pixels():
     assert torch.isfinite(logged['loss'])
     assert not torch.equal(before, model.relation_head.fc_predicate.weight)
 
-    sample, = model.eval().test_step(batch())
+    (sample,) = model.eval().test_step(batch())
     assert sample.batch_input_shape == (592, 592)
     for task in cfg.test_tasks:
         relations = sample.pred_scene_graphs[task].relations

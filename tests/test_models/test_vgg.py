@@ -1,12 +1,26 @@
 """The backbone and its head, by torchvision's names and sizes."""
+
 import pytest
 import torch
 
 from mmsgp.models import VGG, VGGBBoxHead, VGGHead
 
 # Convolutions of torchvision's VGG16: index in `features`, channels.
-TORCHVISION = {0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256,
-               17: 512, 19: 512, 21: 512, 24: 512, 26: 512, 28: 512}
+TORCHVISION = {
+    0: 64,
+    2: 64,
+    5: 128,
+    7: 128,
+    10: 256,
+    12: 256,
+    14: 256,
+    17: 512,
+    19: 512,
+    21: 512,
+    24: 512,
+    26: 512,
+    28: 512,
+}
 
 
 def test_vgg16_has_torchvisions_parameters():
@@ -16,7 +30,7 @@ def test_vgg16_has_torchvisions_parameters():
     expected, before = {}, 3
     for index, channels in TORCHVISION.items():
         expected[f'features.{index}.weight'] = (channels, before, 3, 3)
-        expected[f'features.{index}.bias'] = (channels, )
+        expected[f'features.{index}.bias'] = (channels,)
         before = channels
     assert shapes == expected
     # the published size of VGG16's convolutions
@@ -28,15 +42,16 @@ def test_fc_head_has_the_published_size():
         head = VGGHead()
     assert sum(p.numel() for p in head.parameters()) == 119_545_856
     assert {name.rsplit('.', 1)[0] for name in head.state_dict()} == {
-        'classifier.0', 'classifier.3'}
+        'classifier.0',
+        'classifier.3',
+    }
 
 
 @pytest.mark.parametrize('stages, stride', [(3, 4), (4, 8), (5, 16)])
 def test_stride_follows_from_the_stages(stages, stride):
     backbone = VGG(base_channels=4, num_stages=stages)
-    feature_map, = backbone(torch.zeros(1, 3, 64, 32))
-    assert feature_map.shape == (1, backbone.out_channels, 64 // stride,
-                                 32 // stride)
+    (feature_map,) = backbone(torch.zeros(1, 3, 64, 32))
+    assert feature_map.shape == (1, backbone.out_channels, 64 // stride, 32 // stride)
 
 
 def test_batch_norm_follows_each_convolution_as_in_vgg16_bn():
@@ -54,10 +69,12 @@ def test_unknown_depth_is_refused():
 def weights_file(tmp_path):
     """A file shaped like torchvision's, of a narrow VGG16."""
     torch.manual_seed(0)
-    state = {**VGG(base_channels=2).state_dict(),
-             **VGGHead(in_channels=16, out_channels=8).state_dict(),
-             'classifier.6.weight': torch.zeros(1000, 8),
-             'classifier.6.bias': torch.zeros(1000)}
+    state = {
+        **VGG(base_channels=2).state_dict(),
+        **VGGHead(in_channels=16, out_channels=8).state_dict(),
+        'classifier.6.weight': torch.zeros(1000, 8),
+        'classifier.6.bias': torch.zeros(1000),
+    }
     state = {name: torch.randn_like(value) for name, value in state.items()}
     torch.save(state, tmp_path / 'vgg16.pth')
     return str(tmp_path / 'vgg16.pth'), state
@@ -67,9 +84,10 @@ def test_torchvisions_file_fills_backbone_and_head(weights_file):
     path, state = weights_file
     init_cfg = dict(type='Pretrained', checkpoint=path)
     backbone = VGG(base_channels=2, init_cfg=init_cfg)
-    head = VGGBBoxHead(num_classes=3, fc_head=dict(
-        type='mmsgp.VGGHead', in_channels=16, out_channels=8,
-        init_cfg=init_cfg))
+    head = VGGBBoxHead(
+        num_classes=3,
+        fc_head=dict(type='mmsgp.VGGHead', in_channels=16, out_channels=8, init_cfg=init_cfg),
+    )
     backbone.init_weights()
     head.init_weights()
     for name, value in backbone.state_dict().items():
@@ -79,7 +97,8 @@ def test_torchvisions_file_fills_backbone_and_head(weights_file):
 
 
 def test_bbox_head_classifies_and_regresses_per_class():
-    head = VGGBBoxHead(num_classes=3, fc_head=dict(
-        type='mmsgp.VGGHead', in_channels=4, out_channels=8))
+    head = VGGBBoxHead(
+        num_classes=3, fc_head=dict(type='mmsgp.VGGHead', in_channels=4, out_channels=8)
+    )
     scores, deltas = head(torch.zeros(5, 4, 7, 7))
     assert scores.shape == (5, 4) and deltas.shape == (5, 12)

@@ -1,4 +1,5 @@
 """Long commands: what runs, what is skipped, what a failure says."""
+
 from __future__ import annotations
 
 import sys
@@ -10,8 +11,7 @@ from mmsgp.reporting.jobs import TAIL_LINES, Job, JobFailed, run_jobs, sharing_c
 
 
 def job(folder, name, code, **kwargs):
-    return Job(name, [sys.executable, '-c', code], folder / 'logs' / f'{name}.log',
-               **kwargs)
+    return Job(name, [sys.executable, '-c', code], folder / 'logs' / f'{name}.log', **kwargs)
 
 
 def test_output_goes_into_the_log(tmp_path, capfd):
@@ -34,8 +34,10 @@ def test_what_is_done_is_skipped(tmp_path):
 
 
 def test_a_failure_stops_the_others_and_shows_the_end(tmp_path):
-    jobs = [job(tmp_path, 'slow', 'import time; time.sleep(60)'),
-            job(tmp_path, 'bad', 'print(*range(100), sep="\\n"); raise SystemExit(3)')]
+    jobs = [
+        job(tmp_path, 'slow', 'import time; time.sleep(60)'),
+        job(tmp_path, 'bad', 'print(*range(100), sep="\\n"); raise SystemExit(3)'),
+    ]
     start = time.monotonic()
     with pytest.raises(JobFailed, match=r'bad failed.*bad\.log') as caught:
         run_jobs(jobs)
@@ -47,8 +49,11 @@ def test_a_failure_stops_the_others_and_shows_the_end(tmp_path):
 
 def test_progress_is_asked_for_while_a_job_runs(tmp_path):
     calls = []
-    run_jobs([job(tmp_path, 'a', 'import time; time.sleep(0.5)')],
-             update=lambda: calls.append(1), period=0.05)
+    run_jobs(
+        [job(tmp_path, 'a', 'import time; time.sleep(0.5)')],
+        update=lambda: calls.append(1),
+        period=0.05,
+    )
     assert len(calls) >= 2
 
 

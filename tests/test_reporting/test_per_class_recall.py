@@ -26,10 +26,13 @@ def test_folders_and_columns_stand_side_by_side(tmp_path):
     path = write(tmp_path / 'a', '1,on,2,1,5,6\n')
     write(tmp_path / 'b', '1,on,2,1,7,8\n')
     tables = read_runs(
-        [str(tmp_path / 'a'), str(tmp_path / 'b'), f'{path}:recall@20'],
-        'predcls', 'all')
+        [str(tmp_path / 'a'), str(tmp_path / 'b'), f'{path}:recall@20'], 'predcls', 'all'
+    )
     assert {name: table.recall.tolist() for name, table in tables.items()} == {
-        'a': [6], 'b': [8], 'recall@20': [5]}
+        'a': [6],
+        'b': [8],
+        'recall@20': [5],
+    }
 
 
 def test_what_cannot_be_read_or_compared_is_named(tmp_path):

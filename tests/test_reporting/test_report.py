@@ -1,4 +1,5 @@
 """The report, driven as a reader does, without a network."""
+
 import csv
 import json
 import re
@@ -20,9 +21,12 @@ from mmsgp.testing.graphs import (
     random_scene_graph,
 )
 
-META = dict(classes=tuple('abcde'), predicates=('on', 'near', 'of </script>', 'in'),
-            predicate_train_counts=[3, 90, 20, 1],
-            palette=[(250, 0, 0), (0, 250, 0), (0, 0, 250), (9, 9, 9), (99, 9, 9)])
+META = dict(
+    classes=tuple('abcde'),
+    predicates=('on', 'near', 'of </script>', 'in'),
+    predicate_train_counts=[3, 90, 20, 1],
+    palette=[(250, 0, 0), (0, 250, 0), (0, 0, 250), (9, 9, 9), (99, 9, 9)],
+)
 
 
 def make_run(folder, seed, num_images=10):
@@ -39,17 +43,19 @@ def make_run(folder, seed, num_images=10):
         }
         path = folder / f'{i}.png'
         mmcv.imwrite(np.full((64, 64, 3), 25 * i, np.uint8), str(path))
-        sample = {**predicted_sample(i, gt, **predictions).to_dict(),
-                  'img_path': str(path)}
+        sample = {**predicted_sample(i, gt, **predictions).to_dict(), 'img_path': str(path)}
         metric.process({}, [sample])
         dump.process({}, [sample])
     metric.evaluate(num_images)
     dump.evaluate(num_images)
     scalars = folder / '20260101_000000' / 'vis_data' / 'scalars.json'
     scalars.parent.mkdir(parents=True)
-    scalars.write_text(''.join(
-        json.dumps(dict(iter=i, epoch=1, loss=seed / i, time=0.25,
-                        data_time=0.125)) + '\n' for i in (1, 2)))
+    scalars.write_text(
+        ''.join(
+            json.dumps(dict(iter=i, epoch=1, loss=seed / i, time=0.25, data_time=0.125)) + '\n'
+            for i in (1, 2)
+        )
+    )
     test = folder / '20260102_000000' / '20260102_000000.json'
     test.parent.mkdir()
     test.write_text(json.dumps(dict(time=0.0625, data_time=0.5)))
@@ -60,15 +66,15 @@ def make_run(folder, seed, num_images=10):
 @pytest.fixture(scope='module')
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp('runs')
-    return [make_run(root / name, seed)
-            for seed, name in enumerate(('first', 'second'), 1)]
+    return [make_run(root / name, seed) for seed, name in enumerate(('first', 'second'), 1)]
 
 
 @pytest.fixture(scope='module')
 def report(folders, tmp_path_factory):
     path = tmp_path_factory.mktemp('report') / 'report.html'
-    runs = [ReportedRun(name, folder) for name, folder in zip(
-        ('cross-entropy', 'CCE <b>'), folders)]
+    runs = [
+        ReportedRun(name, folder) for name, folder in zip(('cross-entropy', 'CCE <b>'), folders)
+    ]
     write_report(runs, path, num_pictures=1)
     return path
 
@@ -87,31 +93,33 @@ def opened(browser, report):
     yield page
     context.close()
     assert not trouble
-    assert [url for url in asked if not url.startswith('data:')] == [
-        report.as_uri()]
+    assert [url for url in asked if not url.startswith('data:')] == [report.as_uri()]
 
 
 def rows_of(page):
-    return [row.get_attribute('data-predicate')
-            for row in page.locator('#chart .row').all()]
+    return [row.get_attribute('data-predicate') for row in page.locator('#chart .row').all()]
 
 
 def recall_of(folder, task, k):
     with open(folder / f'per_class_recall_{task}.csv', newline='') as file:
-        return {row['predicate']: float(row[f'recall@{k}'] or 'nan')
-                for row in csv.DictReader(file)}
+        return {
+            row['predicate']: float(row[f'recall@{k}'] or 'nan') for row in csv.DictReader(file)
+        }
 
 
 def test_every_number_is_that_of_metrics_json(opened, folders):
     cells = opened.locator('td[data-key]').evaluate_all(
         'cells => cells.map(cell => [cell.dataset.run, cell.dataset.key, '
-        'cell.dataset.value, cell.innerText])')
+        'cell.dataset.value, cell.innerText])'
+    )
     shown = {(int(run), key): (value, text) for run, key, value, text in cells}
     assert len(cells) == len(shown), 'a metric is shown twice'
     for run, folder in enumerate(folders):
         metrics = {
-            key: value for key, value in json.loads(
-                (folder / 'metrics.json').read_text()).items() if '@' in key}
+            key: value
+            for key, value in json.loads((folder / 'metrics.json').read_text()).items()
+            if '@' in key
+        }
         assert metrics.keys() == {key for r, key in shown if r == run}
         for key, value in metrics.items():
             text = '–' if value is None else f'{value:.2f}'
@@ -126,10 +134,12 @@ def test_bars_are_the_recall_of_predicates(opened, folders):
     for run, folder in enumerate(folders):
         bars = opened.locator(f'#chart .run{run}').evaluate_all(
             'bars => bars.map(bar => [bar.parentNode.dataset.predicate, '
-            'Number(bar.dataset.value), Number(bar.getAttribute("width"))])')
+            'Number(bar.dataset.value), Number(bar.getAttribute("width"))])'
+        )
         recall = recall_of(folder, 'sggen', 20)
         assert {name: value for name, value, _ in bars} == {
-            name: value for name, value in recall.items() if value == value}
+            name: value for name, value in recall.items() if value == value
+        }
         longest = max(bars, key=lambda bar: bar[1])
         for _, value, width in bars:
             assert width == pytest.approx(longest[2] * value / longest[1])
@@ -140,10 +150,12 @@ def test_predicates_are_sorted_and_filtered(opened, folders):
     first, second = (recall_of(folder, 'predcls', 100) for folder in folders)
     opened.select_option('#order', 'recall 1')
     assert rows_of(opened)[:3] == sorted(
-        ('near', 'of </script>', 'on'), key=lambda name: -second[name])
+        ('near', 'of </script>', 'on'), key=lambda name: -second[name]
+    )
     opened.select_option('#order', 'change 1')
     assert rows_of(opened)[:3] == sorted(
-        ('near', 'of </script>', 'on'), key=lambda name: first[name] - second[name])
+        ('near', 'of </script>', 'on'), key=lambda name: first[name] - second[name]
+    )
     opened.select_option('#order', 'name')
     assert rows_of(opened) == ['in', 'near', 'of </script>', 'on']
     opened.fill('#filter', 'N')
@@ -164,8 +176,7 @@ def test_pointing_at_a_predicate_tells_its_numbers(opened, folders):
 
 
 def test_figures_and_pictures_are_in_the_page(opened):
-    sizes = opened.locator('img').evaluate_all(
-        'images => images.map(image => image.naturalWidth)')
+    sizes = opened.locator('img').evaluate_all('images => images.map(image => image.naturalWidth)')
     # distribution, change, 2 confusion matrices, curves, 2 x 3 pictures
     assert len(sizes) == 11 and min(sizes) > 300
     captions = opened.locator('figcaption').all_inner_texts()
@@ -218,9 +229,11 @@ def draw_worst(folder):
 
 def test_a_narrow_screen_scrolls_tables_alone(browser, folders, tmp_path):
     name = 'motifnet_cce_scorer_faster_rcnn_r50_fpn_minivg'
-    write_report([ReportedRun(f'{name}_{i}', folder)
-                  for i, folder in enumerate(folders)], tmp_path / 'report.html',
-                 num_pictures=1)
+    write_report(
+        [ReportedRun(f'{name}_{i}', folder) for i, folder in enumerate(folders)],
+        tmp_path / 'report.html',
+        num_pictures=1,
+    )
     context = browser.new_context(viewport=dict(width=400, height=800))
     page = context.new_page()
     page.goto((tmp_path / 'report.html').as_uri())
@@ -231,15 +244,21 @@ def test_a_narrow_screen_scrolls_tables_alone(browser, folders, tmp_path):
 
 
 def test_bars_of_many_runs_differ_in_colour(browser, folders, tmp_path):
-    write_report([ReportedRun(str(i), folders[0]) for i in range(8)],
-                 tmp_path / 'report.html', num_pictures=0)
+    write_report(
+        [ReportedRun(str(i), folders[0]) for i in range(8)],
+        tmp_path / 'report.html',
+        num_pictures=0,
+    )
     context = browser.new_context()
     page = context.new_page()
     page.goto((tmp_path / 'report.html').as_uri())
-    for parts, color in (('#legend i', 'backgroundColor'),
-                         ('#chart .row:nth-of-type(1) .bar', 'fill')):
+    for parts, color in (
+        ('#legend i', 'backgroundColor'),
+        ('#chart .row:nth-of-type(1) .bar', 'fill'),
+    ):
         colors = page.locator(parts).evaluate_all(
-            f'parts => parts.map(part => getComputedStyle(part).{color})')
+            f'parts => parts.map(part => getComputedStyle(part).{color})'
+        )
         assert len(colors) == len(set(colors)) == 8
     context.close()
 
@@ -252,8 +271,12 @@ def test_a_run_with_nothing_but_its_test_says_what_to_do(folders, tmp_path):
             (bare / path.name).write_bytes(path.read_bytes())
     write_report([ReportedRun('bare', bare)], tmp_path / 'report.html')
     text = (tmp_path / 'report.html').read_text()
-    for advice in (f'--out {bare}/predictions.h5', 'kept no predicted predicates',
-                   f'no training log is in <code>{bare}', 'No config lies there'):
+    for advice in (
+        f'--out {bare}/predictions.h5',
+        'kept no predicted predicates',
+        f'no training log is in <code>{bare}',
+        'No config lies there',
+    ):
         assert advice in text
 
 
@@ -295,8 +318,7 @@ def test_only_unlike_values_have_a_best(folders):
     runs = [ReportedRun(str(i), folder) for i, folder in enumerate(folders)]
     for run, value in zip(runs, (1.0, 2.0)):
         run.summary.clear()
-        run.summary.update({'sgcls/R@all': value, 'sgcls/R@5': 3.0,
-                            'sgcls/zR@20': None})
+        run.summary.update({'sgcls/R@all': value, 'sgcls/R@5': 3.0, 'sgcls/zR@20': None})
     table = metric_table(runs, 'sgcls')
     assert table['columns'] == ['5', '20', 'all']
     best = [[cell and cell['best'] for cell in row] for row in table['metrics']['R']]
@@ -309,15 +331,25 @@ def test_chosen_images_are_different():
     sizes = np.array([1, 2, 3, 4, 5, 6, 7])
     chosen = choose_images(recall, sizes, 2)
     assert {kind: found.tolist() for kind, found in chosen.items()} == {
-        'best': [3, 1], 'median': [6, 0], 'worst': [5, 2]}
+        'best': [3, 1],
+        'median': [6, 0],
+        'worst': [5, 2],
+    }
     chosen = choose_images(recall[:3], sizes[:3], 2)
     assert {kind: len(found) for kind, found in chosen.items()} == {
-        'best': 2, 'median': 0, 'worst': 1}
+        'best': 2,
+        'median': 0,
+        'worst': 1,
+    }
 
 
 def test_settings_that_differ_are_listed():
-    rows = config_differences([
-        Config(dict(lr=1, steps=[dict(type='A', end=2), dict(type='B')])),
-        Config(dict(lr=1, steps=[dict(type='A', end=3)], amp=True)), None])
+    rows = config_differences(
+        [
+            Config(dict(lr=1, steps=[dict(type='A', end=2), dict(type='B')])),
+            Config(dict(lr=1, steps=[dict(type='A', end=3)], amp=True)),
+            None,
+        ]
+    )
     assert ['steps.0.end', '2', '3', ''] in rows
     assert ['amp', '', 'True', ''] in rows

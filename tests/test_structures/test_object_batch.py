@@ -38,8 +38,9 @@ def test_known_labels_are_those_given_or_taught_and_background_elsewhere():
 def test_present_classes_are_the_annotated_ones_or_those_to_learn():
     batch = ObjectBatch.from_list(
         [torch.zeros(3, 4), torch.zeros(0, 4), torch.zeros(1, 4)],
-        torch.zeros(4, 4), targets=torch.tensor([2, 0, 2, 3]))
-    assert batch.present_classes().tolist() == [
-        [True, False, True], [False] * 3, [False] * 3]
+        torch.zeros(4, 4),
+        targets=torch.tensor([2, 0, 2, 3]),
+    )
+    assert batch.present_classes().tolist() == [[True, False, True], [False] * 3, [False] * 3]
     annotated = torch.ones(3, 3, dtype=torch.bool)
     assert replace(batch, present=annotated).present_classes() is annotated

@@ -17,12 +17,15 @@ def dog_on_a_sofa() -> SceneGraph:
     return SceneGraph(
         metainfo=dict(img_id=5),
         objects=InstanceData(
-            bboxes=torch.tensor([[2., 1., 6., 5.], [0., 4., 9., 9.]]),
-            labels=torch.tensor([3, 7])),
+            bboxes=torch.tensor([[2.0, 1.0, 6.0, 5.0], [0.0, 4.0, 9.0, 9.0]]),
+            labels=torch.tensor([3, 7]),
+        ),
         relations=InstanceData(
             pairs=torch.tensor([[0, 1], [1, 0]]),
             labels=torch.tensor([1, 2]),
-            scores=torch.tensor([.9, .4])))
+            scores=torch.tensor([0.9, 0.4]),
+        ),
+    )
 
 
 def test_triplets_are_classes_around_a_predicate(dog_on_a_sofa):
@@ -33,10 +36,9 @@ def test_triplets_are_classes_around_a_predicate(dog_on_a_sofa):
 
 def test_a_graph_may_be_empty():
     graph = SceneGraph(
-        objects=InstanceData(
-            bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long()),
-        relations=InstanceData(
-            pairs=torch.zeros(0, 2).long(), labels=torch.zeros(0).long()))
+        objects=InstanceData(bboxes=torch.zeros(0, 4), labels=torch.zeros(0).long()),
+        relations=InstanceData(pairs=torch.zeros(0, 2).long(), labels=torch.zeros(0).long()),
+    )
     assert graph.triplets.shape == (0, 3)
     assert graph.num_objects == graph.num_relations == 0
     assert graph.top(5).num_relations == 0
@@ -45,7 +47,7 @@ def test_a_graph_may_be_empty():
 def test_top_keeps_the_first_relations_and_all_objects(dog_on_a_sofa):
     best = dog_on_a_sofa.top(1)
     assert best.triplets.tolist() == [[3, 1, 7]]
-    assert best.relations.scores.tolist() == pytest.approx([.9])
+    assert best.relations.scores.tolist() == pytest.approx([0.9])
     assert best.num_objects == 2
     assert best.img_id == 5
     assert dog_on_a_sofa.top(10).num_relations == 2
@@ -60,13 +62,16 @@ def test_a_graph_survives_conversion_to_a_dictionary(dog_on_a_sofa):
     assert restored.metainfo == dict(img_id=5)
 
 
-@pytest.mark.parametrize('copied', [
-    copy.deepcopy,
-    lambda graph: pickle.loads(pickle.dumps(graph)),
-    lambda graph: graph.numpy().to_tensor(),
-    SceneGraph.clone,
-    SceneGraph.detach,
-])
+@pytest.mark.parametrize(
+    'copied',
+    [
+        copy.deepcopy,
+        lambda graph: pickle.loads(pickle.dumps(graph)),
+        lambda graph: graph.numpy().to_tensor(),
+        SceneGraph.clone,
+        SceneGraph.detach,
+    ],
+)
 def test_copies_hold_the_same(dog_on_a_sofa, copied):
     assert_equal(copied(dog_on_a_sofa), dog_on_a_sofa)
 

@@ -24,7 +24,8 @@ def sample() -> SceneGraphDataSample:
         7,
         gt,
         predcls=random_prediction(generator, gt),
-        sggen=random_prediction(generator, num_objects=9))
+        sggen=random_prediction(generator, num_objects=9),
+    )
 
 
 def test_detection_code_finds_the_objects_as_instances(sample):
@@ -50,13 +51,11 @@ def test_a_dictionary_holds_nested_dictionaries(sample):
     assert data['gt_instances'] is data['gt_scene_graph']['objects']
     assert list(data['pred_scene_graphs']) == ['predcls', 'sggen']
     restored = SceneGraph.from_dict(data['pred_scene_graphs']['sggen'])
-    assert torch.equal(restored.triplets,
-                       sample.pred_scene_graphs['sggen'].triplets)
+    assert torch.equal(restored.triplets, sample.pred_scene_graphs['sggen'].triplets)
 
 
 def test_a_sample_without_graphs_has_a_dictionary_too():
-    assert SceneGraphDataSample(metainfo=dict(img_id=1)).to_dict() == dict(
-        img_id=1)
+    assert SceneGraphDataSample(metainfo=dict(img_id=1)).to_dict() == dict(img_id=1)
 
 
 def test_moving_a_sample_moves_every_graph_and_leaves_the_original(sample):
@@ -74,21 +73,22 @@ def test_moving_a_sample_moves_every_graph_and_leaves_the_original(sample):
     assert moved.img_id == 7
 
 
-@pytest.mark.parametrize('copied', [
-    copy.deepcopy,
-    lambda sample: pickle.loads(pickle.dumps(sample)),
-    lambda sample: sample.numpy().to_tensor(),
-    SceneGraphDataSample.clone,
-    SceneGraphDataSample.cpu,
-    SceneGraphDataSample.detach,
-])
+@pytest.mark.parametrize(
+    'copied',
+    [
+        copy.deepcopy,
+        lambda sample: pickle.loads(pickle.dumps(sample)),
+        lambda sample: sample.numpy().to_tensor(),
+        SceneGraphDataSample.clone,
+        SceneGraphDataSample.cpu,
+        SceneGraphDataSample.detach,
+    ],
+)
 def test_copies_hold_the_same_graphs(sample, copied):
     result = copied(sample)
-    assert torch.equal(result.gt_scene_graph.triplets,
-                       sample.gt_scene_graph.triplets)
+    assert torch.equal(result.gt_scene_graph.triplets, sample.gt_scene_graph.triplets)
     for task, graph in sample.pred_scene_graphs.items():
-        assert torch.equal(result.pred_scene_graphs[task].triplets,
-                           graph.triplets)
+        assert torch.equal(result.pred_scene_graphs[task].triplets, graph.triplets)
 
 
 def test_detaching_a_sample_detaches_its_predictions(sample):
@@ -106,10 +106,13 @@ def test_a_graph_can_be_removed(sample):
     assert 'pred_scene_graphs' not in sample.to_dict()
 
 
-@pytest.mark.parametrize(('field', 'value'), [
-    ('gt_scene_graph', InstanceData()),
-    ('pred_scene_graphs', SceneGraph()),
-])
+@pytest.mark.parametrize(
+    ('field', 'value'),
+    [
+        ('gt_scene_graph', InstanceData()),
+        ('pred_scene_graphs', SceneGraph()),
+    ],
+)
 def test_fields_have_types(field, value):
     with pytest.raises(AssertionError, match='should be a'):
         setattr(SceneGraphDataSample(), field, value)

@@ -1,4 +1,5 @@
 """The grid of models, its tools replaced by ones that take no time."""
+
 import csv
 import os
 import signal
@@ -64,8 +65,7 @@ def ablation(tmp_path, monkeypatch):
     monkeypatch.setattr(module, 'ROOT', tmp_path / 'root')
 
     def run(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['ablation', '--data', 'minivg',
-                                          *map(str, arguments)])
+        monkeypatch.setattr(sys, 'argv', ['ablation', '--data', 'minivg', *map(str, arguments)])
         module.main()
         path = tmp_path / 'calls.txt'
         calls = path.read_text().splitlines() if path.exists() else []
@@ -79,8 +79,7 @@ def ablation(tmp_path, monkeypatch):
 def paper(tmp_path):
     path = tmp_path / 'paper'
     path.mkdir()
-    (path / 'table2.csv').write_text(
-        'method,predcls_mR@20,sgcls_mR@20\nLinkNet+CCE,9.07,5.38\n')
+    (path / 'table2.csv').write_text('method,predcls_mR@20,sgcls_mR@20\nLinkNet+CCE,9.07,5.38\n')
     return path
 
 
@@ -90,16 +89,17 @@ METHODS = ('--grid', 'table2', '--methods', 'LinkNet+CCE', 'MotifNet')
 def read(tmp_path):
     path = tmp_path / 'work_dirs' / 'ablation' / 'table2_minivg.csv'
     with path.open() as file:
-        return {(row['method'], row['metric']): row
-                for row in csv.DictReader(file)}
+        return {(row['method'], row['metric']): row for row in csv.DictReader(file)}
 
 
-def test_cells_are_trained_and_tested_once_and_cheap_ones_first(
-        ablation, tmp_path, paper):
+def test_cells_are_trained_and_tested_once_and_cheap_ones_first(ablation, tmp_path, paper):
     calls = ablation(*METHODS, '--seeds', 1, 3, '--paper', paper)
-    assert calls == [f'{tool} {config}_minivg seed_{seed}'
-                     for config in ('motifnet_ce', 'linknet_cce')
-                     for seed in (1, 3) for tool in ('train', 'test')]
+    assert calls == [
+        f'{tool} {config}_minivg seed_{seed}'
+        for config in ('motifnet_ce', 'linknet_cce')
+        for seed in (1, 3)
+        for tool in ('train', 'test')
+    ]
     row = read(tmp_path)['LinkNet+CCE', 'PredCls mR@20']
     # the name has 18 letters: 19 and 21, so 20 with a deviation of 1.41
     assert float(row['mean']) == 20 and row['seeds'] == '2'
@@ -121,25 +121,40 @@ def test_what_failed_is_done_again_and_nothing_else(ablation, tmp_path):
     assert float(read(tmp_path)['MotifNet', 'SGCls mR@50']['mean']) == 20
     (tmp_path / 'calls.txt').unlink()
     (tmp_path / 'broken').unlink()
-    assert ablation(*METHODS) == ['train linknet_cce_minivg seed_42',
-                                  'test linknet_cce_minivg seed_42']
+    assert ablation(*METHODS) == [
+        'train linknet_cce_minivg seed_42',
+        'test linknet_cce_minivg seed_42',
+    ]
 
 
 @pytest.mark.parametrize('jobs', [1, 3])
 def test_a_model_starts_from_the_one_of_its_seed(ablation, tmp_path, jobs):
     """Which is trained first, once, and not tested where nobody asks."""
     (tmp_path / 'alone').touch()
-    calls = ablation('--grid', 'from_ce', '--seeds', 1, 2, '--jobs', jobs,
-                     '--methods', 'MotifNet+CCE+Scorer from CE')
-    runs = [f'{tool} motifnet_{config}_minivg seed_{seed}' for seed in (1, 2)
-            for tool, config in (('train', 'ce'), ('train', 'cce_scorer_from_ce'),
-                                 ('test', 'cce_scorer_from_ce'))]
+    calls = ablation(
+        '--grid',
+        'from_ce',
+        '--seeds',
+        1,
+        2,
+        '--jobs',
+        jobs,
+        '--methods',
+        'MotifNet+CCE+Scorer from CE',
+    )
+    runs = [
+        f'{tool} motifnet_{config}_minivg seed_{seed}'
+        for seed in (1, 2)
+        for tool, config in (
+            ('train', 'ce'),
+            ('train', 'cce_scorer_from_ce'),
+            ('test', 'cce_scorer_from_ce'),
+        )
+    ]
     assert sorted(calls) == sorted(runs)
     # The row of cross-entropy finds its training done.
-    calls = ablation('--grid', 'from_ce', '--seeds', 1, 2, '--jobs', jobs,
-                     '--methods', 'MotifNet')
-    assert sorted(calls) == [f'test motifnet_ce_minivg seed_{seed}'
-                             for seed in (1, 2)]
+    calls = ablation('--grid', 'from_ce', '--seeds', 1, 2, '--jobs', jobs, '--methods', 'MotifNet')
+    assert sorted(calls) == [f'test motifnet_ce_minivg seed_{seed}' for seed in (1, 2)]
 
 
 def test_a_grid_in_a_folder_in_use_is_refused(ablation, tmp_path):
@@ -166,10 +181,8 @@ def test_unknown_rows_are_refused(ablation):
 
 
 def test_feature_maps_may_be_kept(ablation):
-    calls = ablation('--grid', 'table2', '--methods', 'MotifNet',
-                     '--feature-cache', 'maps')
-    assert calls == [f'{tool} motifnet_ce_minivg seed_42 cached'
-                     for tool in ('train', 'test')]
+    calls = ablation('--grid', 'table2', '--methods', 'MotifNet', '--feature-cache', 'maps')
+    assert calls == [f'{tool} motifnet_ce_minivg seed_42 cached' for tool in ('train', 'test')]
 
 
 def test_rows_of_earlier_runs_stay_in_the_table(ablation, tmp_path):
@@ -198,8 +211,7 @@ def test_results_of_another_detector_are_not_mixed(ablation, tmp_path):
         ablation(*METHODS)
 
 
-def test_no_detector_is_trained_beside_results_of_a_lost_one(
-        ablation, tmp_path):
+def test_no_detector_is_trained_beside_results_of_a_lost_one(ablation, tmp_path):
     """All rows of the table count; where all is done nobody asks for it."""
     weights = tmp_path / 'work_dirs/faster_rcnn_vgg16_minivg/detector.pth'
     (tmp_path / 'alone').touch()
@@ -225,7 +237,7 @@ def test_the_detector_of_an_interrupted_cell_is_known(ablation, tmp_path):
 
 def test_settings_that_cannot_be_read_are_reported(ablation, tmp_path):
     ablation(*METHODS)
-    path, = tmp_path.glob('work_dirs/ablation/motifnet*/seed_42/settings.json')
+    (path,) = tmp_path.glob('work_dirs/ablation/motifnet*/seed_42/settings.json')
     path.write_text('{"config": ')
     with pytest.raises(SystemExit, match='settings.json cannot be read'):
         ablation(*METHODS)
@@ -235,15 +247,15 @@ def test_a_refused_run_leaves_the_others_free(ablation):
     epochs = ('--cfg-options', 'train_cfg.max_epochs=1')
     ablation('--grid', 'table2', '--methods', 'MotifNet')
     with pytest.raises(SystemExit, match='motifnet_ce_minivg.*settings.json'):
-        ablation('--grid', 'table2', '--methods', 'LinkNet+CCE', 'MotifNet',
-                 *epochs)
+        ablation('--grid', 'table2', '--methods', 'LinkNet+CCE', 'MotifNet', *epochs)
     assert len(ablation(*METHODS)) == 2
 
 
 def test_rows_with_other_settings_are_left_out(ablation, tmp_path, capsys):
     ablation('--grid', 'table2', '--methods', 'MotifNet')
-    ablation('--grid', 'table2', '--methods', 'LinkNet+CCE', '--cfg-options',
-             'train_cfg.max_epochs=1')
+    ablation(
+        '--grid', 'table2', '--methods', 'LinkNet+CCE', '--cfg-options', 'train_cfg.max_epochs=1'
+    )
     rows = read(tmp_path)
     assert rows['MotifNet', 'PredCls mR@20']['seeds'] == '0'
     assert rows['LinkNet+CCE', 'PredCls mR@20']['seeds'] == '1'
@@ -251,13 +263,10 @@ def test_rows_with_other_settings_are_left_out(ablation, tmp_path, capsys):
     assert 'motifnet_ce_minivg/seed_42hasothersettings' in printed
 
 
-@pytest.mark.parametrize('content, mean', [
-    ('', ''), ('{"predcls/mR@20": 3}', '3.0')])
-def test_odd_results_leave_the_rest_of_the_table(ablation, tmp_path, content,
-                                                 mean):
+@pytest.mark.parametrize('content, mean', [('', ''), ('{"predcls/mR@20": 3}', '3.0')])
+def test_odd_results_leave_the_rest_of_the_table(ablation, tmp_path, content, mean):
     ablation(*METHODS)
-    (tmp_path / 'work_dirs/ablation/motifnet_ce_minivg/seed_42/metrics.json'
-     ).write_text(content)
+    (tmp_path / 'work_dirs/ablation/motifnet_ce_minivg/seed_42/metrics.json').write_text(content)
     ablation(*METHODS)
     rows = read(tmp_path)
     assert rows['MotifNet', 'PredCls mR@20']['mean'] == mean
@@ -266,14 +275,17 @@ def test_odd_results_leave_the_rest_of_the_table(ablation, tmp_path, content,
 
 
 def test_a_seed_counts_once(ablation, tmp_path):
-    assert len(ablation('--grid', 'table2', '--methods', 'MotifNet', '--seeds',
-                        1, 1)) == 2
+    assert len(ablation('--grid', 'table2', '--methods', 'MotifNet', '--seeds', 1, 1)) == 2
     assert read(tmp_path)['MotifNet', 'PredCls mR@20']['seeds'] == '1'
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (('--jobs', 0), 'at least 1, got 0'),
-    (('--cfg-options', 'nonsense'), "key=value, got 'nonsense'")])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (('--jobs', 0), 'at least 1, got 0'),
+        (('--cfg-options', 'nonsense'), "key=value, got 'nonsense'"),
+    ],
+)
 def test_arguments_that_make_no_sense(ablation, capsys, arguments, message):
     with pytest.raises(SystemExit):
         ablation(*METHODS, *arguments)
@@ -285,18 +297,17 @@ def test_without_a_detector_no_other_cell_is_tried(ablation, tmp_path):
     with pytest.raises(SystemExit, match='1 of 2 cells failed'):
         ablation('--grid', 'table2', '--methods', 'LinkNet+CCE', 'KERN')
     assert (tmp_path / 'calls.txt').read_text().split('\n')[:-1] == [
-        'train linknet_cce_minivg seed_42']
+        'train linknet_cce_minivg seed_42'
+    ]
 
 
-def test_cells_go_on_side_by_side_once_the_detector_is_there(
-        ablation, tmp_path):
+def test_cells_go_on_side_by_side_once_the_detector_is_there(ablation, tmp_path):
     (tmp_path / 'together').touch()
     assert len(ablation(*METHODS, '--jobs', 2)) == 4
 
 
 def test_a_detector_may_need_no_weights(ablation):
-    assert len(ablation(*METHODS, '--cfg-options',
-                        'model.detector.init_cfg=None')) == 4
+    assert len(ablation(*METHODS, '--cfg-options', 'model.detector.init_cfg=None')) == 4
 
 
 def test_an_interrupt_stops_all(ablation, tmp_path):
@@ -312,6 +323,5 @@ def test_an_interrupt_stops_all(ablation, tmp_path):
 
 
 def test_missing_figures_of_the_paper_are_said(ablation, tmp_path, capsys):
-    ablation('--grid', 'table2', '--methods', 'MotifNet', '--paper',
-             tmp_path / 'nowhere')
+    ablation('--grid', 'table2', '--methods', 'MotifNet', '--paper', tmp_path / 'nowhere')
     assert 'no published figures' in capsys.readouterr().out

@@ -1,4 +1,5 @@
 """The check before the installation names what is missing and how to fix it."""
+
 from __future__ import annotations
 
 import ast
@@ -31,7 +32,8 @@ def run_check(folder: Path, path: str, **environment: str) -> tuple[int, str]:
         [sys.executable, str(SCRIPT), str(folder)],
         env={'PATH': path, **environment},
         capture_output=True,
-        text=True)
+        text=True,
+    )
     return result.returncode, result.stderr
 
 
@@ -61,8 +63,7 @@ def test_everything_missing_is_named_at_once(tmp_path):
 
 
 def test_a_compiler_too_old_for_cpp17_is_quoted(tmp_path):
-    write_program(tmp_path, 'c++',
-                  'echo "error: unrecognized option -std=c++17" >&2; exit 1')
+    write_program(tmp_path, 'c++', 'echo "error: unrecognized option -std=c++17" >&2; exit 1')
     status, message = run_check(tmp_path, str(tmp_path))
     assert status == 1
     assert 'c++ cannot compile a small C++17 program' in message
@@ -126,12 +127,11 @@ def test_make_stops_before_the_environment_is_created(tmp_path):
         (tmp_path / name).symlink_to(root / name)
     (tmp_path / 'mmsgp').symlink_to(root / 'mmsgp')
     old = write_program(
-        tmp_path, 'old-python',
-        'echo "MISSING: Python 3.10 or newer is needed" >&2; exit 1')
+        tmp_path, 'old-python', 'echo "MISSING: Python 3.10 or newer is needed" >&2; exit 1'
+    )
     result = subprocess.run(
-        ['make', '-C', str(tmp_path), 'install', f'PYTHON={old}'],
-        capture_output=True,
-        text=True)
+        ['make', '-C', str(tmp_path), 'install', f'PYTHON={old}'], capture_output=True, text=True
+    )
     assert result.returncode != 0
     assert 'Python 3.10 or newer is needed' in result.stderr
     assert not (tmp_path / '.venv').exists()
@@ -143,7 +143,8 @@ def test_make_names_a_python_that_does_not_exist(tmp_path):
     result = subprocess.run(
         ['make', '-C', str(tmp_path), '.venv/steps/venv', 'PYTHON=no-such-python'],
         capture_output=True,
-        text=True)
+        text=True,
+    )
     assert result.returncode != 0
     assert 'no-such-python is not found' in result.stderr
     assert 'PYTHON=/path/to/python3' in result.stderr

@@ -1,4 +1,5 @@
 """The demo's stages run, are skipped, or fail with a helpful message."""
+
 import sys
 from pathlib import Path
 
@@ -22,10 +23,8 @@ def make_stage(demo, tmp_path):
 
     def make(name, code=''):
         result = tmp_path / f'{name}.result'
-        script = (f'open("order", "a").write("{name} "); '
-                  f'open(r"{result}", "w"); {code}')
-        run = demo.Run(name, [sys.executable, '-c', script],
-                       tmp_path / f'{name}.log')
+        script = f'open("order", "a").write("{name} "); open(r"{result}", "w"); {code}'
+        run = demo.Run(name, [sys.executable, '-c', script], tmp_path / f'{name}.log')
         return demo.Stage(name, [run], [result], 0.5)
 
     return make
@@ -57,12 +56,15 @@ def test_a_failure_shows_the_end_of_the_output(demo, make_stage):
         demo.run_stages([stage], Console(quiet=True))
 
 
-@pytest.mark.parametrize('text, expected', [
-    ('', 0.0),
-    ('Epoch(train) [2][ 50/200]  lr: 1', 0.3125),
-    ('Epoch(train) [2][ 50/200]\nEpoch(val) [2][25/25]', 0.3125),
-    ('Epoch(train)  [4][200/200]', 1.0),
-])
+@pytest.mark.parametrize(
+    'text, expected',
+    [
+        ('', 0.0),
+        ('Epoch(train) [2][ 50/200]  lr: 1', 0.3125),
+        ('Epoch(train) [2][ 50/200]\nEpoch(val) [2][25/25]', 0.3125),
+        ('Epoch(train)  [4][200/200]', 1.0),
+    ],
+)
 def test_progress_is_read_from_the_log(demo, tmp_path, text, expected):
     log = tmp_path / 'log'
     log.write_text(text)
@@ -73,15 +75,12 @@ def test_stages_of_the_demo_end_with_pictures(demo):
     stages = demo.make_stages()
     assert abs(sum(stage.weight for stage in stages) - 1) < 1e-6
     assert [stage.title for stage in stages][0] == 'generating MiniVG'
-    assert all(Path(run.command[1]).is_file()
-               for stage in stages for run in stage.runs)
+    assert all(Path(run.command[1]).is_file() for stage in stages for run in stage.runs)
 
 
-def test_a_checkpoint_is_published_by_the_command(
-        tmp_path, run_tool, capsys):
+def test_a_checkpoint_is_published_by_the_command(tmp_path, run_tool, capsys):
     source, target = tmp_path / 'epoch_1.pth', tmp_path / 'weights.pth'
-    torch.save(dict(state_dict=dict(w=torch.ones(2)), meta=dict(epoch=1),
-                    optimizer={}), source)
+    torch.save(dict(state_dict=dict(w=torch.ones(2)), meta=dict(epoch=1), optimizer={}), source)
     run_tool('model_converters/publish_model', source, target)
     assert str(target) in capsys.readouterr().out
     assert set(torch.load(target)) == {'state_dict', 'meta', 'checksums'}

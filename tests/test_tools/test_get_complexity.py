@@ -1,4 +1,5 @@
 """FLOPs of models against closed forms."""
+
 import sys
 from pathlib import Path
 
@@ -27,10 +28,12 @@ def test_the_scorer_costs_what_its_formula_does(tool, num_boxes):
     model, counted = flops(tool, 'motifnet_cce_scorer', num_boxes)
     pairs = num_boxes * (num_boxes - 1)
     assert counted['scorer'] == 2 * pairs * (
-        256 * 512 + 19 * 512  # features and distribution, 18 predicates
+        256 * 512
+        + 19 * 512  # features and distribution, 18 predicates
         + 3 * (512 + 64) * 256  # query, key and value
         + 2 * pairs * 256  # attention
-        + 256)
+        + 256
+    )
     plain = flops(tool, 'motifnet_cce', num_boxes)[1]
     assert plain['scorer'] == 0
     assert plain['head'] == counted['head']
@@ -59,32 +62,34 @@ def test_table(tool, monkeypatch, capsys):
     assert 'linknet_cce_scorer_minivg' in out and '292 M' not in out
 
 
-@pytest.mark.parametrize('content, message', [
-    (None, 'other.py'),
-    ('', 'other.py .*no model'),
-    ('model = (', 'other.py.*: SyntaxError'),
-    ('model = dict()', 'other.py has no relation head'),
-])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (None, 'other.py'),
+        ('', 'other.py .*no model'),
+        ('model = (', 'other.py.*: SyntaxError'),
+        ('model = dict()', 'other.py has no relation head'),
+    ],
+)
 def test_what_is_no_config_is_reported_before_counting(
-        tool, monkeypatch, tmp_path, content, message):
+    tool, monkeypatch, tmp_path, content, message
+):
     if content is not None:
         (tmp_path / 'other.py').write_text(content)
 
     def counting_flops():
         pytest.fail('counted before all configs were read')
 
-    monkeypatch.setitem(tool['main'].__globals__, 'counting_flops',
-                        counting_flops)
+    monkeypatch.setitem(tool['main'].__globals__, 'counting_flops', counting_flops)
     with pytest.raises(SystemExit, match=message):
         run(tool, monkeypatch, LINKNET, tmp_path / 'other.py')
 
 
-def test_finished_rows_are_printed_whatever_fails_later(
-        tool, monkeypatch, tmp_path, capsys):
+def test_finished_rows_are_printed_whatever_fails_later(tool, monkeypatch, tmp_path, capsys):
     config = tmp_path / 'other.py'
     config.write_text(
-        "model = dict(type='SceneGraphParser', detector=dict(type='Unknown'), "
-        'relation_head=dict())')
+        "model = dict(type='SceneGraphParser', detector=dict(type='Unknown'), relation_head=dict())"
+    )
     with pytest.raises(SystemExit, match='other.py: .*Unknown is not in the'):
         run(tool, monkeypatch, '--boxes', 2, LINKNET, config)
     assert 'linknet_cce_scorer_minivg' in capsys.readouterr().out

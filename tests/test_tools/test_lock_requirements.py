@@ -1,4 +1,5 @@
 """The lock file fits the ranges, and holds only where it was created."""
+
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_locked_versions_are_within_the_ranges(name):
     for wanted in read(name):
         if wanted.marker and not wanted.marker.evaluate(dict(python_version='3.11')):
             continue
-        version, = LOCKED[normal(wanted.name)].specifier
+        (version,) = LOCKED[normal(wanted.name)].specifier
         assert version.operator == '=='
         assert version.version in wanted.specifier, wanted
 

@@ -1,4 +1,5 @@
 """Checkpoints of the reference implementations become files of MMSGP."""
+
 import re
 from types import SimpleNamespace
 
@@ -30,11 +31,9 @@ def convert(tmp_path, run_tool, capsys):
     def run(state, kind, *arguments):
         source, target = tmp_path / 'vgrel.tar', tmp_path / f'{kind}.pth'
         # as PyTorch wrote files when the references were published
-        torch.save(dict(state_dict=state, epoch=3), source,
-                   _use_new_zipfile_serialization=False)
+        torch.save(dict(state_dict=state, epoch=3), source, _use_new_zipfile_serialization=False)
         run_tool(TOOL, kind, source, target, *arguments)
-        return (load_checkpoint_file(str(target))['state_dict'],
-                capsys.readouterr().out)
+        return (load_checkpoint_file(str(target))['state_dict'], capsys.readouterr().out)
 
     return run
 
@@ -52,9 +51,10 @@ def write_config(path, kind, data, **relation_head):
             default_scope='mmsgp',
             model=reference_model_cfg(kind, **relation_head),
             train_dataloader=dict(
-                dataset=dict(
-                    type='mmdet.RepeatDataset', times=2,
-                    dataset=dataset)))).dump(path)
+                dataset=dict(type='mmdet.RepeatDataset', times=2, dataset=dataset)
+            ),
+        )
+    ).dump(path)
     return path
 
 
@@ -82,8 +82,7 @@ def save_detector(path, **bbox_head):
 def start(model, dataset):
     """Do what training or a test does with the model at its start."""
     loader = SimpleNamespace(dataset=dataset)
-    runner = SimpleNamespace(
-        model=model, train_dataloader=loader, test_dataloader=loader)
+    runner = SimpleNamespace(model=model, train_dataloader=loader, test_dataloader=loader)
     hook = DatasetPriorsHook()
     hook.before_test(runner)
     hook.before_train(runner)
@@ -98,13 +97,11 @@ def test_a_published_file_is_tested_and_trained_as_it_is(convert, data, kind):
     model.load_state_dict(weights)  # nothing is missing
     start(model, data.dataset(split='train'))
     table = state['freq_bias.obj_baseline.weight']
-    assert torch.equal(model.relation_head.frequency_prior.table[0, -1],
-                       table[1 * 6 + 0].float())
+    assert torch.equal(model.relation_head.frequency_prior.table[0, -1], table[1 * 6 + 0].float())
 
 
 @pytest.mark.parametrize('with_matrix', [False, True])
-def test_kern_takes_missing_statistics_from_a_training_set(
-        convert, data, tmp_path, with_matrix):
+def test_kern_takes_missing_statistics_from_a_training_set(convert, data, tmp_path, with_matrix):
     state = reference_state('kern')
     matrix = state['ggnn_obj_reason.ggnn_obj.matrix']
     if not with_matrix:
@@ -126,8 +123,8 @@ def test_kern_takes_missing_statistics_from_a_training_set(
         expected[:5, :5] = torch.tensor(dataset.statistics.object_cooccurrence)
     torch.testing.assert_close(head.object_cooccurrence, expected)
     torch.testing.assert_close(
-        head.predicate_cooccurrence,
-        torch.tensor(dataset.statistics.predicate_cooccurrence).float())
+        head.predicate_cooccurrence, torch.tensor(dataset.statistics.predicate_cooccurrence).float()
+    )
 
 
 def test_kern_without_a_config_reports_missing_statistics(convert):
@@ -140,17 +137,19 @@ def test_kern_without_a_config_reports_missing_statistics(convert):
 
 def test_a_config_with_a_loss_that_counts_loads_it(convert, data, tmp_path):
     config = write_config(
-        tmp_path / 'linknet.py', 'linknet', data,
-        loss_relation=dict(type='LogitAdjustedLoss', num_predicates=4))
-    weights, _ = convert(reference_state('linknet'), 'linknet', '--config',
-                         config)
-    built_model('linknet', loss_relation=dict(
-        type='LogitAdjustedLoss', num_predicates=4)).load_state_dict(weights)
+        tmp_path / 'linknet.py',
+        'linknet',
+        data,
+        loss_relation=dict(type='LogitAdjustedLoss', num_predicates=4),
+    )
+    weights, _ = convert(reference_state('linknet'), 'linknet', '--config', config)
+    built_model(
+        'linknet', loss_relation=dict(type='LogitAdjustedLoss', num_predicates=4)
+    ).load_state_dict(weights)
 
 
 def test_the_options_make_a_config_fit(convert, data, tmp_path):
-    config = write_config(tmp_path / 'motifnet.py', 'motifnet', data,
-                          hidden_size=8)
+    config = write_config(tmp_path / 'motifnet.py', 'motifnet', data, hidden_size=8)
     state = reference_state('motifnet', lstm_layers=(2, 4))
     weights, output = convert(state, 'motifnet', '--config', config)
     assert 'model.relation_head.order=leftright' in output
@@ -165,9 +164,13 @@ def test_the_options_make_a_config_fit(convert, data, tmp_path):
         'model.detector.rpn_head.anchor_generator.center_offset': '0.5',
     }
     cfg = Config.fromfile(config)
-    cfg.merge_from_dict({
-        key: int(value) if value.isdigit() else value
-        for key, value in options.items() if 'detector' not in key})
+    cfg.merge_from_dict(
+        {
+            key: int(value) if value.isdigit() else value
+            for key, value in options.items()
+            if 'detector' not in key
+        }
+    )
     MODELS.build(cfg.model).load_state_dict(weights)
 
 
@@ -177,16 +180,17 @@ def test_the_width_is_read_from_the_state(convert, kind):
     assert options_of(output)['model.relation_head.hidden_size'] == '6'
 
 
-@pytest.mark.parametrize('kind, hidden', [
-    ('motifnet', 512), ('linknet', 256), ('kern', 512)])
+@pytest.mark.parametrize('kind, hidden', [('motifnet', 512), ('linknet', 256), ('kern', 512)])
 def test_published_sizes_fit_the_configs_of_vg150(monkeypatch, kind, hidden):
     published = dict(K=151, Q=51, H=hidden, D=4096, F=512, A=20)
     for name, value in published.items():
         monkeypatch.setattr(reference_weights, name, value)
     tool = load_tool(TOOL)
     with torch.device('meta'):
-        state = {name: torch.empty(shape) for name, shape in
-                 reference_weights.reference_shapes(kind, (2, 4)).items()}
+        state = {
+            name: torch.empty(shape)
+            for name, shape in reference_weights.reference_shapes(kind, (2, 4)).items()
+        }
         weights, _ = convert_state(state, kind)
         cfg = Config.fromfile(CONFIGS / f'{kind}_ce_vg.py')
         cfg.merge_from_dict(tool.config_options(weights, kind, True))
@@ -196,34 +200,42 @@ def test_published_sizes_fit_the_configs_of_vg150(monkeypatch, kind, hidden):
         for name in ('relation_head.predicate_cooccurrence', 'has_priors'):
             del own[name]
     assert {name: value.shape for name, value in weights.items()} == {
-        name: value.shape for name, value in own.items()}
+        name: value.shape for name, value in own.items()
+    }
 
 
 def test_another_detector_may_replace_the_reference_s(convert, tmp_path):
     path = tmp_path / 'detector.pth'
     detector = save_detector(path)
-    weights, output = convert(reference_state('linknet'), 'linknet',
-                              '--detector', path)
+    weights, output = convert(reference_state('linknet'), 'linknet', '--detector', path)
     assert 'rpn_head.type' not in output
     for name, value in detector.state_dict().items():
         assert torch.equal(weights[f'detector.{name}'], value)
     MODELS.build(reference_model_cfg('linknet')).load_state_dict(weights)
 
 
-@pytest.mark.parametrize('state', [
-    {},
-    reference_state('linknet'),
-    {'features.0.weight': torch.ones(1)},
-    {'backbone.features.0.weight': torch.ones(1), 'head.fc.weight':
-     torch.ones(1)},  # a classifier's
-    {'backbone.features.0.weight': torch.ones(1), 'roi_head.bbox_head.weight':
-     torch.ones(1), 'relation_head.fc_predicate.weight': torch.ones(1)},
-], ids=['nothing', 'reference', 'vgg', 'classifier', 'mixture'])
+@pytest.mark.parametrize(
+    'state',
+    [
+        {},
+        reference_state('linknet'),
+        {'features.0.weight': torch.ones(1)},
+        {
+            'backbone.features.0.weight': torch.ones(1),
+            'head.fc.weight': torch.ones(1),
+        },  # a classifier's
+        {
+            'backbone.features.0.weight': torch.ones(1),
+            'roi_head.bbox_head.weight': torch.ones(1),
+            'relation_head.fc_predicate.weight': torch.ones(1),
+        },
+    ],
+    ids=['nothing', 'reference', 'vgg', 'classifier', 'mixture'],
+)
 def test_a_checkpoint_of_another_model_is_refused_as_detector(convert, tmp_path, state):
     torch.save(dict(state_dict=state), tmp_path / 'other.pth')
     with pytest.raises(SystemExit, match='other.pth .*backbone'):
-        convert(reference_state('linknet'), 'linknet', '--detector',
-                tmp_path / 'other.pth')
+        convert(reference_state('linknet'), 'linknet', '--detector', tmp_path / 'other.pth')
     assert not (tmp_path / 'linknet.pth').exists()
 
 
@@ -236,15 +248,17 @@ def test_a_parser_is_refused_as_detector(convert, tmp_path):
 
 def test_a_detector_is_checked_against_the_config(convert, data, tmp_path):
     config = write_config(tmp_path / 'linknet.py', 'linknet', data)
-    arguments = ('linknet', '--config', config, '--detector',
-                 tmp_path / 'detector.pth')
+    arguments = ('linknet', '--config', config, '--detector', tmp_path / 'detector.pth')
     save_detector(tmp_path / 'detector.pth')
     _, output = convert(reference_state('linknet'), *arguments)
     assert f'it fits {config} with --cfg-options' in output
 
     detector = save_detector(tmp_path / 'detector.pth', num_classes=7)
-    with pytest.raises(SystemExit, match=r'(?s)linknet.py does not fit: .*for '
-                       r'FasterRCNN:\n.*fc_cls.weight'):
+    with pytest.raises(
+        SystemExit,
+        match=r'(?s)linknet.py does not fit: .*for '
+        r'FasterRCNN:\n.*fc_cls.weight',
+    ):
         convert(reference_state('linknet'), *arguments)
 
     weights = detector.state_dict()
@@ -284,8 +298,7 @@ def test_a_config_without_relation_head_is_refused(convert):
 
 
 def test_the_file_of_another_kind_is_named(convert):
-    with pytest.raises(SystemExit,
-                       match=r'vgrel.tar: .* linknet .* lacks GCE.multi'):
+    with pytest.raises(SystemExit, match=r'vgrel.tar: .* linknet .* lacks GCE.multi'):
         convert(reference_state('motifnet'), 'linknet')
 
 
@@ -294,24 +307,25 @@ def test_a_file_of_something_else_is_named(convert):
         convert({}, 'kern')
 
 
-@pytest.mark.parametrize('kind, relation_head, message', [
-    ('kern', dict(), 'KERNHead, .*linknet.* LinkNetHead$'),
-    ('linknet', dict(layout_dim=64), 'layout.layers.1.weight'),
-    ('linknet', dict(frequency_prior=None), r"lacks 0 .*\['frequency_prior"),
-])
-def test_a_config_that_does_not_fit_is_refused(convert, data, tmp_path, kind,
-                                               relation_head, message):
+@pytest.mark.parametrize(
+    'kind, relation_head, message',
+    [
+        ('kern', dict(), 'KERNHead, .*linknet.* LinkNetHead$'),
+        ('linknet', dict(layout_dim=64), 'layout.layers.1.weight'),
+        ('linknet', dict(frequency_prior=None), r"lacks 0 .*\['frequency_prior"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused(
+    convert, data, tmp_path, kind, relation_head, message
+):
     config = write_config(tmp_path / 'config.py', kind, data, **relation_head)
-    with pytest.raises(SystemExit,
-                       match=f'(?s)config.py does not fit: .*{message}'):
+    with pytest.raises(SystemExit, match=f'(?s)config.py does not fit: .*{message}'):
         convert(reference_state('linknet'), 'linknet', '--config', config)
 
 
 def test_a_scorer_is_left_to_training(convert, data, tmp_path):
-    config = write_config(tmp_path / 'linknet.py', 'linknet', data,
-                          scorer=dict(type='Scorer'))
-    weights, _ = convert(reference_state('linknet'), 'linknet', '--config',
-                         config)
+    config = write_config(tmp_path / 'linknet.py', 'linknet', data, scorer=dict(type='Scorer'))
+    weights, _ = convert(reference_state('linknet'), 'linknet', '--config', config)
     model = built_model('linknet', scorer=dict(type='Scorer'))
     missing, unexpected = model.load_state_dict(weights, strict=False)
     assert not unexpected

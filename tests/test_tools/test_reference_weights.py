@@ -3,6 +3,7 @@
 Naive code runs on the tensors as the references store them, in float64; the
 background is class 0 there, and the last class in what MMSGP computes.
 """
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -43,8 +44,7 @@ def converted_parser(state, kind, separate_gates=False, **relation_head):
 
 def cooccurrence():
     """Of predicates, (K, K, Q): the reference's, and with background last."""
-    table = torch.rand(K, K, Q, dtype=torch.float64,
-                       generator=torch.Generator().manual_seed(1))
+    table = torch.rand(K, K, Q, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     table = table * (table > 0.4)
     return table, table.roll((-1, -1), dims=(0, 1))
 
@@ -52,8 +52,7 @@ def cooccurrence():
 @pytest.fixture(scope='module')
 def image():
     generator = torch.Generator().manual_seed(2)
-    return torch.randn(1, 3, SIDE, SIDE, generator=generator,
-                       dtype=torch.float64)
+    return torch.randn(1, 3, SIDE, SIDE, generator=generator, dtype=torch.float64)
 
 
 @pytest.fixture(scope='module')
@@ -75,18 +74,17 @@ class Reference:
         self.state = state
 
     def fc(self, name, values):
-        return values @ self.state[f'{name}.weight'].t() + self.state[
-            f'{name}.bias']
+        return values @ self.state[f'{name}.weight'].t() + self.state[f'{name}.bias']
 
     def conv(self, name, values, **kwargs):
-        return F.conv2d(values, self.state[f'{name}.weight'],
-                        self.state[f'{name}.bias'], **kwargs)
+        return F.conv2d(values, self.state[f'{name}.weight'], self.state[f'{name}.bias'], **kwargs)
 
     def norm(self, name, values):
         """With the running statistics, along axis 1."""
         weight, bias, mean, var = (
             self.state[f'{name}.{part}'].view(-1, *[1] * (values.dim() - 2))
-            for part in ('weight', 'bias', 'running_mean', 'running_var'))
+            for part in ('weight', 'bias', 'running_mean', 'running_var')
+        )
         return (values - mean) / (var + 1e-5).sqrt() * weight + bias
 
     def feature_map(self, image):
@@ -96,8 +94,7 @@ class Reference:
                 image = F.max_pool2d(image, 2)
                 place += 1
             for _ in range(blocks):
-                image = self.conv(f'detector.features.{place}', image,
-                                  padding=1).relu()
+                image = self.conv(f'detector.features.{place}', image, padding=1).relu()
                 place += 2
         return image
 
@@ -107,8 +104,7 @@ class Reference:
         return hidden.relu() if last_relu else hidden
 
     def encoded_masks(self, masks):
-        hidden = self.conv('union_boxes.conv.0', masks - 0.5, stride=2,
-                           padding=3).relu()
+        hidden = self.conv('union_boxes.conv.0', masks - 0.5, stride=2, padding=3).relu()
         hidden = F.max_pool2d(self.norm('union_boxes.conv.2', hidden), 3, 2, 1)
         hidden = self.conv('union_boxes.conv.4', hidden, padding=1).relu()
         return self.norm('union_boxes.conv.6', hidden)
@@ -129,8 +125,7 @@ def mask(box, union):
             left, top = x1 + column * width, y1 + row * height
             covered_x = min(box[2], left + width) - max(box[0], left)
             covered_y = min(box[3], top + height) - max(box[1], top)
-            cells[row, column] = (max(covered_x, 0) / width *
-                                  max(covered_y, 0) / height)
+            cells[row, column] = max(covered_x, 0) / width * max(covered_y, 0) / height
     return cells
 
 
@@ -138,11 +133,9 @@ def visual_features(reference, image, boxes):
     """Of the detector's logits, objects, ordered pairs and the image."""
     fmap = reference.feature_map(image)
     pooled = pool(fmap, boxes)
-    logits = reference.fc('detector.score_fc',
-                          reference.regions('detector.roi_fmap', pooled))
+    logits = reference.fc('detector.score_fc', reference.regions('detector.roi_fmap', pooled))
     objects = reference.regions('roi_fmap_obj', pooled)
-    pairs = [(i, j) for i in range(len(boxes)) for j in range(len(boxes))
-             if i != j]
+    pairs = [(i, j) for i in range(len(boxes)) for j in range(len(boxes)) if i != j]
     unions, masks = [], []
     for i, j in pairs:
         one, other = boxes[i].tolist(), boxes[j].tolist()
@@ -150,8 +143,10 @@ def visual_features(reference, image, boxes):
         unions.append(union)
         masks.append(torch.stack([mask(one, union), mask(other, union)]))
     pair_features = reference.regions(
-        'roi_fmap.1', pool(fmap, boxes.new_tensor(unions)) +
-        reference.encoded_masks(torch.stack(masks)), last_relu=False)
+        'roi_fmap.1',
+        pool(fmap, boxes.new_tensor(unions)) + reference.encoded_masks(torch.stack(masks)),
+        last_relu=False,
+    )
     return logits, objects, pairs, pair_features, fmap[0].mean(dim=(1, 2))
 
 
@@ -168,13 +163,12 @@ def packed_lstm(weight, bias, rows):
     place, layer = 0, 0
     while place < len(weight):
         size = len(rows[0])
-        w = weight[place:place + size * 6 * H].view(size, 6 * H)
+        w = weight[place : place + size * 6 * H].view(size, 6 * H)
         place += w.numel()
-        u = weight[place:place + H * 5 * H].view(H, 5 * H)
+        u = weight[place : place + H * 5 * H].view(H, 5 * H)
         place += u.numel()
-        b = bias[layer * 5 * H:(layer + 1) * 5 * H]
-        steps = range(len(rows)) if layer % 2 == 0 else reversed(
-            range(len(rows)))
+        b = bias[layer * 5 * H : (layer + 1) * 5 * H]
+        steps = range(len(rows)) if layer % 2 == 0 else reversed(range(len(rows)))
         state = memory = torch.zeros(H, dtype=weight.dtype)
         outputs = [None] * len(rows)
         for t in steps:
@@ -201,23 +195,32 @@ ORDERS = {
 
 def motifnet(reference, image, boxes, order='confidence'):
     state, score = reference.state, ORDERS[order]
-    logits, objects, pairs, unions, _ = visual_features(
-        reference, image, boxes)
+    logits, objects, pairs, unions, _ = visual_features(reference, image, boxes)
     probabilities = logits.softmax(dim=1)
-    places = torch.stack([
-        (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2,
-        boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    ], dim=1)
-    places = reference.fc('context.pos_embed.1',
-                          reference.norm('context.pos_embed.0', places)).relu()
-    inputs = torch.cat([
-        objects, probabilities @ state['context.obj_embed.weight'], places
-    ], dim=1)
-    order = sorted(range(len(boxes)), key=lambda i: -score(
-        boxes[i], probabilities[i, 1:].max()))
-    encoded = dict(zip(order, packed_lstm(
-        state['context.obj_ctx_rnn.weight'], state['context.obj_ctx_rnn.bias'],
-        [inputs[i] for i in order])))
+    places = torch.stack(
+        [
+            (boxes[:, 0] + boxes[:, 2]) / 2,
+            (boxes[:, 1] + boxes[:, 3]) / 2,
+            boxes[:, 2] - boxes[:, 0],
+            boxes[:, 3] - boxes[:, 1],
+        ],
+        dim=1,
+    )
+    places = reference.fc(
+        'context.pos_embed.1', reference.norm('context.pos_embed.0', places)
+    ).relu()
+    inputs = torch.cat([objects, probabilities @ state['context.obj_embed.weight'], places], dim=1)
+    order = sorted(range(len(boxes)), key=lambda i: -score(boxes[i], probabilities[i, 1:].max()))
+    encoded = dict(
+        zip(
+            order,
+            packed_lstm(
+                state['context.obj_ctx_rnn.weight'],
+                state['context.obj_ctx_rnn.bias'],
+                [inputs[i] for i in order],
+            ),
+        )
+    )
 
     name = 'context.decoder_rnn'
     hidden = memory = torch.zeros(H, dtype=torch.float64)
@@ -225,27 +228,35 @@ def motifnet(reference, image, boxes, order='confidence'):
     object_logits, labels = {}, {}
     for i in order:
         hidden, memory = highway_cell(
-            reference.fc(f'{name}.input_linearity',
-                         torch.cat([encoded[i], previous])),
-            reference.fc(f'{name}.state_linearity', hidden), memory)
+            reference.fc(f'{name}.input_linearity', torch.cat([encoded[i], previous])),
+            reference.fc(f'{name}.state_linearity', hidden),
+            memory,
+        )
         object_logits[i] = reference.fc(f'{name}.out', hidden)
         labels[i] = best_class(object_logits[i])
         previous = state[f'{name}.obj_embed.weight'][labels[i] + 1]
 
-    order = sorted(order, key=lambda i: -score(
-        boxes[i], object_logits[i].softmax(0)[labels[i]]))
-    edges = [torch.cat([state['context.obj_embed2.weight'][labels[i]],
-                        encoded[i]]) for i in order]
-    edges = dict(zip(order, packed_lstm(
-        state['context.edge_ctx_rnn.weight'],
-        state['context.edge_ctx_rnn.bias'], edges)))
+    order = sorted(order, key=lambda i: -score(boxes[i], object_logits[i].softmax(0)[labels[i]]))
+    edges = [torch.cat([state['context.obj_embed2.weight'][labels[i]], encoded[i]]) for i in order]
+    edges = dict(
+        zip(
+            order,
+            packed_lstm(
+                state['context.edge_ctx_rnn.weight'], state['context.edge_ctx_rnn.bias'], edges
+            ),
+        )
+    )
     roles = {i: reference.fc('post_lstm', edge) for i, edge in edges.items()}
     relations = [
-        reference.fc('rel_compress', roles[i][:D] * roles[j][D:] * union) +
-        state['freq_bias.obj_baseline.weight'][labels[i] * K + labels[j]]
-        for (i, j), union in zip(pairs, unions)]
-    return (torch.stack([object_logits[i] for i in range(len(boxes))]),
-            torch.stack(relations), None)
+        reference.fc('rel_compress', roles[i][:D] * roles[j][D:] * union)
+        + state['freq_bias.obj_baseline.weight'][labels[i] * K + labels[j]]
+        for (i, j), union in zip(pairs, unions)
+    ]
+    return (
+        torch.stack([object_logits[i] for i in range(len(boxes))]),
+        torch.stack(relations),
+        None,
+    )
 
 
 def relational_embedding(reference, name, rows):
@@ -259,12 +270,15 @@ def relational_embedding(reference, name, rows):
 
 def linknet(reference, image, boxes):
     state = reference.state
-    logits, objects, pairs, unions, scene = visual_features(
-        reference, image, boxes)
-    rows = torch.cat([
-        objects, logits.softmax(dim=1) @ state['context.obj_embed.weight'],
-        scene.expand(len(boxes), -1)
-    ], dim=1)
+    logits, objects, pairs, unions, scene = visual_features(reference, image, boxes)
+    rows = torch.cat(
+        [
+            objects,
+            logits.softmax(dim=1) @ state['context.obj_embed.weight'],
+            scene.expand(len(boxes), -1),
+        ],
+        dim=1,
+    )
     _, rows = relational_embedding(reference, 'context.RE1', rows)
     rows, object_logits = relational_embedding(reference, 'context.RE2', rows)
     labels = [best_class(row) for row in object_logits]
@@ -274,23 +288,27 @@ def linknet(reference, image, boxes):
     relations = []
     for (i, j), union in zip(pairs, unions):
         (x1, y1, x2, y2), (u1, v1, u2, v2) = boxes[i], boxes[j]
-        layout = torch.stack([
-            ((u1 + u2) - (x1 + x2)) / 2 / (x2 - x1),
-            ((v1 + v2) - (y1 + y2)) / 2 / (y2 - y1),
-            ((u2 - u1) / (x2 - x1)).log(), ((v2 - v1) / (y2 - y1)).log()
-        ])
-        layout = reference.fc(
-            'pos_embed.1', reference.norm('pos_embed.0', layout[None])[0])
+        layout = torch.stack(
+            [
+                ((u1 + u2) - (x1 + x2)) / 2 / (x2 - x1),
+                ((v1 + v2) - (y1 + y2)) / 2 / (y2 - y1),
+                ((u2 - u1) / (x2 - x1)).log(),
+                ((v2 - v1) / (y2 - y1)).log(),
+            ]
+        )
+        layout = reference.fc('pos_embed.1', reference.norm('pos_embed.0', layout[None])[0])
         relations.append(
-            reference.fc('rel_compress', torch.cat(
-                [roles[i, :D] * roles[j, D:] * union, layout.relu()])) +
-            state['freq_bias.obj_baseline.weight'][labels[i] * K + labels[j]])
-    return (object_logits, torch.stack(relations),
-            reference.fc('GCE.multi_score_fc', scene))
+            reference.fc(
+                'rel_compress', torch.cat([roles[i, :D] * roles[j, D:] * union, layout.relu()])
+            )
+            + state['freq_bias.obj_baseline.weight'][labels[i] * K + labels[j]]
+        )
+    return (object_logits, torch.stack(relations), reference.fc('GCE.multi_score_fc', scene))
 
 
 def gated_graph(reference, name, hidden, messages, second):
     """Three steps; ``messages`` gives [incoming, outgoing] of all nodes."""
+
     def fc(part, values):
         return reference.fc(f'{name}.{part}', values)
 
@@ -310,13 +328,15 @@ def kern(reference, image, boxes, second=4):
 
     def from_other_objects(hidden):
         others = hidden.sum(0) - hidden
-        return torch.cat([torch.stack([m @ row for row in others])
-                          for m in (matrix.t(), matrix)], dim=2)
+        return torch.cat(
+            [torch.stack([m @ row for row in others]) for m in (matrix.t(), matrix)], dim=2
+        )
 
     inputs = reference.fc('ggnn_obj_reason.obj_proj', objects)
     name = 'ggnn_obj_reason.ggnn_obj'
-    nodes = gated_graph(reference, name, inputs[:, None].expand(-1, K, -1),
-                        from_other_objects, second)
+    nodes = gated_graph(
+        reference, name, inputs[:, None].expand(-1, K, -1), from_other_objects, second
+    )
     object_logits = reference.fc(f'{name}.fc_obj_cls', nodes.flatten(1))
     labels = [best_class(row) for row in object_logits]
 
@@ -332,9 +352,12 @@ def kern(reference, image, boxes, second=4):
             return torch.cat([to_ends, to_predicates]).repeat(1, 2)
 
         nodes = gated_graph(
-            reference, name,
+            reference,
+            name,
             torch.stack([roles[i], roles[j], *[union] * Q]),
-            between_ends_and_predicates, second)
+            between_ends_and_predicates,
+            second,
+        )
         relations.append(reference.fc(f'{name}.fc_rel_cls', nodes.flatten()))
     return object_logits, torch.stack(relations), None
 
@@ -347,24 +370,21 @@ def assert_same_output(model, image, samples, expected):
     with torch.no_grad():
         output = model._forward(image, samples)
     close = dict(rtol=1e-8, atol=1e-10)
-    torch.testing.assert_close(output.context.logits,
-                               objects.roll(-1, dims=1), **close)
+    torch.testing.assert_close(output.context.logits, objects.roll(-1, dims=1), **close)
     torch.testing.assert_close(output.relation_logits, relations, **close)
     if scene is not None:
-        torch.testing.assert_close(output.context.image_logits[0],
-                                   scene.roll(-1), **close)
+        torch.testing.assert_close(output.context.image_logits[0], scene.roll(-1), **close)
 
 
 @pytest.mark.parametrize('layers', [(1, 2), (2, 4)])
 def test_motifnet_computes_the_same(image, samples, layers):
     state = reference_state('motifnet', lstm_layers=layers)
     model, left = converted_parser(
-        state, 'motifnet', num_object_layers=layers[0],
-        num_edge_layers=layers[1])
+        state, 'motifnet', num_object_layers=layers[0], num_edge_layers=layers[1]
+    )
     assert left == ['detector.rpn_head.anchors']
     boxes = samples[0].gt_scene_graph.objects.bboxes
-    assert_same_output(model, image, samples,
-                       motifnet(Reference(state), image, boxes))
+    assert_same_output(model, image, samples, motifnet(Reference(state), image, boxes))
 
 
 @pytest.mark.parametrize('order', ORDERS)
@@ -372,8 +392,7 @@ def test_motifnet_in_each_order_of_the_objects(image, samples, order):
     state = reference_state('motifnet')
     model, _ = converted_parser(state, 'motifnet', order=order)
     boxes = samples[0].gt_scene_graph.objects.bboxes
-    assert_same_output(model, image, samples,
-                       motifnet(Reference(state), image, boxes, order))
+    assert_same_output(model, image, samples, motifnet(Reference(state), image, boxes, order))
 
 
 def test_linknet_computes_the_same(image, samples):
@@ -381,22 +400,26 @@ def test_linknet_computes_the_same(image, samples):
     model, left = converted_parser(state, 'linknet')
     assert left == ['detector.rpn_head.anchors']
     boxes = samples[0].gt_scene_graph.objects.bboxes
-    assert_same_output(model, image, samples,
-                       linknet(Reference(state), image, boxes))
+    assert_same_output(model, image, samples, linknet(Reference(state), image, boxes))
 
 
 @pytest.mark.parametrize('separate_gates', [False, True])
 def test_kern_computes_the_same(image, samples, separate_gates):
     state = reference_state('kern')
     model, left = converted_parser(state, 'kern', separate_gates)
-    idle = [f'{graph}.fc_eq4_u.{part}' for graph in (
-        'ggnn_obj_reason.ggnn_obj', 'ggnn_rel_reason.ggnn_rel')
-        for part in ('bias', 'weight')]
+    idle = [
+        f'{graph}.fc_eq4_u.{part}'
+        for graph in ('ggnn_obj_reason.ggnn_obj', 'ggnn_rel_reason.ggnn_rel')
+        for part in ('bias', 'weight')
+    ]
     assert left == ['detector.rpn_head.anchors', *(idle * (not separate_gates))]
     boxes = samples[0].gt_scene_graph.objects.bboxes
     assert_same_output(
-        model, image, samples,
-        kern(Reference(state), image, boxes, second=4 if separate_gates else 3))
+        model,
+        image,
+        samples,
+        kern(Reference(state), image, boxes, second=4 if separate_gates else 3),
+    )
 
 
 def regressed(boxes, deltas):
@@ -408,7 +431,7 @@ def regressed(boxes, deltas):
     return torch.cat([centers - sizes / 2, centers + (sizes - 2) / 2], dim=1)
 
 
-LAST_PIXEL = torch.tensor([0., 0., 1., 1.], dtype=torch.float64)
+LAST_PIXEL = torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float64)
 
 
 def test_proposals_are_the_same(image):
@@ -428,14 +451,18 @@ def test_proposals_are_the_same(image):
             anchor = 0
             for ratio in RATIOS:
                 for scale in SCALES:
-                    width, height = (16 * scale / ratio**0.5,
-                                     16 * scale * ratio**0.5)
+                    width, height = (16 * scale / ratio**0.5, 16 * scale * ratio**0.5)
                     x, y = 7.5 + 16 * column, 7.5 + 16 * row
-                    box = torch.tensor([
-                        x - (width - 1) / 2, y - (height - 1) / 2,
-                        x + (width - 1) / 2, y + (height - 1) / 2
-                    ], dtype=torch.float64)
-                    out = outputs[0, 6 * anchor:6 * (anchor + 1), row, column]
+                    box = torch.tensor(
+                        [
+                            x - (width - 1) / 2,
+                            y - (height - 1) / 2,
+                            x + (width - 1) / 2,
+                            y + (height - 1) / 2,
+                        ],
+                        dtype=torch.float64,
+                    )
+                    out = outputs[0, 6 * anchor : 6 * (anchor + 1), row, column]
                     scores.append(out[:2].softmax(0)[1])
                     boxes.append(regressed(box[None], out[None, 2:])[0])
                     anchor += 1
@@ -445,13 +472,13 @@ def test_proposals_are_the_same(image):
     with torch.no_grad():
         [logits], [deltas] = head(model.extract_feat(image))
     [anchors] = head.prior_generator.grid_priors(
-        [fmap.shape[2:]], dtype=torch.float64, device='cpu')
-    got = head.bbox_coder.decode(
-        anchors, deltas[0].permute(1, 2, 0).reshape(-1, 4))
+        [fmap.shape[2:]], dtype=torch.float64, device='cpu'
+    )
+    got = head.bbox_coder.decode(anchors, deltas[0].permute(1, 2, 0).reshape(-1, 4))
+    torch.testing.assert_close(logits[0].permute(1, 2, 0).flatten().sigmoid(), torch.stack(scores))
     torch.testing.assert_close(
-        logits[0].permute(1, 2, 0).flatten().sigmoid(), torch.stack(scores))
-    torch.testing.assert_close(got - LAST_PIXEL, torch.stack(boxes),
-                               rtol=1e-5, atol=1e-4)  # float32 anchor sizes
+        got - LAST_PIXEL, torch.stack(boxes), rtol=1e-5, atol=1e-4
+    )  # float32 anchor sizes
 
 
 def test_boxes_of_classes_are_regressed_the_same(image, samples):
@@ -469,7 +496,8 @@ def test_boxes_of_classes_are_regressed_the_same(image, samples):
     for label in range(K - 1):
         torch.testing.assert_close(
             head.bbox_coder.decode(boxes, own[:, label]) - LAST_PIXEL,
-            regressed(boxes - LAST_PIXEL, deltas[:, label + 1]))
+            regressed(boxes - LAST_PIXEL, deltas[:, label + 1]),
+        )
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -479,8 +507,11 @@ def test_has_priors_shows_whether_all_statistics_exist(kind):
 
 
 def test_a_relation_model_without_its_detector_is_mapped():
-    state = {key: value for key, value in reference_state('linknet').items()
-             if not key.startswith('detector.')}
+    state = {
+        key: value
+        for key, value in reference_state('linknet').items()
+        if not key.startswith('detector.')
+    }
     weights, left = convert(state, 'linknet')
     assert not left
     assert not any(key.startswith('detector.') for key in weights)
@@ -490,8 +521,7 @@ def test_a_relation_model_without_its_detector_is_mapped():
 def test_the_data_parallel_wrapper_changes_nothing(kind):
     state = reference_state(kind)
     plain, left = convert(state, kind)
-    wrapped, left_wrapped = convert(
-        {f'module.{key}': value for key, value in state.items()}, kind)
+    wrapped, left_wrapped = convert({f'module.{key}': value for key, value in state.items()}, kind)
     assert left == left_wrapped
     assert plain.keys() == wrapped.keys()
     assert all(torch.equal(plain[key], wrapped[key]) for key in plain)
@@ -514,9 +544,11 @@ def test_a_checkpoint_of_another_kind_is_refused(kind, other):
     if kind == other:
         convert(reference_state(kind), kind)
         return
-    telling = dict(motifnet='context.pos_embed.1.weight',
-                   linknet='context.RE4.fc1.bias',
-                   kern='ggnn_rel_reason.ggnn_rel.fc_eq3_u.weight')
+    telling = dict(
+        motifnet='context.pos_embed.1.weight',
+        linknet='context.RE4.fc1.bias',
+        kern='ggnn_rel_reason.ggnn_rel.fc_eq3_u.weight',
+    )
     with pytest.raises(ValueError, match=f'{kind}.* lacks .*{telling[kind]}'):
         convert(reference_state(other), kind)
 
@@ -527,8 +559,11 @@ def test_every_name_is_needed(kind):
     optional = {'detector.rpn_head.anchors', 'ggnn_obj_reason.ggnn_obj.matrix'}
     for name in state.keys() - optional:
         with pytest.raises(ValueError, match=f' lacks {name};'):
-            convert({k: v for k, v in state.items() if k != name}, kind,
-                    separate_gates='fc_eq4_u' in name)
+            convert(
+                {k: v for k, v in state.items() if k != name},
+                kind,
+                separate_gates='fc_eq4_u' in name,
+            )
 
 
 def test_packed_weights_that_do_not_fit_are_refused():
@@ -536,15 +571,22 @@ def test_packed_weights_that_do_not_fit_are_refused():
         unpack_highway_lstm(torch.zeros(11), torch.zeros(10), 3, 2)
 
 
-@pytest.mark.parametrize('name, size, message', [
-    ('context.decoder_rnn.input_linearity.weight', (6 * H, D + 200 + H + 100),
-     'decoder_rnn .*318 .*106 '),
-    ('context.edge_ctx_rnn.weight',
-     ((D + 200 + H) * 6 * H + H * 5 * H + H * 11 * H, ),
-     'edge_lstm: 8424 weights and 60 biases .* 206 inputs and 6 units'),
-])
-def test_variants_that_pass_visual_features_on_are_refused(name, size,
-                                                           message):
+@pytest.mark.parametrize(
+    'name, size, message',
+    [
+        (
+            'context.decoder_rnn.input_linearity.weight',
+            (6 * H, D + 200 + H + 100),
+            'decoder_rnn .*318 .*106 ',
+        ),
+        (
+            'context.edge_ctx_rnn.weight',
+            ((D + 200 + H) * 6 * H + H * 5 * H + H * 11 * H,),
+            'edge_lstm: 8424 weights and 60 biases .* 206 inputs and 6 units',
+        ),
+    ],
+)
+def test_variants_that_pass_visual_features_on_are_refused(name, size, message):
     state = reference_state('motifnet')
     state[name] = torch.zeros(size)
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,5 @@
 """A long command's output goes to a file; its end is shown after a failure."""
+
 from __future__ import annotations
 
 import subprocess
@@ -14,10 +15,10 @@ SCRIPT = Path(__file__).parents[2] / 'tools' / 'misc' / 'run_with_progress.py'
 
 def run(log: Path, code: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, str(SCRIPT), 'a title', str(log),
-         sys.executable, '-c', code],
+        [sys.executable, str(SCRIPT), 'a title', str(log), sys.executable, '-c', code],
         capture_output=True,
-        text=True)
+        text=True,
+    )
 
 
 def test_output_of_a_success_is_kept_in_the_file_only(tmp_path):
@@ -30,20 +31,21 @@ def test_output_of_a_success_is_kept_in_the_file_only(tmp_path):
 
 
 def test_a_failure_shows_its_last_lines_and_its_status(tmp_path):
-    result = run(tmp_path / 'step.log',
-                 "print(*range(1000), sep='\\n'); raise SystemExit(3)")
+    result = run(tmp_path / 'step.log', "print(*range(1000), sep='\\n'); raise SystemExit(3)")
     assert result.returncode == 3
     lines = result.stderr.splitlines()
     assert '999' in lines and '960' in lines and '10' not in lines
     assert str(tmp_path / 'step.log') in lines[-1]
 
 
-@pytest.mark.parametrize('output, expected', [
-    (b'', 'compiling: 1:40'),
-    (b'[0/50]', 'compiling: 1:40'),
-    (b'[1/50] a.o\n[20/50] b.o',
-     'compiling: 1:40, 20 of 50 files compiled, about 2:30 left'),
-])
+@pytest.mark.parametrize(
+    'output, expected',
+    [
+        (b'', 'compiling: 1:40'),
+        (b'[0/50]', 'compiling: 1:40'),
+        (b'[1/50] a.o\n[20/50] b.o', 'compiling: 1:40, 20 of 50 files compiled, about 2:30 left'),
+    ],
+)
 def test_progress_shows_compiled_files_and_the_time_left(output, expected):
     module = load_tool('misc/run_with_progress')
     assert module.describe('compiling', 100, output) == expected

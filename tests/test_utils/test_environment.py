@@ -1,4 +1,5 @@
 """An mmcv that cannot run MMSGP is reported before training starts."""
+
 from __future__ import annotations
 
 import sys
@@ -26,7 +27,6 @@ def test_missing_operators_are_reported_with_the_recipe(monkeypatch):
 
 def test_operators_without_cuda_are_reported_if_there_is_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    monkeypatch.setattr('mmcv.ops.get_compiling_cuda_version',
-                        lambda: 'not available')
+    monkeypatch.setattr('mmcv.ops.get_compiling_cuda_version', lambda: 'not available')
     with pytest.raises(RuntimeError, match='CUDA_VISIBLE_DEVICES='):
         check_mmcv_ops()

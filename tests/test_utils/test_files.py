@@ -1,4 +1,5 @@
 """Files are written completely or not at all."""
+
 import errno
 import os
 import subprocess
@@ -55,8 +56,10 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, 'No space left on device')
 
     monkeypatch.setattr(os, 'fsync', full)
-    with pytest.raises(OSError, match=r'No space.*/file\.txt') as caught, \
-            replacing(tmp_path / 'file.txt') as draft:
+    with (
+        pytest.raises(OSError, match=r'No space.*/file\.txt') as caught,
+        replacing(tmp_path / 'file.txt') as draft,
+    ):
         draft.write_text('new')
     assert caught.value.errno == errno.ENOSPC
     assert not list(tmp_path.iterdir())
@@ -75,8 +78,7 @@ def test_drafts_of_dead_processes_are_cleared(tmp_path):
 
 def test_a_file_that_cannot_be_written_is_collected_once(tmp_path):
     def write(name):
-        with may_be_unwritten(tmp_path / name), \
-                replacing(tmp_path / 'file' / name) as draft:
+        with may_be_unwritten(tmp_path / name), replacing(tmp_path / 'file' / name) as draft:
             draft.touch()
 
     (tmp_path / 'file').touch()

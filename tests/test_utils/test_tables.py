@@ -1,4 +1,5 @@
 """Tables of text, and the same as CSV."""
+
 import csv
 import math
 

@@ -12,8 +12,7 @@ def contrast(first: tuple, second: tuple) -> float:
     def luminance(color: tuple) -> float:
         total = 0.0
         for value, weight in zip(color, (0.2126, 0.7152, 0.0722), strict=True):
-            linear = value / 12.92 if value <= 0.04045 \
-                else ((value + 0.055) / 1.055)**2.4
+            linear = value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
             total += weight * linear
         return total
 
@@ -37,8 +36,9 @@ def test_neighbouring_classes_differ():
 
 
 def test_a_palette_is_scaled_to_one():
-    np.testing.assert_allclose(class_colors(2, [(255, 0, 51), (0, 255, 0)]),
-                               [[1, 0, 0.2], [0, 1, 0]])
+    np.testing.assert_allclose(
+        class_colors(2, [(255, 0, 51), (0, 255, 0)]), [[1, 0, 0.2], [0, 1, 0]]
+    )
 
 
 def test_a_short_palette_is_refused():

@@ -30,9 +30,9 @@ def make_graph(relations: list, labels=(0, 0, 1, 2), scores=None) -> SceneGraph:
     if scores is not None:
         data['scores'] = torch.tensor(scores)
     return SceneGraph(
-        objects=InstanceData(
-            bboxes=bboxes, labels=torch.tensor(labels, dtype=torch.long)),
-        relations=InstanceData(**data))
+        objects=InstanceData(bboxes=bboxes, labels=torch.tensor(labels, dtype=torch.long)),
+        relations=InstanceData(**data),
+    )
 
 
 def texts(figure) -> list[str]:
@@ -50,8 +50,7 @@ def test_a_small_image_is_enlarged():
 
 
 def test_equal_classes_are_numbered_and_others_are_not():
-    figure = plot_scene_graph(
-        IMAGE, make_graph([(0, 2, 1), (1, 2, 2)]), CLASSES, PREDICATES)
+    figure = plot_scene_graph(IMAGE, make_graph([(0, 2, 1), (1, 2, 2)]), CLASSES, PREDICATES)
     words = texts(figure)
     assert {'person 1', 'person 2', 'dog', 'on', 'near'} <= set(words)
     assert 'tree' not in words, 'an object without relations was drawn'
@@ -62,8 +61,7 @@ def test_only_the_best_relations_are_drawn():
     words = texts(plot_scene_graph(IMAGE, graph, CLASSES, PREDICATES, topk=2))
     assert 'on 0.90' in words and 'near 0.50' in words
     assert not any(word.startswith('holding') for word in words)
-    words = texts(
-        plot_scene_graph(IMAGE, graph, CLASSES, PREDICATES, score_thr=0.6))
+    words = texts(plot_scene_graph(IMAGE, graph, CLASSES, PREDICATES, score_thr=0.6))
     assert not any(word.startswith('near') for word in words)
     words = texts(plot_scene_graph(IMAGE, graph, CLASSES, PREDICATES))
     assert 'holding <0.01' in words
@@ -78,8 +76,10 @@ def test_found_missed_and_unannotated_relations_differ_in_style():
     assert [count_arrows(pred_axes, style) for style in (HIT, MISS, EXTRA)] == [1, 0, 2]
     assert len({str(style.line) for style in (HIT, MISS, EXTRA)}) == 3
     titles = [text.get_text() for text in figure.texts]
-    assert titles == ['Ground truth: 1 of 2 relations found',
-                      'Prediction (SGCls): the 3 best relations']
+    assert titles == [
+        'Ground truth: 1 of 2 relations found',
+        'Prediction (SGCls): the 3 best relations',
+    ]
     assert len(figure.legends[0].get_texts()) == 3
 
 
@@ -94,8 +94,7 @@ def test_found_relations_are_shown_first_if_there_are_too_many():
     gt = make_graph([(0, 1, 1), (0, 2, 1), (0, 3, 1), (1, 2, 2)])
     pred = make_graph([(1, 2, 2)], scores=[0.9])
     figure = plot_comparison(IMAGE, gt, pred, CLASSES, PREDICATES, topk=2)
-    assert figure.texts[0].get_text() == \
-        'Ground truth: 1 of 4 relations found, 2 shown'
+    assert figure.texts[0].get_text() == 'Ground truth: 1 of 4 relations found, 2 shown'
     assert count_arrows(figure.axes[1], HIT) == 1
 
 
@@ -103,8 +102,9 @@ def test_given_objects_have_the_same_place_and_name_in_both_graphs():
     gt = make_graph([(0, 2, 1), (1, 2, 2), (2, 3, 1)])
     pred = make_graph([(1, 2, 2), (3, 1, 3)], scores=[0.9, 0.5])
     figure = plot_comparison(IMAGE, gt, pred, CLASSES, PREDICATES)
-    places = [{text.get_text(): text.get_position() for text in axes.texts}
-              for axes in figure.axes[1::2]]
+    places = [
+        {text.get_text(): text.get_position() for text in axes.texts} for axes in figure.axes[1::2]
+    ]
     for name in ('person 2', 'dog', 'tree'):
         np.testing.assert_allclose(places[0][name], places[1][name])
 
@@ -122,8 +122,7 @@ def test_a_highlighted_relation_keeps_its_names():
     image_axes, graph_axes = figure.axes
     assert [text.get_text() for text in image_axes.texts] == ['person 2', 'dog']
     assert [count_arrows(graph_axes, style) for style in (PLAIN, FADED)] == [1, 2]
-    assert {'person 1', 'person 2', 'dog', 'tree'} <= {
-        text.get_text() for text in graph_axes.texts}
+    assert {'person 1', 'person 2', 'dog', 'tree'} <= {text.get_text() for text in graph_axes.texts}
     with pytest.raises(ValueError, match='highlight=2 '):
         plot_scene_graph(IMAGE, graph, CLASSES, PREDICATES, topk=2, highlight=2)
 
@@ -137,8 +136,10 @@ def test_graphs_without_relations_are_drawn(labels):
 
 
 def test_the_same_graph_gives_the_same_picture():
-    first, second = (draw_scene_graph(IMAGE, make_graph([(0, 2, 1), (2, 3, 2)]),
-                                      CLASSES, PREDICATES) for _ in range(2))
+    first, second = (
+        draw_scene_graph(IMAGE, make_graph([(0, 2, 1), (2, 3, 2)]), CLASSES, PREDICATES)
+        for _ in range(2)
+    )
     np.testing.assert_array_equal(first, second)
 
 
@@ -157,16 +158,14 @@ def test_anything_but_an_rgb_image_is_refused(image):
 
 def boxes_of(axes) -> dict[str, np.ndarray]:
     """Boxes of the texts in pixels of the figure, each (2, 2)."""
-    return {text.get_text(): text.get_window_extent().get_points()
-            for text in axes.texts}
+    return {text.get_text(): text.get_window_extent().get_points() for text in axes.texts}
 
 
 @pytest.mark.parametrize('shape', [(1500, 80), (80, 1500), (80, 3000)])
 def test_names_on_long_images_stay_visible(shape):
     graph = make_graph([(0, 2, 1), (1, 2, 2), (2, 3, 3)])
     graph.objects.bboxes *= torch.tensor([shape[1] / 160, shape[0] / 120] * 2)
-    figure = plot_scene_graph(
-        np.zeros((*shape, 3), np.uint8), graph, CLASSES, PREDICATES)
+    figure = plot_scene_graph(np.zeros((*shape, 3), np.uint8), graph, CLASSES, PREDICATES)
     rasterize(figure)
     image_axes, _ = figure.axes
     panel = image_axes.get_window_extent().get_points()
@@ -182,10 +181,9 @@ def test_names_on_long_images_stay_visible(shape):
         assert left <= x <= right and top <= y <= bottom
 
 
-@pytest.mark.parametrize('labels', [(), (0, ), (0, 1, 2) * 6])
+@pytest.mark.parametrize('labels', [(), (0,), (0, 1, 2) * 6])
 def test_the_note_of_no_relations_is_in_the_middle_without_overlap(labels):
-    figure = plot_scene_graph(
-        IMAGE, make_graph([], labels=labels), CLASSES, PREDICATES)
+    figure = plot_scene_graph(IMAGE, make_graph([], labels=labels), CLASSES, PREDICATES)
     rasterize(figure)
     boxes = boxes_of(figure.axes[1])
     low, high = boxes.pop('no relations')

@@ -22,8 +22,7 @@ def sample() -> SceneGraphDataSample:
     gt = random_scene_graph(generator)
     sample = SceneGraphDataSample(gt_scene_graph=gt)
     sample.pred_scene_graphs = {
-        task: random_prediction(generator, gt, num_relations=3)
-        for task in ('predcls', 'sgcls')
+        task: random_prediction(generator, gt, num_relations=3) for task in ('predcls', 'sgcls')
     }
     return sample
 
@@ -62,8 +61,8 @@ def test_nothing_to_draw_gives_the_image(visualizer):
 
 def test_backends_get_the_picture(sample, tmp_path):
     visualizer = SceneGraphVisualizer(
-        name='backed', vis_backends=[dict(type='LocalVisBackend')],
-        save_dir=str(tmp_path))
+        name='backed', vis_backends=[dict(type='LocalVisBackend')], save_dir=str(tmp_path)
+    )
     visualizer.dataset_meta = META
     visualizer.add_datasample('scene', IMAGE, sample, step=7)
     assert [path.name for path in tmp_path.rglob('*.png')] == ['scene_7.png']
@@ -104,8 +103,7 @@ def test_the_hook_draws_on_the_image_without_exif_rotation(sample, tmp_path):
     Image.fromarray(pixels).save(tmp_path / 'image.png', exif=exif)
     sample.set_metainfo(dict(img_path=str(tmp_path / 'image.png')))
     drawn = []
-    visualizer.add_datasample = lambda name, image, *args, **kwargs: \
-        drawn.append(image)
+    visualizer.add_datasample = lambda name, image, *args, **kwargs: drawn.append(image)
     hook = VisualizationHook(draw=True)
     hook.after_test_iter(None, 0, {}, [sample])
     np.testing.assert_array_equal(drawn[0], pixels)
@@ -116,8 +114,8 @@ def test_validation_gives_pictures_to_the_backend(sample, tmp_path, backend):
     if backend == 'TensorboardVisBackend':
         pytest.importorskip('tensorboard', reason='TensorBoard is not installed')
     visualizer = SceneGraphVisualizer.get_instance(
-        f'validated {backend}', vis_backends=[dict(type=backend)],
-        save_dir=str(tmp_path))
+        f'validated {backend}', vis_backends=[dict(type=backend)], save_dir=str(tmp_path)
+    )
     visualizer.dataset_meta = META
     image_path = tmp_path / 'image.png'
     mmcv.imwrite(IMAGE, str(image_path))
@@ -130,17 +128,21 @@ def test_validation_gives_pictures_to_the_backend(sample, tmp_path, backend):
     for batch_idx in (0, 1):  # of which one is drawn
         hook.after_val_iter(Runner, batch_idx, {}, [sample])
     visualizer.close()
-    assert logged_pictures(tmp_path, backend) == {
-        100: visualizer.get_image().shape[:2]}
+    assert logged_pictures(tmp_path, backend) == {100: visualizer.get_image().shape[:2]}
 
 
 def logged_pictures(folder, backend) -> dict[int, tuple[int, int]]:
     """Height and width of the pictures that a backend has kept, by step."""
     if backend == 'LocalVisBackend':
-        return {int(path.stem.rsplit('_', 1)[1]): mmcv.imread(path).shape[:2]
-                for path in folder.rglob('val_img_*.png')}
+        return {
+            int(path.stem.rsplit('_', 1)[1]): mmcv.imread(path).shape[:2]
+            for path in folder.rglob('val_img_*.png')
+        }
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    file, = folder.rglob('events.out.tfevents.*')
+
+    (file,) = folder.rglob('events.out.tfevents.*')
     events = EventAccumulator(str(file)).Reload()
-    return {event.step: mmcv.imfrombytes(event.encoded_image_string).shape[:2]
-            for event in events.Images('val_img')}
+    return {
+        event.step: mmcv.imfrombytes(event.encoded_image_string).shape[:2]
+        for event in events.Images('val_img')
+    }

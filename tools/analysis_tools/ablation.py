@@ -6,6 +6,7 @@ and an interrupted training continues. The detector is trained once and shared.
 Cells of cheap base models come first. The table has every row of the grid, also
 those of earlier runs with the same settings that --methods leaves out.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -30,7 +31,7 @@ from mmsgp.engine.folder_lock import locked
 from mmsgp.reporting.grid_table import csv_rows, markdown, read_paper, summarise
 from mmsgp.reporting.grids import COST, GRIDS, TOPK
 from mmsgp.reporting.jobs import Job, run_jobs, sharing_cores
-from mmsgp.reporting.run_settings import RunSettings
+from mmsgp.reporting.run_settings import RunSettings, check_folders
 from mmsgp.utils.files import replacing, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,7 @@ class Cell:
         options: Settings that affect the results, ``key=value``.
         cache: Settings that do not.
     """
+
     config: str
     seed: int
     folder: Path
@@ -86,8 +88,7 @@ class Cell:
         parser = argparse.ArgumentParser()
         parser.add_argument('--options', nargs='*', action=DictAction)
         cfg = Config.fromfile(self.path)
-        cfg.merge_from_dict(
-            parser.parse_args(['--options', *self.options]).options)
+        cfg.merge_from_dict(parser.parse_args(['--options', *self.options]).options)
         return cfg
 
     @cached_property
@@ -108,8 +109,9 @@ class Cell:
         try:
             return dict(json.loads(self.metrics.read_text()))
         except ValueError as error:
-            raise ValueError(f'{self.metrics} cannot be read ({error}): '
-                             'delete it to test again') from error
+            raise ValueError(
+                f'{self.metrics} cannot be read ({error}): delete it to test again'
+            ) from error
 
     def run(self, environment: dict[str, str]) -> str:
         """Train and test unless it is done; return a line with the time taken.
@@ -121,8 +123,7 @@ class Cell:
         if self.metrics.is_file():
             return f'{self.config}, seed {self.seed}: done before'
         self.train(environment)
-        self._call('test', environment, *self._options,
-                   checkpoint=self.checkpoint)
+        self._call('test', environment, *self._options, checkpoint=self.checkpoint)
         minutes = (time.monotonic() - start) / 60
         return f'{self.config}, seed {self.seed}: {minutes:.1f} min'
 
@@ -143,30 +144,49 @@ class Cell:
 
     @property
     def _options(self) -> list[str]:
-        return ['--cfg-options', f'randomness.seed={self.seed}',
-                *self.options, *self.cache]
+        return ['--cfg-options', f'randomness.seed={self.seed}', *self.options, *self.cache]
 
-    def _call(self, tool: str, environment: dict[str, str],
-              *arguments: str, checkpoint: Path | None = None) -> None:
+    def _call(
+        self,
+        tool: str,
+        environment: dict[str, str],
+        *arguments: str,
+        checkpoint: Path | None = None,
+    ) -> None:
         checkpoints = [] if checkpoint is None else [str(checkpoint)]
-        command = [sys.executable, str(ROOT / 'tools' / f'{tool}.py'), self.path,
-                   *checkpoints, '--work-dir', str(self.folder), *arguments]
-        run_jobs([Job(f'{self.config}, seed {self.seed}: {tool}', command,
-                      self.folder / f'{tool}.log')], environment)
+        command = [
+            sys.executable,
+            str(ROOT / 'tools' / f'{tool}.py'),
+            self.path,
+            *checkpoints,
+            '--work-dir',
+            str(self.folder),
+            *arguments,
+        ]
+        run_jobs(
+            [Job(f'{self.config}, seed {self.seed}: {tool}', command, self.folder / f'{tool}.log')],
+            environment,
+        )
 
 
 def make_cells(rows: dict[str, str], args: argparse.Namespace) -> list[Cell]:
     """Make the cells of a grid, those of cheap base models first."""
     names = sorted(
         {f'{config}_{args.data}' for config in rows.values()},
-        key=lambda name: (COST.index(name.split('_')[0]), name))
-    cache = () if args.feature_cache is None else (
-        'default_hooks.feature_cache.type=FeatureCacheHook',
-        f'default_hooks.feature_cache.root={args.feature_cache}')
+        key=lambda name: (COST.index(name.split('_')[0]), name),
+    )
+    cache = (
+        ()
+        if args.feature_cache is None
+        else (
+            'default_hooks.feature_cache.type=FeatureCacheHook',
+            f'default_hooks.feature_cache.root={args.feature_cache}',
+        )
+    )
     return [
-        Cell(name, seed, args.out_dir / name / f'seed_{seed}',
-             tuple(args.cfg_options), cache)
-        for name in names for seed in args.seeds
+        Cell(name, seed, args.out_dir / name / f'seed_{seed}', tuple(args.cfg_options), cache)
+        for name in names
+        for seed in args.seeds
     ]
 
 
@@ -182,8 +202,7 @@ def wait_for_detector(cell: Cell, future: Future) -> bool:
     return True
 
 
-def run_cells(cells: Sequence[Cell], jobs: int,
-              console: Console) -> list[str]:
+def run_cells(cells: Sequence[Cell], jobs: int, console: Console) -> list[str]:
     """Run the cells that are not done; return the errors."""
     environment = sharing_cores(jobs)
     failures, start = [], time.monotonic()
@@ -202,7 +221,9 @@ def run_cells(cells: Sequence[Cell], jobs: int,
                 left = minutes / done * (len(futures) - done)
                 console.print(
                     f'{done}/{len(futures)} {error or future.result()}; about '
-                    f'{math.ceil(left)} min left', markup=False)
+                    f'{math.ceil(left)} min left',
+                    markup=False,
+                )
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -220,46 +241,25 @@ def read_results(cells: Sequence[Cell], console: Console) -> list[dict]:
     return runs
 
 
-def collect(rows: dict[str, str], args: argparse.Namespace,
-            paper: dict[str, dict[str, str]],
-            console: Console) -> dict[str, list[dict]]:
+def collect(
+    rows: dict[str, str],
+    args: argparse.Namespace,
+    paper: dict[str, dict[str, str]],
+    console: Console,
+) -> dict[str, list[dict]]:
     """Collect the entries of each row, task by task."""
     return {
         method: summarise(
             read_results(make_cells({method: config}, args), console),
-            TOPK[args.grid], paper.get(method, {}))
+            TOPK[args.grid],
+            paper.get(method, {}),
+        )
         for method, config in rows.items()
     }
 
 
-def check_folders(cells: Sequence[Cell], table: Sequence[Cell]) -> None:
-    """Check, before hours of training, that existing results fit the settings.
-
-    Args:
-        cells: Cells to run.
-        table: All cells of the table.
-
-    Raises:
-        ValueError: If a cell has other settings, or the detector of existing
-            results is gone and another would be trained.
-    """
-    for cell in cells:
-        if cell.settings.differ():
-            raise ValueError(
-                f'{cell.settings.path}: these results come from another config, '
-                'detector or --cfg-options. Delete the folder, or name another '
-                '--out-dir')
-    if all(cell.metrics.is_file() for cell in cells):
-        return
-    for cell in table:
-        path = cell.settings.lost_detector()
-        if path is not None:
-            raise ValueError(
-                f'{cell.settings.path}: the detector of these results, {path}, is '
-                'gone. Put it back, delete the folder, or name another '
-                '--out-dir')
-
-
+# One statement per argument.
+# fmt: off
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -295,6 +295,7 @@ def parse_args() -> argparse.Namespace:
         if '=' not in option:
             parser.error(f'--cfg-options takes key=value, got {option!r}')
     return args
+# fmt: on
 
 
 def main() -> None:
@@ -313,8 +314,9 @@ def main() -> None:
         run_grid(cells, rows, args, console)
 
 
-def run_grid(cells: Sequence[Cell], rows: dict[str, str],
-             args: argparse.Namespace, console: Console) -> None:
+def run_grid(
+    cells: Sequence[Cell], rows: dict[str, str], args: argparse.Namespace, console: Console
+) -> None:
     """Run the cells that are not done, print the table and write it."""
     failures = run_cells(cells, args.jobs, console)
     paper = read_paper(args.paper / f'{args.grid}.csv')
@@ -326,10 +328,16 @@ def run_grid(cells: Sequence[Cell], rows: dict[str, str],
         with replacing(stem.with_suffix('.md')) as draft:
             draft.write_text(text)
         write_csv(stem.with_suffix('.csv'), csv_rows(table))
-    console.print(f'{stem}.md, {stem}.csv' + (
-        '; in brackets the paper, on Visual Genome' if paper else
-        f'; no published figures: {args.paper} has no {args.grid}.csv, see '
-        '--paper'), markup=False, soft_wrap=True)
+    console.print(
+        f'{stem}.md, {stem}.csv'
+        + (
+            '; in brackets the paper, on Visual Genome'
+            if paper
+            else f'; no published figures: {args.paper} has no {args.grid}.csv, see --paper'
+        ),
+        markup=False,
+        soft_wrap=True,
+    )
     if failures:
         sys.exit(f'{len(failures)} of {len(cells)} cells failed')
 

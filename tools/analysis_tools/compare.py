@@ -6,6 +6,7 @@ drawn again, with replacement, the same for both (a paired bootstrap). If it doe
 not contain 0, the difference is marked with a star. With too few images there is
 no interval.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -31,27 +32,26 @@ PIPED_WIDTH = 120
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('first', type=Path, help='folder of a test run')
     parser.add_argument('second', type=Path, help='folder of another test run')
-    parser.add_argument(
-        '--names', nargs=2, metavar='NAME', help='(default: the folders)')
-    parser.add_argument(
-        '--tasks', nargs='+', help='(default: all that both have)')
+    parser.add_argument('--names', nargs=2, metavar='NAME', help='(default: the folders)')
+    parser.add_argument('--tasks', nargs='+', help='(default: all that both have)')
     add_recall_arguments(parser)
     parser.add_argument(
-        '--per-class', type=threshold, default=100, metavar='K',
-        help='K of the tables of predicates (default: 100)')
-    parser.add_argument(
-        '--resamples', type=int, default=1000,
-        help='at least 100 (default: 1000)')
+        '--per-class',
+        type=threshold,
+        default=100,
+        metavar='K',
+        help='K of the tables of predicates (default: 100)',
+    )
+    parser.add_argument('--resamples', type=int, default=1000, help='at least 100 (default: 1000)')
     parser.add_argument('--seed', type=int, default=0, help='of the resamples')
     parser.add_argument('--csv', type=Path, help='write the comparison here')
     args = parser.parse_args()
     if args.resamples < 100:
-        parser.error(f'--resamples {args.resamples}: an interval needs at '
-                     'least 100')
+        parser.error(f'--resamples {args.resamples}: an interval needs at least 100')
     return args
 
 
@@ -66,10 +66,11 @@ def main() -> None:
         raise ValueError(
             f'no {tasks or "task"} to compare: {folders[0]} has '
             f'{sorted(runs[0].tasks)}, {folders[1]} has '
-            f'{sorted(runs[1].tasks)}')
+            f'{sorted(runs[1].tasks)}'
+        )
     options = dict(
-        topk=args.topk, per_class=args.per_class, metrics=args.metrics,
-        groups=args.groups)
+        topk=args.topk, per_class=args.per_class, metrics=args.metrics, groups=args.groups
+    )
     console = Console()
     if not console.is_terminal and 'COLUMNS' not in os.environ:
         console = Console(width=PIPED_WIDTH)
@@ -79,14 +80,15 @@ def main() -> None:
         with console.status(f'resampling the images of {task}'):
             comparisons.append(Comparison(runs, task, resampled, **options))
     for comparison in comparisons:
-        console.print(
-            predicate_table(comparison, runs[0], names, args.per_class))
+        console.print(predicate_table(comparison, runs[0], names, args.per_class))
     for comparison in comparisons:
         console.print(metric_table(comparison, names))
         if left_out := comparison.left_out():
             console.print('not comparable in both runs: ' + ', '.join(left_out))
-    console.print(f'{runs[0].num_images} images; * the 95 % interval of '
-                  f'{args.resamples} resamples of the images does not contain 0')
+    console.print(
+        f'{runs[0].num_images} images; * the 95 % interval of '
+        f'{args.resamples} resamples of the images does not contain 0'
+    )
     if args.csv is not None:
         write_csv(args.csv, csv_rows(comparisons, names))
 

@@ -5,6 +5,7 @@ test collects the predicted predicates. For another split, test on it:
 --cfg-options test_dataloader.dataset.split=train. Writes PNG, PDF, and
 the counts as CSV. Predicates are sorted by frequency in training.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -18,13 +19,14 @@ from mmsgp.visualization import plot_confusion_matrix, save_figure
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('run', type=Path, help='folder of a test run')
     parser.add_argument('--task', default='predcls', help='(default: predcls)')
     parser.add_argument(
-        '--out', help='the files without their ending (default: '
-        'work_dirs/figures/confusion_matrix_TASK)')
+        '--out',
+        help='the files without their ending (default: work_dirs/figures/confusion_matrix_TASK)',
+    )
     return parser.parse_args()
 
 
@@ -37,7 +39,8 @@ def main() -> None:
         plot_confusion_matrix(ranks.names, counts),
         args.out or f'work_dirs/figures/confusion_matrix_{args.task}',
         ['annotated', 'no prediction', *ranks.names],
-        ([name, *row] for name, row in zip(ranks.names, counts.tolist())))
+        ([name, *row] for name, row in zip(ranks.names, counts.tolist())),
+    )
     print(*paths, sep='\n')
 
 

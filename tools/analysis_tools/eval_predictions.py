@@ -1,4 +1,5 @@
 """Score saved predictions again, without the model and its data."""
+
 from __future__ import annotations
 
 import argparse
@@ -19,18 +20,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('predictions', help='file of tools/test.py --out')
     parser.add_argument(
         '--out-dir',
-        help='folder for metrics.json, the tables and ranks.npz (default: none '
-        'are written)')
+        help='folder for metrics.json, the tables and ranks.npz (default: none are written)',
+    )
     parser.add_argument('--iou-thr', type=float, default=0.5)
     parser.add_argument(
         '--rank-by',
         choices=RANKINGS,
-        help='list the relations in this order (default: as the model did)')
+        help='list the relations in this order (default: as the model did)',
+    )
     add_recall_arguments(parser)
-    parser.add_argument(
-        '--no-classwise',
-        action='store_true',
-        help='print no tables of predicates')
+    parser.add_argument('--no-classwise', action='store_true', help='print no tables of predicates')
     return parser.parse_args()
 
 
@@ -49,16 +48,17 @@ def run(args: argparse.Namespace) -> None:
         groups=args.groups,
         ng_limit=predictions.ng_limit,
         classwise=not args.no_classwise,
-        output_dir=args.out_dir)
+        output_dir=args.out_dir,
+    )
     if metric.with_ng and metric.ng_limit > predictions.ng_limit:
         raise ValueError(
             f'{args.predictions} keeps {predictions.ng_limit} predictions '
             'per image without graph constraint: K must not be larger, '
             f'but is {metric.ng_limit}. Choose other --topk, or --metrics '
-            'without ng-')
+            'without ng-'
+        )
     metric.dataset_meta = predictions.meta
-    for sample in track(
-            predictions, 'Matching', len(predictions), transient=True):
+    for sample in track(predictions, 'Matching', len(predictions), transient=True):
         metric.process({}, [sample])
     with collecting_unwritten() as unwritten:
         metric.evaluate(len(predictions))

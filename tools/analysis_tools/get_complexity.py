@@ -7,6 +7,7 @@ two. The detector is frozen and counted separately. KERN is counted with an edge
 between any two classes and each predicate; a training set that lacks some of them
 costs less.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -36,12 +37,12 @@ PAPER_SCORER = {'MotifNetHead': '2.9', 'LinkNetHead': '3', 'KERNHead': '14.7'}
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('configs', nargs='+', metavar='CONFIG')
     parser.add_argument(
-        '--boxes', type=natural, default=20,
-        help='number of boxes of the image (default: 20)')
+        '--boxes', type=natural, default=20, help='number of boxes of the image (default: 20)'
+    )
     return parser.parse_args()
 
 
@@ -55,8 +56,10 @@ def read_config(path: str) -> Config:
     if 'model' not in cfg:
         raise ValueError(f'{path} is not a config of a parser: it has no model')
     if not is_parser_config(cfg.model):
-        raise ValueError(f'{path} has no relation head: for detectors use '
-                         "MMDetection's tools/analysis_tools/get_flops.py")
+        raise ValueError(
+            f'{path} has no relation head: for detectors use '
+            "MMDetection's tools/analysis_tools/get_flops.py"
+        )
     return cfg
 
 
@@ -79,13 +82,11 @@ def build(cfg: Config) -> tuple[SceneGraphParser, int]:
 def num_parameters(module: nn.Module | None, trainable: bool = False) -> int:
     """Count all parameters, or the trainable ones; 0 without a module."""
     parameters = [] if module is None else module.parameters()
-    return sum(p.numel() for p in parameters
-               if p.requires_grad or not trainable)
+    return sum(p.numel() for p in parameters if p.requires_grad or not trainable)
 
 
 @torch.no_grad()
-def count_flops(model: SceneGraphParser, side: int,
-                num_boxes: int) -> dict[str, int]:
+def count_flops(model: SceneGraphParser, side: int, num_boxes: int) -> dict[str, int]:
     """Count FLOPs of ``detector``, ``head`` (without Scorer) and ``scorer``."""
     generator = torch.Generator().manual_seed(0)
     corners = torch.rand(num_boxes, 2, generator=generator) * side / 2
@@ -94,10 +95,14 @@ def count_flops(model: SceneGraphParser, side: int,
     head = model.relation_head
     with counting_flops() as detector:
         maps = model.extract_feat(torch.zeros(1, 3, side, side))
-        batch = model.detector_adapter.prepare(maps, [
-            SceneGraphDataSample(metainfo=dict(
-                img_shape=(side, side), batch_input_shape=(side, side)))
-        ])
+        batch = model.detector_adapter.prepare(
+            maps,
+            [
+                SceneGraphDataSample(
+                    metainfo=dict(img_shape=(side, side), batch_input_shape=(side, side))
+                )
+            ],
+        )
         objects = model._given_objects(batch, [bboxes])
     with counting_flops() as whole:
         output = head(head.extract_regions(maps, objects), objects)
@@ -106,15 +111,15 @@ def count_flops(model: SceneGraphParser, side: int,
         num_pairs = len(output.relation_logits)
         with counting_flops() as counter:
             embedded = head.scorer.embed(
-                torch.zeros(num_pairs, head.scorer.fc_feature.in_features),
-                output.relation_logits)
-            head.scorer(embedded, maps[-1].mean(dim=(2, 3)),
-                        torch.zeros(num_pairs, dtype=torch.long))
+                torch.zeros(num_pairs, head.scorer.fc_feature.in_features), output.relation_logits
+            )
+            head.scorer(
+                embedded, maps[-1].mean(dim=(2, 3)), torch.zeros(num_pairs, dtype=torch.long)
+            )
         scorer = counter.get_total_flops()
     return dict(
-        detector=detector.get_total_flops(),
-        head=whole.get_total_flops() - scorer,
-        scorer=scorer)
+        detector=detector.get_total_flops(), head=whole.get_total_flops() - scorer, scorer=scorer
+    )
 
 
 def row(path: str, cfg: Config, num_boxes: int) -> list[str]:
@@ -130,11 +135,13 @@ def row(path: str, cfg: Config, num_boxes: int) -> list[str]:
         paper = f'{PAPER[kind]} M'
         paper += f' + {PAPER_SCORER[kind]} M' if scorer else ''
     return [
-        Path(path).stem, f'{num_parameters(model):,}',
-        f'{num_parameters(model, trainable=True):,}', f'{scorer:,}', paper,
-        *(f'{flops[part] / 1e9:,.2f}'
-          for part in ('detector', 'head', 'scorer')),
-        f'{100 * flops["scorer"] / sum(flops.values()):.2f} %'
+        Path(path).stem,
+        f'{num_parameters(model):,}',
+        f'{num_parameters(model, trainable=True):,}',
+        f'{scorer:,}',
+        paper,
+        *(f'{flops[part] / 1e9:,.2f}' for part in ('detector', 'head', 'scorer')),
+        f'{100 * flops["scorer"] / sum(flops.values()):.2f} %',
     ]
 
 
@@ -143,9 +150,17 @@ def main() -> None:
     with exit_on_user_error():  # before minutes of counting
         cfgs = [read_config(path) for path in args.configs]
     table = new_table(
-        f'{args.boxes} boxes, {args.boxes * (args.boxes - 1)} pairs', 'config',
-        'parameters', 'trainable', 'of the Scorer', 'paper', 'GFLOP: detector',
-        'head', 'Scorer', 'Scorer adds')
+        f'{args.boxes} boxes, {args.boxes * (args.boxes - 1)} pairs',
+        'config',
+        'parameters',
+        'trainable',
+        'of the Scorer',
+        'paper',
+        'GFLOP: detector',
+        'head',
+        'Scorer',
+        'Scorer adds',
+    )
     try:
         for path, cfg in zip(args.configs, cfgs):
             table.add_row(*row(path, cfg, args.boxes))

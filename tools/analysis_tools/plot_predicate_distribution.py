@@ -2,6 +2,7 @@
 
 Writes PNG, PDF, and the numbers as CSV.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -21,14 +22,19 @@ from mmsgp.visualization import plot_predicate_distribution, save_figure
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        'source', help='config, whose training data are counted; or folder of '
-        'a test run')
+        'source', help='config, whose training data are counted; or folder of a test run'
+    )
     parser.add_argument(
-        '--num-predicates', type=positive, metavar='N',
-        help='draw only the N most frequent (default: all)')
+        '--num-predicates',
+        type=positive,
+        metavar='N',
+        help='draw only the N most frequent (default: all)',
+    )
     parser.add_argument(
-        '--out', help='the files without their ending (default: %(default)s)',
-        default='work_dirs/figures/predicate_distribution')
+        '--out',
+        help='the files without their ending (default: %(default)s)',
+        default='work_dirs/figures/predicate_distribution',
+    )
     return parser.parse_args()
 
 
@@ -37,9 +43,8 @@ def count_predicates(source: str) -> tuple[list[str], np.ndarray]:
     if not source.endswith('.py'):
         # All its tables have the same counts.
         tables = sorted(Path(source).glob('per_class_recall_*.csv'))
-        task = tables[0].stem.removeprefix('per_class_recall_') if tables \
-            else 'predcls'
-        table, = read_runs([source], task, 'all').values()
+        task = tables[0].stem.removeprefix('per_class_recall_') if tables else 'predcls'
+        (table,) = read_runs([source], task, 'all').values()
         return list(table.predicates), table.train_counts
     cfg = read_config_file(source)
     init_default_scope(cfg.default_scope)
@@ -55,9 +60,11 @@ def main() -> None:
         predicates, counts = count_predicates(args.source)
     shown = slice(args.num_predicates)
     paths = save_figure(
-        plot_predicate_distribution(predicates[shown], counts[shown]), args.out,
+        plot_predicate_distribution(predicates[shown], counts[shown]),
+        args.out,
         ['predicate', 'train_count', 'share'],
-        zip(predicates, counts.tolist(), (counts / counts.sum()).tolist()))
+        zip(predicates, counts.tolist(), (counts / counts.sum()).tolist()),
+    )
     print(*paths, sep='\n')
 
 

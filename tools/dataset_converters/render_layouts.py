@@ -1,4 +1,5 @@
 """Render images for a data set in the VG-SGG format without images."""
+
 from __future__ import annotations
 
 import argparse
@@ -12,13 +13,10 @@ from mmsgp.datasets.vg_sgg.writer import ANN_FILE, DICT_FILE, IMAGE_FILE
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'data_root', help=f'folder of {ANN_FILE}, {DICT_FILE}, {IMAGE_FILE}')
-    parser.add_argument(
-        '--out-dir', help='folder of the images (default: DATA_ROOT/images)')
+    parser.add_argument('data_root', help=f'folder of {ANN_FILE}, {DICT_FILE}, {IMAGE_FILE}')
+    parser.add_argument('--out-dir', help='folder of the images (default: DATA_ROOT/images)')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument(
-        '--workers', type=int, default=2, help='number of rendering processes')
+    parser.add_argument('--workers', type=int, default=2, help='number of rendering processes')
     return parser.parse_args()
 
 
@@ -31,16 +29,21 @@ def read_layouts(data_root: Path) -> tuple[list[Layout], int]:
     """
     classes, predicates = read_vg_names(str(data_root / DICT_FILE))
     annotations = read_vg_annotations(
-        str(data_root / ANN_FILE), str(data_root / IMAGE_FILE), classes,
-        predicates)
+        str(data_root / ANN_FILE), str(data_root / IMAGE_FILE), classes, predicates
+    )
     layouts = []
     for index, image_id in enumerate(annotations.image_ids):
-        first, last = annotations.box_offsets[index:index + 2]
+        first, last = annotations.box_offsets[index : index + 2]
         width, height = annotations.sizes[index]
         layouts.append(
             Layout(
-                int(image_id), int(width), int(height),
-                annotations.boxes[first:last], annotations.labels[first:last]))
+                int(image_id),
+                int(width),
+                int(height),
+                annotations.boxes[first:last],
+                annotations.labels[first:last],
+            )
+        )
     return layouts, len(classes)
 
 
@@ -51,8 +54,7 @@ def main() -> None:
     layouts, num_classes = read_layouts(data_root)
     renderer = LayoutRenderer(num_classes, seed=args.seed)
     rendered = render_images(renderer, layouts, out_dir, args.workers)
-    print(f'{out_dir}: {rendered} of {len(layouts)} images rendered, the '
-          'others existed')
+    print(f'{out_dir}: {rendered} of {len(layouts)} images rendered, the others existed')
 
 
 if __name__ == '__main__':

@@ -6,6 +6,7 @@ rendered images is at most --max-size; boxes and sizes in the output belong to t
 rendered image, and image_data.json keeps the original file_name, original_width and
 original_height.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -22,8 +23,7 @@ from mmsgp.datasets.vg_sgg.writer import write_vg_sgg
 
 TRAIN_FILE = 'annotations_train.json'
 METADATA_FILE = 'image_metadata.json'
-HINT = (f'. SRC_DIR has {TRAIN_FILE}, {METADATA_FILE}, objects.json and '
-        'predicates.json')
+HINT = f'. SRC_DIR has {TRAIN_FILE}, {METADATA_FILE}, objects.json and predicates.json'
 
 
 class Image(NamedTuple):
@@ -35,6 +35,7 @@ class Image(NamedTuple):
         labels: (N,), 0-based.
         relations: (M, 3), subject, object and predicate 1..R.
     """
+
     info: dict
     boxes: np.ndarray
     labels: np.ndarray
@@ -55,14 +56,14 @@ class Source:
         ValueError: If a file is not a JSON object.
     """
 
-    def __init__(self, path: Path, metadata_path: Path, num_classes: int,
-                 num_predicates: int) -> None:
+    def __init__(
+        self, path: Path, metadata_path: Path, num_classes: int, num_predicates: int
+    ) -> None:
         self.path = path
         self.metadata_path = metadata_path
         self.annotations = load_json(str(path), HINT)
         self.metadata = load_json(str(metadata_path), HINT)
-        for file, content in ((path, self.annotations),
-                              (metadata_path, self.metadata)):
+        for file, content in ((path, self.annotations), (metadata_path, self.metadata)):
             if not isinstance(content, dict):
                 raise ValueError(f'{file} must map image names to their data')
         self.num_classes = num_classes
@@ -82,21 +83,21 @@ class Source:
         if name not in self.metadata:
             raise ValueError(
                 f'{self.metadata_path} has no entry for the image {name} of '
-                f'{self.path}: add its width and height')
+                f'{self.path}: add its width and height'
+            )
         where = f'{self.metadata_path}, image {name},'
         if not isinstance(self.metadata[name], dict):
-            raise ValueError(f'{where} must have width and height, got '
-                             f'{self.metadata[name]!r}')
+            raise ValueError(f'{where} must have width and height, got {self.metadata[name]!r}')
         for key in ('width', 'height'):
             require_key(self.metadata[name], key, where)
         width, height = (self.metadata[name][k] for k in ('width', 'height'))
         if not _are_numbers([width, height]) or min(width, height) <= 0:
-            raise ValueError(f'{where} has width {width!r} and height '
-                             f'{height!r}: expected positive numbers')
+            raise ValueError(
+                f'{where} has width {width!r} and height {height!r}: expected positive numbers'
+            )
         return width, height
 
-    def convert(self, name: str, image_id: int, split: str,
-                max_size: int) -> Image:
+    def convert(self, name: str, image_id: int, split: str, max_size: int) -> Image:
         """Convert one image.
 
         Raises:
@@ -107,8 +108,9 @@ class Source:
         objects: dict[tuple, int] = {}
         relations = []
         if not isinstance(self.annotations[name], list):
-            raise ValueError(f'{self._where(name)} must have a list of '
-                             f'relations, got {self.annotations[name]!r}')
+            raise ValueError(
+                f'{self._where(name)} must have a list of relations, got {self.annotations[name]!r}'
+            )
         for relation in self.annotations[name]:
             pair = []
             for role in ('subject', 'object'):
@@ -128,14 +130,16 @@ class Source:
             split=split,
             file_name=name,
             original_width=width,
-            original_height=height)
+            original_height=height,
+        )
         corners = [_corners(box, width, height) for _, *box in objects]
         factor = np.tile(np.array(new_size) / (width, height), 2)
         return Image(
             info=info,
             boxes=np.array(corners, dtype=np.float64).reshape(-1, 4) * factor,
             labels=np.array([key[0] for key in objects], dtype=np.int64),
-            relations=np.array(relations, dtype=np.int64).reshape(-1, 3))
+            relations=np.array(relations, dtype=np.int64).reshape(-1, 3),
+        )
 
     def _object(self, name: str, entry: dict) -> tuple:
         """Check an object; return ``(category, ymin, ymax, xmin, xmax)``."""
@@ -144,14 +148,16 @@ class Source:
         self._check(name, 'category', entry['category'], self.num_classes)
         bbox = entry['bbox']
         if not _are_numbers(bbox) or len(bbox) != 4:
-            raise ValueError(f'{self._where(name)} has the bbox {bbox!r}, '
-                             'expected [ymin, ymax, xmin, xmax]')
+            raise ValueError(
+                f'{self._where(name)} has the bbox {bbox!r}, expected [ymin, ymax, xmin, xmax]'
+            )
         return entry['category'], *bbox
 
     def _check(self, name: str, key: str, value: int, count: int) -> None:
         if type(value) is not int or not 0 <= value < count:
-            raise ValueError(f'{self._where(name)} has the {key} {value!r}, '
-                             f'expected 0..{count - 1}')
+            raise ValueError(
+                f'{self._where(name)} has the {key} {value!r}, expected 0..{count - 1}'
+            )
 
     def _where(self, name: str) -> str:
         return f'{self.path}: image {name}'
@@ -159,8 +165,8 @@ class Source:
 
 def _are_numbers(values: list) -> bool:
     return isinstance(values, list) and all(
-        type(value) in (int, float) and np.isfinite(value)
-        for value in values)
+        type(value) in (int, float) and np.isfinite(value) for value in values
+    )
 
 
 def _corners(bbox: list, width: int, height: int) -> tuple:
@@ -175,8 +181,7 @@ def _corners(bbox: list, width: int, height: int) -> tuple:
     return x1, y1, x2, y2
 
 
-def convert_images(train: Source, test: Source | None, num_test: int,
-                   max_size: int) -> list[Image]:
+def convert_images(train: Source, test: Source | None, num_test: int, max_size: int) -> list[Image]:
     """Convert all images, in name order, training before test.
 
     Args:
@@ -198,16 +203,20 @@ def convert_images(train: Source, test: Source | None, num_test: int,
             raise ValueError(
                 f'{len(both)} images, e.g. {both[0]}, are in {train.path} and '
                 f'in {test.path}: a model must not be tested on images that '
-                'it was trained on')
+                'it was trained on'
+            )
         entries = [(train, name, 'train') for name in train.names]
         entries += [(test, name, 'test') for name in test.names]
     else:
         num_train = len(train.names) - num_test
         if num_test < 0 or num_train < 0:
-            raise ValueError(f'{train.path} has {len(train.names)} images: '
-                             f'--num-test {num_test} is not possible')
-        entries = [(train, name, 'train' if i < num_train else 'test')
-                   for i, name in enumerate(train.names)]
+            raise ValueError(
+                f'{train.path} has {len(train.names)} images: --num-test {num_test} is not possible'
+            )
+        entries = [
+            (train, name, 'train' if i < num_train else 'test')
+            for i, name in enumerate(train.names)
+        ]
     return [
         source.convert(name, image_id, split, max_size)
         for image_id, (source, name, split) in enumerate(entries, 1)
@@ -232,53 +241,57 @@ def print_counts(images: list[Image]) -> None:
     headers = ('images', 'without relations', 'objects', 'relations')
     for header in headers:
         table.add_column(header, justify='right')
-    for title, splits in (('train', {'train'}), ('test', {'test'}),
-                          ('all', {'train', 'test'})):
+    for title, splits in (('train', {'train'}), ('test', {'test'}), ('all', {'train', 'test'})):
         chosen = [i for i in images if i.info['split'] in splits]
-        counts = (len(chosen), sum(not len(i.relations) for i in chosen),
-                  sum(len(i.boxes) for i in chosen),
-                  sum(len(i.relations) for i in chosen))
+        counts = (
+            len(chosen),
+            sum(not len(i.relations) for i in chosen),
+            sum(len(i.boxes) for i in chosen),
+            sum(len(i.relations) for i in chosen),
+        )
         table.add_row(title, *(f'{count:,}' for count in counts))
     Console().print(table)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
-        'src_dir', help=f'folder of the annotations, {METADATA_FILE}, '
-        'objects.json and predicates.json')
+        'src_dir',
+        help=f'folder of the annotations, {METADATA_FILE}, objects.json and predicates.json',
+    )
     parser.add_argument('out_dir', help='folder to write to, e.g. data/vrd')
     parser.add_argument(
         '--annotations',
         default=TRAIN_FILE,
-        help='annotations, a file of SRC_DIR or a path (default: '
-        f'{TRAIN_FILE})')
+        help=f'annotations, a file of SRC_DIR or a path (default: {TRAIN_FILE})',
+    )
     parser.add_argument(
         '--num-test',
         type=int,
         default=800,
         help='number of test images, the last ones by name; give the number of all '
-        'images for a test split only (default: 800)')
+        'images for a test split only (default: 800)',
+    )
     parser.add_argument(
         '--test-annotations',
         help='annotations of the test split, a file of SRC_DIR or a path; then '
-        '--num-test is ignored')
+        '--num-test is ignored',
+    )
     parser.add_argument(
         '--test-metadata',
-        help=f'sizes of their images (default: {METADATA_FILE} beside them, '
-        'else that of SRC_DIR)')
-    parser.add_argument(
-        '--no-images', action='store_true', help='write annotations only')
+        help=f'sizes of their images (default: {METADATA_FILE} beside them, else that of SRC_DIR)',
+    )
+    parser.add_argument('--no-images', action='store_true', help='write annotations only')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
         '--max-size',
         type=int,
         default=592,
-        help='longest side of a rendered image in pixels (default: 592)')
-    parser.add_argument(
-        '--workers', type=int, default=2, help='number of rendering processes')
+        help='longest side of a rendered image in pixels (default: 592)',
+    )
+    parser.add_argument('--workers', type=int, default=2, help='number of rendering processes')
     return parser.parse_args()
 
 
@@ -305,21 +318,30 @@ def main() -> None:
     classes = read_names(src_dir / 'objects.json')
     predicates = read_names(src_dir / 'predicates.json')
     counts = len(classes), len(predicates)
-    train = Source(
-        _source_file(args, args.annotations), src_dir / METADATA_FILE, *counts)
-    images = convert_images(train, _test_source(args, *counts), args.num_test,
-                            args.max_size)
+    train = Source(_source_file(args, args.annotations), src_dir / METADATA_FILE, *counts)
+    images = convert_images(train, _test_source(args, *counts), args.num_test, args.max_size)
     if not args.no_images:
         layouts = [
-            Layout(image.info['image_id'], image.info['width'],
-                   image.info['height'], image.boxes, image.labels)
+            Layout(
+                image.info['image_id'],
+                image.info['width'],
+                image.info['height'],
+                image.boxes,
+                image.labels,
+            )
             for image in images
         ]
         renderer = LayoutRenderer(len(classes), seed=args.seed)
         render_images(renderer, layouts, out_dir / 'images', args.workers)
-    write_vg_sgg(out_dir, [i.info for i in images], [i.boxes for i in images],
-                 [i.labels for i in images], [i.relations for i in images],
-                 classes, predicates)
+    write_vg_sgg(
+        out_dir,
+        [i.info for i in images],
+        [i.boxes for i in images],
+        [i.labels for i in images],
+        [i.relations for i in images],
+        classes,
+        predicates,
+    )
     print_counts(images)
 
 

@@ -1,4 +1,5 @@
 """Show training images and their graphs after the pipeline."""
+
 from __future__ import annotations
 
 import argparse
@@ -19,17 +20,19 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument(
-        '--output-dir', type=Path,
-        help='folder for the pictures, e.g. on a machine without display')
+        '--output-dir', type=Path, help='folder for the pictures, e.g. on a machine without display'
+    )
+    parser.add_argument('--not-show', action='store_true', help='do not open a window')
     parser.add_argument(
-        '--not-show', action='store_true', help='do not open a window')
+        '--show-interval', type=float, default=2, help='seconds per image (default: 2)'
+    )
     parser.add_argument(
-        '--show-interval', type=float, default=2,
-        help='seconds per image (default: 2)')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction,
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
         help='override settings of the config: key=value; '
-        'train_dataloader.dataset.indices=20 shows the first 20 images')
+        'train_dataloader.dataset.indices=20 shows the first 20 images',
+    )
     return parser.parse_args()
 
 
@@ -40,8 +43,7 @@ def main() -> None:
     init_default_scope(cfg.default_scope)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     # Pictures go to the window and to the folder, not to logging backends.
-    visualizer = VISUALIZERS.build(
-        {'name': 'browse', **cfg.visualizer, 'vis_backends': None})
+    visualizer = VISUALIZERS.build({'name': 'browse', **cfg.visualizer, 'vis_backends': None})
     visualizer.dataset_meta = dataset.metainfo
     for index in track(range(len(dataset)), 'Drawing'):
         item = dataset[index]
@@ -55,7 +57,8 @@ def main() -> None:
             draw_pred=False,
             show=not args.not_show,
             wait_time=args.show_interval,
-            out_file=str(args.output_dir / name) if args.output_dir else None)
+            out_file=str(args.output_dir / name) if args.output_dir else None,
+        )
 
 
 if __name__ == '__main__':

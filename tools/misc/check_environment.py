@@ -8,6 +8,7 @@ The exit status is 0 if nothing is missing, else 1.
 It uses only the standard library and syntax that Python 2.7 can read, so that an
 old interpreter can report that it is too old.
 """
+
 from __future__ import print_function
 
 import os
@@ -49,10 +50,10 @@ def python_problem(version=None):
     if version >= MIN_PYTHON:
         return None
     return Problem(
-        'Python %d.%d or newer is needed; %s is Python %s.' %
-        (MIN_PYTHON + (sys.executable, '.'.join(map(str, version)))),
-        'Install a newer Python, or give the path of one: '
-        'make PYTHON=/path/to/python3.11 ...')
+        'Python %d.%d or newer is needed; %s is Python %s.'
+        % (MIN_PYTHON + (sys.executable, '.'.join(map(str, version)))),
+        'Install a newer Python, or give the path of one: make PYTHON=/path/to/python3.11 ...',
+    )
 
 
 def venv_problem():
@@ -62,10 +63,10 @@ def venv_problem():
         import venv  # noqa: F401
     except ImportError as error:
         return Problem(
-            '%s cannot create virtual environments (%s).' %
-            (sys.executable, error),
+            '%s cannot create virtual environments (%s).' % (sys.executable, error),
             'Debian, Ubuntu: apt-get install python3-venv. Elsewhere: install '
-            'a Python that has the venv and ensurepip modules.')
+            'a Python that has the venv and ensurepip modules.',
+        )
     return None
 
 
@@ -73,13 +74,15 @@ def header_problem(include=None):
     """Check for ``Python.h``, which mmcv's operators need for compiling."""
     if include is None:
         import sysconfig
+
         include = sysconfig.get_paths()['include']
     if os.path.isfile(os.path.join(include, 'Python.h')):
         return None
     return Problem(
         "Python's header files are missing (no Python.h in %s)." % include,
         'Debian, Ubuntu: apt-get install python3-dev. Fedora: dnf install '
-        'python3-devel. It must be the version of %s.' % sys.executable)
+        'python3-devel. It must be the version of %s.' % sys.executable,
+    )
 
 
 def which(program):
@@ -105,19 +108,21 @@ def compiler_problem():
     # CXX may contain a launcher or options: CXX="ccache g++".
     # Without it, PyTorch's extension builder always calls c++.
     command = os.environ.get('CXX', '').split() or ['c++']
-    fix = ('Debian, Ubuntu: apt-get install g++. Fedora: dnf install gcc-c++. '
-            'macOS: xcode-select --install. Or give another compiler: '
-            'CXX=/path/to/g++ make ...')
+    fix = (
+        'Debian, Ubuntu: apt-get install g++. Fedora: dnf install gcc-c++. '
+        'macOS: xcode-select --install. Or give another compiler: '
+        'CXX=/path/to/g++ make ...'
+    )
     if not which(command[0]):
-        return Problem('There is no C++ compiler: %s is not found.' % command[0],
-                       fix)
+        return Problem('There is no C++ compiler: %s is not found.' % command[0], fix)
     complaint = compile_complaint(command)
     if complaint is None:
         return None
     return Problem(
-        '%s cannot compile a small C++17 program:\n    %s' %
-        (' '.join(command), complaint.strip().replace('\n', '\n    ')),
-        'GCC 9 or Clang 9 and newer can. ' + fix)
+        '%s cannot compile a small C++17 program:\n    %s'
+        % (' '.join(command), complaint.strip().replace('\n', '\n    ')),
+        'GCC 9 or Clang 9 and newer can. ' + fix,
+    )
 
 
 def compile_complaint(command):
@@ -130,7 +135,8 @@ def compile_complaint(command):
         process = subprocess.Popen(
             command + ['-std=c++17', source, '-o', os.path.join(folder, 'check')],
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
+            stderr=subprocess.STDOUT,
+        )
         output = process.communicate()[0].decode('utf-8', 'replace')
         if process.returncode == 0:
             return None
@@ -149,9 +155,10 @@ def disk_problem(folder, free=None):
     if free >= MIN_FREE_GB * 1e9:
         return None
     return Problem(
-        'About %d GB of disk are needed in %s; %.1f GB are free.' %
-        (MIN_FREE_GB, os.path.abspath(folder), free / 1e9),
-        'Free some space, or clone onto a larger disk.')
+        'About %d GB of disk are needed in %s; %.1f GB are free.'
+        % (MIN_FREE_GB, os.path.abspath(folder), free / 1e9),
+        'Free some space, or clone onto a larger disk.',
+    )
 
 
 def find_problems(folder='.'):
@@ -174,8 +181,7 @@ def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else '.'
     problems = find_problems(folder)
     for problem in problems:
-        print('MISSING: %s\n  FIX: %s' % (problem.missing, problem.fix),
-              file=sys.stderr)
+        print('MISSING: %s\n  FIX: %s' % (problem.missing, problem.fix), file=sys.stderr)
     if problems:
         print('Nothing has been downloaded or installed.', file=sys.stderr)
     return 1 if problems else 0

@@ -3,6 +3,7 @@
 Each stage is a command that you can also run yourself; a stage is skipped if its
 result exists. Outputs are in work_dirs/, pictures in work_dirs/demo/.
 """
+
 from __future__ import annotations
 
 import re
@@ -49,12 +50,12 @@ class Run(Job):
     Attributes:
         epochs: Number of epochs of a training.
     """
+
     epochs: int = 1
 
     def fraction(self) -> float:
         """Read the finished share of the command from its log."""
-        steps = [step for step in STEP.findall(self.log.read_text())
-                 if step[0] != 'val']
+        steps = [step for step in STEP.findall(self.log.read_text()) if step[0] != 'val']
         if not steps:
             return 0.0
         _, epoch, done, total = steps[-1]
@@ -78,6 +79,7 @@ class Stage:
         weight: The stage's share of the demo's time, to estimate the time left.
         is_current: Whether existing results belong to this demo.
     """
+
     title: str
     runs: list[Run]
     results: list[Path]
@@ -86,8 +88,7 @@ class Stage:
 
     @property
     def done(self) -> bool:
-        return all(result.is_file()
-                   for result in self.results) and self.is_current()
+        return all(result.is_file() for result in self.results) and self.is_current()
 
 
 def config_path(name: str) -> str:
@@ -101,16 +102,24 @@ def tool_path(name: str) -> str:
 def train(config: str) -> tuple[Run, Path]:
     """Return the training of a config, resumed if interrupted, and its result."""
     epochs = Config.fromfile(config_path(config)).train_cfg.max_epochs
-    run = run_of(f'train_{config}', 'train', config_path(config), '--work-dir',
-                 str(WORK_DIRS / config), '--resume', epochs=epochs)
+    run = run_of(
+        f'train_{config}',
+        'train',
+        config_path(config),
+        '--work-dir',
+        str(WORK_DIRS / config),
+        '--resume',
+        epochs=epochs,
+    )
     return run, WORK_DIRS / config / f'epoch_{epochs}.pth'
 
 
 def test(config: str, checkpoint: Path) -> tuple[Run, Path]:
     """Return the test of a checkpoint on all tasks, and its result."""
     work_dir = OUT_DIR / config
-    run = run_of(f'test_{config}', 'test', config_path(config), str(checkpoint),
-                 '--work-dir', str(work_dir))
+    run = run_of(
+        f'test_{config}', 'test', config_path(config), str(checkpoint), '--work-dir', str(work_dir)
+    )
     return run, work_dir / 'metrics.json'
 
 
@@ -118,9 +127,20 @@ def draw(config: str, checkpoint: Path) -> tuple[Run, Path]:
     """Pictures of the first test scenes, and the file that comes last."""
     work_dir = OUT_DIR / 'draw'
     run = run_of(
-        'draw', 'test', config_path(config), str(checkpoint), '--work-dir',
-        str(work_dir), '--tasks', 'sgcls', '--show-dir', str(SCENES.resolve()),
-        '--cfg-options', 'test_dataloader.dataset.indices=6', 'visualizer.topk=8')
+        'draw',
+        'test',
+        config_path(config),
+        str(checkpoint),
+        '--work-dir',
+        str(work_dir),
+        '--tasks',
+        'sgcls',
+        '--show-dir',
+        str(SCENES.resolve()),
+        '--cfg-options',
+        'test_dataloader.dataset.indices=6',
+        'visualizer.topk=8',
+    )
     return run, work_dir / 'metrics.json'
 
 
@@ -129,24 +149,35 @@ def make_stages() -> list[Stage]:
     detector, detector_checkpoint = train(DETECTOR)
     weights = WORK_DIRS / DETECTOR / 'detector.pth'
     trained = [train(config) for config in MODELS.values()]
-    tested = [
-        test(config, checkpoint)
-        for config, (_, checkpoint) in zip(MODELS.values(), trained)
-    ]
+    tested = [test(config, checkpoint) for config, (_, checkpoint) in zip(MODELS.values(), trained)]
     drawing, drawn = draw(MODELS['CCE + Scorer'], trained[-1][1])
     return [
-        Stage('generating MiniVG', [
-            run_of('minivg', 'dataset_converters/minivg', str(DATA_DIR))
-        ], [DATA_DIR / MARKER], 0.05,
-              lambda: holds_minivg(DATA_DIR)),
-        Stage('pre-training the detector', [detector], [detector_checkpoint],
-              0.36),
-        Stage('publishing the detector', [
-            run_of('publish', 'model_converters/publish_model',
-                   str(detector_checkpoint), str(weights))
-        ], [weights], 0.01),
-        Stage('training MotifNet with cross-entropy, and with CCE + Scorer',
-              *map(list, zip(*trained)), 0.45),
+        Stage(
+            'generating MiniVG',
+            [run_of('minivg', 'dataset_converters/minivg', str(DATA_DIR))],
+            [DATA_DIR / MARKER],
+            0.05,
+            lambda: holds_minivg(DATA_DIR),
+        ),
+        Stage('pre-training the detector', [detector], [detector_checkpoint], 0.36),
+        Stage(
+            'publishing the detector',
+            [
+                run_of(
+                    'publish',
+                    'model_converters/publish_model',
+                    str(detector_checkpoint),
+                    str(weights),
+                )
+            ],
+            [weights],
+            0.01,
+        ),
+        Stage(
+            'training MotifNet with cross-entropy, and with CCE + Scorer',
+            *map(list, zip(*trained)),
+            0.45,
+        ),
         Stage('testing both', *map(list, zip(*tested)), 0.11),
         Stage('drawing parsed test scenes', [drawing], [drawn], 0.02),
     ]
@@ -159,8 +190,11 @@ def run(stage: Stage, update: Callable[[float], None]) -> None:
         SystemExit: If a command fails. The message is the end of its output.
     """
     try:
-        run_jobs(stage.runs, sharing_cores(len(stage.runs)),
-                 lambda: update(min(job.fraction() for job in stage.runs)))
+        run_jobs(
+            stage.runs,
+            sharing_cores(len(stage.runs)),
+            lambda: update(min(job.fraction() for job in stage.runs)),
+        )
     except JobFailed as error:
         sys.exit(f'{error}; `make demo` goes on from here')
 
@@ -178,12 +212,15 @@ def run_stages(stages: list[Stage], console: Console) -> None:
             result.unlink(missing_ok=True)
             if result.suffix == '.pth':  # nothing to resume from
                 (result.parent / 'last_checkpoint').unlink(missing_ok=True)
-    columns = (TextColumn('{task.description}'), BarColumn(bar_width=20),
-               TaskProgressColumn(), TimeElapsedColumn(), TextColumn('left:'),
-               TimeRemainingColumn())
-    with Progress(
-            *columns, console=console,
-            speed_estimate_period=300) as progress:
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn('left:'),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, speed_estimate_period=300) as progress:
         bar = progress.add_task('', total=sum(s.weight for s in pending))
         before = 0.0
         for number, stage in enumerate(pending, 1):
@@ -191,12 +228,14 @@ def run_stages(stages: list[Stage], console: Console) -> None:
             progress.update(bar, description=title)
             start = time.monotonic()
             run(
-                stage, lambda fraction, before=before, stage=stage: progress.
-                update(bar, completed=before + fraction * stage.weight))
+                stage,
+                lambda fraction, before=before, stage=stage: progress.update(
+                    bar, completed=before + fraction * stage.weight
+                ),
+            )
             before += stage.weight
             progress.update(bar, completed=before)
-            progress.console.print(
-                f'{title}: {time.monotonic() - start:.0f} s')
+            progress.console.print(f'{title}: {time.monotonic() - start:.0f} s')
 
 
 def main() -> None:
@@ -204,12 +243,22 @@ def main() -> None:
     start = time.monotonic()
     run_stages(make_stages(), console)
     work_dirs = [str(OUT_DIR / config) for config in MODELS.values()]
-    subprocess.run([
-        sys.executable, tool_path('analysis_tools/compare'), *work_dirs, '--names',
-        *MODELS, '--tasks', *TASKS, '--metrics', 'mR', 'R'
-    ], check=True)
-    console.print(f'{(time.monotonic() - start) / 60:.1f} minutes. Parsed test '
-                  f'scenes: {SCENES}')
+    subprocess.run(
+        [
+            sys.executable,
+            tool_path('analysis_tools/compare'),
+            *work_dirs,
+            '--names',
+            *MODELS,
+            '--tasks',
+            *TASKS,
+            '--metrics',
+            'mR',
+            'R',
+        ],
+        check=True,
+    )
+    console.print(f'{(time.monotonic() - start) / 60:.1f} minutes. Parsed test scenes: {SCENES}')
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@ README with --out WORK_DIR/predictions.h5; and Playwright and Chromium
 (requirements/tests.txt) for the picture of the report. scene needs the checkpoint of
 MotifNet with CCE and the Scorer from `make demo`.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -29,16 +30,16 @@ SCENE = 2
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     pictures = parser.add_subparsers(dest='pictures', required=True)
     scene = pictures.add_parser('scene', help="the README's parsed scene")
     scene.add_argument('checkpoint')
     figures = pictures.add_parser('figures', help='figures and the report')
     figures.add_argument('runs', nargs=2, metavar='WORK_DIR')
     figures.add_argument(
-        '--names', nargs=2, metavar='NAME',
-        default=['cross-entropy', 'CCE + Scorer'])
+        '--names', nargs=2, metavar='NAME', default=['cross-entropy', 'CCE + Scorer']
+    )
     return parser.parse_args()
 
 
@@ -63,42 +64,67 @@ def photograph(page_file: Path, picture: Path) -> None:
 def draw_scene(checkpoint: str) -> None:
     """Draw a scene of the demo, as wide as a page."""
     with tempfile.TemporaryDirectory() as folder:
-        run(folder, 'test', str(SCENE_CONFIG), checkpoint, '--work-dir', folder,
-            '--tasks', 'sgcls', '--show-dir', f'{folder}/scenes', '--cfg-options',
-            f'test_dataloader.dataset.indices={SCENE + 1}', 'visualizer.topk=8')
+        run(
+            folder,
+            'test',
+            str(SCENE_CONFIG),
+            checkpoint,
+            '--work-dir',
+            folder,
+            '--tasks',
+            'sgcls',
+            '--show-dir',
+            f'{folder}/scenes',
+            '--cfg-options',
+            f'test_dataloader.dataset.indices={SCENE + 1}',
+            'visualizer.topk=8',
+        )
         *_, scene = sorted(Path(folder, 'scenes').iterdir())
         picture = Image.open(scene)
         height = round(picture.height * PAGE_WIDTH / picture.width)
         path = PICTURES / 'parsed_scene.png'
-        picture.resize((PAGE_WIDTH, height), Image.Resampling.LANCZOS).save(
-            path, optimize=True)
+        picture.resize((PAGE_WIDTH, height), Image.Resampling.LANCZOS).save(path, optimize=True)
         print(path)
 
 
 def draw_figures(args: argparse.Namespace) -> None:
-    recall = [*args.runs, '--num-predicates', str(NUM_PREDICATES), '--names',
-              *args.names]
+    recall = [*args.runs, '--num-predicates', str(NUM_PREDICATES), '--names', *args.names]
     figures = {
         'predicate_distribution': (
-            'analysis_tools/plot_predicate_distribution', args.runs[0],
-            '--num-predicates', str(NUM_PREDICATES)),
+            'analysis_tools/plot_predicate_distribution',
+            args.runs[0],
+            '--num-predicates',
+            str(NUM_PREDICATES),
+        ),
         'per_class_recall': ('analysis_tools/plot_per_class_recall', *recall),
         'per_class_change': ('analysis_tools/plot_per_class_change', *recall),
         'training_curves': (
-            'analysis_tools/analyze_logs', 'plot_curve', *args.runs, '--legend',
-            *args.names),
+            'analysis_tools/analyze_logs',
+            'plot_curve',
+            *args.runs,
+            '--legend',
+            *args.names,
+        ),
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, command in track(figures.items(), 'drawing', transient=True):
             run(folder, *command, '--out', f'{folder}/{name}')
         report = Path(folder, 'report.html')
-        run(folder, 'analysis_tools/report', *args.runs, '--names', *args.names,
-            '--out', str(report))
+        run(
+            folder,
+            'analysis_tools/report',
+            *args.runs,
+            '--names',
+            *args.names,
+            '--out',
+            str(report),
+        )
         photograph(report, Path(folder, 'report.png'))
         for name in (*figures, 'report'):
             picture = Image.open(Path(folder, f'{name}.png')).convert('RGB')
             picture.quantize(64, dither=Image.Dither.NONE).save(
-                PICTURES / f'{name}.png', optimize=True)
+                PICTURES / f'{name}.png', optimize=True
+            )
             print(PICTURES / f'{name}.png')
 
 

@@ -1,4 +1,5 @@
 """Print the versions of all installed packages, as constraints for pip."""
+
 from __future__ import annotations
 
 import platform
@@ -17,14 +18,19 @@ HEAD = """\
 
 def locked() -> list[str]:
     """List one line per package, for this Python and this system only."""
-    marker = (f"python_version == '{platform.python_version().rpartition('.')[0]}' "
-              f"and sys_platform == '{sys.platform}'")
+    marker = (
+        f"python_version == '{platform.python_version().rpartition('.')[0]}' "
+        f"and sys_platform == '{sys.platform}'"
+    )
     names = {
         re.sub(r'[-_.]+', '-', found.metadata['Name']).lower(): found.version
         for found in distributions()
     }
-    return [f'{name}=={version} ; {marker}' for name, version in sorted(names.items())
-            if not LEFT_OUT.fullmatch(name)]
+    return [
+        f'{name}=={version} ; {marker}'
+        for name, version in sorted(names.items())
+        if not LEFT_OUT.fullmatch(name)
+    ]
 
 
 if __name__ == '__main__':

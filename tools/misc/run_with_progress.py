@@ -6,6 +6,7 @@ It prints the elapsed time and, if ninja compiles, the finished share and the ti
 left. If the command fails, it prints the end of the output. The exit status is the
 command's.
 """
+
 from __future__ import annotations
 
 import re
@@ -55,8 +56,13 @@ def run(job: Job) -> int:
     show(f'{job.title} ...')
     failure = None
     try:
-        run_jobs([job], period=PERIOD, update=lambda: show(describe(
-            job.title, time.monotonic() - start, job.log.read_bytes())))
+        run_jobs(
+            [job],
+            period=PERIOD,
+            update=lambda: show(
+                describe(job.title, time.monotonic() - start, job.log.read_bytes())
+            ),
+        )
     except KeyboardInterrupt:
         return 130
     except JobFailed as error:

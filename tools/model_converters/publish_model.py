@@ -1,4 +1,5 @@
 """Write only the weights and class names of a training checkpoint."""
+
 from __future__ import annotations
 
 import argparse

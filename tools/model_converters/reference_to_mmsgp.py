@@ -4,6 +4,7 @@ It reads the state dict of neural-motifs (MotifNet), linknet-pytorch (LinkNet) o
 and writes one for MMSGP: the relation head, and the detector if the file holds it.
 Weights that are not mapped are listed.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -32,8 +33,7 @@ HEADS = dict(motifnet=MotifNetHead, linknet=LinkNetHead, kern=KERNHead)
 DETECTOR_HEADS = ('roi_head', 'bbox_head')
 
 
-def config_options(weights: dict[str, Tensor], kind: str,
-                   own_detector: bool) -> dict:
+def config_options(weights: dict[str, Tensor], kind: str, own_detector: bool) -> dict:
     """Collect the ``--cfg-options`` that make a config fit.
 
     Args:
@@ -45,20 +45,24 @@ def config_options(weights: dict[str, Tensor], kind: str,
     hidden = dict(
         motifnet='edge_lstm.layers.0.state_projection.weight',
         linknet='object_classifier.query.weight',
-        kern='pair_graph.unit.fc_candidate.weight')
-    options = {f'{head}.hidden_size':
-               weights[f'relation_head.{hidden[kind]}'].shape[1]}
+        kern='pair_graph.unit.fc_candidate.weight',
+    )
+    options = {f'{head}.hidden_size': weights[f'relation_head.{hidden[kind]}'].shape[1]}
     if kind == 'motifnet':
         for name in ('object', 'edge'):
             options[f'{head}.num_{name}_layers'] = sum(
-                key.startswith(f'relation_head.{name}_lstm.') and
-                key.endswith('.bias') for key in weights)
+                key.startswith(f'relation_head.{name}_lstm.') and key.endswith('.bias')
+                for key in weights
+            )
     if own_detector:
-        options.update({
-            # The checkpoint holds the weights.
-            'model.detector.init_cfg': None,
-            'model.detector.rpn_head.type': 'mmsgp.ReLU6RPNHead',
-            'model.detector.rpn_head.anchor_generator.center_offset': 0.5})
+        options.update(
+            {
+                # The checkpoint holds the weights.
+                'model.detector.init_cfg': None,
+                'model.detector.rpn_head.type': 'mmsgp.ReLU6RPNHead',
+                'model.detector.rpn_head.anchor_generator.center_offset': 0.5,
+            }
+        )
     return options
 
 
@@ -70,12 +74,12 @@ def read_detector(path: str) -> dict[str, Tensor]:
     """
     weights = weights_of(load_checkpoint_file(path, map_location='cpu'), path)
     parts = {str(key).split('.')[0] for key in weights}
-    if 'relation_head' in parts or 'backbone' not in parts or \
-            parts.isdisjoint(DETECTOR_HEADS):
+    if 'relation_head' in parts or 'backbone' not in parts or parts.isdisjoint(DETECTOR_HEADS):
         raise ValueError(
             f'{path} is not a detector of MMSGP: it needs weights of a backbone and '
             f'of {" or ".join(DETECTOR_HEADS)}, but has those of '
-            f'{", ".join(sorted(parts)[:5]) or "nothing"}')
+            f'{", ".join(sorted(parts)[:5]) or "nothing"}'
+        )
     return weights
 
 
@@ -87,19 +91,27 @@ def read_parser_config(path: str, kind: str) -> Config:
     """
     cfg = read_config_file(path)
     if not is_parser_config(cfg.get('model')):
-        raise ValueError(f'{path} has no relation head: give the config of a '
-                         f'parser with a {HEADS[kind].__name__}')
+        raise ValueError(
+            f'{path} has no relation head: give the config of a '
+            f'parser with a {HEADS[kind].__name__}'
+        )
     init_default_scope(cfg.get('default_scope', 'mmsgp'))
     found = cfg.model.relation_head.get('type')
     head = MODELS.get(found) if isinstance(found, str) else found
     if head is None or not issubclass(head, HEADS[kind]):
-        raise ValueError(f'{path} does not fit: it has a {found}, but {kind} '
-                         f'needs a {HEADS[kind].__name__}')
+        raise ValueError(
+            f'{path} does not fit: it has a {found}, but {kind} needs a {HEADS[kind].__name__}'
+        )
     return cfg
 
 
-def check_fit(config: str, module: nn.Module, weights: dict[str, Tensor],
-              prefix: str, may_lack: str | tuple[str, ...] = ()) -> None:
+def check_fit(
+    config: str,
+    module: nn.Module,
+    weights: dict[str, Tensor],
+    prefix: str,
+    may_lack: str | tuple[str, ...] = (),
+) -> None:
     """Check that weights fit a module.
 
     Args:
@@ -112,8 +124,9 @@ def check_fit(config: str, module: nn.Module, weights: dict[str, Tensor],
     Raises:
         ValueError: If names or shapes differ.
     """
-    own = {key.removeprefix(prefix): value for key, value in weights.items()
-           if key.startswith(prefix)}
+    own = {
+        key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)
+    }
     try:
         missing, unexpected = module.load_state_dict(own, strict=False)
     except RuntimeError as error:  # other shapes
@@ -123,11 +136,11 @@ def check_fit(config: str, module: nn.Module, weights: dict[str, Tensor],
         raise ValueError(
             f'{config} does not fit: of its {type(module).__name__} the '
             f'checkpoint lacks {len(missing)} weights {missing[:3]}, and has '
-            f'the additional ones {unexpected[:3]}')
+            f'the additional ones {unexpected[:3]}'
+        )
 
 
-def fill_statistics(weights: dict[str, Tensor], config: str, kind: str,
-                    options: dict) -> None:
+def fill_statistics(weights: dict[str, Tensor], config: str, kind: str, options: dict) -> None:
     """Add the training set's statistics that the weights lack.
 
     Args:
@@ -149,33 +162,34 @@ def fill_statistics(weights: dict[str, Tensor], config: str, kind: str,
     # A Scorer will be trained later.
     check_fit(config, head, weights, 'relation_head.', may_lack='scorer.')
     if holds_detector(weights):
-        check_fit(config, MODELS.build(cfg.model.detector), weights,
-                  'detector.')
+        check_fit(config, MODELS.build(cfg.model.detector), weights, 'detector.')
     weights['has_priors'] = torch.tensor(1.0)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('kind', choices=RULES)
     parser.add_argument('checkpoint', help='checkpoint of the reference')
     parser.add_argument('out_file', type=Path)
     parser.add_argument(
         '--config',
         help='config of the parser: check that the weights fit it, and take '
-        'missing statistics from its training set (KERN)')
+        'missing statistics from its training set (KERN)',
+    )
     parser.add_argument(
-        '--detector',
-        help="checkpoint of a detector in MMSGP, to replace the reference's")
+        '--detector', help="checkpoint of a detector in MMSGP, to replace the reference's"
+    )
     parser.add_argument(
-        '--separate-gates', action='store_true',
+        '--separate-gates',
+        action='store_true',
         help='KERN: the second gate has its own weights, for files of corrected '
-        'code (default: both gates use the same matrix, as in the official code)')
+        'code (default: both gates use the same matrix, as in the official code)',
+    )
     args = parser.parse_args()
     if args.separate_gates and args.kind != 'kern':
-        parser.error(
-            f'--separate-gates is only for kern: {args.kind} has no such gates')
+        parser.error(f'--separate-gates is only for kern: {args.kind} has no such gates')
     return args
 
 
@@ -186,20 +200,18 @@ def main() -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    state = weights_of(load_checkpoint_file(args.checkpoint, map_location='cpu'),
-                       args.checkpoint)
+    state = weights_of(load_checkpoint_file(args.checkpoint, map_location='cpu'), args.checkpoint)
     try:
         weights, left = convert(state, args.kind, args.separate_gates)
     except ValueError as error:
         raise ValueError(f'{args.checkpoint}: {error}') from error
     has_detector = holds_detector(weights)
     if args.detector is not None:
-        weights = {key: value for key, value in weights.items()
-                   if not key.startswith('detector.')}
-        weights.update({f'detector.{key}': value for key, value in
-                        read_detector(args.detector).items()})
-    options = config_options(weights, args.kind,
-                             has_detector and args.detector is None)
+        weights = {key: value for key, value in weights.items() if not key.startswith('detector.')}
+        weights.update(
+            {f'detector.{key}': value for key, value in read_detector(args.detector).items()}
+        )
+    options = config_options(weights, args.kind, has_detector and args.detector is None)
     if args.config is not None:
         fill_statistics(weights, args.config, args.kind, options)
     converted = dict(state_dict=weights)
@@ -208,22 +220,28 @@ def run(args: argparse.Namespace) -> None:
         torch.save(converted, draft)
     print(f'{args.out_file}: {len(weights)} tensors')
     print(f'not mapped ({len(left)}): ' + (', '.join(left) or 'none'))
-    settings = '--cfg-options ' + ' '.join(
-        f'{key}={value}' for key, value in options.items())
+    settings = '--cfg-options ' + ' '.join(f'{key}={value}' for key, value in options.items())
     if args.config is not None:
         print(f'it fits {args.config} with {settings}')
     else:
-        print('not checked against a config, because --config is missing. A '
-              f'config needs {settings}')
+        print(
+            f'not checked against a config, because --config is missing. A config needs {settings}'
+        )
     if args.kind == 'motifnet':
-        print("if it was trained with -order leftright, as in neural-motifs' "
-              'scripts, a config needs model.relation_head.order=leftright')
+        print(
+            "if it was trained with -order leftright, as in neural-motifs' "
+            'scripts, a config needs model.relation_head.order=leftright'
+        )
     if args.kind == 'kern' and not args.separate_gates:
-        print('both gates use the same matrix, as in the official code; '
-              '--separate-gates is for files of corrected code')
+        print(
+            'both gates use the same matrix, as in the official code; '
+            '--separate-gates is for files of corrected code'
+        )
     if 'has_priors' not in weights:
-        print('it lacks statistics of the training set: give --config to test '
-              'it; training takes them from its own training set')
+        print(
+            'it lacks statistics of the training set: give --config to test '
+            'it; training takes them from its own training set'
+        )
 
 
 if __name__ == '__main__':

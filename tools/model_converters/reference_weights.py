@@ -7,6 +7,7 @@ detector and much of their relation models. They count the background as class
 Shape shorthand: K classes with background, R+1 predicates with unknown, A anchors
 per location, H hidden units.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -41,16 +42,14 @@ def start_last(tensor: Tensor) -> Tensor:
 
 def prior_table(tensor: Tensor) -> Tensor:
     """Reshape (K * K, R+1), subject class first, to (K, K, R+1)."""
-    num_classes = round(len(tensor)**0.5)
-    return tensor.view(num_classes, num_classes, -1).roll(
-        (-1, -1), dims=(0, 1))
+    num_classes = round(len(tensor) ** 0.5)
+    return tensor.view(num_classes, num_classes, -1).roll((-1, -1), dims=(0, 1))
 
 
 def class_nodes(tensor: Tensor) -> Tensor:
     """Reorder rows and blocks of columns of (K, K * H), logits from nodes."""
     num_classes = len(tensor)
-    nodes = tensor.view(num_classes, num_classes, -1).roll(
-        (-1, -1), dims=(0, 1))
+    nodes = tensor.view(num_classes, num_classes, -1).roll((-1, -1), dims=(0, 1))
     return nodes.flatten(1)
 
 
@@ -77,6 +76,8 @@ def anchor_deltas(tensor: Tensor) -> Tensor:
     return tensor.unflatten(0, (-1, 6))[:, 2:].flatten(0, 1)
 
 
+# Rules, and the functions that make them: names side by side.
+# fmt: off
 def layer(target: str, *sources: str,
           weight: Callable = same, bias: Callable = same) -> dict[str, Rule]:
     """Make the rules of a layer's weight and bias."""
@@ -209,10 +210,12 @@ DETECTOR = {
 # Old versions of PyTorch did not count batches; KERN saves its matrix only after
 # training on several GPUs.
 OPTIONAL = ('.num_batches_tracked', '.matrix')
+# fmt: on
 
 
-def unpack_highway_lstm(weight: Tensor, bias: Tensor, input_size: int,
-                        hidden_size: int) -> list[dict[str, Tensor]]:
+def unpack_highway_lstm(
+    weight: Tensor, bias: Tensor, input_size: int, hidden_size: int
+) -> list[dict[str, Tensor]]:
     """Unpack the flat weights of a highway LSTM into layers.
 
     Per layer: input weights (input, 6 * hidden), then state weights
@@ -234,18 +237,20 @@ def unpack_highway_lstm(weight: Tensor, bias: Tensor, input_size: int,
         sizes = rows * 6 * hidden_size, hidden_size * 5 * hidden_size
         if start + sum(sizes) > len(weight):
             break
-        inputs, states = weight[start:start + sum(sizes)].split(sizes)
+        inputs, states = weight[start : start + sum(sizes)].split(sizes)
         start += sum(sizes)
-        layers.append({
-            'input_projection.weight': inputs.view(rows, -1).t().contiguous(),
-            'state_projection.weight':
-                states.view(hidden_size, -1).t().contiguous(),
-            'state_projection.bias': bias.view(-1, 5 * hidden_size)[number]
-        })
+        layers.append(
+            {
+                'input_projection.weight': inputs.view(rows, -1).t().contiguous(),
+                'state_projection.weight': states.view(hidden_size, -1).t().contiguous(),
+                'state_projection.bias': bias.view(-1, 5 * hidden_size)[number],
+            }
+        )
     if start != len(weight) or len(layers) * 5 * hidden_size != len(bias):
         raise ValueError(
             f'{len(weight)} weights and {len(bias)} biases do not make '
-            f'layers of {input_size} inputs and {hidden_size} units')
+            f'layers of {input_size} inputs and {hidden_size} units'
+        )
     return layers
 
 
@@ -261,26 +266,29 @@ def unpack_lstms(head: dict[str, Tensor]) -> None:
     if found != width:
         raise ValueError(
             f'context.decoder_rnn has {found} inputs, but only {width} are '
-            'supported: it was trained with -pass_in_obj_feats_to_decoder')
+            'supported: it was trained with -pass_in_obj_feats_to_decoder'
+        )
     embedding = head['object_embedding.weight'].shape[1]
     inputs = dict(
-        object_lstm=len(head['fc_head.classifier.3.bias']) + embedding +
-        len(head['position.layers.1.bias']),
-        edge_lstm=embedding + hidden)
+        object_lstm=len(head['fc_head.classifier.3.bias'])
+        + embedding
+        + len(head['position.layers.1.bias']),
+        edge_lstm=embedding + hidden,
+    )
     for name, size in inputs.items():
         packed = head.pop(f'{name}.weight'), head.pop(f'{name}.bias')
         try:
             layers = unpack_highway_lstm(*packed, size, hidden)
         except ValueError as error:
-            raise ValueError(f'{name}: {error}; was it trained with '
-                             '-pass_in_obj_feats_to_edge?') from error
+            raise ValueError(
+                f'{name}: {error}; was it trained with -pass_in_obj_feats_to_edge?'
+            ) from error
         for i, weights in enumerate(layers):
             for key, value in weights.items():
                 head[f'{name}.layers.{i}.{key}'] = value
 
 
-def apply_rules(rules: dict[str, Rule], state: dict[str, Tensor],
-                kind: str) -> dict[str, Tensor]:
+def apply_rules(rules: dict[str, Rule], state: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
     """Make tensors by rules.
 
     Raises:
@@ -298,12 +306,14 @@ def apply_rules(rules: dict[str, Rule], state: dict[str, Tensor],
         raise ValueError(
             f'not a checkpoint of {kind} on VGG16: it lacks '
             f'{", ".join(sorted(missing))}; it has '
-            f'{", ".join(sorted(state)[:5]) or "nothing"} ...')
+            f'{", ".join(sorted(state)[:5]) or "nothing"} ...'
+        )
     return made
 
 
-def convert(state: dict[str, Tensor], kind: str,
-            separate_gates: bool = False) -> tuple[dict, list[str]]:
+def convert(
+    state: dict[str, Tensor], kind: str, separate_gates: bool = False
+) -> tuple[dict, list[str]]:
     """Convert a reference's state dict.
 
     Args:
@@ -322,17 +332,16 @@ def convert(state: dict[str, Tensor], kind: str,
         ValueError: If the state dict is of another model.
     """
     # a model may be saved inside its data-parallel wrapper
-    state = {key.removeprefix('module.'): value
-             for key, value in state.items()}
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
     rules = {**RULES[kind], **(SEPARATE_GATES if separate_gates else {})}
     head = apply_rules(rules, state, kind)
     if kind == 'motifnet':
         unpack_lstms(head)
     weights = {f'relation_head.{key}': value for key, value in head.items()}
     if any(key.startswith('detector.') for key in state):
-        weights.update({
-            f'detector.{key}': value
-            for key, value in apply_rules(DETECTOR, state, kind).items()})
+        weights.update(
+            {f'detector.{key}': value for key, value in apply_rules(DETECTOR, state, kind).items()}
+        )
         rules = {**rules, **DETECTOR}
     if kind != 'kern':  # KERN has its co-occurrences in other files
         weights['has_priors'] = torch.tensor(1.0)

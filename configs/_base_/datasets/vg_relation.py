@@ -12,13 +12,9 @@ train_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='LoadRelations', sample_duplicates=True),
     # A box outside its image would be clipped to one without an area.
-    dict(
-        type='Resize',
-        scale=img_scale,
-        keep_ratio=True,
-        clip_object_border=False),
+    dict(type='Resize', scale=img_scale, keep_ratio=True, clip_object_border=False),
     dict(type='SceneGraphRandomFlip', prob=0.5),
-    dict(type='PackSceneGraphInputs')
+    dict(type='PackSceneGraphInputs'),
 ]
 # Ground truth is loaded after Resize: it stays in pixels of the original image.
 test_pipeline = [
@@ -26,7 +22,7 @@ test_pipeline = [
     dict(type='Resize', scale=img_scale, keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='LoadRelations'),
-    dict(type='PackSceneGraphInputs')
+    dict(type='PackSceneGraphInputs'),
 ]
 
 train_dataloader = dict(
@@ -43,7 +39,9 @@ train_dataloader = dict(
         num_val_images=5000,
         filter_cfg=dict(filter_empty_relations=True),
         pipeline=train_pipeline,
-        backend_args=backend_args))
+        backend_args=backend_args,
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=4,
@@ -59,7 +57,9 @@ val_dataloader = dict(
         filter_cfg=dict(filter_empty_relations=True),
         test_mode=True,
         pipeline=test_pipeline,
-        backend_args=backend_args))
+        backend_args=backend_args,
+    ),
+)
 test_dataloader = dict(
     batch_size=1,
     num_workers=4,
@@ -74,7 +74,9 @@ test_dataloader = dict(
         num_val_images=5000,
         test_mode=True,
         pipeline=test_pipeline,
-        backend_args=backend_args))
+        backend_args=backend_args,
+    ),
+)
 
 val_evaluator = dict(type='SceneGraphMetric', metric=('R', 'mR', 'F'))
 test_evaluator = dict(type='SceneGraphMetric')

@@ -16,18 +16,26 @@ detector = dict(
                 **roi_head.bbox_head,
                 reg_class_agnostic=True,
                 bbox_coder=dict(
-                    type='mmdet.DeltaXYWHBBoxCoder',
-                    target_stds=[centre, centre, extent, extent]))
+                    type='mmdet.DeltaXYWHBBoxCoder', target_stds=[centre, centre, extent, extent]
+                ),
+            )
             for centre, extent in ((0.1, 0.2), (0.05, 0.1), (0.033, 0.067))
-        ]),
-    train_cfg=dict(rcnn=[
-        dict(
-            assigner=dict(
-                type='mmdet.MaxIoUAssigner',
-                pos_iou_thr=iou,
-                neg_iou_thr=iou,
-                min_pos_iou=iou,
-                match_low_quality=False),
-            sampler=rcnn.sampler,
-            pos_weight=-1) for iou in (0.5, 0.6, 0.7)
-    ]))
+        ],
+    ),
+    train_cfg=dict(
+        rcnn=[
+            dict(
+                assigner=dict(
+                    type='mmdet.MaxIoUAssigner',
+                    pos_iou_thr=iou,
+                    neg_iou_thr=iou,
+                    min_pos_iou=iou,
+                    match_low_quality=False,
+                ),
+                sampler=rcnn.sampler,
+                pos_weight=-1,
+            )
+            for iou in (0.5, 0.6, 0.7)
+        ]
+    ),
+)

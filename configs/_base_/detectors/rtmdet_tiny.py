@@ -9,7 +9,8 @@ detector = dict(
         type='mmsgp.SceneGraphDataPreprocessor',
         mean=[103.53, 116.28, 123.675],
         std=[57.375, 57.12, 58.395],
-        bgr_to_rgb=False),
+        bgr_to_rgb=False,
+    ),
     backbone=dict(
         type='mmdet.CSPNeXt',
         arch='P5',
@@ -18,9 +19,8 @@ detector = dict(
         channel_attention=True,
         norm_cfg=norm_cfg,
         act_cfg=act_cfg,
-        init_cfg=dict(
-            type='Pretrained', prefix='backbone.',
-            checkpoint=backbone_weights)),
+        init_cfg=dict(type='Pretrained', prefix='backbone.', checkpoint=backbone_weights),
+    ),
     neck=dict(
         type='mmdet.CSPNeXtPAFPN',
         in_channels=[96, 192, 384],
@@ -28,14 +28,14 @@ detector = dict(
         num_csp_blocks=1,
         expand_ratio=0.5,
         norm_cfg=norm_cfg,
-        act_cfg=act_cfg),
+        act_cfg=act_cfg,
+    ),
     bbox_head=dict(
         type='mmdet.RTMDetSepBNHead',
         in_channels=96,
         feat_channels=96,
         stacked_convs=2,
-        anchor_generator=dict(
-            type='mmdet.MlvlPointGenerator', offset=0, strides=[8, 16, 32]),
+        anchor_generator=dict(type='mmdet.MlvlPointGenerator', offset=0, strides=[8, 16, 32]),
         bbox_coder=dict(type='mmdet.DistancePointBBoxCoder'),
         loss_cls=dict(type='mmdet.QualityFocalLoss', beta=2.0),
         loss_bbox=dict(type='mmdet.GIoULoss', loss_weight=2.0),
@@ -44,14 +44,18 @@ detector = dict(
         exp_on_reg=False,
         pred_kernel_size=1,
         norm_cfg=norm_cfg,
-        act_cfg=act_cfg),
+        act_cfg=act_cfg,
+    ),
     train_cfg=dict(
         assigner=dict(type='mmdet.DynamicSoftLabelAssigner', topk=13),
         allowed_border=-1,
-        pos_weight=-1),
+        pos_weight=-1,
+    ),
     test_cfg=dict(
         nms_pre=1000,
         min_bbox_size=0,
         score_thr=0.01,
         nms=dict(type='nms', iou_threshold=0.65),
-        max_per_img=100))
+        max_per_img=100,
+    ),
+)

@@ -9,7 +9,8 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=6e-3, momentum=0.9, weight_decay=1e-4),
     # fc6 and fc7 of VGG are pre-trained
     paramwise_cfg=dict(custom_keys={'fc_head.classifier': dict(lr_mult=0.1)}),
-    clip_grad=dict(max_norm=5))
+    clip_grad=dict(max_norm=5),
+)
 auto_scale_lr = dict(enable=False, base_batch_size=6)
 
 # As in the reference implementations: the rate drops after more than 3 validations
@@ -23,5 +24,6 @@ param_scheduler = [
         patience=3,
         threshold=0.01,
         threshold_rule='abs',
-        cooldown=1)
+        cooldown=1,
+    )
 ]

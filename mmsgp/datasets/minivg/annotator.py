@@ -3,6 +3,7 @@
 People mention salient relations, avoid repetitions, leave out trivial relations,
 and often write a coarse predicate instead of a fine one.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,9 +18,12 @@ from .rules import Relation
 _USUAL_AREA = 900.0
 
 
-def annotate(labels: Sequence[str], boxes: Sequence[Box],
-             relations: Sequence[Relation],
-             rng: np.random.Generator) -> list[tuple[int, int, str]]:
+def annotate(
+    labels: Sequence[str],
+    boxes: Sequence[Box],
+    relations: Sequence[Relation],
+    rng: np.random.Generator,
+) -> list[tuple[int, int, str]]:
     """Annotate a scene as a person would.
 
     Args:
@@ -47,8 +51,9 @@ def annotate(labels: Sequence[str], boxes: Sequence[Box],
     return annotated
 
 
-def salience(labels: Sequence[str], boxes: Sequence[Box],
-             relations: Sequence[Relation]) -> np.ndarray:
+def salience(
+    labels: Sequence[str], boxes: Sequence[Box], relations: Sequence[Relation]
+) -> np.ndarray:
     """Compute how salient each relation is: (M,)."""
     areas = np.array([area(box) for box in boxes])
     is_foreground = np.array([label not in world.SCENERY for label in labels])
@@ -60,20 +65,21 @@ def salience(labels: Sequence[str], boxes: Sequence[Box],
         score += world.FOCUS_SUBJECT * (relation.subject == focus)
         score += world.FOCUS_OBJECT * (relation.object == focus)
         if is_foreground[relation.subject]:
-            score += world.SIZE * np.log2(
-                areas[relation.subject] / _USUAL_AREA)
+            score += world.SIZE * np.log2(areas[relation.subject] / _USUAL_AREA)
         scores.append(score)
     return np.array(scores)
 
 
-def _choose(labels: Sequence[str], boxes: Sequence[Box],
-            relations: Sequence[Relation],
-            rng: np.random.Generator) -> list[Relation]:
+def _choose(
+    labels: Sequence[str],
+    boxes: Sequence[Box],
+    relations: Sequence[Relation],
+    rng: np.random.Generator,
+) -> list[Relation]:
     """Choose the most salient relations; each lowers the salience of similar ones."""
     scores = salience(labels, boxes, relations)
     scores = scores + world.WHIM * rng.gumbel(size=len(relations))
-    count = rng.choice(
-        list(world.NUM_ANNOTATED), p=list(world.NUM_ANNOTATED.values()))
+    count = rng.choice(list(world.NUM_ANNOTATED), p=list(world.NUM_ANNOTATED.values()))
     chosen: list[int] = []
     while len(chosen) < min(count, len(relations)):
         best = int(np.argmax(scores))
@@ -81,9 +87,9 @@ def _choose(labels: Sequence[str], boxes: Sequence[Box],
         scores[best] = -np.inf
         for other, relation in enumerate(relations):
             same_subject = relation.subject == relations[best].subject
-            similar = (relation.predicate == relations[best].predicate and
-                       labels[relation.subject] == labels[
-                           relations[best].subject])
-            scores[other] += (world.SAME_SUBJECT * same_subject +
-                              world.REPEATED * similar)
+            similar = (
+                relation.predicate == relations[best].predicate
+                and labels[relation.subject] == labels[relations[best].subject]
+            )
+            scores[other] += world.SAME_SUBJECT * same_subject + world.REPEATED * similar
     return [relations[index] for index in chosen]

@@ -1,4 +1,5 @@
 """A scene under construction; it accepts objects only where they fit."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -38,12 +39,14 @@ class Scene:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def add(self,
-            label: str,
-            x: float,
-            foot: float,
-            size: tuple[float, float],
-            depth: float | None = None) -> int | None:
+    def add(
+        self,
+        label: str,
+        x: float,
+        foot: float,
+        size: tuple[float, float],
+        depth: float | None = None,
+    ) -> int | None:
         """Add an object if it fits and hides no other object too much.
 
         Args:
@@ -97,16 +100,13 @@ class Scene:
             shared = 0.0
             for box, depth in zip(self.boxes, self.depths):
                 if depth >= _FOREGROUND_DEPTH:
-                    shared += max(
-                        min(box[2], x + space / 2) - max(
-                            box[0], x - space / 2), 0)
+                    shared += max(min(box[2], x + space / 2) - max(box[0], x - space / 2), 0)
             taken.append(shared)
         return float(middles[int(np.argmin(taken))])
 
     def foot(self, low: float = 0.1, high: float = 0.95) -> float:
         """Choose a line on the ground, between its far (0) and near (1) edge."""
-        return self.ground_top + self.rng.uniform(low, high) * (
-            SIDE - self.ground_top)
+        return self.ground_top + self.rng.uniform(low, high) * (SIDE - self.ground_top)
 
     def beside(self, index: int, share: float) -> float:
         """Choose a point beside an object's middle, ``share`` of its width away."""

@@ -1,4 +1,5 @@
 """The places of MiniVG, and how often actors appear there."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -25,6 +26,7 @@ class Place:
         opening: Actors that come first.
         cast: The other actors and their weights.
     """
+
     ground: str | None
     ground_top: tuple[float, float]
     opening: tuple[Callable[[Scene], None], ...]
@@ -33,38 +35,82 @@ class Place:
 
 PLACES: dict[str, Place] = {
     'street': Place(
-        'street', (74, 88), (actors.building, actors.upright_person), {
-            actors.car: 3, actors.upright_person: 3, actors.building: 1,
-            actors.tree: 1.5, actors.bike: 0.8, actors.animal: 0.8,
-            actors.rider: 0.6, actors.bench: 0.8, actors.bird: 0.6,
-            actors.dropped_bag: 0.4, actors.watcher: 0.2,
-            actors.eating_pet: 0.1, actors.dining_person: 0.15,
-        }),
+        'street',
+        (74, 88),
+        (actors.building, actors.upright_person),
+        {
+            actors.car: 3,
+            actors.upright_person: 3,
+            actors.building: 1,
+            actors.tree: 1.5,
+            actors.bike: 0.8,
+            actors.animal: 0.8,
+            actors.rider: 0.6,
+            actors.bench: 0.8,
+            actors.bird: 0.6,
+            actors.dropped_bag: 0.4,
+            actors.watcher: 0.2,
+            actors.eating_pet: 0.1,
+            actors.dining_person: 0.15,
+        },
+    ),
     'park': Place(
-        'grass', (62, 82), (actors.tree, actors.bench), {
-            actors.upright_person: 3, actors.tree: 1.5, actors.animal: 2,
-            actors.rider: 0.6, actors.bench: 0.8, actors.bird: 1,
-            actors.hang_bag: 0.6, actors.under_furniture: 0.7,
-            actors.bike: 0.5, actors.watcher: 0.5, actors.dropped_bag: 0.5,
-            actors.eating_pet: 0.2, actors.dining_person: 0.3,
-        }),
+        'grass',
+        (62, 82),
+        (actors.tree, actors.bench),
+        {
+            actors.upright_person: 3,
+            actors.tree: 1.5,
+            actors.animal: 2,
+            actors.rider: 0.6,
+            actors.bench: 0.8,
+            actors.bird: 1,
+            actors.hang_bag: 0.6,
+            actors.under_furniture: 0.7,
+            actors.bike: 0.5,
+            actors.watcher: 0.5,
+            actors.dropped_bag: 0.5,
+            actors.eating_pet: 0.2,
+            actors.dining_person: 0.3,
+        },
+    ),
     'room': Place(
-        None, (88, 104), (actors.sofa, actors.table), {
-            actors.upright_person: 1.2, actors.on_table: 2, actors.chair: 1.2,
-            actors.wall_window: 0.8, actors.floor_lamp: 0.8,
-            actors.under_furniture: 1, actors.animal: 0.7,
-            actors.watcher: 0.4, actors.hang_bag: 0.5,
-            actors.dining_person: 0.4, actors.eating_pet: 0.3,
+        None,
+        (88, 104),
+        (actors.sofa, actors.table),
+        {
+            actors.upright_person: 1.2,
+            actors.on_table: 2,
+            actors.chair: 1.2,
+            actors.wall_window: 0.8,
+            actors.floor_lamp: 0.8,
+            actors.under_furniture: 1,
+            actors.animal: 0.7,
+            actors.watcher: 0.4,
+            actors.hang_bag: 0.5,
+            actors.dining_person: 0.4,
+            actors.eating_pet: 0.3,
             actors.reader: 0.4,
-        }),
+        },
+    ),
     'desk': Place(
-        None, (84, 100), (actors.table, actors.chair), {
-            actors.on_table: 3, actors.reader: 1.5, actors.chair: 1,
-            actors.wall_window: 0.8, actors.floor_lamp: 0.8,
-            actors.upright_person: 0.8, actors.dining_person: 0.4,
-            actors.under_furniture: 0.8, actors.hang_bag: 0.6,
-            actors.animal: 0.4, actors.eating_pet: 0.2,
-        }),
+        None,
+        (84, 100),
+        (actors.table, actors.chair),
+        {
+            actors.on_table: 3,
+            actors.reader: 1.5,
+            actors.chair: 1,
+            actors.wall_window: 0.8,
+            actors.floor_lamp: 0.8,
+            actors.upright_person: 0.8,
+            actors.dining_person: 0.4,
+            actors.under_furniture: 0.8,
+            actors.hang_bag: 0.6,
+            actors.animal: 0.4,
+            actors.eating_pet: 0.2,
+        },
+    ),
 }
 _PLACE_PROBS = {'street': 0.32, 'park': 0.3, 'room': 0.2, 'desk': 0.18}
 
@@ -75,8 +121,7 @@ def make_scene(rng: np.random.Generator) -> Scene:
     Args:
         rng: Source of randomness.
     """
-    place = PLACES[rng.choice(
-        list(_PLACE_PROBS), p=list(_PLACE_PROBS.values()))]
+    place = PLACES[rng.choice(list(_PLACE_PROBS), p=list(_PLACE_PROBS.values()))]
     while True:
         scene = _try_scene(place, rng)
         if len(scene) >= MIN_OBJECTS:
@@ -88,13 +133,13 @@ def _try_scene(place: Place, rng: np.random.Generator) -> Scene:
     scene = Scene(rng)
     scene.ground_top = rng.uniform(*place.ground_top)
     if place.ground is not None:
-        scene.add(place.ground, SIDE / 2, SIDE + 8,
-                  (1.2 * SIDE, SIDE - scene.ground_top + 8), depth=3.0)
+        scene.add(
+            place.ground, SIDE / 2, SIDE + 8, (1.2 * SIDE, SIDE - scene.ground_top + 8), depth=3.0
+        )
     for actor in place.opening:
         actor(scene)
     weights = np.array(list(place.cast.values()))
-    entries = rng.choice(
-        list(place.cast), size=_MAX_ENTRIES, p=weights / weights.sum())
+    entries = rng.choice(list(place.cast), size=_MAX_ENTRIES, p=weights / weights.sum())
     wanted = rng.choice(list(_NUM_OBJECTS), p=list(_NUM_OBJECTS.values()))
     for actor in entries:
         if len(scene) >= wanted:

@@ -2,6 +2,7 @@
 
 A row can be changed here; no other module defines classes or predicates.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -29,12 +30,10 @@ CLASSES: dict[str, Look] = {
     'grass': Look('rectangle', 'waves', 0.27, 0.6, 0.6, 0.85, period=0.12),
     'table': Look('table', 'waves', 0.07, 0.5, 0.72, 0.8, angle=_QUARTER),
     'chair': Look('chair', 'plain', 0.95, 0.6, 0.55, 0.7, hue_jitter=0.1),
-    'sofa': Look('sofa', 'plaid', 0.75, 0.4, 0.6, 0.8, period=0.2,
-                 hue_jitter=0.25),
+    'sofa': Look('sofa', 'plaid', 0.75, 0.4, 0.6, 0.8, period=0.2, hue_jitter=0.25),
     'laptop': Look('laptop', 'plain', 0.6, 0.12, 0.28, 1.8),
     'cup': Look('cup', 'stripes', 0.0, 0.1, 0.95, 0.6, hue_jitter=0.5),
-    'book': Look('book', 'stripes', 0.0, 0.75, 0.7, 1.5, 0.1, 0.5, _QUARTER,
-                 hue_jitter=0.5),
+    'book': Look('book', 'stripes', 0.0, 0.75, 0.7, 1.5, 0.1, 0.5, _QUARTER, hue_jitter=0.5),
     'lamp': Look('lamp', 'plain', 0.14, 0.6, 1.0, 0.7),
     'shirt': Look('shirt', 'checker', 0.0, 0.75, 0.8, 0.55, hue_jitter=0.5),
     'hat': Look('dome', 'plain', 0.0, 0.6, 0.4, 0.6, hue_jitter=0.5),
@@ -52,6 +51,7 @@ class Predicate:
         coarse: Coarser predicate that they often write instead.
         coarse_prob: Probability of the coarser predicate.
     """
+
     salience: float
     coarse: str | None = None
     coarse_prob: float = 0.0
@@ -102,7 +102,15 @@ BOTH_PROB = 0.06
 #: Classes of the background.
 SCENERY = frozenset({'building', 'window', 'street', 'grass', 'tree'})
 #: Predicates whose object carries the subject.
-SUPPORT = frozenset({
-    'on', 'standing on', 'sitting on', 'lying on', 'walking on', 'parked on',
-    'riding', 'hanging from'
-})
+SUPPORT = frozenset(
+    {
+        'on',
+        'standing on',
+        'sitting on',
+        'lying on',
+        'walking on',
+        'parked on',
+        'riding',
+        'hanging from',
+    }
+)

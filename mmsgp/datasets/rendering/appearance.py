@@ -1,4 +1,5 @@
 """Appearance of object classes."""
+
 from __future__ import annotations
 
 from colorsys import hsv_to_rgb
@@ -29,6 +30,7 @@ class ClassAppearance:
         angle: Direction of the texture in radians.
         hue_jitter: Half the range of an instance's hue; 0.5 means any.
     """
+
     shape: str
     texture: str
     hue: float
@@ -45,7 +47,8 @@ class ClassAppearance:
             if getattr(self, field) not in known:
                 raise ValueError(
                     f'ClassAppearance: {field} {getattr(self, field)!r} is '
-                    f'not one of {sorted(known)}')
+                    f'not one of {sorted(known)}'
+                )
 
 
 def class_appearance(label: int, seed: int = 0) -> ClassAppearance:
@@ -72,18 +75,17 @@ def class_appearance(label: int, seed: int = 0) -> ClassAppearance:
         accent=own.uniform(0.35, 0.7),
         accent_hue=own.uniform(-0.15, 0.15),
         period=own.uniform(0.22, 0.45),
-        angle=own.choice(4) * np.pi / 4)
+        angle=own.choice(4) * np.pi / 4,
+    )
 
 
-def instance_colors(look: ClassAppearance, rng: np.random.Generator
-                    ) -> np.ndarray:
+def instance_colors(look: ClassAppearance, rng: np.random.Generator) -> np.ndarray:
     """Choose two colours of an instance: (2, 3) float32, BGR 0..255."""
     hue = look.hue + look.hue_jitter * rng.uniform(-1, 1)
     saturation = look.saturation * rng.uniform(0.75, 1.2)
     value = look.value * rng.uniform(0.75, 1.2)
     colors = []
     for shift, factor in ((0.0, 1.0), (look.accent_hue, look.accent)):
-        rgb = hsv_to_rgb((hue + shift) % 1.0, min(saturation, 1.0),
-                         min(value * factor, 1.0))
+        rgb = hsv_to_rgb((hue + shift) % 1.0, min(saturation, 1.0), min(value * factor, 1.0))
         colors.append(rgb[::-1])
     return np.array(colors, dtype=np.float32) * 255

@@ -1,4 +1,5 @@
 """Render the images of a data set into a folder, in parallel, once."""
+
 from __future__ import annotations
 
 import json
@@ -25,6 +26,7 @@ _CHUNK = 25
 
 class Layout(NamedTuple):
     """Arguments of :meth:`LayoutRenderer.render` for an image."""
+
     image_id: int
     width: int
     height: int
@@ -33,10 +35,12 @@ class Layout(NamedTuple):
     depths: np.ndarray | None = None
 
 
-def render_images(renderer: LayoutRenderer,
-                  layouts: Sequence[Layout],
-                  image_dir: str | os.PathLike,
-                  num_workers: int = 2) -> int:
+def render_images(
+    renderer: LayoutRenderer,
+    layouts: Sequence[Layout],
+    image_dir: str | os.PathLike,
+    num_workers: int = 2,
+) -> int:
     """Render layouts as ``<image_id>.jpg``, with a progress bar.
 
     Images of the same layouts and the same renderer stay, so that an interrupted
@@ -61,14 +65,9 @@ def render_images(renderer: LayoutRenderer,
     image_dir = Path(image_dir)
     image_dir.mkdir(parents=True, exist_ok=True)
     _prepare_folder(image_dir, _fingerprint(renderer, layouts))
-    missing = [
-        layout for layout in layouts
-        if not (image_dir / f'{layout.image_id}.jpg').is_file()
-    ]
+    missing = [layout for layout in layouts if not (image_dir / f'{layout.image_id}.jpg').is_file()]
     # One chunk per task: fewer updates of the bar, less data for the workers.
-    chunks = [
-        missing[i:i + _CHUNK] for i in range(0, len(missing), _CHUNK)
-    ]
+    chunks = [missing[i : i + _CHUNK] for i in range(0, len(missing), _CHUNK)]
     render = partial(_render_chunk, renderer, image_dir)
     if chunks and num_workers == 1:
         track_progress(render, chunks)
@@ -84,20 +83,21 @@ def render_images(renderer: LayoutRenderer,
     return len(missing)
 
 
-def _render_chunk(renderer: LayoutRenderer, image_dir: Path,
-                  layouts: Sequence[Layout]) -> None:
+def _render_chunk(renderer: LayoutRenderer, image_dir: Path, layouts: Sequence[Layout]) -> None:
     for layout in layouts:
         image = renderer.render(*layout)
-        _, data = cv2.imencode('.jpg', image,
-                               [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         path = image_dir / f'{layout.image_id}.jpg'
         with replacing(path) as draft:
             draft.write_bytes(data.tobytes())
 
 
 def _fingerprint(renderer: LayoutRenderer, layouts: Sequence[Layout]) -> str:
-    arrays = (np.asarray(-1 if value is None else value, dtype=np.float64)
-              for layout in layouts for value in layout)
+    arrays = (
+        np.asarray(-1 if value is None else value, dtype=np.float64)
+        for layout in layouts
+        for value in layout
+    )
     return hash_arrays(arrays, prefix=repr(renderer).encode())
 
 
@@ -114,6 +114,7 @@ def _prepare_folder(image_dir: Path, fingerprint: str) -> None:
         raise FileExistsError(
             f'{image_dir} holds {len(images)} images (e.g. {images[0].name}) '
             f'that were not rendered: it has no {MARKER}. Give another '
-            'folder, or move the images away')
+            'folder, or move the images away'
+        )
     with replacing(marker) as draft:
         draft.write_text(json.dumps({'fingerprint': fingerprint}))

@@ -6,6 +6,7 @@ occlude each other and lie on clutter, under uneven light, with blur and noise.
 
 Shape shorthand: N objects, H and W the image's height and width.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -48,20 +49,21 @@ class LayoutRenderer:
         (48, 64, 3)
     """
 
-    def __init__(self,
-                 num_classes: int,
-                 appearances: Sequence[ClassAppearance] | None = None,
-                 seed: int = 0,
-                 clutter: float = 9.0,
-                 noise: float = 6.0,
-                 blur: float = 0.5) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        appearances: Sequence[ClassAppearance] | None = None,
+        seed: int = 0,
+        clutter: float = 9.0,
+        noise: float = 6.0,
+        blur: float = 0.5,
+    ) -> None:
         if appearances is None:
-            appearances = [
-                class_appearance(label, seed) for label in range(num_classes)
-            ]
+            appearances = [class_appearance(label, seed) for label in range(num_classes)]
         if len(appearances) != num_classes:
-            raise ValueError(f'LayoutRenderer: {len(appearances)} appearances '
-                             f'for {num_classes} classes')
+            raise ValueError(
+                f'LayoutRenderer: {len(appearances)} appearances for {num_classes} classes'
+            )
         self.appearances = tuple(appearances)
         self.seed = seed
         self.clutter = clutter
@@ -70,17 +72,21 @@ class LayoutRenderer:
 
     def __repr__(self) -> str:
         # Fingerprints contain it, to notice images of other settings.
-        return (f'{type(self).__name__}(version={VERSION}, '
-                f'appearances={self.appearances}, seed={self.seed}, '
-                f'clutter={self.clutter}, noise={self.noise}, blur={self.blur})')
+        return (
+            f'{type(self).__name__}(version={VERSION}, '
+            f'appearances={self.appearances}, seed={self.seed}, '
+            f'clutter={self.clutter}, noise={self.noise}, blur={self.blur})'
+        )
 
-    def render(self,
-               image_id: int,
-               width: int,
-               height: int,
-               boxes: np.ndarray,
-               labels: np.ndarray,
-               depths: np.ndarray | None = None) -> np.ndarray:
+    def render(
+        self,
+        image_id: int,
+        width: int,
+        height: int,
+        boxes: np.ndarray,
+        labels: np.ndarray,
+        depths: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Draw a layout.
 
         Args:
@@ -107,27 +113,26 @@ class LayoutRenderer:
         canvas = self._background(width, height, rng)
         for index in np.argsort(depths, kind='stable'):
             # Own generators: an object's look is independent of other objects.
-            instance = np.random.default_rng(
-                [self.seed, 0x21, image_id, index])
-            self._paint_object(canvas, boxes[index],
-                               self.appearances[labels[index]], instance)
+            instance = np.random.default_rng([self.seed, 0x21, image_id, index])
+            self._paint_object(canvas, boxes[index], self.appearances[labels[index]], instance)
         return self._photograph(canvas, rng)
 
     def _check_labels(self, image_id: int, labels: np.ndarray) -> None:
         wrong = labels[(labels < 0) | (labels >= len(self.appearances))]
         if len(wrong):
             raise ValueError(
-                f'Image {image_id}: label {wrong[0]} is not within '
-                f'0..{len(self.appearances) - 1}')
+                f'Image {image_id}: label {wrong[0]} is not within 0..{len(self.appearances) - 1}'
+            )
 
-    def _background(self, width: int, height: int,
-                    rng: np.random.Generator) -> np.ndarray:
+    def _background(self, width: int, height: int, rng: np.random.Generator) -> np.ndarray:
         """Draw a smooth ground of dull colours, and clutter: (H, W, 3) float32."""
-        base = (rng.uniform(90, 190) + rng.uniform(-20, 20, 3) +
-                rng.uniform(-15, 15, (5, 5, 1)) + rng.uniform(-6, 6, (5, 5, 3)))
-        canvas = cv2.resize(
-            base.astype(np.float32), (width, height),
-            interpolation=cv2.INTER_CUBIC)
+        base = (
+            rng.uniform(90, 190)
+            + rng.uniform(-20, 20, 3)
+            + rng.uniform(-15, 15, (5, 5, 1))
+            + rng.uniform(-6, 6, (5, 5, 3))
+        )
+        canvas = cv2.resize(base.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
         longer = max(width, height)
         for _ in range(rng.poisson(self.clutter)):
             size = longer * rng.uniform(0.06, 0.3) * rng.uniform(0.25, 1, 2)
@@ -140,14 +145,15 @@ class LayoutRenderer:
                 value=rng.uniform(0.35, 0.8),
                 accent=rng.uniform(0.75, 0.95),
                 period=rng.uniform(0.2, 0.5),
-                angle=rng.uniform(0, np.pi))
+                angle=rng.uniform(0, np.pi),
+            )
             box = np.concatenate([centre - size / 2, centre + size / 2])
             self._paint(canvas, box, look, rng, opacity=rng.uniform(0.3, 0.7))
         return canvas
 
-    def _paint_object(self, canvas: np.ndarray, box: np.ndarray,
-                      look: ClassAppearance,
-                      rng: np.random.Generator) -> None:
+    def _paint_object(
+        self, canvas: np.ndarray, box: np.ndarray, look: ClassAppearance, rng: np.random.Generator
+    ) -> None:
         """Paint a dark rim, then the object, onto the canvas (H, W, 3) in place."""
         rim = max(canvas.shape[:2]) / 160
         if min(box[2] - box[0], box[3] - box[1]) > 6 * rim:
@@ -158,12 +164,14 @@ class LayoutRenderer:
             box = box + rim * np.array([1, 1, -1, -1])
         self._paint(canvas, box, look, rng)
 
-    def _paint(self,
-               canvas: np.ndarray,
-               box: np.ndarray,
-               look: ClassAppearance,
-               rng: np.random.Generator,
-               opacity: float = 1.0) -> None:
+    def _paint(
+        self,
+        canvas: np.ndarray,
+        box: np.ndarray,
+        look: ClassAppearance,
+        rng: np.random.Generator,
+        opacity: float = 1.0,
+    ) -> None:
         """Blend one silhouette into the canvas, in place."""
         crop, inner = _clip(canvas, box)
         if not crop.size:
@@ -180,9 +188,9 @@ class LayoutRenderer:
         crop += mask[..., None] * (color - crop)
 
     @staticmethod
-    def _texture(box: np.ndarray, look: ClassAppearance,
-                 rng: np.random.Generator, width: int,
-                 height: int) -> np.ndarray:
+    def _texture(
+        box: np.ndarray, look: ClassAppearance, rng: np.random.Generator, width: int, height: int
+    ) -> np.ndarray:
         size = box[2:] - box[:2]
         period = max(look.period * min(size) * rng.uniform(0.8, 1.25), 3.0)
         # Rings keep their centre; other textures are shifted.
@@ -191,29 +199,29 @@ class LayoutRenderer:
         angle = look.angle + rng.uniform(-0.2, 0.2)
         if look.texture == 'rings':
             phase = phase * 0
-        return draw_texture(look.texture, width, height, tuple(centre),
-                            period, angle, tuple(phase))
+        return draw_texture(look.texture, width, height, tuple(centre), period, angle, tuple(phase))
 
-    def _photograph(self, canvas: np.ndarray,
-                    rng: np.random.Generator) -> np.ndarray:
+    def _photograph(self, canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Add uneven light, blur and sensor noise."""
         height, width = canvas.shape[:2]
         slope_x, slope_y = rng.uniform(-0.2, 0.2, 2)
         level = rng.uniform(0.9, 1.1)
-        light = (level + slope_x * np.linspace(-1, 1, width)[None] +
-                 slope_y * np.linspace(-1, 1, height)[:, None])
+        light = (
+            level
+            + slope_x * np.linspace(-1, 1, width)[None]
+            + slope_y * np.linspace(-1, 1, height)[:, None]
+        )
         canvas = canvas * light[..., None].astype(np.float32)
-        sigma = (self.blur * rng.uniform(0.6, 1.4) *
-                 np.sqrt(max(width, height) / 160))
+        sigma = self.blur * rng.uniform(0.6, 1.4) * np.sqrt(max(width, height) / 160)
         if sigma > 0:
             canvas = cv2.GaussianBlur(canvas, (0, 0), sigma)
         canvas = canvas + np.float32(self.noise) * rng.standard_normal(
-            canvas.shape, dtype=np.float32)
+            canvas.shape, dtype=np.float32
+        )
         return np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
 
 
-def _clip(canvas: np.ndarray,
-          box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _clip(canvas: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the view of the canvas around a box, and the box inside this view."""
     height, width = canvas.shape[:2]
     x1, y1 = np.maximum(np.floor(box[:2]), 0).astype(int)

@@ -3,6 +3,7 @@
 A texture mixes two colours. Coordinates are in periods and rotated by the instance's
 angle, so that the same formula works for every scale and direction.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -51,8 +52,7 @@ def _rings(u: Map, v: Map) -> Map:
 def _bricks(u: Map, v: Map) -> Map:
     row = np.floor(v)
     along = u / 2 + 0.5 * (row % 2)
-    joint = np.minimum(np.abs(v - row - 0.5), 2 * np.abs(
-        along - np.floor(along) - 0.5))
+    joint = np.minimum(np.abs(v - row - 0.5), 2 * np.abs(along - np.floor(along) - 0.5))
     return np.clip((0.4 - joint) * 10, 0, 1)
 
 
@@ -76,10 +76,15 @@ TEXTURES: dict[str, Callable[[Map, Map], Map]] = {
 }
 
 
-def draw_texture(name: str, width: int, height: int, origin: tuple[float,
-                                                                   float],
-                 period: float, angle: float, phase: tuple[float,
-                                                           float]) -> Map:
+def draw_texture(
+    name: str,
+    width: int,
+    height: int,
+    origin: tuple[float, float],
+    period: float,
+    angle: float,
+    phase: tuple[float, float],
+) -> Map:
     """Draw a texture over a crop.
 
     Args:

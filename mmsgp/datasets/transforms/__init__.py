@@ -3,7 +3,4 @@ from .formatting import PackSceneGraphInputs
 from .loading import LoadImage, LoadRelations
 from .resizing import Resize
 
-__all__ = [
-    'LoadImage', 'LoadRelations', 'PackSceneGraphInputs', 'Resize',
-    'SceneGraphRandomFlip'
-]
+__all__ = ['LoadImage', 'LoadRelations', 'PackSceneGraphInputs', 'Resize', 'SceneGraphRandomFlip']

@@ -1,4 +1,5 @@
 """Flip an image and swap *left* and *right* in its predicates."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -33,9 +34,8 @@ class SceneGraphRandomFlip(RandomFlip):
     """
 
     def __init__(
-            self,
-            prob: float = 0.5,
-            swap_predicates: Sequence[Sequence[str]] | None = None) -> None:
+        self, prob: float = 0.5, swap_predicates: Sequence[Sequence[str]] | None = None
+    ) -> None:
         super().__init__(prob=prob, direction='horizontal')
         if swap_predicates is not None:
             swap_predicates = tuple(map(tuple, swap_predicates))
@@ -44,16 +44,14 @@ class SceneGraphRandomFlip(RandomFlip):
     def _flip(self, results: dict) -> None:
         super()._flip(results)
         if 'gt_relation_labels' in results and 'predicates' in results:
-            mirrored = mirrored_predicates(
-                tuple(results['predicates']), self.swap_predicates)
-            results['gt_relation_labels'] = mirrored[
-                results['gt_relation_labels']]
+            mirrored = mirrored_predicates(tuple(results['predicates']), self.swap_predicates)
+            results['gt_relation_labels'] = mirrored[results['gt_relation_labels']]
 
 
 @lru_cache(maxsize=8)
 def mirrored_predicates(
-        predicates: tuple[str, ...],
-        swaps: tuple[tuple[str, str], ...] | None = None) -> np.ndarray:
+    predicates: tuple[str, ...], swaps: tuple[tuple[str, str], ...] | None = None
+) -> np.ndarray:
     """Return what each predicate becomes in a mirror.
 
     Args:
@@ -73,15 +71,17 @@ def mirrored_predicates(
     """
     label = {name: p for p, name in enumerate(predicates, 1)}
     if swaps is None:
-        swaps = [(name, _mirrored_name(name)) for name in predicates
-                 if _mirrored_name(name) in label]
+        swaps = [
+            (name, _mirrored_name(name)) for name in predicates if _mirrored_name(name) in label
+        ]
     mirrored = np.arange(len(predicates) + 1)
     for one, other in swaps:
         missing = {one, other} - set(label)
         if missing:
             raise ValueError(
                 f'swap_predicates names {sorted(missing)}, which are not '
-                f'predicates of the data set: {sorted(label)}')
+                f'predicates of the data set: {sorted(label)}'
+            )
         mirrored[label[one]] = label[other]
         mirrored[label[other]] = label[one]
     mirrored.setflags(write=False)  # the cache hands out one array

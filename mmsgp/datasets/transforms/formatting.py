@@ -1,4 +1,5 @@
 """Pack an image and its scene graph for the model."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,8 +13,16 @@ from mmengine.structures import InstanceData
 from mmsgp.registry import TRANSFORMS
 from mmsgp.structures import SceneGraph, SceneGraphDataSample
 
-META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
-             'flip', 'flip_direction', 'sample_idx')
+META_KEYS = (
+    'img_id',
+    'img_path',
+    'ori_shape',
+    'img_shape',
+    'scale_factor',
+    'flip',
+    'flip_direction',
+    'sample_idx',
+)
 
 
 @TRANSFORMS.register_module()
@@ -32,8 +41,7 @@ class PackSceneGraphInputs(PackDetInputs):
             those of :class:`mmdet.datasets.PackDetInputs` and ``sample_idx``.
     """
 
-    def __init__(self,
-                 meta_keys: Sequence[str] = META_KEYS) -> None:
+    def __init__(self, meta_keys: Sequence[str] = META_KEYS) -> None:
         super().__init__(meta_keys=meta_keys)
 
     def transform(self, results: dict) -> dict:
@@ -50,8 +58,7 @@ class PackSceneGraphInputs(PackDetInputs):
         if 'gt_bboxes' in results:
             objects = data_sample.gt_instances
             objects.bboxes = get_box_tensor(objects.bboxes)
-            sample.gt_scene_graph = SceneGraph(
-                objects=objects, relations=_pack_relations(results))
+            sample.gt_scene_graph = SceneGraph(objects=objects, relations=_pack_relations(results))
         packed['data_samples'] = sample
         return packed
 

@@ -1,4 +1,5 @@
 """Load an image and the relations between its objects."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -39,10 +40,9 @@ class LoadImage(LoadImageFromFile):
             than annotated.
     """
 
-    def __init__(self,
-                 color_type: str = 'color_ignore_orientation',
-                 max_pixels: int = MAX_PIXELS,
-                 **kwargs) -> None:
+    def __init__(
+        self, color_type: str = 'color_ignore_orientation', max_pixels: int = MAX_PIXELS, **kwargs
+    ) -> None:
         super().__init__(color_type=color_type, **kwargs)
         self.max_pixels = max_pixels
 
@@ -51,8 +51,12 @@ class LoadImage(LoadImageFromFile):
         path = results['img_path']
         try:
             image = read_image(
-                path, self.color_type, self.max_pixels, self.imdecode_backend,
-                self.backend_args or self.file_client_args)
+                path,
+                self.color_type,
+                self.max_pixels,
+                self.imdecode_backend,
+                self.backend_args or self.file_client_args,
+            )
         except (OSError, ValueError) as error:
             if self.ignore_empty:
                 return None
@@ -60,7 +64,7 @@ class LoadImage(LoadImageFromFile):
                 raise
             folders = ', '.join(results.get('img_folders', ()))
             raise FileNotFoundError(
-                f"image {results.get('img_id')} is missing: no such file "
+                f'image {results.get("img_id")} is missing: no such file '
                 f'{path}{" (looked in: " + folders + ")" if folders else ""}'
             ) from error
         results['img'] = image.astype(np.float32) if self.to_float32 else image
@@ -74,9 +78,10 @@ class LoadImage(LoadImageFromFile):
         if None not in annotated and results['img_shape'] != annotated:
             height, width = results['img_shape']
             raise ValueError(
-                f"{results['img_path']} is {width} x {height} pixels, but "
+                f'{results["img_path"]} is {width} x {height} pixels, but '
                 f'annotated as {annotated[1]} x {annotated[0]}: its boxes would '
-                'not fit. Use the images that the annotations were made on')
+                'not fit. Use the images that the annotations were made on'
+            )
 
 
 @TRANSFORMS.register_module()
@@ -105,21 +110,17 @@ class LoadRelations(BaseTransform):
             to False.
     """
 
-    def __init__(self,
-                 sample_duplicates: bool = False,
-                 overlapping_only: bool = False) -> None:
+    def __init__(self, sample_duplicates: bool = False, overlapping_only: bool = False) -> None:
         self.sample_duplicates = sample_duplicates
         self.overlapping_only = overlapping_only
 
     def transform(self, results: dict) -> dict | None:
         """Turn ``relations`` into pairs and labels."""
-        relations = np.asarray(
-            results['relations'], dtype=np.int64).reshape(-1, 3)
+        relations = np.asarray(results['relations'], dtype=np.int64).reshape(-1, 3)
         kept = np.arange(len(relations))
         if self.overlapping_only:
             boxes = results['gt_bboxes'].numpy()
-            kept = kept[boxes_overlap(boxes[relations[:, 0]],
-                                      boxes[relations[:, 1]])]
+            kept = kept[boxes_overlap(boxes[relations[:, 0]], boxes[relations[:, 1]])]
             if not len(kept):
                 return None
         if self.sample_duplicates:
@@ -131,9 +132,11 @@ class LoadRelations(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return (f'{self.__class__.__name__}('
-                f'sample_duplicates={self.sample_duplicates}, '
-                f'overlapping_only={self.overlapping_only})')
+        return (
+            f'{self.__class__.__name__}('
+            f'sample_duplicates={self.sample_duplicates}, '
+            f'overlapping_only={self.overlapping_only})'
+        )
 
 
 def _one_per_pair(relations: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
 """Resize an image; an error names one that is too thin."""
+
 from __future__ import annotations
 
 import cv2
@@ -27,4 +28,5 @@ class Resize(DetResize):
             image = results.get('img_path') or results.get('name', 'an image')
             raise ValueError(
                 f'{image} is {width} x {height} pixels, too thin: resized for the '
-                'model, its shorter side would be less than a pixel') from error
+                'model, its shorter side would be less than a pixel'
+            ) from error

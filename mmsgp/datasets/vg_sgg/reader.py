@@ -3,6 +3,7 @@
 Shape shorthand: I images, B boxes and M relations of all images together, C
 object classes, R predicates.
 """
+
 from __future__ import annotations
 
 import logging
@@ -29,12 +30,14 @@ from .images import read_vg_images
 from .writer import BOX_SCALES
 
 
-def read_vg_annotations(ann_file: str,
-                        image_file: str,
-                        classes: Sequence[str],
-                        predicates: Sequence[str],
-                        img_suffix: str = '.jpg',
-                        integer_corners: bool = False) -> GraphAnnotations:
+def read_vg_annotations(
+    ann_file: str,
+    image_file: str,
+    classes: Sequence[str],
+    predicates: Sequence[str],
+    img_suffix: str = '.jpg',
+    integer_corners: bool = False,
+) -> GraphAnnotations:
     """Read the boxes and relations of all images of all splits.
 
     Centre boxes on a resized image become corners in the original image's
@@ -61,7 +64,8 @@ def read_vg_annotations(ann_file: str,
         boxes, box_key, scale = _read_boxes(file, len(labels))
         pairs = file.read_whole('relationships', 2)
         relation_labels = _read_indices(
-            file, 'predicates', len(predicates), ('relationships', len(pairs)))
+            file, 'predicates', len(predicates), ('relationships', len(pairs))
+        )
         first_box, num_boxes = _read_ranges(file, 'box', len(splits), len(labels))
         first_rel, num_rels = _read_ranges(file, 'rel', len(splits), len(pairs))
     check_splits(splits, ann_file)
@@ -69,8 +73,7 @@ def read_vg_annotations(ann_file: str,
     image_of_relation = np.repeat(np.arange(len(splits)), num_rels)
     rows = ragged_arange(first_rel, num_rels)
     pairs = pairs[rows] - first_box[image_of_relation, None]
-    check_pairs(pairs, num_boxes[image_of_relation],
-                image_ids[image_of_relation], ann_file)
+    check_pairs(pairs, num_boxes[image_of_relation], image_ids[image_of_relation], ann_file)
     relations = np.column_stack([pairs, relation_labels[rows]])
 
     rows = ragged_arange(first_box, num_boxes)
@@ -82,29 +85,31 @@ def read_vg_annotations(ann_file: str,
     return GraphAnnotations(
         image_ids=image_ids,
         file_names=np.array(
-            [f'{image_id}{img_suffix}' for image_id in image_ids.tolist()],
-            np.str_),
+            [f'{image_id}{img_suffix}' for image_id in image_ids.tolist()], np.str_
+        ),
         sizes=sizes,
         splits=splits,
-        boxes=_to_corners(boxes, box_sizes.max(axis=1, initial=0) / scale,
-                          ann_file),
+        boxes=_to_corners(boxes, box_sizes.max(axis=1, initial=0) / scale, ann_file),
         labels=labels[rows],
         box_offsets=offsets_of(num_boxes),
         relations=relations,
         relation_offsets=offsets_of(num_rels),
         classes=tuple(classes),
-        predicates=tuple(predicates))
+        predicates=tuple(predicates),
+    )
 
 
-def _read_indices(file: H5File, key: str, num_names: int,
-                  rows_of: tuple[str, int] | None = None) -> np.ndarray:
+def _read_indices(
+    file: H5File, key: str, num_names: int, rows_of: tuple[str, int] | None = None
+) -> np.ndarray:
     """Read 1-based indices (rows,), checked against the number of names."""
     indices = file.read_whole(key, rows_of=rows_of)[:, 0]
     if len(indices) and not 1 <= indices.min() <= indices.max() <= num_names:
         row = ((indices < 1) | (indices > num_names)).argmax()
         raise ValueError(
             f'{file.path}: row {row} of {key} is {indices[row]}, but the dicts '
-            f'file names 1 .. {num_names}. Do the two belong to the same data?')
+            f'file names 1 .. {num_names}. Do the two belong to the same data?'
+        )
     return indices
 
 
@@ -118,17 +123,18 @@ def _read_boxes(file: H5File, num_boxes: int) -> tuple[np.ndarray, str, int]:
     return arrays[0], keys[0], scales[keys[0]]
 
 
-def _read_ranges(file: H5File, name: str, num_images: int,
-                 num_rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _read_ranges(
+    file: H5File, name: str, num_images: int, num_rows: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Read first row and number of rows of each image; (0, 0) for none."""
     first, last = (
         file.read_whole(f'img_to_{end}_{name}', rows_of=('split', num_images))[:, 0]
-        for end in ('first', 'last'))
+        for end in ('first', 'last')
+    )
     return check_ranges(first, last, name, num_rows, file.path)
 
 
-def _with_integer_corners(boxes: np.ndarray, rows: np.ndarray, key: str,
-                          path: str) -> np.ndarray:
+def _with_integer_corners(boxes: np.ndarray, rows: np.ndarray, key: str, path: str) -> np.ndarray:
     """Move centre boxes (B, 4), of these rows, to whole upper left corners.
 
     The reference implementation of Neural Motifs computes corners in the
@@ -142,18 +148,17 @@ def _with_integer_corners(boxes: np.ndarray, rows: np.ndarray, key: str,
         raise ValueError(
             f'{path}: row {rows[first]} of {key} is {boxes[first].tolist()}, not whole '
             'numbers: integer_corners=True has no effect on this file. Leave it '
-            'out')
+            'out'
+        )
     centers, sizes = boxes[:, :2], boxes[:, 2:]
-    return np.concatenate([np.trunc(centers - sizes / 2) + sizes / 2, sizes],
-                          axis=1)
+    return np.concatenate([np.trunc(centers - sizes / 2) + sizes / 2, sizes], axis=1)
 
 
-def _to_corners(boxes: np.ndarray, scales: np.ndarray,
-                path: str) -> np.ndarray:
+def _to_corners(boxes: np.ndarray, scales: np.ndarray, path: str) -> np.ndarray:
     """Convert centre boxes times (B,) scales to float32 corners, never empty."""
     corners = np.concatenate(
-        [boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2],
-        axis=1)
+        [boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], axis=1
+    )
     # A grid of 1/1024 pixel brings corners that were whole pixels before
     # they were written in float32 back to whole pixels, so that boxes that
     # only touch do not begin to overlap.
@@ -162,10 +167,10 @@ def _to_corners(boxes: np.ndarray, scales: np.ndarray,
     if empty.any():
         # The regression targets of an empty box are infinite.
         print_log(
-            f'{path}: widened {empty.any(axis=1).sum()} boxes without area '
-            'to one pixel',
+            f'{path}: widened {empty.any(axis=1).sum()} boxes without area to one pixel',
             logger='current',
-            level=logging.WARNING)
+            level=logging.WARNING,
+        )
         corners[:, :2] -= empty / 2
         corners[:, 2:] += empty / 2
     return corners.astype(np.float32)

@@ -9,7 +9,13 @@ from .validated_checkpoint_hook import ValidatedCheckpointHook
 from .visualization_hook import VisualizationHook
 
 __all__ = [
-    'DatasetPriorsHook', 'FeatureCacheHook', 'InvalidLossHook', 'RankWatchHook',
-    'SeedHook', 'SteadyLoggerHook', 'StopAtLowRateHook',
-    'ValidatedCheckpointHook', 'VisualizationHook'
+    'DatasetPriorsHook',
+    'FeatureCacheHook',
+    'InvalidLossHook',
+    'RankWatchHook',
+    'SeedHook',
+    'SteadyLoggerHook',
+    'StopAtLowRateHook',
+    'ValidatedCheckpointHook',
+    'VisualizationHook',
 ]

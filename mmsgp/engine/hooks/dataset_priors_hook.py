@@ -31,5 +31,6 @@ class DatasetPriorsHook(Hook):
             raise ValueError(
                 'the checkpoint holds no trained relation head: give one that '
                 'tools/train.py wrote for this config, not that of the '
-                'detector')
+                'detector'
+            )
         model.complete_statistics(runner.test_dataloader.dataset.metainfo)

@@ -27,8 +27,7 @@ class FeatureCacheHook(Hook):
         """Turn on the cache; the detector has its weights now."""
         model = unwrap_model(runner.model)
         settings = runner.cfg.get('model', {}).get('detector', '')
-        model.feature_cache = FeatureCache(self.root, model.detector,
-                                           str(settings))
+        model.feature_cache = FeatureCache(self.root, model.detector, str(settings))
 
     def after_train(self, runner) -> None:
         """Turn off the cache."""

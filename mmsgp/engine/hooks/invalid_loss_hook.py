@@ -23,11 +23,9 @@ class InvalidLossHook(Hook):
     def __init__(self, interval: int = 1) -> None:
         self.interval = interval
 
-    def after_train_iter(self,
-                         runner,
-                         batch_idx: int,
-                         data_batch: dict | None = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Check the loss of the iteration."""
         if not self.every_n_train_iters(runner, self.interval):
             return
@@ -45,4 +43,5 @@ class InvalidLossHook(Hook):
                 f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}: '
                 f'{invalid} at images {images}. Look at their annotations, '
                 'lower the learning rate, or resume from the last checkpoint '
-                'in the work directory with --resume')
+                'in the work directory with --resume'
+            )

@@ -27,8 +27,9 @@ class StopAtLowRateHook(Hook):
 
     def __init__(self, fraction: float = 1 / 99) -> None:
         if not 0 < fraction < 1:
-            raise ValueError('StopAtLowRateHook: fraction must be between 0 and '
-                             f'1, got {fraction!r}')
+            raise ValueError(
+                f'StopAtLowRateHook: fraction must be between 0 and 1, got {fraction!r}'
+            )
         self.fraction = fraction
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
@@ -38,5 +39,7 @@ class StopAtLowRateHook(Hook):
         if any(group['lr'] <= self.fraction * first for group in groups):
             print_log(
                 f'A learning rate is at most {self.fraction:.4g} of the initial '
-                'one: training ends (StopAtLowRateHook)', logger='current')
+                'one: training ends (StopAtLowRateHook)',
+                logger='current',
+            )
             runner.train_loop.stop_training = True

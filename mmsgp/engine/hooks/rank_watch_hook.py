@@ -27,12 +27,10 @@ class RankWatchHook(Hook):
         if get_world_size() > 1:
             # A separate connection: one that is waiting cannot answer others.
             store = PrefixStore('rank watch', _get_default_store().clone())
-            self._watch = RankWatch(store, get_rank(), get_world_size(),
-                                    dist_timeout(runner.cfg))
+            self._watch = RankWatch(store, get_rank(), get_world_size(), dist_timeout(runner.cfg))
             self._watch.start()
 
-    def _after_iter(self, runner, batch_idx, data_batch=None, outputs=None,
-                    mode='train') -> None:
+    def _after_iter(self, runner, batch_idx, data_batch=None, outputs=None, mode='train') -> None:
         """Count a batch of training, validation or testing."""
         if self._watch is not None:
             self._watch.step()

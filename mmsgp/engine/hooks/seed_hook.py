@@ -27,11 +27,11 @@ class SeedHook(Hook):
         if loader.persistent_workers:
             raise ValueError(
                 'train_dataloader.persistent_workers=True: the workers would '
-                'draw the same numbers in every epoch. Set it to False')
+                'draw the same numbers in every epoch. Set it to False'
+            )
         _seed_items(loader.dataset, runner.seed, runner.epoch)
 
-    def before_train_iter(self, runner, batch_idx: int,
-                          data_batch: dict | None = None) -> None:
+    def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Seed from (seed, iteration, rank)."""
         seed_all(runner.seed, runner.iter, get_rank())
 

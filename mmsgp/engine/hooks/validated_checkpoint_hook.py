@@ -46,11 +46,8 @@ class ValidatedCheckpointHook(CheckpointHook):
         **kwargs: Its other arguments.
     """
 
-    def __init__(self, *args, backend_args: dict | None = None,
-                 **kwargs) -> None:
-        super().__init__(
-            *args, backend_args=backend_args or dict(backend='replacing'),
-            **kwargs)
+    def __init__(self, *args, backend_args: dict | None = None, **kwargs) -> None:
+        super().__init__(*args, backend_args=backend_args or dict(backend='replacing'), **kwargs)
 
     def before_train(self, runner) -> None:
         """Clean up after a killed run, and make up for a missing validation."""
@@ -65,9 +62,7 @@ class ValidatedCheckpointHook(CheckpointHook):
         if runner.iter:  # the checkpoint that is resumed
             self.last_ckpt = self._path(self._step(runner))
         if _misses_validation(runner):
-            runner.logger.info(
-                f'{self.last_ckpt} was saved before its validation, which '
-                'runs now')
+            runner.logger.info(f'{self.last_ckpt} was saved before its validation, which runs now')
             runner.val_loop.run()
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -96,19 +91,18 @@ class ValidatedCheckpointHook(CheckpointHook):
         if last == self._path(step):
             # MMEngine's default would add 1 to the epoch, which is counted by now.
             self._save_checkpoint_with_step(
-                runner, step, dict(epoch=runner.epoch, iter=runner.iter))
+                runner, step, dict(epoch=runner.epoch, iter=runner.iter)
+            )
         for path in replaced:
             self._remove(path)
 
     def _save_checkpoint(self, runner) -> None:
         """Save after an epoch or iteration, before it is validated."""
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
-        runner.message_hub.update_info(
-            BEFORE_VALIDATION, by_epoch == self.by_epoch)
+        runner.message_hub.update_info(BEFORE_VALIDATION, by_epoch == self.by_epoch)
         super()._save_checkpoint(runner)
 
-    def _save_checkpoint_with_step(self, runner, step: int,
-                                   meta: dict) -> None:
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         """Save, name it in ``last_checkpoint``, then remove an old one.
 
         The new file still lists the old one: if this run is killed before the
@@ -128,21 +122,21 @@ class ValidatedCheckpointHook(CheckpointHook):
             meta=meta,
             by_epoch=self.by_epoch,
             backend_args=self.backend_args,
-            **self.args)
+            **self.args,
+        )
         if is_main_process():
             write_pointer(runner.work_dir, self.last_ckpt)
         if self.max_keep_ckpts > 0:
-            for old in kept[:-self.max_keep_ckpts]:
+            for old in kept[: -self.max_keep_ckpts]:
                 self._remove(self._path(old))
             self.keep_ckpt_ids.clear()
-            self.keep_ckpt_ids.extend(kept[-self.max_keep_ckpts:])
+            self.keep_ckpt_ids.extend(kept[-self.max_keep_ckpts :])
 
     def _step(self, runner) -> int:
         return runner.epoch if self.by_epoch else runner.iter
 
     def _path(self, step: int) -> str:
-        return self.file_backend.join_path(
-            self.out_dir, self.filename_tmpl.format(step))
+        return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
 
     def _here(self, path: str) -> str:
         """Return a checkpoint's path in the current folder."""
@@ -161,12 +155,14 @@ class ValidatedCheckpointHook(CheckpointHook):
         return {f'best_ckpt_{key}': key for key in self.key_indicators}
 
     def _best_paths(self, runner) -> dict[str, str | None]:
-        return {key: runner.message_hub.runtime_info.get(name)
-                for name, key in self._best_names().items()}
+        return {
+            key: runner.message_hub.runtime_info.get(name)
+            for name, key in self._best_names().items()
+        }
 
     def _set_best(self, paths: dict[str, str | None]) -> None:
         if len(paths) == 1:
-            self.best_ckpt_path, = paths.values()
+            (self.best_ckpt_path,) = paths.values()
         else:
             self.best_ckpt_path_dict = paths
 
@@ -178,7 +174,8 @@ class ValidatedCheckpointHook(CheckpointHook):
             if path is not None and not self.file_backend.isfile(path):
                 runner.logger.warning(
                     f'{path}, the best checkpoint, does not exist: the best is '
-                    'searched again among the next validations')
+                    'searched again among the next validations'
+                )
                 hub.pop_info(name)
                 hub.pop_info(name.replace('best_ckpt', 'best_score', 1))
         self._set_best(self._best_paths(runner))
@@ -187,13 +184,11 @@ class ValidatedCheckpointHook(CheckpointHook):
 def _misses_validation(runner) -> bool:
     """Whether the run was killed during the validation of its checkpoint."""
     loop = runner.train_loop
-    if runner.val_loop is None or not runner.message_hub.runtime_info.get(
-            BEFORE_VALIDATION):
+    if runner.val_loop is None or not runner.message_hub.runtime_info.get(BEFORE_VALIDATION):
         return False
     loop._decide_current_val_interval()
     if isinstance(loop, EpochBasedTrainLoop):
         step, last = loop.epoch, loop.max_epochs
     else:
         step, last = loop.iter, loop.max_iters
-    return step >= loop.val_begin and (
-        step % loop.val_interval == 0 or step == last)
+    return step >= loop.val_begin and (step % loop.val_interval == 0 or step == last)

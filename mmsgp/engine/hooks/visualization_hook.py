@@ -22,8 +22,7 @@ class VisualizationHook(DetVisualizationHook):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self._visualizer = _UnrotatedVisualizer(
-            self._visualizer, self.backend_args)
+        self._visualizer = _UnrotatedVisualizer(self._visualizer, self.backend_args)
 
 
 class _UnrotatedVisualizer:
@@ -33,8 +32,10 @@ class _UnrotatedVisualizer:
         self._visualizer = visualizer
         self._backend_args = backend_args
 
-    def add_datasample(self, name: str, image: np.ndarray, data_sample,
-                       **kwargs) -> None:
+    def add_datasample(self, name: str, image: np.ndarray, data_sample, **kwargs) -> None:
         self._visualizer.add_datasample(
-            name, read_without_exif_rotation(data_sample.img_path, self._backend_args),
-            data_sample, **kwargs)
+            name,
+            read_without_exif_rotation(data_sample.img_path, self._backend_args),
+            data_sample,
+            **kwargs,
+        )

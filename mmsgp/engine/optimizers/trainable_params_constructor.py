@@ -20,18 +20,13 @@ class TrainableParamsConstructor(DefaultOptimWrapperConstructor):
             None: all parameters have the same options.
     """
 
-    def __init__(self,
-                 optim_wrapper_cfg: dict,
-                 paramwise_cfg: dict | None = None) -> None:
-        super().__init__(optim_wrapper_cfg,
-                         dict(custom_keys={}) | dict(paramwise_cfg or {}))
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
+        super().__init__(optim_wrapper_cfg, dict(custom_keys={}) | dict(paramwise_cfg or {}))
         others = set(self.paramwise_cfg) - {'custom_keys'}
         if others:
-            raise ValueError(f'paramwise_cfg takes only custom_keys, got '
-                             f'{sorted(others)}')
+            raise ValueError(f'paramwise_cfg takes only custom_keys, got {sorted(others)}')
 
-    def add_params(self, params: list[dict], module: nn.Module,
-                   **kwargs) -> None:
+    def add_params(self, params: list[dict], module: nn.Module, **kwargs) -> None:
         """Fill ``params`` with the parameter groups of a model."""
         keys = self.paramwise_cfg['custom_keys']
         by_length = sorted(sorted(keys), key=len, reverse=True)

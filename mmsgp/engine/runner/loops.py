@@ -1,4 +1,5 @@
 """Training loops that resume within an epoch."""
+
 from __future__ import annotations
 
 import logging
@@ -33,8 +34,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         done = self._batches_done()
-        for idx, data_batch in enumerate(
-                batches_from(self.dataloader, done), done):
+        for idx, data_batch in enumerate(batches_from(self.dataloader, done), done):
             hub.update_info(BATCHES_DONE, [idx + 1, len(self.dataloader)])
             self.run_iter(idx, data_batch)
         hub.update_info(BATCHES_DONE, None)
@@ -42,15 +42,19 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         self._epoch += 1
 
     def _batches_done(self) -> int:
-        done, total = self.runner.message_hub.runtime_info.get(
-            BATCHES_DONE) or (0, len(self.dataloader))
+        done, total = self.runner.message_hub.runtime_info.get(BATCHES_DONE) or (
+            0,
+            len(self.dataloader),
+        )
         if total == len(self.dataloader):
             return done
         print_log(
             f'the checkpoint was saved after {done} of {total} batches, but an '
             f'epoch now has {len(self.dataloader)} (batch size, number of '
             f'processes or data differ): epoch {self.epoch + 1} begins again',
-            logger='current', level=logging.WARNING)
+            logger='current',
+            level=logging.WARNING,
+        )
         return 0
 
 
@@ -71,7 +75,8 @@ class ResumableIterLoop(IterBasedTrainLoop):
         if isinstance(self.dataloader.sampler, InfiniteSampler):
             raise ValueError(
                 "train_dataloader.sampler.type='InfiniteSampler' has no epochs: "
-                'set DefaultSampler, or IterBasedTrainLoop in train_cfg')
+                'set DefaultSampler, or IterBasedTrainLoop in train_cfg'
+            )
         self.dataloader_iterator = EpochBatches(self.dataloader, self._begin)
 
     def _begin(self, epoch: int) -> None:
@@ -109,12 +114,15 @@ def batches_from(dataloader: DataLoader, start: int) -> Iterator[dict]:
     if start == 0:
         return iter(dataloader)
     rest = list(dataloader.batch_sampler)[start:]
-    return iter(DataLoader(
-        dataloader.dataset,
-        batch_sampler=rest,
-        num_workers=dataloader.num_workers,
-        collate_fn=dataloader.collate_fn,
-        pin_memory=dataloader.pin_memory,
-        timeout=dataloader.timeout,
-        worker_init_fn=dataloader.worker_init_fn,
-        prefetch_factor=dataloader.prefetch_factor))
+    return iter(
+        DataLoader(
+            dataloader.dataset,
+            batch_sampler=rest,
+            num_workers=dataloader.num_workers,
+            collate_fn=dataloader.collate_fn,
+            pin_memory=dataloader.pin_memory,
+            timeout=dataloader.timeout,
+            worker_init_fn=dataloader.worker_init_fn,
+            prefetch_factor=dataloader.prefetch_factor,
+        )
+    )

@@ -20,18 +20,18 @@ class SceneGraphRunner(Runner):
     ``tools/train.py`` and ``tools/test.py``; elsewhere it raises the error.
     """
 
-    def build_logger(self, log_level: int | str = 'INFO',
-                     log_file: str | None = None, **kwargs) -> MMLogger:
+    def build_logger(
+        self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs
+    ) -> MMLogger:
         """Build a logger that logs to the terminal only if the file fails."""
-        log_file = log_file or str(
-            Path(self._log_dir, f'{self.timestamp}.log'))
+        log_file = log_file or str(Path(self._log_dir, f'{self.timestamp}.log'))
         logger = None
         with may_be_unwritten(log_file):
             logger = super().build_logger(log_level, log_file, **kwargs)
         if logger is None:
             logger = MMLogger.get_instance(
-                self._experiment_name, logger_name='mmengine',
-                log_level=log_level)
+                self._experiment_name, logger_name='mmengine', log_level=log_level
+            )
         for handler in logger.handlers:
             if isinstance(handler, logging.FileHandler):
                 handler.handleError = _log_once(handler)
@@ -40,8 +40,7 @@ class SceneGraphRunner(Runner):
     def dump_config(self) -> None:
         """Write the config into the work directory, completely or not at all."""
         if is_main_process():
-            path = Path(self.work_dir, Path(
-                self.cfg.filename or f'{self.timestamp}.py').name)
+            path = Path(self.work_dir, Path(self.cfg.filename or f'{self.timestamp}.py').name)
             with may_be_unwritten(path), replacing(path) as draft:
                 draft.write_text(self.cfg.pretty_text, encoding='utf-8')
 

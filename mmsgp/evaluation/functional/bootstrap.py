@@ -2,6 +2,7 @@
 
 Shape shorthand: I images, B resamples, K thresholds, G groups.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -22,13 +23,11 @@ class ResampledMean:
         seed: Same seed, same resamples. Defaults to 0.
     """
 
-    def __init__(self,
-                 images: np.ndarray,
-                 num_resamples: int = 1000,
-                 seed: int = 0) -> None:
+    def __init__(self, images: np.ndarray, num_resamples: int = 1000, seed: int = 0) -> None:
         images = np.unique(images)
         drawn = np.random.default_rng(seed).multinomial(
-            len(images), np.full(len(images), 1 / len(images)), num_resamples)
+            len(images), np.full(len(images), 1 / len(images)), num_resamples
+        )
         self._weights = np.zeros((num_resamples, images[-1] + 1), np.float32)
         self._weights[:, images] = drawn
 
@@ -45,16 +44,13 @@ class ResampledMean:
         means = np.empty((len(self._weights), len(values)))
         rows = max(1, _ENTRIES_PER_CHUNK // max(1, len(images)))
         for start in range(0, len(means), rows):
-            weights = self._weights[start:start + rows, images].astype(
-                np.float64)
+            weights = self._weights[start : start + rows, images].astype(np.float64)
             total = weights.sum(axis=1, keepdims=True)
-            means[start:start + rows] = (weights @ values.T) / np.where(
-                total, total, np.nan)
+            means[start : start + rows] = (weights @ values.T) / np.where(total, total, np.nan)
         return means
 
 
-def confidence_interval(samples: np.ndarray,
-                        level: float = 0.95) -> tuple[float, float]:
+def confidence_interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """Return the percentiles that enclose a share of the samples.
 
     Args:

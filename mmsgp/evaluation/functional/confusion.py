@@ -2,6 +2,7 @@
 
 Shape shorthand: R predicates.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -28,14 +29,15 @@ def predicate_confusion(relations: RelationRanks, task: str) -> np.ndarray:
         ValueError: If the predictions were not kept.
     """
     if task not in relations.tasks:
-        raise ValueError(f'ranks exist for {list(relations.tasks)}, not for '
-                         f'{task!r}')
+        raise ValueError(f'ranks exist for {list(relations.tasks)}, not for {task!r}')
     predicted = relations.tasks[task].predicted
     if predicted is None:
-        raise ValueError(f'the ranks of {task} have no predicted predicates, because '
-                         'an older version wrote them: test the model again')
+        raise ValueError(
+            f'the ranks of {task} have no predicted predicates, because '
+            'an older version wrote them: test the model again'
+        )
     num_predicates = len(relations.names)
     cells = (relations.predicates - 1) * (num_predicates + 1) + predicted
-    return np.bincount(
-        cells, minlength=num_predicates * (num_predicates + 1)).reshape(
-            num_predicates, num_predicates + 1)
+    return np.bincount(cells, minlength=num_predicates * (num_predicates + 1)).reshape(
+        num_predicates, num_predicates + 1
+    )

@@ -2,6 +2,7 @@
 
 Shape shorthand: N objects, M relations, R predicates, E entries.
 """
+
 from __future__ import annotations
 
 import math
@@ -23,6 +24,7 @@ class RankedEntries(NamedTuple):
         predicates: (E,) int64, ``1 .. R``.
         scores: (E,) float32.
     """
+
     rows: np.ndarray
     predicates: np.ndarray
     scores: np.ndarray
@@ -44,8 +46,8 @@ def apply_graph_constraint(pred: SceneGraph) -> SceneGraph:
     return SceneGraph(
         metainfo=pred.metainfo,
         objects=pred.objects,
-        relations=pred.relations[torch.from_numpy(rows).to(
-            pred.relations.pairs.device)])
+        relations=pred.relations[torch.from_numpy(rows).to(pred.relations.pairs.device)],
+    )
 
 
 def first_of_each_pair(pair_ids: np.ndarray) -> np.ndarray | None:
@@ -62,10 +64,9 @@ def first_of_each_pair(pair_ids: np.ndarray) -> np.ndarray | None:
     return np.sort(np.unique(pair_ids, return_index=True)[1])
 
 
-def unconstrained_entries(pred: GraphArrays,
-                          graph: dict,
-                          limit: int = 100,
-                          name: str = 'prediction') -> RankedEntries | None:
+def unconstrained_entries(
+    pred: GraphArrays, graph: dict, limit: int = 100, name: str = 'prediction'
+) -> RankedEntries | None:
     """Return the best of all predicates of all pairs of a predicted graph.
 
     Args:
@@ -84,9 +85,9 @@ def unconstrained_entries(pred: GraphArrays,
             ``distribution`` differ in number, or the pairs have no ``weights``.
     """
     if 'unconstrained' in graph:
-        return RankedEntries(*(
-            graph['unconstrained'][key][:limit]
-            for key in RankedEntries._fields))
+        return RankedEntries(
+            *(graph['unconstrained'][key][:limit] for key in RankedEntries._fields)
+        )
     if not len(pred.pairs):
         nothing = np.empty(0, np.int64)
         return RankedEntries(nothing, nothing, np.empty(0, np.float32))
@@ -96,13 +97,15 @@ def unconstrained_entries(pred: GraphArrays,
     if distribution.ndim != 2 or len(distribution) != len(pred.pairs):
         raise ValueError(
             f'The {name} has {len(pred.pairs)} relations and a distribution '
-            f'of shape {tuple(distribution.shape)}; expected one row per relation.')
+            f'of shape {tuple(distribution.shape)}; expected one row per relation.'
+        )
     if 'weights' not in graph['relations']:
         raise ValueError(
             f'The {name} has relations.distribution but no relations.weights, '
             "the factors of the pairs' probabilities: see "
             'mmsgp.structures.ranking.pair_weights, or evaluate metrics without '
-            'ng-.')
+            'ng-.'
+        )
     weights = to_numpy(graph['relations']['weights'], np.float32)
     entries = without_graph_constraint(distribution.numpy(), weights, limit)
     # The sum of squares is finite only if all numbers are.
@@ -112,9 +115,9 @@ def unconstrained_entries(pred: GraphArrays,
     return entries
 
 
-def without_graph_constraint(distribution: np.ndarray,
-                             weights: np.ndarray,
-                             limit: int = 100) -> RankedEntries:
+def without_graph_constraint(
+    distribution: np.ndarray, weights: np.ndarray, limit: int = 100
+) -> RankedEntries:
     """Return the best of all predicates of all pairs.
 
     The score of an entry is its probability times the weight of its pair.
@@ -137,8 +140,7 @@ def without_graph_constraint(distribution: np.ndarray,
     # PyTorch reduces short rows several times as fast as NumPy.
     maxima = torch.from_numpy(distribution)[:, 1:].amax(dim=1).numpy() * weights
     rows = _largest(maxima, limit)
-    scores = distribution.take(rows, axis=0)[:, 1:] * \
-        weights[rows, None]
+    scores = distribution.take(rows, axis=0)[:, 1:] * weights[rows, None]
     # With ``limit`` rows, each has an entry that is not below the least maximum.
     least = maxima[rows].min() if len(rows) == limit else -np.inf
     entries = (scores.ravel() >= least).nonzero()[0]
@@ -155,5 +157,5 @@ def _largest(values: np.ndarray, limit: int) -> np.ndarray:
     threshold = np.partition(values, excess)[excess]
     chosen = values > threshold
     equal = (values == threshold).nonzero()[0]
-    chosen[equal[:limit - np.count_nonzero(chosen)]] = True
+    chosen[equal[: limit - np.count_nonzero(chosen)]] = True
     return chosen.nonzero()[0]

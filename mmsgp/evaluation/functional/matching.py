@@ -6,6 +6,7 @@ as an accelerator, and gives the same digits everywhere.
 Shape shorthand: N objects, M relations, of the ground truth (``gt``) or of a
 prediction (``pred``).
 """
+
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
@@ -32,6 +33,7 @@ class GraphArrays(NamedTuple):
         pair_ids: (M,) int64, ``subject * N + object``.
         predicates: (M,) int64, ``1 .. R``.
     """
+
     bboxes: np.ndarray
     labels: np.ndarray
     pairs: np.ndarray
@@ -51,17 +53,16 @@ class GraphArrays(NamedTuple):
         if not np.isfinite(self.bboxes).all():
             raise ValueError(f'The {name} has NaN or infinite boxes.')
         # As unsigned integers, negative numbers are large.
-        if self.pairs.view(np.uint64).max(initial=0) >= max(
-                len(self.labels), len(self.pairs) == 0):
+        if self.pairs.view(np.uint64).max(initial=0) >= max(len(self.labels), len(self.pairs) == 0):
             raise ValueError(
                 f'The {name} relates objects {self.pairs.min()}..'
-                f'{self.pairs.max()}, but has {len(self.labels)} objects.')
+                f'{self.pairs.max()}, but has {len(self.labels)} objects.'
+            )
 
     @classmethod
     def from_graph(cls, graph: SceneGraph) -> GraphArrays:
         """Take the arrays of a graph on any device."""
-        return cls.from_dict(
-            dict(objects=graph.objects, relations=graph.relations))
+        return cls.from_dict(dict(objects=graph.objects, relations=graph.relations))
 
     @classmethod
     def from_dict(cls, graph: dict) -> GraphArrays:
@@ -74,7 +75,8 @@ class GraphArrays(NamedTuple):
             labels=labels,
             pairs=pairs,
             pair_ids=_pair_ids(pairs, len(labels)),
-            predicates=to_numpy(relations['labels'], np.int64))
+            predicates=to_numpy(relations['labels'], np.int64),
+        )
 
 
 class Ranks(NamedTuple):
@@ -85,13 +87,12 @@ class Ranks(NamedTuple):
         pair: (M_gt,) int64, rank of the first prediction for the pair, whatever
             its predicate.
     """
+
     triplet: np.ndarray
     pair: np.ndarray
 
 
-def match_triplets(gt: SceneGraph,
-                   pred: SceneGraph,
-                   iou_thr: float = 0.5) -> Tensor:
+def match_triplets(gt: SceneGraph, pred: SceneGraph, iou_thr: float = 0.5) -> Tensor:
     """Return the rank of the first prediction that hits each annotated relation.
 
     A prediction hits a relation when the subject class, the predicate and the
@@ -133,15 +134,11 @@ class Matcher(metaclass=ABCMeta):
         iou_thr: The least IoU of a matched box. Defaults to 0.5.
     """
 
-    def __init__(self,
-                 gt: GraphArrays,
-                 pred: GraphArrays,
-                 iou_thr: float = 0.5) -> None:
+    def __init__(self, gt: GraphArrays, pred: GraphArrays, iou_thr: float = 0.5) -> None:
         self.gt, self.pred, self.iou_thr = gt, pred, iou_thr
 
     @abstractmethod
-    def match_pairs(self,
-                    pair_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def match_pairs(self, pair_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find the predictions on each annotated pair.
 
         Args:
@@ -152,8 +149,7 @@ class Matcher(metaclass=ABCMeta):
             predictions, and whether each is on each pair, (M_gt, C).
         """
 
-    def __call__(self, pair_ids: np.ndarray,
-                 predicates: np.ndarray) -> Ranks:
+    def __call__(self, pair_ids: np.ndarray, predicates: np.ndarray) -> Ranks:
         """Return the ranks in a list of predictions, best first.
 
         Args:
@@ -161,12 +157,10 @@ class Matcher(metaclass=ABCMeta):
             predicates: (M_pred,).
         """
         candidates, on_pair = self.match_pairs(pair_ids)
-        hits = on_pair & (
-            self.gt.predicates[:, None] == predicates[candidates])
+        hits = on_pair & (self.gt.predicates[:, None] == predicates[candidates])
         return Ranks(_first(hits, candidates), _first(on_pair, candidates))
 
-    def triplet_ranks(self, pair_ids: np.ndarray,
-                      predicates: np.ndarray) -> np.ndarray:
+    def triplet_ranks(self, pair_ids: np.ndarray, predicates: np.ndarray) -> np.ndarray:
         """Return only the ranks of triplets, (M_gt,)."""
         candidates, on_pair = self.match_pairs(pair_ids)
         on_pair &= self.gt.predicates[:, None] == predicates[candidates]
@@ -185,16 +179,14 @@ class ObjectMatcher(Matcher):
         # Few of the predicted pairs lie on an annotated pair. Only these are
         # compared with every relation: M_gt x M_pred is never built.
         self._on_annotated_pair = (
-            self._subjects.astype(np.float32).T @ self._objects.astype(
-                np.float32)).ravel() > 0  # (N_pred ** 2,)
+            self._subjects.astype(np.float32).T @ self._objects.astype(np.float32)
+        ).ravel() > 0  # (N_pred ** 2,)
 
-    def match_pairs(self,
-                    pair_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def match_pairs(self, pair_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See :meth:`Matcher.match_pairs`."""
         candidates = self._on_annotated_pair.take(pair_ids).nonzero()[0]
         subjects, objects = _pairs_of(pair_ids[candidates], self.pred)
-        return candidates, (
-            self._subjects[:, subjects] & self._objects[:, objects])
+        return candidates, (self._subjects[:, subjects] & self._objects[:, objects])
 
 
 class PhraseMatcher(Matcher):
@@ -211,8 +203,7 @@ class PhraseMatcher(Matcher):
         self._gt_unions = union_boxes(gt.bboxes, gt.pairs)  # (M_gt, 4)
         self._gt_labels = gt.labels[gt.pairs]  # (M_gt, 2)
 
-    def match_pairs(self,
-                    pair_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def match_pairs(self, pair_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See :meth:`Matcher.match_pairs`."""
         pairs = np.stack(_pairs_of(pair_ids, self.pred), axis=1)
         labels = self.pred.labels[pairs]  # (M_pred, 2)
@@ -223,14 +214,13 @@ class PhraseMatcher(Matcher):
         on_pair = gt_ids[:, None] == label_ids[candidates]  # (M_gt, C)
         relation, column = on_pair.nonzero()
         unions = union_boxes(self.pred.bboxes, pairs[candidates])
-        on_pair[relation, column] = aligned_iou(
-            self._gt_unions[relation], unions[column]) >= self.iou_thr
+        on_pair[relation, column] = (
+            aligned_iou(self._gt_unions[relation], unions[column]) >= self.iou_thr
+        )
         return candidates, on_pair
 
 
-def match_objects(gt: GraphArrays,
-                  pred: GraphArrays,
-                  iou_thr: float = 0.5) -> np.ndarray:
+def match_objects(gt: GraphArrays, pred: GraphArrays, iou_thr: float = 0.5) -> np.ndarray:
     """Find the objects that agree in class and box.
 
     Args:
@@ -243,8 +233,9 @@ def match_objects(gt: GraphArrays,
     """
     matched = gt.labels[:, None] == pred.labels
     gt_index, pred_index = matched.nonzero()
-    matched[gt_index, pred_index] = aligned_iou(
-        gt.bboxes[gt_index], pred.bboxes[pred_index]) >= iou_thr
+    matched[gt_index, pred_index] = (
+        aligned_iou(gt.bboxes[gt_index], pred.bboxes[pred_index]) >= iou_thr
+    )
     return matched
 
 
@@ -262,14 +253,15 @@ def aligned_iou(boxes1: np.ndarray, boxes2: np.ndarray) -> np.ndarray:
     Returns:
         ndarray: (n,), float64.
     """
-    (left1, top1, right1, bottom1), (left2, top2, right2, bottom2) = \
-        boxes1.T, boxes2.T
+    (left1, top1, right1, bottom1), (left2, top2, right2, bottom2) = boxes1.T, boxes2.T
     width = np.minimum(right1, right2) - np.maximum(left1, left2)
     height = np.minimum(bottom1, bottom2) - np.maximum(top1, top2)
     intersection = np.maximum(width, 0) * np.maximum(height, 0)
-    union = (np.maximum(right1 - left1, 0) * np.maximum(bottom1 - top1, 0) +
-             np.maximum(right2 - left2, 0) * np.maximum(bottom2 - top2, 0) -
-             intersection)
+    union = (
+        np.maximum(right1 - left1, 0) * np.maximum(bottom1 - top1, 0)
+        + np.maximum(right2 - left2, 0) * np.maximum(bottom2 - top2, 0)
+        - intersection
+    )
     degenerate = union <= 0
     if degenerate.any():
         same = (boxes1[degenerate] == boxes2[degenerate]).all(axis=1)
@@ -298,8 +290,7 @@ def _pair_ids(pairs: np.ndarray, base: int) -> np.ndarray:
     return pairs[:, 0] * base + pairs[:, 1]
 
 
-def _pairs_of(pair_ids: np.ndarray,
-              graph: GraphArrays) -> tuple[np.ndarray, np.ndarray]:
+def _pairs_of(pair_ids: np.ndarray, graph: GraphArrays) -> tuple[np.ndarray, np.ndarray]:
     """Return subjects and objects, (M,) each, from their ids."""
     return np.divmod(pair_ids, max(len(graph.labels), 1))
 

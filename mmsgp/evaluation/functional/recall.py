@@ -11,6 +11,7 @@ A mean over images is an exactly rounded sum (``math.fsum``) over a count, so th
 the order of the images changes no digit. Functions take another ``mean``, e.g.
 :class:`~.bootstrap.ResampledMean`.
 """
+
 from __future__ import annotations
 
 import math
@@ -26,8 +27,7 @@ Mean = Callable[[np.ndarray, np.ndarray], np.ndarray]
 or (B, K) where images are weighted in B ways."""
 
 
-def exact_mean(values: np.ndarray,
-               images: np.ndarray | None = None) -> np.ndarray:
+def exact_mean(values: np.ndarray, images: np.ndarray | None = None) -> np.ndarray:
     """Return the mean of each row, from an exactly rounded sum.
 
     Args:
@@ -39,14 +39,12 @@ def exact_mean(values: np.ndarray,
     """
     if not values.shape[1]:
         return np.full(len(values), np.nan)
-    return np.array([math.fsum(row) for row in values.tolist()]) / len(
-        values[0])
+    return np.array([math.fsum(row) for row in values.tolist()]) / len(values[0])
 
 
-def recall_at_k(ranks: np.ndarray,
-                images: np.ndarray,
-                topk: Sequence[int | str],
-                mean: Mean = exact_mean) -> np.ndarray:
+def recall_at_k(
+    ranks: np.ndarray, images: np.ndarray, topk: Sequence[int | str], mean: Mean = exact_mean
+) -> np.ndarray:
     r"""R@K: the mean over images of the share of relations found.
 
     .. math::
@@ -72,12 +70,14 @@ def recall_at_k(ranks: np.ndarray,
     return mean(shares, groups)
 
 
-def predicate_recall_at_k(ranks: np.ndarray,
-                          images: np.ndarray,
-                          predicates: np.ndarray,
-                          topk: Sequence[int | str],
-                          num_predicates: int,
-                          mean: Mean = exact_mean) -> np.ndarray:
+def predicate_recall_at_k(
+    ranks: np.ndarray,
+    images: np.ndarray,
+    predicates: np.ndarray,
+    topk: Sequence[int | str],
+    num_predicates: int,
+    mean: Mean = exact_mean,
+) -> np.ndarray:
     r"""Recall of each predicate: its mean over the images that contain it.
 
     .. math::
@@ -102,17 +102,17 @@ def predicate_recall_at_k(ranks: np.ndarray,
     check_predicates(predicates, num_predicates)
     # One group per predicate and image, in the order of the predicates.
     num_images = images.max(initial=0) + 1
-    groups, shares = _share_found(
-        ranks, topk, predicates.astype(np.int64) * num_images + images)
-    return _by_predicate(shares, groups // num_images, groups % num_images,
-                         num_predicates, mean)
+    groups, shares = _share_found(ranks, topk, predicates.astype(np.int64) * num_images + images)
+    return _by_predicate(shares, groups // num_images, groups % num_images, num_predicates, mean)
 
 
-def predicate_accuracy(correct: np.ndarray,
-                       images: np.ndarray,
-                       predicates: np.ndarray,
-                       num_predicates: int,
-                       mean: Mean = exact_mean) -> np.ndarray:
+def predicate_accuracy(
+    correct: np.ndarray,
+    images: np.ndarray,
+    predicates: np.ndarray,
+    num_predicates: int,
+    mean: Mean = exact_mean,
+) -> np.ndarray:
     """Return the share of the relations of each predicate that are correct.
 
     Args:
@@ -127,9 +127,13 @@ def predicate_accuracy(correct: np.ndarray,
         :func:`predicate_recall_at_k`.
     """
     order = np.argsort(predicates, kind='stable')
-    return _by_predicate(correct[None, order].astype(np.float64),
-                         predicates[order], images[order], num_predicates,
-                         mean)
+    return _by_predicate(
+        correct[None, order].astype(np.float64),
+        predicates[order],
+        images[order],
+        num_predicates,
+        mean,
+    )
 
 
 def mean_over_predicates(recall: np.ndarray) -> np.ndarray:
@@ -143,8 +147,7 @@ def mean_over_predicates(recall: np.ndarray) -> np.ndarray:
     """
     present = ~np.isnan(recall)
     count = present.sum(axis=-1)
-    return np.where(present, recall, 0).sum(axis=-1) / np.where(
-        count, count, np.nan)
+    return np.where(present, recall, 0).sum(axis=-1) / np.where(count, count, np.nan)
 
 
 def check_topk(topk: Sequence[int | str]) -> tuple[int | str, ...]:
@@ -155,11 +158,15 @@ def check_topk(topk: Sequence[int | str]) -> tuple[int | str, ...]:
             ``'all'``.
     """
     topk = tuple(topk)
-    wrong = [k for k in topk if k != 'all' and (
-        isinstance(k, bool) or not isinstance(k, Integral) or k < 1)]
+    wrong = [
+        k
+        for k in topk
+        if k != 'all' and (isinstance(k, bool) or not isinstance(k, Integral) or k < 1)
+    ]
     if wrong or not topk:
-        raise ValueError("topk takes positive integers and 'all', but got "
-                         f'{wrong[0] if wrong else topk!r}.')
+        raise ValueError(
+            f"topk takes positive integers and 'all', but got {wrong[0] if wrong else topk!r}."
+        )
     return tuple(k if k == 'all' else int(k) for k in topk)
 
 
@@ -180,11 +187,13 @@ def check_predicates(predicates: np.ndarray, num_predicates: int) -> None:
         raise ValueError(
             f'Annotated predicate {outside[0]} lies outside '
             f'1..{num_predicates}. Do the annotations and the list of '
-            'predicate names belong to the same data set?')
+            'predicate names belong to the same data set?'
+        )
 
 
-def _share_found(ranks: np.ndarray, topk: Sequence[int | str],
-                 group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _share_found(
+    ranks: np.ndarray, topk: Sequence[int | str], group: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the share of each group's relations that the first K predictions hit.
 
     Returns:
@@ -192,21 +201,22 @@ def _share_found(ranks: np.ndarray, topk: Sequence[int | str],
         the shares (K, G).
     """
     limits = [NO_HIT if k == 'all' else min(k, NO_HIT) for k in topk]
-    groups, index, size = np.unique(
-        group, return_inverse=True, return_counts=True)
-    hits = [np.bincount(index[ranks < limit], minlength=len(groups))
-            for limit in limits]
+    groups, index, size = np.unique(group, return_inverse=True, return_counts=True)
+    hits = [np.bincount(index[ranks < limit], minlength=len(groups)) for limit in limits]
     return groups, np.stack(hits) / size
 
 
-def _by_predicate(values: np.ndarray, predicates: np.ndarray,
-                  images: np.ndarray, num_predicates: int,
-                  mean: Mean) -> np.ndarray:
+def _by_predicate(
+    values: np.ndarray, predicates: np.ndarray, images: np.ndarray, num_predicates: int, mean: Mean
+) -> np.ndarray:
     """Return the mean of each predicate's columns of (K, G), sorted by predicate."""
     starts = np.searchsorted(predicates, np.arange(2, num_predicates + 1))
-    return np.stack([
-        mean(block, images_of_block) for block, images_of_block in zip(
-            np.split(values, starts, axis=1),
-            np.split(images, starts),
-            strict=True)
-    ], axis=-1)
+    return np.stack(
+        [
+            mean(block, images_of_block)
+            for block, images_of_block in zip(
+                np.split(values, starts, axis=1), np.split(images, starts), strict=True
+            )
+        ],
+        axis=-1,
+    )

@@ -2,6 +2,7 @@
 
 Shape shorthand: K thresholds, R predicates, B weightings of the images.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ DESCRIPTIONS = {
     'ng-zR': 'the same without graph constraint',
     'PR': 'recall of pairs, whatever the predicate',
     'A': "share of relations whose pair's best prediction is right",
-    'mA': 'mean of the same over predicates'
+    'mA': 'mean of the same over predicates',
 }
 METRIC_NAMES = tuple(DESCRIPTIONS)
 GROUPS = ('head', 'body', 'tail')
@@ -51,16 +52,19 @@ class TaskMetrics:
             images, (B,).
         recall: (K, R), or (B, K, R), of each predicate.
     """
+
     values: dict[str, np.ndarray]
     recall: np.ndarray
 
 
-def evaluate_task(relations: RelationRanks,
-                  task: str,
-                  topk: Sequence[int | str] = (20, 50, 100, 'all'),
-                  metrics: Sequence[str] = METRIC_NAMES,
-                  groups: str | Sequence[int] = 'thirds',
-                  mean: Mean = exact_mean) -> TaskMetrics:
+def evaluate_task(
+    relations: RelationRanks,
+    task: str,
+    topk: Sequence[int | str] = (20, 50, 100, 'all'),
+    metrics: Sequence[str] = METRIC_NAMES,
+    groups: str | Sequence[int] = 'thirds',
+    mean: Mean = exact_mean,
+) -> TaskMetrics:
     """Compute what the ranks of a task allow.
 
     Metrics without the graph constraint need their ranks, zero-shot recall needs
@@ -79,8 +83,7 @@ def evaluate_task(relations: RelationRanks,
     images, num_predicates = relations.images, len(relations.names)
 
     def by_predicate(of: np.ndarray) -> np.ndarray:
-        return predicate_recall_at_k(of, images, relations.predicates, topk,
-                                     num_predicates, mean)
+        return predicate_recall_at_k(of, images, relations.predicates, topk, num_predicates, mean)
 
     def recall(of: np.ndarray, chosen: np.ndarray | slice) -> np.ndarray:
         return recall_at_k(of[chosen], images[chosen], topk, mean)
@@ -90,19 +93,17 @@ def evaluate_task(relations: RelationRanks,
     curves = dict(
         R=recall(ranks.triplet, everything),
         mR=mean_over_predicates(predicate_recall),
-        PR=recall(ranks.pair, relations.first_of_pair))
+        PR=recall(ranks.pair, relations.first_of_pair),
+    )
     curves['F'] = harmonic_mean(curves['R'], curves['mR'])
     if relations.train_counts is not None:
-        for name, group in predicate_groups(relations.train_counts,
-                                            groups).items():
-            curves[f'{name}-mR'] = mean_over_predicates(
-                predicate_recall[..., group])
+        for name, group in predicate_groups(relations.train_counts, groups).items():
+            curves[f'{name}-mR'] = mean_over_predicates(predicate_recall[..., group])
     if relations.unseen is not None:
         curves['zR'] = recall(ranks.triplet, relations.unseen)
     if ranks.unconstrained is not None:
         curves['ng-R'] = recall(ranks.unconstrained, everything)
-        curves['ng-mR'] = mean_over_predicates(
-            by_predicate(ranks.unconstrained))
+        curves['ng-mR'] = mean_over_predicates(by_predicate(ranks.unconstrained))
         if relations.unseen is not None:
             curves['ng-zR'] = recall(ranks.unconstrained, relations.unseen)
 
@@ -111,16 +112,16 @@ def evaluate_task(relations: RelationRanks,
     at_one = dict(
         A=mean(correct[None].astype(np.float64), images),
         mA=mean_over_predicates(
-            predicate_accuracy(correct, images, relations.predicates,
-                               num_predicates, mean)))
+            predicate_accuracy(correct, images, relations.predicates, num_predicates, mean)
+        ),
+    )
 
     values = {}
     for name in metrics:
         if name in curves:
             for i, k in enumerate(topk):
                 # Ranks beyond ``ng_limit`` were not computed.
-                if not name.startswith('ng-') or k == 'all' or \
-                        k <= relations.ng_limit:
+                if not name.startswith('ng-') or k == 'all' or k <= relations.ng_limit:
                     values[f'{name}@{k}'] = curves[name][..., i]
         elif name in at_one:
             values[f'{name}@1'] = at_one[name][..., 0]
@@ -128,8 +129,8 @@ def evaluate_task(relations: RelationRanks,
 
 
 def predicate_groups(
-        train_counts: Sequence[int],
-        groups: str | Sequence[int] = 'thirds') -> dict[str, np.ndarray]:
+    train_counts: Sequence[int], groups: str | Sequence[int] = 'thirds'
+) -> dict[str, np.ndarray]:
     """Split predicates into head, body and tail by training frequency.
 
     Args:
@@ -155,14 +156,16 @@ def predicate_groups(
         ends = np.cumsum([len(part) for part in np.array_split(counts, 3)])
         group = np.searchsorted(ends, position, side='right')
     else:
-        thresholds = GROUP_THRESHOLDS.get(groups) if isinstance(
-            groups, str) else groups
-        if not isinstance(thresholds, Sequence) or len(thresholds) != 2 or \
-                thresholds[0] < thresholds[1]:
+        thresholds = GROUP_THRESHOLDS.get(groups) if isinstance(groups, str) else groups
+        if (
+            not isinstance(thresholds, Sequence)
+            or len(thresholds) != 2
+            or thresholds[0] < thresholds[1]
+        ):
             raise ValueError(
                 f"groups must be 'thirds', one of {sorted(GROUP_THRESHOLDS)} "
                 'or two counts, the one of the head first; got '
-                f'{groups!r}')
-        group = np.where(counts > thresholds[0], 0,
-                         np.where(counts < thresholds[1], 2, 1))
+                f'{groups!r}'
+            )
+        group = np.where(counts > thresholds[0], 0, np.where(counts < thresholds[1], 2, 1))
     return {name: group == i for i, name in enumerate(GROUPS)}

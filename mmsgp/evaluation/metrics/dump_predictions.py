@@ -1,4 +1,5 @@
 """Keep predictions, to score them again without the model."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -37,8 +38,7 @@ class DumpPredictions(BaseMetric):
         super().__init__(prefix='dump')
         self.out_file = Path(out_file)
         if self.out_file.suffix not in ('.h5', '.hdf5'):
-            raise ValueError(
-                f'out_file must end with .h5, got {out_file!r}')
+            raise ValueError(f'out_file must end with .h5, got {out_file!r}')
         self.ng_limit = ng_limit
         self._restart()
 
@@ -94,10 +94,10 @@ class DumpPredictions(BaseMetric):
         path.parent.mkdir(parents=True, exist_ok=True)
         meta = self.dataset_meta or {}
         return PredictionWriter(
-            path, {
-                key: np.asarray(meta[key]).tolist()
-                for key in META_KEYS if key in meta
-            }, self.ng_limit)
+            path,
+            {key: np.asarray(meta[key]).tolist() for key in META_KEYS if key in meta},
+            self.ng_limit,
+        )
 
     def _merge(self, paths: Sequence[Path]) -> None:
         parts = [PredictionFile(path) for path in paths]

@@ -1,4 +1,5 @@
 """Recall of scene graphs over a data set."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -110,22 +111,23 @@ class SceneGraphMetric(BaseMetric):
             objects that do not exist; it names the image.
     """
 
-    def __init__(self,
-                 iou_thr: float = 0.5,
-                 topk: Sequence[int | str] = (20, 50, 100, 'all'),
-                 metric: Sequence[str] | None = None,
-                 groups: str | Sequence[int] = 'thirds',
-                 ng_limit: int = 100,
-                 classwise: bool = True,
-                 output_dir: str | None = None,
-                 collect_device: str = 'cpu',
-                 prefix: str | None = None,
-                 collect_dir: str | None = None) -> None:
+    def __init__(
+        self,
+        iou_thr: float = 0.5,
+        topk: Sequence[int | str] = (20, 50, 100, 'all'),
+        metric: Sequence[str] | None = None,
+        groups: str | Sequence[int] = 'thirds',
+        ng_limit: int = 100,
+        classwise: bool = True,
+        output_dir: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+        collect_dir: str | None = None,
+    ) -> None:
         # BaseMetric warns of an empty prefix, but task names are prefixes.
         super().__init__(
-            collect_device=collect_device,
-            prefix=prefix or 'scene_graph',
-            collect_dir=collect_dir)
+            collect_device=collect_device, prefix=prefix or 'scene_graph', collect_dir=collect_dir
+        )
         self.prefix = prefix
         if not 0 < iou_thr <= 1:
             raise ValueError(f'iou_thr must lie within (0, 1], got {iou_thr}')
@@ -133,10 +135,9 @@ class SceneGraphMetric(BaseMetric):
         self.topk = check_topk(topk)
         unknown = set(metric or ()) - set(METRIC_NAMES)
         if unknown:
-            raise ValueError(f'metric takes some of {METRIC_NAMES}, got '
-                             f'{sorted(unknown)}')
+            raise ValueError(f'metric takes some of {METRIC_NAMES}, got {sorted(unknown)}')
         self.metrics = METRIC_NAMES if metric is None else tuple(metric)
-        predicate_groups((1, ), groups)  # raises an error for unknown groups
+        predicate_groups((1,), groups)  # raises an error for unknown groups
         self.groups = groups
         self.ng_limit = effective_ng_limit(ng_limit, self.topk)
         self.with_ng = any(name.startswith('ng-') for name in self.metrics)
@@ -159,40 +160,47 @@ class SceneGraphMetric(BaseMetric):
             if not sample.get(field):
                 raise KeyError(
                     f'SceneGraphMetric needs {field!r}, but the sample of '
-                    f'{key} has none; it has {sorted(sample)}.')
+                    f'{key} has none; it has {sorted(sample)}.'
+                )
         annotated = sample['gt_scene_graph']
         gt = GraphArrays.from_dict(annotated)
         gt.check(f'annotation of {key}')
         unseen = annotated['relations'].get('unseen')
         tasks = {}
         for task, graph in sample['pred_scene_graphs'].items():
-            tasks.update(
-                self._rank(gt, graph, task, f'{task} prediction of {key}'))
+            tasks.update(self._rank(gt, graph, task, f'{task} prediction of {key}'))
         return ImageRanks.pack(
-            key, gt.predicates, _first_of_pair(gt.pair_ids), tasks,
-            None if unseen is None else to_numpy(unseen, bool))
+            key,
+            gt.predicates,
+            _first_of_pair(gt.pair_ids),
+            tasks,
+            None if unseen is None else to_numpy(unseen, bool),
+        )
 
-    def _rank(self, gt: GraphArrays, graph: dict, task: str,
-              name: str) -> dict[str, TaskRanks]:
+    def _rank(self, gt: GraphArrays, graph: dict, task: str, name: str) -> dict[str, TaskRanks]:
         """Rank a task's prediction for each of its metric tasks."""
         pred = GraphArrays.from_dict(graph)
         _check_prediction(pred, graph, name)
         best = first_of_each_pair(pred.pair_ids)
-        constrained = (pred.pair_ids, pred.predicates) if best is None else (
-            pred.pair_ids[best], pred.predicates[best])
-        entries = unconstrained_entries(
-            pred, graph, self.ng_limit, name) if self.with_ng else None
+        constrained = (
+            (pred.pair_ids, pred.predicates)
+            if best is None
+            else (pred.pair_ids[best], pred.predicates[best])
+        )
+        entries = unconstrained_entries(pred, graph, self.ng_limit, name) if self.with_ng else None
         result = {}
-        for metric_task in METRIC_TASKS.get(task, (task, )):
+        for metric_task in METRIC_TASKS.get(task, (task,)):
             matcher = MATCHERS.get(metric_task, ObjectMatcher)
             match = matcher(gt, pred, self.iou_thr)
             ranks = match(*constrained)
             result[metric_task] = TaskRanks(
                 triplet=ranks.triplet,
                 pair=ranks.pair,
-                unconstrained=None if entries is None else match.triplet_ranks(
-                    pred.pair_ids[entries.rows], entries.predicates),
-                predicted=_predicates_at(ranks.pair, constrained[1]))
+                unconstrained=None
+                if entries is None
+                else match.triplet_ranks(pred.pair_ids[entries.rows], entries.predicates),
+                predicted=_predicates_at(ranks.pair, constrained[1]),
+            )
         return result
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -210,8 +218,7 @@ class SceneGraphMetric(BaseMetric):
         self.results += [None] * (longest - len(self.results))
         return super().evaluate(longest * get_world_size())
 
-    def compute_metrics(self,
-                        results: list[ImageRanks | None]) -> dict[str, float]:
+    def compute_metrics(self, results: list[ImageRanks | None]) -> dict[str, float]:
         """Compute the metrics in percent, from the ranks of all images.
 
         Args:
@@ -222,13 +229,18 @@ class SceneGraphMetric(BaseMetric):
         """
         images = [image for image in results if image is not None]
         relations = RelationRanks.concatenate(
-            distinct(images), self._names, self._train_counts, self.ng_limit)
+            distinct(images), self._names, self._train_counts, self.ng_limit
+        )
         report = RecallReport(
-            relations, {
-                task: evaluate_task(relations, task, self.topk, self.metrics,
-                                    self.groups)
+            relations,
+            {
+                task: evaluate_task(relations, task, self.topk, self.metrics, self.groups)
                 for task in relations.tasks
-            }, self.topk, self.metrics, self.groups)
+            },
+            self.topk,
+            self.metrics,
+            self.groups,
+        )
         print_log('\n' + report.render(self.classwise), logger='current')
         if self.output_dir is not None:
             report.write(Path(self.output_dir))
@@ -242,7 +254,8 @@ class SceneGraphMetric(BaseMetric):
                 "SceneGraphMetric needs 'predicates' in the meta information "
                 f'of the data set, which has {sorted(meta)}. The Runner sets '
                 'it from `dataset.metainfo`; elsewhere set '
-                '`metric.dataset_meta`.')
+                '`metric.dataset_meta`.'
+            )
         return meta['predicates']
 
     @property
@@ -252,7 +265,8 @@ class SceneGraphMetric(BaseMetric):
             raise ValueError(
                 f'The meta information of the data set has {len(counts)} '
                 f"'predicate_train_counts' for {len(self._names)} "
-                "'predicates'; expected one count per predicate.")
+                "'predicates'; expected one count per predicate."
+            )
         return counts
 
 
@@ -294,20 +308,23 @@ def _check_prediction(pred: GraphArrays, graph: dict, name: str) -> None:
         name: Name of the prediction, for the message.
     """
     pred.check(name)
-    for part, field in (('objects', 'scores'), ('relations', 'scores'),
-                        ('relations', 'significance'),
-                        ('relations', 'weights')):
+    for part, field in (
+        ('objects', 'scores'),
+        ('relations', 'scores'),
+        ('relations', 'significance'),
+        ('relations', 'weights'),
+    ):
         if field in graph[part]:
             values = to_numpy(graph[part][field], np.float32)
             if not np.isfinite(values).all():
                 raise ValueError(
                     f'The {name} has {(~np.isfinite(values)).sum()} NaN or '
-                    f'infinite {part[:-1]} {field} of {len(values)}.')
+                    f'infinite {part[:-1]} {field} of {len(values)}.'
+                )
     if 'scores' in graph['relations'] and len(pred.pairs):
         scores = to_numpy(graph['relations']['scores'], np.float32)
         # Last digits may be out of order where logits were sorted, not scores.
         if (scores[1:] > scores[:-1]).any() and (
-                scores > np.minimum.accumulate(scores) +
-                1e-3 * np.abs(scores)).any():
-            raise ValueError(f'The relations of the {name} are not sorted by '
-                             'score, best first.')
+            scores > np.minimum.accumulate(scores) + 1e-3 * np.abs(scores)
+        ).any():
+            raise ValueError(f'The relations of the {name} are not sorted by score, best first.')

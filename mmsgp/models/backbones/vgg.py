@@ -2,6 +2,7 @@
 
 Shape shorthand: B images, H x W pixels, K regions of interest.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -43,26 +44,25 @@ class VGG(BaseModule):
         init_cfg: Defaults to Kaiming initialisation.
     """
 
-    def __init__(self,
-                 depth: int = 16,
-                 base_channels: int = 64,
-                 num_stages: int = 5,
-                 norm_cfg: dict | None = None,
-                 init_cfg: dict | Sequence[dict] | None = None) -> None:
-        super().__init__(
-            init_cfg=init_cfg or dict(type='Kaiming', layer='Conv2d'))
+    def __init__(
+        self,
+        depth: int = 16,
+        base_channels: int = 64,
+        num_stages: int = 5,
+        norm_cfg: dict | None = None,
+        init_cfg: dict | Sequence[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg or dict(type='Kaiming', layer='Conv2d'))
         if depth not in STAGE_BLOCKS:
-            raise ValueError(f'VGG depth must be one of {list(STAGE_BLOCKS)}, '
-                             f'got {depth}')
+            raise ValueError(f'VGG depth must be one of {list(STAGE_BLOCKS)}, got {depth}')
         layers: list[nn.Module] = []
         in_channels = 3
         for stage, blocks in enumerate(STAGE_BLOCKS[depth][:num_stages]):
             if stage > 0:
                 layers.append(nn.MaxPool2d(2, 2))
-            out_channels = base_channels * 2**min(stage, 3)
+            out_channels = base_channels * 2 ** min(stage, 3)
             for _ in range(blocks):
-                layers.append(nn.Conv2d(in_channels, out_channels, 3,
-                                        padding=1))
+                layers.append(nn.Conv2d(in_channels, out_channels, 3, padding=1))
                 if norm_cfg is not None:
                     layers.append(build_norm_layer(norm_cfg, out_channels)[1])
                 layers.append(nn.ReLU(inplace=True))
@@ -79,7 +79,7 @@ class VGG(BaseModule):
         Returns:
             tuple[Tensor]: One map, (B, out_channels, H/stride, W/stride).
         """
-        return (self.features(inputs), )
+        return (self.features(inputs),)
 
 
 @MODELS.register_module()
@@ -100,13 +100,15 @@ class VGGHead(BaseModule):
         init_cfg: Defaults to None.
     """
 
-    def __init__(self,
-                 in_channels: int = 512,
-                 roi_size: int = 7,
-                 out_channels: int = 4096,
-                 dropout: float = 0.5,
-                 final_activation: bool = True,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        in_channels: int = 512,
+        roi_size: int = 7,
+        out_channels: int = 4096,
+        dropout: float = 0.5,
+        final_activation: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.out_channels = out_channels
         layers = [

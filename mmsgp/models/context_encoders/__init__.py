@@ -3,6 +3,4 @@ from .linknet import LinkNetContext
 from .motif import MotifContext
 from .transformer import TransformerContext
 
-__all__ = [
-    'ContextEncoder', 'LinkNetContext', 'MotifContext', 'TransformerContext'
-]
+__all__ = ['ContextEncoder', 'LinkNetContext', 'MotifContext', 'TransformerContext']

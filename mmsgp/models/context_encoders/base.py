@@ -3,6 +3,7 @@
 Shape shorthand: N objects of a batch, C object classes, E values of a class
 embedding, d_o features of an object.
 """
+
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
@@ -35,8 +36,9 @@ class ContextEncoder(nn.Module, metaclass=ABCMeta):
     """
 
     @abstractmethod
-    def encode_objects(self, classes: Tensor, regions: RegionFeatures,
-                       objects: ObjectBatch) -> ObjectEncoding:
+    def encode_objects(
+        self, classes: Tensor, regions: RegionFeatures, objects: ObjectBatch
+    ) -> ObjectEncoding:
         """Object context: relate the objects and classify them.
 
         Args:
@@ -50,8 +52,7 @@ class ContextEncoder(nn.Module, metaclass=ABCMeta):
         """
 
     @abstractmethod
-    def encode_edges(self, classes: Tensor, context: ObjectContext,
-                     objects: ObjectBatch) -> Tensor:
+    def encode_edges(self, classes: Tensor, context: ObjectContext, objects: ObjectBatch) -> Tensor:
         """Edge context: relate the objects again, now that they have labels.
 
         Args:

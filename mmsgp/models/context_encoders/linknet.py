@@ -1,4 +1,5 @@
 """The context of LinkNet: relational embeddings over objects and edges."""
+
 from __future__ import annotations
 
 import torch
@@ -32,24 +33,26 @@ class LinkNetContext(ContextEncoder):
         hidden_size: Size of an object's context. Defaults to 256.
     """
 
-    def __init__(self,
-                 *,
-                 num_classes: int,
-                 object_channels: int,
-                 image_channels: int,
-                 embedding_dim: int,
-                 hidden_size: int = 256) -> None:
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        object_channels: int,
+        image_channels: int,
+        embedding_dim: int,
+        hidden_size: int = 256,
+    ) -> None:
         super().__init__()
         self.object_context = RelationalEmbedding(
-            object_channels + embedding_dim + image_channels, hidden_size)
-        self.object_classifier = RelationalEmbedding(hidden_size,
-                                                     num_classes + 1)
-        self.edge_context = RelationalEmbedding(embedding_dim + hidden_size,
-                                                hidden_size)
+            object_channels + embedding_dim + image_channels, hidden_size
+        )
+        self.object_classifier = RelationalEmbedding(hidden_size, num_classes + 1)
+        self.edge_context = RelationalEmbedding(embedding_dim + hidden_size, hidden_size)
         self.edge_roles = RelationalEmbedding(hidden_size, 2 * object_channels)
 
-    def encode_objects(self, classes: Tensor, regions: RegionFeatures,
-                       objects: ObjectBatch) -> ObjectEncoding:
+    def encode_objects(
+        self, classes: Tensor, regions: RegionFeatures, objects: ObjectBatch
+    ) -> ObjectEncoding:
         """See :meth:`ContextEncoder.encode_objects`."""
         images = regions.images[objects.image_ids]
         inputs = torch.cat([regions.objects, classes, images], dim=1)
@@ -57,8 +60,7 @@ class LinkNetContext(ContextEncoder):
         hidden, logits = self.object_classifier(hidden, objects)
         return ObjectEncoding(logits, hidden)
 
-    def encode_edges(self, classes: Tensor, context: ObjectContext,
-                     objects: ObjectBatch) -> Tensor:
+    def encode_edges(self, classes: Tensor, context: ObjectContext, objects: ObjectBatch) -> Tensor:
         """See :meth:`ContextEncoder.encode_edges`."""
         edges = torch.cat([classes, context.representation], dim=1)
         _, edges = self.edge_context(edges, objects)

@@ -3,6 +3,7 @@
 Shape shorthand: N objects of a batch, B images, T objects of the fullest
 image, H hidden units.
 """
+
 from __future__ import annotations
 
 import torch
@@ -46,55 +47,55 @@ class TransformerContext(ContextEncoder):
             0.1.
     """
 
-    def __init__(self,
-                 *,
-                 num_classes: int,
-                 object_channels: int,
-                 image_channels: int,
-                 embedding_dim: int,
-                 hidden_size: int = 256,
-                 num_heads: int = 8,
-                 feedforward_channels: int = 1024,
-                 num_object_layers: int = 4,
-                 num_edge_layers: int = 2,
-                 position_dim: int = 128,
-                 dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        object_channels: int,
+        image_channels: int,
+        embedding_dim: int,
+        hidden_size: int = 256,
+        num_heads: int = 8,
+        feedforward_channels: int = 1024,
+        num_object_layers: int = 4,
+        num_edge_layers: int = 2,
+        position_dim: int = 128,
+        dropout: float = 0.1,
+    ) -> None:
         super().__init__()
         self.position = BoxPositionEncoding(position_dim, dropout)
-        self.fc_object = nn.Linear(
-            object_channels + embedding_dim + position_dim, hidden_size)
+        self.fc_object = nn.Linear(object_channels + embedding_dim + position_dim, hidden_size)
         self.fc_edge = nn.Linear(embedding_dim + hidden_size, hidden_size)
         layer = dict(
             self_attn_cfg=dict(
-                embed_dims=hidden_size, num_heads=num_heads, dropout=dropout,
-                batch_first=True),
+                embed_dims=hidden_size, num_heads=num_heads, dropout=dropout, batch_first=True
+            ),
             ffn_cfg=dict(
-                embed_dims=hidden_size,
-                feedforward_channels=feedforward_channels,
-                ffn_drop=dropout))
+                embed_dims=hidden_size, feedforward_channels=feedforward_channels, ffn_drop=dropout
+            ),
+        )
         self.object_encoder = DetrTransformerEncoder(num_object_layers, layer)
         self.edge_encoder = DetrTransformerEncoder(num_edge_layers, layer)
         self.fc_label = nn.Linear(hidden_size, num_classes + 1)
         self.fc_roles = nn.Linear(hidden_size, 2 * object_channels)
 
-    def encode_objects(self, classes: Tensor, regions: RegionFeatures,
-                       objects: ObjectBatch) -> ObjectEncoding:
+    def encode_objects(
+        self, classes: Tensor, regions: RegionFeatures, objects: ObjectBatch
+    ) -> ObjectEncoding:
         """See :meth:`ContextEncoder.encode_objects`."""
-        inputs = self.fc_object(torch.cat(
-            [regions.objects, classes, self.position(objects.bboxes)], dim=1))
+        inputs = self.fc_object(
+            torch.cat([regions.objects, classes, self.position(objects.bboxes)], dim=1)
+        )
         hidden = attend(self.object_encoder, inputs, objects)
         return ObjectEncoding(self.fc_label(hidden), hidden)
 
-    def encode_edges(self, classes: Tensor, context: ObjectContext,
-                     objects: ObjectBatch) -> Tensor:
+    def encode_edges(self, classes: Tensor, context: ObjectContext, objects: ObjectBatch) -> Tensor:
         """See :meth:`ContextEncoder.encode_edges`."""
-        inputs = self.fc_edge(
-            torch.cat([classes, context.representation], dim=1))
+        inputs = self.fc_edge(torch.cat([classes, context.representation], dim=1))
         return self.fc_roles(attend(self.edge_encoder, inputs, objects))
 
 
-def attend(encoder: DetrTransformerEncoder, inputs: Tensor,
-           objects: ObjectBatch) -> Tensor:
+def attend(encoder: DetrTransformerEncoder, inputs: Tensor, objects: ObjectBatch) -> Tensor:
     """Run an encoder over the objects of each image.
 
     Args:
@@ -105,10 +106,8 @@ def attend(encoder: DetrTransformerEncoder, inputs: Tensor,
     Returns:
         Tensor: (N, H).
     """
-    sequences = ObjectSequences(objects.image_ids, objects.sizes,
-                                inputs.new_zeros(len(inputs)))
+    sequences = ObjectSequences(objects.image_ids, objects.sizes, inputs.new_zeros(len(inputs)))
     padding = ~sequences.valid
     padding[:, 0] = False  # attention without any key gives NaN
-    encoded = encoder(
-        sequences.pad(inputs), query_pos=None, key_padding_mask=padding)
+    encoded = encoder(sequences.pad(inputs), query_pos=None, key_padding_mask=padding)
     return sequences.unpad(encoded)

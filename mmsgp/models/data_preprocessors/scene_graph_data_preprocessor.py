@@ -2,6 +2,7 @@
 
 Shape shorthand: B images, H x W pixels of the padded images.
 """
+
 from __future__ import annotations
 
 import torch.nn.functional as F
@@ -40,9 +41,9 @@ class SceneGraphDataPreprocessor(DetDataPreprocessor):
             raise ValueError(
                 f'images of {height} x {width} pixels (height x width) do not fit '
                 f'into data_preprocessor.pad_to={self.pad_to}: set pad_to to the '
-                'size that Resize scales images to, the img_scale of the config')
+                'size that Resize scales images to, the img_scale of the config'
+            )
         data['inputs'] = F.pad(inputs, (0, right, 0, below), value=self.pad_value)
         for sample in samples:
-            sample.set_metainfo(
-                dict(batch_input_shape=self.pad_to, pad_shape=self.pad_to))
+            sample.set_metainfo(dict(batch_input_shape=self.pad_to, pad_shape=self.pad_to))
         return data

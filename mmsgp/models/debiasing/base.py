@@ -2,6 +2,7 @@
 
 Shape shorthand: P pairs, R predicates.
 """
+
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
@@ -66,8 +67,9 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
             ValueError: If it does not tell enough.
         """
 
-    def observe(self, head: nn.Module, context: ObjectContext,
-                regions: RegionFeatures, objects: ObjectBatch) -> None:
+    def observe(
+        self, head: nn.Module, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
+    ) -> None:
         """Look at a training batch.
 
         Args:
@@ -78,8 +80,14 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         """
 
     @abstractmethod
-    def adjust(self, logits: Tensor, head: nn.Module, context: ObjectContext,
-               regions: RegionFeatures, objects: ObjectBatch) -> Tensor:
+    def adjust(
+        self,
+        logits: Tensor,
+        head: nn.Module,
+        context: ObjectContext,
+        regions: RegionFeatures,
+        objects: ObjectBatch,
+    ) -> Tensor:
         """Change the logits of some pairs.
 
         Args:

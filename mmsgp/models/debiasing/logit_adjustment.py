@@ -2,6 +2,7 @@
 
 Shape shorthand: P pairs, R predicates.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -62,7 +63,8 @@ class PostHocLogitAdjustment(Debiasing):
                 'relation_head.debiasing: neither the checkpoint nor the data set '
                 'holds numbers of relations of each predicate '
                 f"('predicate_train_counts' is {repr(counts)[:60]}): give a "
-                'checkpoint of training, or train with this debiasing')
+                'checkpoint of training, or train with this debiasing'
+            )
         self._fill(torch.tensor(counts).double())
 
     def _fill(self, counts: Tensor) -> None:
@@ -70,7 +72,8 @@ class PostHocLogitAdjustment(Debiasing):
             raise ValueError(
                 f'the data set has {len(counts)} predicates, but the relation '
                 f'head has {self.num_predicates}: set num_predicates of the '
-                "relation head to the data set's")
+                "relation head to the data set's"
+            )
         self.log_frequency.copy_((counts.clamp(min=1) / counts.sum()).log())
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
@@ -78,12 +81,21 @@ class PostHocLogitAdjustment(Debiasing):
         state_dict.setdefault(f'{prefix}log_frequency', self.log_frequency)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
-    def adjust(self, logits: Tensor, head: nn.Module, context: ObjectContext,
-               regions: RegionFeatures, objects: ObjectBatch) -> Tensor:
+    def adjust(
+        self,
+        logits: Tensor,
+        head: nn.Module,
+        context: ObjectContext,
+        regions: RegionFeatures,
+        objects: ObjectBatch,
+    ) -> Tensor:
         """Make rare predicates more likely, see :class:`Debiasing`."""
         return logits - self.tau * nn.functional.pad(self.log_frequency, (1, 0))
 
 
 def _are_counts(values: object) -> bool:
-    return isinstance(values, (list, tuple)) and any(values) and all(
-        isinstance(value, Real) and 0 <= value < float('inf') for value in values)
+    return (
+        isinstance(values, (list, tuple))
+        and any(values)
+        and all(isinstance(value, Real) and 0 <= value < float('inf') for value in values)
+    )

@@ -1,4 +1,5 @@
 """The region proposals of Neural Motifs."""
+
 from __future__ import annotations
 
 import torch.nn.functional as F

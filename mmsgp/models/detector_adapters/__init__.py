@@ -4,7 +4,12 @@ from .generic import GenericAdapter, logits_by_overlap
 from .two_stage import TwoStageAdapter
 
 __all__ = [
-    'ADAPTERS', 'DetectorAdapter', 'GenericAdapter', 'PreparedBatch',
-    'TwoStageAdapter', 'build_detector_adapter', 'logits_by_overlap',
-    'select_objects'
+    'ADAPTERS',
+    'DetectorAdapter',
+    'GenericAdapter',
+    'PreparedBatch',
+    'TwoStageAdapter',
+    'build_detector_adapter',
+    'logits_by_overlap',
+    'select_objects',
 ]

@@ -3,6 +3,7 @@
 Shape shorthand: B images, N boxes of a batch, C object classes, K boxes of an
 image.
 """
+
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
@@ -29,6 +30,7 @@ class PreparedBatch(NamedTuple):
         detections: Detections of each image, if :meth:`prepare` makes them.
             Defaults to None.
     """
+
     feature_maps: tuple[Tensor, ...]
     data_samples: Sequence[SceneGraphDataSample]
     detections: list[InstanceData] | None = None
@@ -65,8 +67,9 @@ class DetectorAdapter(metaclass=ABCMeta):
         """Whether the detector has the parts that this adapter needs."""
         return True
 
-    def prepare(self, feature_maps: tuple[Tensor, ...],
-                data_samples: Sequence[SceneGraphDataSample]) -> PreparedBatch:
+    def prepare(
+        self, feature_maps: tuple[Tensor, ...], data_samples: Sequence[SceneGraphDataSample]
+    ) -> PreparedBatch:
         """Compute what several tasks share, once per batch.
 
         Args:
@@ -79,8 +82,7 @@ class DetectorAdapter(metaclass=ABCMeta):
         return PreparedBatch(feature_maps, data_samples)
 
     @abstractmethod
-    def classify_boxes(self, batch: PreparedBatch,
-                       bboxes: list[Tensor]) -> Tensor:
+    def classify_boxes(self, batch: PreparedBatch, bboxes: list[Tensor]) -> Tensor:
         """Compute class logits of given boxes.
 
         Args:
@@ -92,8 +94,9 @@ class DetectorAdapter(metaclass=ABCMeta):
         """
 
     @abstractmethod
-    def detect_objects(self, batch: PreparedBatch, score_thr: float,
-                       iou_thr: float, max_per_image: int) -> ObjectBatch:
+    def detect_objects(
+        self, batch: PreparedBatch, score_thr: float, iou_thr: float, max_per_image: int
+    ) -> ObjectBatch:
         """Detect objects, for SGGen.
 
         Args:
@@ -115,8 +118,7 @@ def box_heads(owner: nn.Module | None) -> list[nn.Module]:
     return list(head) if isinstance(head, nn.ModuleList) else [head]
 
 
-def check_thresholds(score_thr: float, iou_thr: float,
-                     max_per_image: int) -> None:
+def check_thresholds(score_thr: float, iou_thr: float, max_per_image: int) -> None:
     """Check the thresholds of :meth:`DetectorAdapter.detect_objects`.
 
     Raises:
@@ -125,16 +127,17 @@ def check_thresholds(score_thr: float, iou_thr: float,
     """
     for name, value in (('score_thr', score_thr), ('iou_thr', iou_thr)):
         if not isinstance(value, Real) or not 0 <= value <= 1:
-            raise ValueError(
-                f'detection_cfg.{name} must be a number from 0 to 1, got {value!r}')
+            raise ValueError(f'detection_cfg.{name} must be a number from 0 to 1, got {value!r}')
     if not isinstance(max_per_image, Integral) or max_per_image < 0:
-        raise ValueError('detection_cfg.max_per_image must be a whole number of at '
-                         f'least 0, got {max_per_image!r}')
+        raise ValueError(
+            'detection_cfg.max_per_image must be a whole number of at '
+            f'least 0, got {max_per_image!r}'
+        )
 
 
-def select_objects(scores: Tensor, bboxes: Tensor, score_thr: float,
-                   iou_thr: float,
-                   max_per_image: int) -> tuple[Tensor, Tensor]:
+def select_objects(
+    scores: Tensor, bboxes: Tensor, score_thr: float, iou_thr: float, max_per_image: int
+) -> tuple[Tensor, Tensor]:
     """Suppress boxes per class, then keep the best class of each box.
 
     Source: reference implementation of Neural Motifs.
@@ -153,8 +156,9 @@ def select_objects(scores: Tensor, bboxes: Tensor, score_thr: float,
     box, label = (scores > score_thr).nonzero(as_tuple=True)
     if len(box) == 0:  # MMCV's suppression needs a box
         return box, label
-    _, kept = batched_nms(bboxes[box, label], scores[box, label], label,
-                          dict(type='nms', iou_threshold=iou_thr))
+    _, kept = batched_nms(
+        bboxes[box, label], scores[box, label], label, dict(type='nms', iou_threshold=iou_thr)
+    )
     survived = torch.zeros_like(scores)
     survived[box[kept], label[kept]] = scores[box[kept], label[kept]]
     best, best_label = survived.max(dim=1)

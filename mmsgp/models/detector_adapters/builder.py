@@ -1,4 +1,5 @@
 """Choose the adapter of a detector."""
+
 from __future__ import annotations
 
 from mmdet.models.detectors import (
@@ -28,12 +29,11 @@ ADAPTERS: dict[type[BaseDetector], type[DetectorAdapter]] = {
     CascadeRCNN: TwoStageAdapter,
     # their box heads need more than maps and boxes
     HybridTaskCascade: GenericAdapter,
-    SCNet: GenericAdapter
+    SCNet: GenericAdapter,
 }
 
 
-def build_detector_adapter(detector: BaseDetector,
-                           cfg: dict | None = None) -> DetectorAdapter:
+def build_detector_adapter(detector: BaseDetector, cfg: dict | None = None) -> DetectorAdapter:
     """Build the adapter of a detector.
 
     Args:
@@ -51,7 +51,9 @@ def build_detector_adapter(detector: BaseDetector,
         raise ValueError(
             f'the {type(detector).__name__} has no rpn_head, so it cannot '
             'propose boxes: use a detector that can, e.g. FasterRCNN, or set '
-            'model.detector_adapter to a DetectorAdapter of your own')
-    adapter = next((ADAPTERS[cls] for cls in type(detector).__mro__
-                    if cls in ADAPTERS), GenericAdapter)
+            'model.detector_adapter to a DetectorAdapter of your own'
+        )
+    adapter = next(
+        (ADAPTERS[cls] for cls in type(detector).__mro__ if cls in ADAPTERS), GenericAdapter
+    )
     return (adapter if adapter.fits(detector) else GenericAdapter)(detector)

@@ -3,6 +3,7 @@
 Shape shorthand: B images, N boxes, C object classes, D detections and K
 different boxes of an image.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -34,32 +35,34 @@ class GenericAdapter(DetectorAdapter):
 
     @property
     def num_classes(self) -> int:
-        heads = box_heads(self.detector) or box_heads(
-            getattr(self.detector, 'roi_head', None))
+        heads = box_heads(self.detector) or box_heads(getattr(self.detector, 'roi_head', None))
         if not heads:
             raise ValueError(
                 f'the {type(self.detector).__name__} has no bbox_head with a '
                 'number of classes: set model.detector_adapter to a '
-                'DetectorAdapter of your own')
+                'DetectorAdapter of your own'
+            )
         return heads[-1].num_classes
 
     @torch.no_grad()
-    def prepare(self, feature_maps: tuple[Tensor, ...],
-                data_samples: Sequence[SceneGraphDataSample]) -> PreparedBatch:
+    def prepare(
+        self, feature_maps: tuple[Tensor, ...], data_samples: Sequence[SceneGraphDataSample]
+    ) -> PreparedBatch:
         """Run the detector's heads, see :class:`DetectorAdapter`."""
-        return PreparedBatch(feature_maps, data_samples,
-                             self._detect(feature_maps, data_samples))
+        return PreparedBatch(feature_maps, data_samples, self._detect(feature_maps, data_samples))
 
-    def classify_boxes(self, batch: PreparedBatch,
-                       bboxes: list[Tensor]) -> Tensor:
+    def classify_boxes(self, batch: PreparedBatch, bboxes: list[Tensor]) -> Tensor:
         """Compute class logits of given boxes, see :class:`DetectorAdapter`."""
-        return torch.cat([
-            logits_by_overlap(box, found, self.num_classes)
-            for box, found in zip(bboxes, batch.detections)
-        ])
+        return torch.cat(
+            [
+                logits_by_overlap(box, found, self.num_classes)
+                for box, found in zip(bboxes, batch.detections)
+            ]
+        )
 
-    def detect_objects(self, batch: PreparedBatch, score_thr: float,
-                       iou_thr: float, max_per_image: int) -> ObjectBatch:
+    def detect_objects(
+        self, batch: PreparedBatch, score_thr: float, iou_thr: float, max_per_image: int
+    ) -> ObjectBatch:
         """Detect objects, see :class:`DetectorAdapter`.
 
         Detections with the same box are one object, whose box is the same for
@@ -70,25 +73,23 @@ class GenericAdapter(DetectorAdapter):
             boxes, which = found.bboxes.unique(dim=0, return_inverse=True)
             scores = boxes.new_zeros(len(boxes) * self.num_classes)
             scores = scores.scatter_reduce(
-                0, which * self.num_classes + found.labels, found.scores,
-                'amax').view(-1, self.num_classes)  # (K, C)
-            kept, _ = select_objects(scores, self._of_each_class(boxes),
-                                     score_thr, iou_thr, max_per_image)
+                0, which * self.num_classes + found.labels, found.scores, 'amax'
+            ).view(-1, self.num_classes)  # (K, C)
+            kept, _ = select_objects(
+                scores, self._of_each_class(boxes), score_thr, iou_thr, max_per_image
+            )
             bboxes.append(boxes[kept])
-            logits.append(
-                logits_by_overlap(boxes[kept], found, self.num_classes))
+            logits.append(logits_by_overlap(boxes[kept], found, self.num_classes))
         return ObjectBatch.from_list(
-            bboxes,
-            torch.cat(logits),
-            class_bboxes=self._of_each_class(torch.cat(bboxes)))
+            bboxes, torch.cat(logits), class_bboxes=self._of_each_class(torch.cat(bboxes))
+        )
 
     def _of_each_class(self, bboxes: Tensor) -> Tensor:
         """Repeat each box for every class: (N, C, 4)."""
         return bboxes[:, None].expand(-1, self.num_classes, 4)
 
     def _detect(
-            self, feature_maps: tuple[Tensor, ...],
-            data_samples: Sequence[SceneGraphDataSample]
+        self, feature_maps: tuple[Tensor, ...], data_samples: Sequence[SceneGraphDataSample]
     ) -> list[InstanceData]:
         """Return ``bboxes``, ``labels`` and ``scores`` per image.
 
@@ -98,11 +99,9 @@ class GenericAdapter(DetectorAdapter):
         samples = [DetDataSample(metainfo=s.metainfo) for s in data_samples]
         device = feature_maps[0].device.type
         with _extracted(self.detector), torch.autocast(device, enabled=False):
-            predicted = self.detector.predict(
-                feature_maps, samples, rescale=False)
+            predicted = self.detector.predict(feature_maps, samples, rescale=False)
         detections = [
-            within_image(found.pred_instances, sample.img_shape,
-                         feature_maps[0].dtype)
+            within_image(found.pred_instances, sample.img_shape, feature_maps[0].dtype)
             for found, sample in zip(predicted, data_samples)
         ]
         for found in detections:
@@ -115,7 +114,8 @@ class GenericAdapter(DetectorAdapter):
             raise ValueError(
                 f'the {type(self.detector).__name__} predicts the label '
                 f'{int(unknown[0])}, but its bbox_head has {self.num_classes} '
-                f'classes, 0 to {self.num_classes - 1}')
+                f'classes, 0 to {self.num_classes - 1}'
+            )
 
 
 @contextmanager
@@ -128,8 +128,9 @@ def _extracted(detector: nn.Module) -> Iterator[None]:
         del detector.extract_feat
 
 
-def within_image(detections: InstanceData, img_shape: tuple[int, int],
-                 dtype: torch.dtype = torch.float32) -> InstanceData:
+def within_image(
+    detections: InstanceData, img_shape: tuple[int, int], dtype: torch.dtype = torch.float32
+) -> InstanceData:
     """Clip detections to their image; not every detector does.
 
     Args:
@@ -147,18 +148,19 @@ def within_image(detections: InstanceData, img_shape: tuple[int, int],
     height, width = img_shape
     limits = bboxes.new_tensor([width, height, width, height])
     clipped = bboxes.clamp(min=0).minimum(limits)
-    kept = bboxes.isfinite().all(dim=1) & scores.isfinite() & (
-        clipped[:, 2:] > clipped[:, :2]).all(dim=1)
+    kept = (
+        bboxes.isfinite().all(dim=1)
+        & scores.isfinite()
+        & (clipped[:, 2:] > clipped[:, :2]).all(dim=1)
+    )
     return InstanceData(
-        bboxes=clipped[kept],
-        labels=detections.labels[kept].long(),
-        scores=scores[kept])
+        bboxes=clipped[kept], labels=detections.labels[kept].long(), scores=scores[kept]
+    )
 
 
-def logits_by_overlap(bboxes: Tensor,
-                      detections: InstanceData,
-                      num_classes: int,
-                      iou_thr: float = 0.5) -> Tensor:
+def logits_by_overlap(
+    bboxes: Tensor, detections: InstanceData, num_classes: int, iou_thr: float = 0.5
+) -> Tensor:
     """Compute class logits of boxes from the detections that overlap them.
 
     The probability of a class is ``max(IoU * score)`` over its detections with
@@ -178,7 +180,8 @@ def logits_by_overlap(bboxes: Tensor,
     overlap = bbox_overlaps(bboxes, detections.bboxes)  # (N, D)
     evidence = torch.where(overlap >= iou_thr, overlap, 0) * detections.scores
     of_class = evidence.new_zeros(len(bboxes), num_classes).scatter_reduce(
-        1, detections.labels.expand_as(evidence), evidence, 'amax')
+        1, detections.labels.expand_as(evidence), evidence, 'amax'
+    )
     background = 1 - of_class.amax(dim=1, keepdim=True)
     probabilities = torch.cat([of_class, background], dim=1)
     return probabilities.clamp(min=MIN_PROBABILITY).log()

@@ -13,10 +13,23 @@ from .precision import full_precision
 from .relational_embedding import RelationalEmbedding
 
 __all__ = [
-    'AlternatingHighwayLSTM', 'BatchNorm1d', 'BatchNorm2d',
-    'BoxPositionEncoding', 'ClassEmbedding', 'FrequencyPrior',
-    'GatedGraphUnit', 'LabelDecoder', 'ObjectGraph', 'ObjectSequences',
-    'PairFeatures', 'PairGraph', 'Readout', 'RelationalEmbedding',
-    'RelativeLayoutEncoding', 'draw_pair_masks', 'full_precision',
-    'highway_lstm_cell', 'joint_nms'
+    'AlternatingHighwayLSTM',
+    'BatchNorm1d',
+    'BatchNorm2d',
+    'BoxPositionEncoding',
+    'ClassEmbedding',
+    'FrequencyPrior',
+    'GatedGraphUnit',
+    'LabelDecoder',
+    'ObjectGraph',
+    'ObjectSequences',
+    'PairFeatures',
+    'PairGraph',
+    'Readout',
+    'RelationalEmbedding',
+    'RelativeLayoutEncoding',
+    'draw_pair_masks',
+    'full_precision',
+    'highway_lstm_cell',
+    'joint_nms',
 ]

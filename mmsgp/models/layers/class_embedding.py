@@ -1,4 +1,5 @@
 """Embeddings of class names, random or from word vectors."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,8 +11,7 @@ import torch.nn as nn
 from mmengine.logging import print_log
 
 
-def read_word_vectors(path: str | Path, words: set[str],
-                      dim: int) -> dict[str, np.ndarray]:
+def read_word_vectors(path: str | Path, words: set[str], dim: int) -> dict[str, np.ndarray]:
     """Read the vectors of some words from a text file in GloVe's format.
 
     Args:
@@ -31,7 +31,8 @@ def read_word_vectors(path: str | Path, words: set[str],
         raise FileNotFoundError(
             f'word_vectors: {path} does not exist. Give the path of a GloVe '
             f'text file with {dim} values per word, or leave word_vectors out '
-            'to start from random embeddings')
+            'to start from random embeddings'
+        )
     vectors = {}
     with path.open(encoding='utf-8') as file:
         for number, line in enumerate(file, 1):
@@ -39,9 +40,11 @@ def read_word_vectors(path: str | Path, words: set[str],
             if word not in words:
                 continue
             if len(values) != dim:
-                raise ValueError(f'{path}, line {number}: the vector of '
-                                 f'{word!r} has {len(values)} values, '
-                                 f'but {dim} are needed')
+                raise ValueError(
+                    f'{path}, line {number}: the vector of '
+                    f'{word!r} has {len(values)} values, '
+                    f'but {dim} are needed'
+                )
             vectors[word] = np.array(values, dtype=np.float32)
     return vectors
 
@@ -60,10 +63,7 @@ class ClassEmbedding(nn.Embedding):
         word_vectors: A GloVe text file. Defaults to None.
     """
 
-    def __init__(self,
-                 num_classes: int,
-                 dim: int,
-                 word_vectors: str | None = None) -> None:
+    def __init__(self, num_classes: int, dim: int, word_vectors: str | None = None) -> None:
         super().__init__(num_classes, dim)
         self.word_vectors = word_vectors
 
@@ -77,9 +77,9 @@ class ClassEmbedding(nn.Embedding):
         if self.word_vectors is None:
             return
         candidates = [(name, max(name.split(), key=len)) for name in names]
-        vectors = read_word_vectors(self.word_vectors,
-                                    {w for pair in candidates
-                                     for w in pair}, self.embedding_dim)
+        vectors = read_word_vectors(
+            self.word_vectors, {w for pair in candidates for w in pair}, self.embedding_dim
+        )
         missing = []
         for row, (name, longest) in enumerate(candidates):
             vector = vectors.get(name, vectors.get(longest))
@@ -89,6 +89,6 @@ class ClassEmbedding(nn.Embedding):
                 self.weight[row] = torch.from_numpy(vector)
         if missing:
             print_log(
-                f'{self.word_vectors} has no vector for {missing}: they keep '
-                'random embeddings',
-                logger='current')
+                f'{self.word_vectors} has no vector for {missing}: they keep random embeddings',
+                logger='current',
+            )

@@ -1,4 +1,5 @@
 """The log-frequency of predicates given the two classes."""
+
 from __future__ import annotations
 
 import torch
@@ -27,12 +28,10 @@ class FrequencyPrior(nn.Module):
         ValueError: If ``eps`` is not positive.
     """
 
-    def __init__(self, num_classes: int, num_predicates: int,
-                 eps: float = 1e-3) -> None:
+    def __init__(self, num_classes: int, num_predicates: int, eps: float = 1e-3) -> None:
         super().__init__()
         if eps <= 0:
-            raise ValueError(
-                f'frequency_prior.eps must be positive, got {eps!r}')
+            raise ValueError(f'frequency_prior.eps must be positive, got {eps!r}')
         self.eps = eps
         rows = num_classes + 1
         self.table = nn.Parameter(torch.zeros(rows, rows, num_predicates + 1))
@@ -55,7 +54,8 @@ class FrequencyPrior(nn.Module):
                 f'{tuple(table.shape)} (classes + 1, classes + 1, predicates '
                 f'+ 1), but the model needs {tuple(self.table.shape)}: set '
                 'num_classes and num_predicates of the relation head to the '
-                "data set's")
+                "data set's"
+            )
         self.table.copy_(table)
 
     def forward(self, subjects: Tensor, objects: Tensor) -> Tensor:
@@ -70,5 +70,4 @@ class FrequencyPrior(nn.Module):
         """
         rows, _, channels = self.table.shape
         # Its gradient is far cheaper than that of indexing by two tensors.
-        return nn.functional.embedding(subjects * rows + objects,
-                                       self.table.view(-1, channels))
+        return nn.functional.embedding(subjects * rows + objects, self.table.view(-1, channels))

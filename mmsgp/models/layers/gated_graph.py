@@ -5,6 +5,7 @@ Source: KERN (Chen et al., 2019).
 Shape shorthand: N objects of a batch, B images, K classes (background
 included), P pairs, K' predicates (unknown included), H hidden units.
 """
+
 from __future__ import annotations
 
 import torch
@@ -36,14 +37,16 @@ class GatedGraphUnit(nn.Module):
 
     def gates(self, state: Tensor) -> Tensor:
         """Compute the part of states (..., H) in both gates, with biases: (..., 2H)."""
-        bias = self.fc_message.bias[:2 * state.shape[-1]]
+        bias = self.fc_message.bias[: 2 * state.shape[-1]]
         return F.linear(state, self.fc_gates.weight, self.fc_gates.bias + bias)
 
-    def forward(self,
-                message: Tensor,
-                state: Tensor,
-                weights: Tensor | None = None,
-                gates: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        message: Tensor,
+        state: Tensor,
+        weights: Tensor | None = None,
+        gates: Tensor | None = None,
+    ) -> Tensor:
         """Run one step; shared states and messages are broadcast.
 
         Args:
@@ -64,8 +67,10 @@ class GatedGraphUnit(nn.Module):
         gates = add_product(gates, weights, to_gates).sigmoid_()
         update, reset = gates.chunk(2, dim=-1)
         candidate = F.linear(
-            reset * state, self.fc_candidate.weight,
-            self.fc_candidate.bias + self.fc_message.bias[2 * hidden:])
+            reset * state,
+            self.fc_candidate.weight,
+            self.fc_candidate.bias + self.fc_message.bias[2 * hidden :],
+        )
         candidate = add_product(candidate, weights, to_candidate).tanh_()
         return torch.lerp(state, candidate.to(state), update.to(state))
 
@@ -91,18 +96,18 @@ class Readout(nn.Module):
         super().__init__()
         self.fc = nn.Linear(2 * hidden_size, hidden_size)
 
-    def forward(self,
-                state: Tensor,
-                inputs: Tensor,
-                owners: Tensor | slice = slice(None)) -> Tensor:
+    def forward(
+        self, state: Tensor, inputs: Tensor, owners: Tensor | slice = slice(None)
+    ) -> Tensor:
         """Read out (..., H).
 
         Nodes may share ``inputs``: by broadcasting, or by ``owners``, the row
         of ``inputs`` of each node.
         """
         of_state, of_input = self.fc.weight.chunk(2, dim=1)
-        return F.linear(state, of_state, self.fc.bias).add_(
-            F.linear(inputs, of_input)[owners]).relu_()
+        return (
+            F.linear(state, of_state, self.fc.bias).add_(F.linear(inputs, of_input)[owners]).relu_()
+        )
 
 
 class ObjectGraph(nn.Module):
@@ -118,8 +123,7 @@ class ObjectGraph(nn.Module):
         num_steps: Steps of message passing.
     """
 
-    def __init__(self, num_classes: int, hidden_size: int,
-                 num_steps: int) -> None:
+    def __init__(self, num_classes: int, hidden_size: int, num_steps: int) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.num_steps = num_steps
@@ -127,8 +131,9 @@ class ObjectGraph(nn.Module):
         self.readout = Readout(hidden_size)
         self.classifier = nn.Linear(num_classes * hidden_size, num_classes)
 
-    def forward(self, inputs: Tensor, image_ids: Tensor, num_images: int,
-                cooccurrence: Tensor) -> Tensor:
+    def forward(
+        self, inputs: Tensor, image_ids: Tensor, num_images: int, cooccurrence: Tensor
+    ) -> Tensor:
         """Run the graphs of all images.
 
         Args:
@@ -143,19 +148,20 @@ class ObjectGraph(nn.Module):
         incoming, outgoing = cooccurrence.t(), cooccurrence
         state = inputs[:, None]  # (N, 1, H): the nodes start equal
         for step in range(self.num_steps):
-            total = state.new_zeros(num_images, *state.shape[1:]).index_add(
-                0, image_ids, state)
+            total = state.new_zeros(num_images, *state.shape[1:]).index_add(0, image_ids, state)
             others = total[image_ids] - state  # (N, 1 or K, H)
             if step == 0:  # the shared part is projected once
                 message = sum(
                     matrix.sum(dim=1)[:, None] * F.linear(others, weight)
                     for matrix, weight in zip(
-                        (incoming, outgoing),
-                        self.unit.fc_message.weight.chunk(2, dim=1)))
+                        (incoming, outgoing), self.unit.fc_message.weight.chunk(2, dim=1)
+                    )
+                )
             else:
                 message = F.linear(
                     torch.cat([incoming @ others, outgoing @ others], dim=2),
-                    self.unit.fc_message.weight)
+                    self.unit.fc_message.weight,
+                )
             state = self.unit(message, state)
         nodes = self.readout(state, inputs[:, None])  # (N, K, H)
         return self.classifier(nodes.flatten(1))
@@ -180,18 +186,14 @@ class PairGraph(nn.Module):
             at once, to fit into a processor's cache. Defaults to 2048.
     """
 
-    def __init__(self,
-                 hidden_size: int,
-                 num_steps: int,
-                 nodes_per_chunk: int = 2048) -> None:
+    def __init__(self, hidden_size: int, num_steps: int, nodes_per_chunk: int = 2048) -> None:
         super().__init__()
         self.num_steps = num_steps
         self.nodes_per_chunk = nodes_per_chunk
         self.unit = GatedGraphUnit(hidden_size)
         self.readout = Readout(hidden_size)
 
-    def forward(self, subjects: Tensor, objects: Tensor, pairs: Tensor,
-                weights: Tensor) -> Tensor:
+    def forward(self, subjects: Tensor, objects: Tensor, pairs: Tensor, weights: Tensor) -> Tensor:
         """Run the graphs.
 
         Args:
@@ -214,30 +216,28 @@ class PairGraph(nn.Module):
         chunks = zip(*(row.split(size) for row in rows))
         return torch.cat([self._run(fold, *chunk) for chunk in chunks])
 
-    def _run(self, fold: Tensor, subjects: Tensor, objects: Tensor,
-             pairs: Tensor, weights: Tensor) -> Tensor:
+    def _run(
+        self, fold: Tensor, subjects: Tensor, objects: Tensor, pairs: Tensor, weights: Tensor
+    ) -> Tensor:
         unit = self.unit
         # T predicate nodes: the edgeless one of each pair, then the others.
         pair, predicate = weights.nonzero(as_tuple=True)
         edgeless = torch.arange(len(pairs), device=pair.device)
         owners = torch.cat([edgeless, pair])  # (T,)
-        edges = torch.cat([weights.new_zeros(len(pairs)),
-                           weights[pair, predicate]])[:, None]  # (T, 1)
+        edges = torch.cat([weights.new_zeros(len(pairs)), weights[pair, predicate]])[
+            :, None
+        ]  # (T, 1)
         nodes = edgeless[:, None].repeat(1, weights.shape[1])  # (P, K')
-        nodes[pair, predicate] = torch.arange(
-            len(pairs), len(owners), device=pair.device)
+        nodes[pair, predicate] = torch.arange(len(pairs), len(owners), device=pair.device)
 
         ends = inputs = torch.stack([subjects, objects], dim=1)  # (P, 2, H)
-        predicates, gates = (
-            rows.index_select(0, owners) for rows in (pairs, unit.gates(pairs)))
+        predicates, gates = (rows.index_select(0, owners) for rows in (pairs, unit.gates(pairs)))
         for _ in range(self.num_steps):
             sent = edges * predicates
             to_ends = sent.new_zeros(pairs.shape).index_add(0, owners, sent)
             to_predicates = F.linear(ends.sum(dim=1), fold)
-            predicates = unit(to_predicates.index_select(0, owners),
-                              predicates, edges, gates)
+            predicates = unit(to_predicates.index_select(0, owners), predicates, edges, gates)
             ends = unit(F.linear(to_ends, fold)[:, None], ends)
             gates = None
         predicates = self.readout(predicates, pairs, owners)
-        return torch.cat(
-            [self.readout(ends, inputs), predicates[nodes]], dim=1).flatten(1)
+        return torch.cat([self.readout(ends, inputs), predicates[nodes]], dim=1).flatten(1)

@@ -2,6 +2,7 @@
 
 Shape shorthand: B images, T steps, I inputs, H hidden units.
 """
+
 from __future__ import annotations
 
 import torch
@@ -9,8 +10,7 @@ import torch.nn as nn
 from torch import Tensor
 
 
-def highway_lstm_cell(inputs: Tensor, state: Tensor,
-                      memory: Tensor) -> tuple[Tensor, Tensor]:
+def highway_lstm_cell(inputs: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
     """Run one step of a highway LSTM (Zhang et al., 2016; Neural Motifs).
 
     With gates i, f, o, r (sigmoid) and candidate c (tanh):
@@ -33,8 +33,7 @@ def highway_lstm_cell(inputs: Tensor, state: Tensor,
     return output, memory
 
 
-def init_highway_weights(input_projection: nn.Linear,
-                         state_projection: nn.Linear) -> None:
+def init_highway_weights(input_projection: nn.Linear, state_projection: nn.Linear) -> None:
     """Initialise each gate's block orthogonally; biases 0, forget gate's 1."""
     for projection in (input_projection, state_projection):
         hidden = state_projection.in_features
@@ -42,7 +41,7 @@ def init_highway_weights(input_projection: nn.Linear,
             nn.init.orthogonal_(block)
         if projection.bias is not None:
             nn.init.zeros_(projection.bias)
-    state_projection.bias.data[hidden:2 * hidden] = 1.0
+    state_projection.bias.data[hidden : 2 * hidden] = 1.0
 
 
 class HighwayLSTMLayer(nn.Module):
@@ -56,17 +55,14 @@ class HighwayLSTMLayer(nn.Module):
             per sequence. Defaults to 0.
     """
 
-    def __init__(self,
-                 input_size: int,
-                 hidden_size: int,
-                 reverse: bool,
-                 dropout: float = 0.0) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, reverse: bool, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.reverse = reverse
         self.dropout = nn.Dropout(dropout)
         # The gates have a single bias, that of the state projection.
-        self.input_projection = nn.Linear(
-            input_size, 6 * hidden_size, bias=False)
+        self.input_projection = nn.Linear(input_size, 6 * hidden_size, bias=False)
         self.state_projection = nn.Linear(hidden_size, 5 * hidden_size)
         init_highway_weights(self.input_projection, self.state_projection)
 
@@ -91,7 +87,8 @@ class HighwayLSTMLayer(nn.Module):
         for t in order:
             present = valid[:, t, None]
             next_output, next_memory = highway_lstm_cell(
-                projected[:, t], self.state_projection(output), memory)
+                projected[:, t], self.state_projection(output), memory
+            )
             output = torch.where(present, next_output * keep, output)
             memory = torch.where(present, next_memory, memory)
             outputs[t] = output
@@ -108,18 +105,19 @@ class AlternatingHighwayLSTM(nn.Module):
         dropout: Recurrent dropout. Defaults to 0.
     """
 
-    def __init__(self,
-                 input_size: int,
-                 hidden_size: int,
-                 num_layers: int = 1,
-                 dropout: float = 0.0) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             HighwayLSTMLayer(
                 hidden_size if layer else input_size,
                 hidden_size,
                 reverse=bool(layer % 2),
-                dropout=dropout) for layer in range(num_layers))
+                dropout=dropout,
+            )
+            for layer in range(num_layers)
+        )
 
     def forward(self, inputs: Tensor, valid: Tensor) -> Tensor:
         """Run all layers: (B, T, I) and (B, T) to (B, T, H)."""

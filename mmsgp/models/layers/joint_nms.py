@@ -2,6 +2,7 @@
 
 Shape shorthand: B images, T objects per image, C object classes.
 """
+
 from __future__ import annotations
 
 import torch
@@ -9,10 +10,7 @@ from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
 
-def joint_nms(probabilities: Tensor,
-              bboxes: Tensor,
-              valid: Tensor,
-              iou_thr: float = 0.3) -> Tensor:
+def joint_nms(probabilities: Tensor, bboxes: Tensor, valid: Tensor, iou_thr: float = 0.3) -> Tensor:
     """Label boxes, best first, suppressing a class where it was just found.
 
     Repeatedly, the highest probability over all classes and all boxes without a
@@ -38,11 +36,11 @@ def joint_nms(probabilities: Tensor,
         best = scores.flatten(1).argmax(dim=1)  # (B,)
         box, label = best // num_classes, best % num_classes
         still_free = scores[images, box, label] > labelled
-        labels[images, box] = torch.where(still_free, label,
-                                          labels[images, box])
+        labels[images, box] = torch.where(still_free, label, labels[images, box])
         class_boxes = bboxes[images, :, label]  # (B, T, 4)
-        overlap = bbox_overlaps(class_boxes[images, box, None],
-                                class_boxes)[:, 0] >= iou_thr  # (B, T)
+        overlap = (
+            bbox_overlaps(class_boxes[images, box, None], class_boxes)[:, 0] >= iou_thr
+        )  # (B, T)
         column = scores[images, :, label]  # (B, T)
         column = torch.where(overlap & (column > 0), column - 1, column)
         scores[images, :, label] = column

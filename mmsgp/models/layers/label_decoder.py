@@ -2,6 +2,7 @@
 
 Shape shorthand: B images, T steps (objects by confidence), C object classes.
 """
+
 from __future__ import annotations
 
 import torch
@@ -28,20 +29,20 @@ class LabelDecoder(nn.Module):
             see :class:`ClassEmbedding`. Defaults to None.
     """
 
-    def __init__(self,
-                 num_classes: int,
-                 input_size: int,
-                 hidden_size: int = 256,
-                 embedding_dim: int = 100,
-                 dropout: float = 0.1,
-                 word_vectors: str | None = None) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        input_size: int,
+        hidden_size: int = 256,
+        embedding_dim: int = 100,
+        dropout: float = 0.1,
+        word_vectors: str | None = None,
+    ) -> None:
         super().__init__()
         self.num_classes = num_classes
         # Classes, background and, in the last row, the start of a sequence.
-        self.label_embedding = ClassEmbedding(num_classes + 2, embedding_dim,
-                                              word_vectors)
-        self.input_projection = nn.Linear(input_size + embedding_dim,
-                                          6 * hidden_size)
+        self.label_embedding = ClassEmbedding(num_classes + 2, embedding_dim, word_vectors)
+        self.input_projection = nn.Linear(input_size + embedding_dim, 6 * hidden_size)
         self.state_projection = nn.Linear(hidden_size, 5 * hidden_size)
         self.fc_label = nn.Linear(hidden_size, num_classes + 1)
         self.dropout = nn.Dropout(dropout)
@@ -62,18 +63,16 @@ class LabelDecoder(nn.Module):
         output = inputs.new_zeros(batch, self.state_projection.in_features)
         memory = torch.zeros_like(output)
         keep = self.dropout(torch.ones_like(output))
-        label = torch.full((batch, ), self.num_classes + 1,
-                           device=inputs.device)
+        label = torch.full((batch,), self.num_classes + 1, device=inputs.device)
         all_logits = []
         for t in range(steps):
             step = torch.cat([inputs[:, t], self.label_embedding(label)], 1)
             output, memory = highway_lstm_cell(
-                self.input_projection(step), self.state_projection(output),
-                memory)
+                self.input_projection(step), self.state_projection(output), memory
+            )
             output = output * keep
             logits = self.fc_label(output)
             known = known_labels[:, t]
-            label = torch.where(known < self.num_classes, known,
-                                logits[:, :-1].argmax(dim=1))
+            label = torch.where(known < self.num_classes, known, logits[:, :-1].argmax(dim=1))
             all_logits.append(logits)
         return torch.stack(all_logits, 1)

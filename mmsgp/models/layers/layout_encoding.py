@@ -2,6 +2,7 @@
 
 Shape shorthand: N objects, P pairs.
 """
+
 from __future__ import annotations
 
 import torch
@@ -14,13 +15,15 @@ from .normalization import BatchNorm1d
 class _BoxEncoding(nn.Module):
     """``dropout(ReLU(FC(BN(.))))`` of four numbers."""
 
-    def __init__(self, dim: int = 128, dropout: float = 0.1,
-                 momentum: float = 0.1) -> None:
+    def __init__(self, dim: int = 128, dropout: float = 0.1, momentum: float = 0.1) -> None:
         super().__init__()
         self.dim = dim
         self.layers = nn.Sequential(
-            BatchNorm1d(4, momentum=momentum), nn.Linear(4, dim), nn.ReLU(inplace=True),
-            nn.Dropout(dropout))
+            BatchNorm1d(4, momentum=momentum),
+            nn.Linear(4, dim),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+        )
 
 
 class BoxPositionEncoding(_BoxEncoding):
@@ -36,8 +39,8 @@ class BoxPositionEncoding(_BoxEncoding):
         """Encode boxes ``x1, y1, x2, y2`` (N, 4) to (N, dim)."""
         top_left, bottom_right = bboxes.chunk(2, dim=1)
         return self.layers(
-            torch.cat([(top_left + bottom_right) / 2,
-                       bottom_right - top_left], dim=1))
+            torch.cat([(top_left + bottom_right) / 2, bottom_right - top_left], dim=1)
+        )
 
 
 class RelativeLayoutEncoding(_BoxEncoding):
@@ -54,15 +57,13 @@ class RelativeLayoutEncoding(_BoxEncoding):
 
     def forward(self, subjects: Tensor, objects: Tensor) -> Tensor:
         """Encode pairs of boxes ``x1, y1, x2, y2``, (P, 4) each: (P, dim)."""
-        (centers_s, sizes_s), (centers_o, sizes_o) = map(
-            _centers_and_sizes, (subjects, objects))
+        (centers_s, sizes_s), (centers_o, sizes_o) = map(_centers_and_sizes, (subjects, objects))
         return self.layers(
-            torch.cat([(centers_o - centers_s) / sizes_s,
-                       (sizes_o / sizes_s).log()], dim=1))
+            torch.cat([(centers_o - centers_s) / sizes_s, (sizes_o / sizes_s).log()], dim=1)
+        )
 
 
 def _centers_and_sizes(bboxes: Tensor) -> tuple[Tensor, Tensor]:
     """Return (n, 2) each; a side has at least a hundredth of a pixel."""
     top_left, bottom_right = bboxes.chunk(2, dim=1)
-    return (top_left + bottom_right) / 2, (bottom_right -
-                                           top_left).clamp(min=0.01)
+    return (top_left + bottom_right) / 2, (bottom_right - top_left).clamp(min=0.01)

@@ -1,4 +1,5 @@
 """Batch normalisation for batches of any size."""
+
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,7 +21,8 @@ class _SmallBatchMixin:
                 self.weight,
                 self.bias,
                 training=False,
-                eps=self.eps)
+                eps=self.eps,
+            )
         return super().forward(inputs)
 
 

@@ -2,6 +2,7 @@
 
 Shape shorthand: N objects, B images, T objects in the fullest image.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -23,15 +24,13 @@ class ObjectSequences:
             so a batch without objects still runs a step.
     """
 
-    def __init__(self, image_ids: Tensor, sizes: Sequence[int],
-                 scores: Tensor) -> None:
+    def __init__(self, image_ids: Tensor, sizes: Sequence[int], scores: Tensor) -> None:
         by_score = scores.argsort(descending=True, stable=True)
         self.order = by_score[image_ids[by_score].argsort(stable=True)]
         lengths = torch.tensor(sizes, device=image_ids.device)
         starts = lengths.cumsum(0) - lengths
         self.image = image_ids
-        self.step = torch.arange(
-            len(image_ids), device=image_ids.device) - starts[image_ids]
+        self.step = torch.arange(len(image_ids), device=image_ids.device) - starts[image_ids]
         steps = torch.arange(max(1, *sizes), device=image_ids.device)
         self.valid = steps < lengths[:, None]
 

@@ -3,6 +3,7 @@
 Shape shorthand: N objects, P pairs, U unordered pairs, D channels, S x S the
 pooled size.
 """
+
 from __future__ import annotations
 
 import torch
@@ -32,12 +33,14 @@ class PairFeatures(BaseModule):
         init_cfg: Defaults to None.
     """
 
-    def __init__(self,
-                 roi_extractor: dict,
-                 fc_head: dict,
-                 roi_size: int = 7,
-                 norm_momentum: float = 0.1,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        roi_extractor: dict,
+        fc_head: dict,
+        roi_size: int = 7,
+        norm_momentum: float = 0.1,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.roi_extractor = MODELS.build(roi_extractor)
         self.fc_head = MODELS.build(fc_head)
@@ -55,8 +58,9 @@ class PairFeatures(BaseModule):
             BatchNorm2d(channels, momentum=norm_momentum),
         )
 
-    def forward(self, feature_maps: tuple[Tensor], bboxes: Tensor,
-                image_ids: Tensor, pairs: Tensor) -> Tensor:
+    def forward(
+        self, feature_maps: tuple[Tensor], bboxes: Tensor, image_ids: Tensor, pairs: Tensor
+    ) -> Tensor:
         """Compute the features of pairs.
 
         Args:
@@ -73,18 +77,18 @@ class PairFeatures(BaseModule):
         union = self._pool_unions(feature_maps, bboxes, image_ids, pairs)
         return self.fc_head(union + layout)
 
-    def _pool_unions(self, feature_maps: tuple[Tensor], bboxes: Tensor,
-                     image_ids: Tensor, pairs: Tensor) -> Tensor:
+    def _pool_unions(
+        self, feature_maps: tuple[Tensor], bboxes: Tensor, image_ids: Tensor, pairs: Tensor
+    ) -> Tensor:
         """Pool each unordered pair once: (P, D, S, S)."""
         first, second = pairs.amin(dim=1), pairs.amax(dim=1)
-        unordered, inverse = torch.unique(
-            first * len(bboxes) + second, return_inverse=True)
+        unordered, inverse = torch.unique(first * len(bboxes) + second, return_inverse=True)
         first = unordered.div(max(1, len(bboxes)), rounding_mode='floor')
         second = unordered % max(1, len(bboxes))
         top_left = torch.minimum(bboxes[first, :2], bboxes[second, :2])
         bottom_right = torch.maximum(bboxes[first, 2:], bboxes[second, 2:])
-        rois = torch.cat([
-            image_ids[first, None].to(bboxes.dtype), top_left, bottom_right
-        ], 1)  # (U, 5)
-        feature_maps = feature_maps[:self.roi_extractor.num_inputs]
+        rois = torch.cat(
+            [image_ids[first, None].to(bboxes.dtype), top_left, bottom_right], 1
+        )  # (U, 5)
+        feature_maps = feature_maps[: self.roi_extractor.num_inputs]
         return self.roi_extractor(feature_maps, rois)[inverse]

@@ -2,14 +2,14 @@
 
 Shape shorthand: P pairs.
 """
+
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
 
-def draw_pair_masks(subjects: Tensor, objects: Tensor,
-                    size: int = 27) -> Tensor:
+def draw_pair_masks(subjects: Tensor, objects: Tensor, size: int = 27) -> Tensor:
     """Draw two boxes into the frame of their union box.
 
     A cell's value is the share of its area that the box covers, computed as
@@ -30,7 +30,8 @@ def draw_pair_masks(subjects: Tensor, objects: Tensor,
     low = (boxes[..., :2] - start) * scale  # (P, 2, 2), x and y, in cells
     high = (boxes[..., 2:] - start) * scale
     cells = torch.arange(size, dtype=boxes.dtype, device=boxes.device)
-    covered = ((cells + 1 - low[..., None]).clamp(0, 1) *
-               (high[..., None] - cells).clamp(0, 1))  # (P, 2, 2, size)
+    covered = (cells + 1 - low[..., None]).clamp(0, 1) * (high[..., None] - cells).clamp(
+        0, 1
+    )  # (P, 2, 2, size)
     along_x, along_y = covered.unbind(dim=2)
     return along_y[..., :, None] * along_x[..., None, :]

@@ -1,4 +1,5 @@
 """Full precision within mixed precision."""
+
 from __future__ import annotations
 
 import torch

@@ -2,6 +2,7 @@
 
 Shape shorthand: N objects of a batch, I inputs, D outputs.
 """
+
 from __future__ import annotations
 
 import torch
@@ -26,10 +27,7 @@ class RelationalEmbedding(nn.Module):
         reduction: W, U and H map to ``I // reduction``. Defaults to 2.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 out_channels: int,
-                 reduction: int = 2) -> None:
+    def __init__(self, in_channels: int, out_channels: int, reduction: int = 2) -> None:
         super().__init__()
         inner = in_channels // reduction
         self.query = nn.Linear(in_channels, inner)  # W
@@ -38,8 +36,7 @@ class RelationalEmbedding(nn.Module):
         self.fc_residual = nn.Linear(inner, in_channels)  # fc0
         self.fc_out = nn.Linear(in_channels, out_channels)  # fc1
 
-    def forward(self, inputs: Tensor,
-                objects: ObjectBatch) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, objects: ObjectBatch) -> tuple[Tensor, Tensor]:
         """Embed objects.
 
         Args:
@@ -49,16 +46,17 @@ class RelationalEmbedding(nn.Module):
         Returns:
             tuple[Tensor, Tensor]: ``O1``, (N, I), and ``O2``, (N, D).
         """
-        sequences = ObjectSequences(objects.image_ids, objects.sizes,
-                                    inputs.new_zeros(len(inputs)))
+        sequences = ObjectSequences(objects.image_ids, objects.sizes, inputs.new_zeros(len(inputs)))
         query, key, value = (
-            sequences.pad(fc(inputs))[:, None]
-            for fc in (self.query, self.key, self.value))
+            sequences.pad(fc(inputs))[:, None] for fc in (self.query, self.key, self.value)
+        )
         # Padding attends to itself, because softmax needs at least one key.
         steps = sequences.valid.shape[1]
         mask = sequences.valid[:, None, None, :] | torch.eye(
-            steps, dtype=torch.bool, device=inputs.device)
-        attended = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, scale=1.0)[:, 0]
+            steps, dtype=torch.bool, device=inputs.device
+        )
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=1.0)[
+            :, 0
+        ]
         embedded = inputs + self.fc_residual(sequences.unpad(attended))
         return embedded, self.fc_out(embedded)

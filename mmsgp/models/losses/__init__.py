@@ -10,8 +10,15 @@ from .significance_loss import (
 from .softmax_focal_loss import SoftmaxFocalLoss, softmax_focal_loss
 
 __all__ = [
-    'CCELoss', 'LogitAdjustedLoss', 'ReweightedCrossEntropyLoss',
-    'SignificanceBCELoss', 'SignificanceHingeLoss', 'SignificanceMSELoss',
-    'SignificanceRankingLoss', 'SoftmaxFocalLoss', 'build_relation_loss',
-    'cce_loss', 'softmax_focal_loss'
+    'CCELoss',
+    'LogitAdjustedLoss',
+    'ReweightedCrossEntropyLoss',
+    'SignificanceBCELoss',
+    'SignificanceHingeLoss',
+    'SignificanceMSELoss',
+    'SignificanceRankingLoss',
+    'SoftmaxFocalLoss',
+    'build_relation_loss',
+    'cce_loss',
+    'softmax_focal_loss',
 ]

@@ -1,4 +1,5 @@
 """Build the loss of a relation head."""
+
 from __future__ import annotations
 
 from inspect import signature
@@ -25,5 +26,6 @@ def build_relation_loss(cfg: dict, num_predicates: int) -> nn.Module:
     if named != num_predicates:
         raise ValueError(
             f'loss_relation.num_predicates is {named}, but the relation head has '
-            f"{num_predicates}: leave it out to use the head's")
+            f"{num_predicates}: leave it out to use the head's"
+        )
     return MODELS.build({**cfg, 'num_predicates': num_predicates})

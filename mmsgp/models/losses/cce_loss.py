@@ -2,6 +2,7 @@
 
 Shape shorthand: P relations, R predicates; class 0 is *unknown*.
 """
+
 from __future__ import annotations
 
 import torch
@@ -43,15 +44,14 @@ def cce_loss(logits: Tensor, labels: Tensor, margin: float = 0.0) -> Tensor:
     if logits.shape[1] < 3:
         raise ValueError(
             'CCE needs at least two predicates besides unknown, got '
-            f'logits of shape {tuple(logits.shape)}')
+            f'logits of shape {tuple(logits.shape)}'
+        )
     log_probs = F.log_softmax(logits, dim=1)
     excluded = torch.zeros_like(logits, dtype=torch.bool)
     excluded[:, UNKNOWN] = True
     excluded.scatter_(1, labels[:, None], True)
     negatives = log_probs.masked_fill(excluded, -torch.inf).argmax(dim=1)
-    contrast = (
-        log_probs.gather(1, negatives[:, None]) -
-        log_probs.gather(1, labels[:, None]))
+    contrast = log_probs.gather(1, negatives[:, None]) - log_probs.gather(1, labels[:, None])
     return F.relu(contrast.squeeze(1) + margin)
 
 

@@ -2,6 +2,7 @@
 
 Shape shorthand: P relations, R predicates; class 0 is *unknown*.
 """
+
 from __future__ import annotations
 
 from abc import abstractmethod
@@ -33,8 +34,7 @@ class _ClassCountLoss(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
         # Saved in the checkpoint, as the priors of the head are.
-        self.register_buffer('predicate_values',
-                             torch.zeros(num_predicates + 1))
+        self.register_buffer('predicate_values', torch.zeros(num_predicates + 1))
 
     def load_statistics(self, statistics) -> None:
         """Take the number of relations per predicate.
@@ -50,7 +50,8 @@ class _ClassCountLoss(nn.Module):
             raise ValueError(
                 f'the data set has {len(counts)} predicates, but '
                 f'{type(self).__name__} has {len(self.predicate_values) - 1}: '
-                "set its num_predicates to the data set's")
+                "set its num_predicates to the data set's"
+            )
         self.predicate_values[1:] = self.transform_counts(counts)
 
     @abstractmethod
@@ -78,18 +79,18 @@ class ReweightedCrossEntropyLoss(_ClassCountLoss):
         loss_weight: Defaults to 1.0.
     """
 
-    def __init__(self,
-                 num_predicates: int,
-                 scheme: str = 'class_balanced',
-                 beta: float = 0.999,
-                 loss_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        num_predicates: int,
+        scheme: str = 'class_balanced',
+        beta: float = 0.999,
+        loss_weight: float = 1.0,
+    ) -> None:
         super().__init__(num_predicates, loss_weight)
         if scheme not in SCHEMES:
-            raise ValueError('loss_relation.scheme must be one of '
-                             f'{SCHEMES}, got {scheme!r}')
+            raise ValueError(f'loss_relation.scheme must be one of {SCHEMES}, got {scheme!r}')
         if not 0 <= beta < 1:
-            raise ValueError('loss_relation.beta must be at least 0 and below 1, '
-                             f'got {beta}')
+            raise ValueError(f'loss_relation.beta must be at least 0 and below 1, got {beta}')
         self.scheme = scheme
         self.beta = beta
 
@@ -98,7 +99,7 @@ class ReweightedCrossEntropyLoss(_ClassCountLoss):
         if self.scheme == 'inverse_frequency':
             weights = 1 / counts[present]
         else:
-            weights = (1 - self.beta) / (1 - self.beta**counts[present])
+            weights = (1 - self.beta) / (1 - self.beta ** counts[present])
         # Stored as weight - 1, so that the initial zeros mean a weight of 1.
         values = torch.zeros_like(counts)
         values[present] = weights / weights.mean() - 1
@@ -127,10 +128,7 @@ class LogitAdjustedLoss(_ClassCountLoss):
         loss_weight: Defaults to 1.0.
     """
 
-    def __init__(self,
-                 num_predicates: int,
-                 tau: float = 1.0,
-                 loss_weight: float = 1.0) -> None:
+    def __init__(self, num_predicates: int, tau: float = 1.0, loss_weight: float = 1.0) -> None:
         super().__init__(num_predicates, loss_weight)
         self.tau = tau
 
@@ -142,5 +140,4 @@ class LogitAdjustedLoss(_ClassCountLoss):
         """Compute the loss of logits (P, R+1) against labels (P,)."""
         if len(labels) == 0:
             return logits.sum() * 0
-        return self.loss_weight * F.cross_entropy(
-            logits + self.predicate_values, labels)
+        return self.loss_weight * F.cross_entropy(logits + self.predicate_values, labels)

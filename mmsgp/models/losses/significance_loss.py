@@ -3,6 +3,7 @@
 Call them as ``loss(logits, targets)``: significance before the sigmoid (P,), and
 targets (P,), 1 if the pair is annotated, else 0.
 """
+
 from __future__ import annotations
 
 from abc import abstractmethod
@@ -94,7 +95,6 @@ class SignificanceRankingLoss(_SignificanceLoss):
         annotated = targets > 0
         best_other = logits.masked_fill(annotated, -torch.inf).max()
         worst_annotated = logits.masked_fill(~annotated, torch.inf).min()
-        lead = torch.where(annotated, logits - best_other,
-                           worst_annotated - logits)
+        lead = torch.where(annotated, logits - best_other, worst_annotated - logits)
         # If all or none are annotated, the lead is infinite and the hinge 0.
         return F.relu(self.margin - lead).mean()

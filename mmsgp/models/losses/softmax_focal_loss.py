@@ -2,6 +2,7 @@
 
 Shape shorthand: P relations, R predicates.
 """
+
 from __future__ import annotations
 
 import torch
@@ -12,9 +13,7 @@ from torch import Tensor
 from mmsgp.registry import MODELS
 
 
-def softmax_focal_loss(logits: Tensor,
-                       labels: Tensor,
-                       gamma: float = 4.0) -> Tensor:
+def softmax_focal_loss(logits: Tensor, labels: Tensor, gamma: float = 4.0) -> Tensor:
     """Focal loss ``-(1 - p_y) ** gamma * log(p_y)`` of each relation.
 
     ``p`` is the softmax; the focal loss of detection (Lin et al., 2017) uses the
@@ -33,7 +32,7 @@ def softmax_focal_loss(logits: Tensor,
     # expm1 keeps 1 - p_y exact for p_y near 1. At 0 the slope of a power
     # below 1 is infinite, hence the minimum.
     tiny = torch.finfo(logits.dtype).tiny
-    return -(-log_true.expm1()).clamp(min=tiny)**gamma * log_true
+    return -((-log_true.expm1()).clamp(min=tiny) ** gamma) * log_true
 
 
 @MODELS.register_module()

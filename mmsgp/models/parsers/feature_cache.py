@@ -2,6 +2,7 @@
 
 Shape shorthand: B images, H x W pixels.
 """
+
 from __future__ import annotations
 
 import logging
@@ -20,9 +21,17 @@ from mmsgp.utils.hashing import hash_tensors
 
 FeatureMaps = tuple[Tensor, ...]
 # Errors of truncated, damaged or foreign files.
-UNREADABLE = (OSError, EOFError, RuntimeError, LookupError, ValueError,
-              TypeError, AttributeError, pickle.UnpicklingError,
-              zipfile.BadZipFile)
+UNREADABLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
 
 
 class FeatureCache:
@@ -44,19 +53,15 @@ class FeatureCache:
             settings. Defaults to ''.
     """
 
-    def __init__(self,
-                 root: str | Path,
-                 detector: nn.Module,
-                 settings: str = '') -> None:
+    def __init__(self, root: str | Path, detector: nn.Module, settings: str = '') -> None:
         weights = detector.state_dict()
         text = '\n'.join([repr(detector), *weights, settings])
         self.folder = Path(root) / hash_tensors(
-            torch.tensor(list(text.encode()), dtype=torch.uint8),
-            *weights.values())
+            torch.tensor(list(text.encode()), dtype=torch.uint8), *weights.values()
+        )
         self.writable = True
 
-    def __call__(self, inputs: Tensor,
-                 compute: Callable[[Tensor], FeatureMaps]) -> FeatureMaps:
+    def __call__(self, inputs: Tensor, compute: Callable[[Tensor], FeatureMaps]) -> FeatureMaps:
         """Read the maps of images, or compute and write them.
 
         Args:
@@ -78,9 +83,7 @@ class FeatureCache:
             for row, i in enumerate(missing):
                 maps[i] = tuple(level[row].half() for level in computed)
                 self._write(paths[i], maps[i])
-        return tuple(
-            torch.stack([level.to(inputs) for level in levels])
-            for levels in zip(*maps))
+        return tuple(torch.stack([level.to(inputs) for level in levels]) for levels in zip(*maps))
 
     def _path(self, image: Tensor) -> Path:
         name = hash_tensors(image)
@@ -106,7 +109,8 @@ class FeatureCache:
         if not all(level.isfinite().all() for level in maps):
             raise ValueError(
                 'feature maps of the detector have values beyond half precision: '
-                'train without the FeatureCacheHook')
+                'train without the FeatureCacheHook'
+            )
         if not self.writable:
             return
         try:
@@ -116,8 +120,7 @@ class FeatureCache:
         # PyTorch raises a RuntimeError if the disk is full: go on without cache.
         except (OSError, RuntimeError) as error:
             self.writable = False
-            _warn(f'{path} cannot be written, so no more feature maps are cached: '
-                  f'{error}')
+            _warn(f'{path} cannot be written, so no more feature maps are cached: {error}')
 
 
 def _warn(message: str) -> None:

@@ -1,4 +1,5 @@
 """Check that a parser and its detector agree on images and feature maps."""
+
 from __future__ import annotations
 
 import torch.nn as nn
@@ -24,7 +25,8 @@ def check_normalization(parser_cfg: dict, detector_cfg: dict) -> None:
             raise ValueError(
                 f'data_preprocessor.{key} is {value}, but {expected[key]} in '
                 "the detector's: leave model.data_preprocessor out to use the "
-                "detector's")
+                "detector's"
+            )
 
 
 def _normalization(cfg: dict) -> dict:
@@ -32,11 +34,13 @@ def _normalization(cfg: dict) -> dict:
         mean=list(cfg.get('mean') or ()),
         std=list(cfg.get('std') or ()),
         # both swap red and blue
-        bgr_to_rgb=bool(cfg.get('bgr_to_rgb') or cfg.get('rgb_to_bgr')))
+        bgr_to_rgb=bool(cfg.get('bgr_to_rgb') or cfg.get('rgb_to_bgr')),
+    )
 
 
-def check_strides(relation_head: nn.Module, batch_inputs: Tensor,
-                  feature_maps: tuple[Tensor, ...]) -> None:
+def check_strides(
+    relation_head: nn.Module, batch_inputs: Tensor, feature_maps: tuple[Tensor, ...]
+) -> None:
     """Check that regions are pooled with the strides of the feature maps.
 
     Args:
@@ -53,10 +57,10 @@ def check_strides(relation_head: nn.Module, batch_inputs: Tensor,
         if not isinstance(module, BaseRoIExtractor):
             continue
         for stride, level in zip(module.featmap_strides, feature_maps):
-            if any(abs(side / stride - size) > 1
-                   for side, size in zip(sides, level.shape[-2:])):
+            if any(abs(side / stride - size) > 1 for side, size in zip(sides, level.shape[-2:])):
                 raise ValueError(
                     f'relation_head.{name}: featmap_strides='
                     f'{module.featmap_strides} do not fit the feature maps '
                     'of the detector, whose strides are '
-                    f'{[round(sides[1] / m.shape[-1]) for m in feature_maps]}')
+                    f'{[round(sides[1] / m.shape[-1]) for m in feature_maps]}'
+                )

@@ -1,4 +1,5 @@
 """Recognise the configs of parsers."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -2,6 +2,7 @@
 
 Shape shorthand: B images, N objects of a batch, C object classes.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -67,17 +68,19 @@ class SceneGraphParser(BaseDetector):
             of classes, or parser and detector normalise images differently.
     """
 
-    def __init__(self,
-                 detector: dict,
-                 relation_head: dict,
-                 train_task: str = 'sgcls',
-                 test_tasks: Sequence[str] = ('sgcls', ),
-                 detection_cfg: dict = DEFAULT_DETECTION,
-                 detector_adapter: dict | None = None,
-                 graph_assigner: dict = dict(type='GraphAssigner'),
-                 compile_backbone: bool = False,
-                 data_preprocessor: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        detector: dict,
+        relation_head: dict,
+        train_task: str = 'sgcls',
+        test_tasks: Sequence[str] = ('sgcls',),
+        detection_cfg: dict = DEFAULT_DETECTION,
+        detector_adapter: dict | None = None,
+        graph_assigner: dict = dict(type='GraphAssigner'),
+        compile_backbone: bool = False,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         detector_preprocessor = detector.get('data_preprocessor')
         if data_preprocessor and detector_preprocessor:
             check_normalization(data_preprocessor, detector_preprocessor)
@@ -87,19 +90,20 @@ class SceneGraphParser(BaseDetector):
             detector = {**detector, 'data_preprocessor': detector_preprocessor}
         super().__init__(
             data_preprocessor=MODELS.build(data_preprocessor)
-            if data_preprocessor else detector_preprocessor,
-            init_cfg=init_cfg)
+            if data_preprocessor
+            else detector_preprocessor,
+            init_cfg=init_cfg,
+        )
         unknown = set(test_tasks) - set(TASKS)
         if unknown or not test_tasks:
-            raise ValueError(f'test_tasks must be one or more of {TASKS}, got '
-                             f'{tuple(test_tasks)}')
+            raise ValueError(f'test_tasks must be one or more of {TASKS}, got {tuple(test_tasks)}')
         if train_task not in TRAINING_TASKS:
-            raise ValueError(f'train_task must be one of {TRAINING_TASKS}, got '
-                             f'{train_task!r}')
+            raise ValueError(f'train_task must be one of {TRAINING_TASKS}, got {train_task!r}')
         for key in detection_cfg:
             if key not in DEFAULT_DETECTION:
-                raise ValueError('detection_cfg may have the keys '
-                                 f'{list(DEFAULT_DETECTION)}, got {key!r}')
+                raise ValueError(
+                    f'detection_cfg may have the keys {list(DEFAULT_DETECTION)}, got {key!r}'
+                )
         self.train_task = train_task
         self.test_tasks = tuple(test_tasks)
         self.detection_cfg = {**DEFAULT_DETECTION, **detection_cfg}
@@ -108,8 +112,7 @@ class SceneGraphParser(BaseDetector):
         self.detector.requires_grad_(False)
         if compile_backbone:
             self.detector.backbone.compile()
-        self.detector_adapter = build_detector_adapter(self.detector,
-                                                       detector_adapter)
+        self.detector_adapter = build_detector_adapter(self.detector, detector_adapter)
         self.relation_head = MODELS.build(relation_head)
         self.graph_assigner = TASK_UTILS.build(graph_assigner)
         detected = self.detector_adapter.num_classes
@@ -117,7 +120,8 @@ class SceneGraphParser(BaseDetector):
             raise ValueError(
                 f'the detector has {detected} classes, but the relation head has '
                 f'{self.relation_head.num_classes}: set num_classes of both to '
-                'the number of classes of the data set')
+                'the number of classes of the data set'
+            )
         self.feature_cache: FeatureCache | None = None  # FeatureCacheHook
         # Of each initial checkpoint: path, kinds of names to check, names.
         self._known_names: list[tuple[str, tuple[str, ...], dict]] = []
@@ -140,13 +144,11 @@ class SceneGraphParser(BaseDetector):
         for init_cfg in pretrained_cfgs(self.detector.init_cfg):
             # MMEngine skips weights that do not fit, and only logs it.
             names = check_pretrained(init_cfg, self.detector)
-            self._known_names.append(
-                (init_cfg['checkpoint'], ('classes', ), names))
+            self._known_names.append((init_cfg['checkpoint'], ('classes',), names))
         own = pretrained_cfgs(self.init_cfg)
         for init_cfg in own:
             names = check_pretrained(init_cfg, self)
-            self._known_names.append(
-                (init_cfg['checkpoint'], ('classes', 'predicates'), names))
+            self._known_names.append((init_cfg['checkpoint'], ('classes', 'predicates'), names))
         super().init_weights()
         if not own and self.detector_adapter.fc_head is not None:
             self.relation_head.init_from_detector(self.detector_adapter.fc_head)
@@ -175,8 +177,7 @@ class SceneGraphParser(BaseDetector):
                 check_names(filename, kind, names, dataset.metainfo)
         head = self.relation_head
         if not self.has_statistics:
-            head.load_statistics(dataset.statistics,
-                                 dataset.metainfo['classes'])
+            head.load_statistics(dataset.statistics, dataset.metainfo['classes'])
             self.has_priors.fill_(1)
         for part in (head.loss_relation, head.debiasing):
             if hasattr(part, 'load_statistics'):
@@ -201,13 +202,15 @@ class SceneGraphParser(BaseDetector):
             ValueError: If the relation head pools with other strides.
         """
         extract = self.detector.extract_feat
-        maps = extract(batch_inputs) if self.feature_cache is None else \
-            self.feature_cache(batch_inputs, extract)
+        maps = (
+            extract(batch_inputs)
+            if self.feature_cache is None
+            else self.feature_cache(batch_inputs, extract)
+        )
         check_strides(self.relation_head, batch_inputs, maps)
         return tuple(map(full_precision, maps))
 
-    def loss(self, batch_inputs: Tensor,
-             batch_data_samples: list[SceneGraphDataSample]) -> dict:
+    def loss(self, batch_inputs: Tensor, batch_data_samples: list[SceneGraphDataSample]) -> dict:
         """Compute the losses of the relation head, see ``train_task``.
 
         Args:
@@ -222,36 +225,37 @@ class SceneGraphParser(BaseDetector):
         graphs = [sample.gt_scene_graph for sample in batch_data_samples]
         num_classes = self.relation_head.num_classes
         # Of all annotated objects, because the detector may miss some.
-        present = torch.stack([
-            batch_inputs.new_zeros(num_classes, dtype=torch.bool).index_fill(
-                0, graph.objects.labels, True) for graph in graphs
-        ])
+        present = torch.stack(
+            [
+                batch_inputs.new_zeros(num_classes, dtype=torch.bool).index_fill(
+                    0, graph.objects.labels, True
+                )
+                for graph in graphs
+            ]
+        )
         if self.train_task == 'sgcls':
-            objects = self._given_objects(
-                batch, [graph.objects.bboxes for graph in graphs])
+            objects = self._given_objects(batch, [graph.objects.bboxes for graph in graphs])
         else:
             objects = self._detected_objects(batch)
             graphs = [
                 self.graph_assigner(bboxes, graph, num_classes)
-                for bboxes, graph in zip(
-                    objects.bboxes.split(objects.sizes), graphs)
+                for bboxes, graph in zip(objects.bboxes.split(objects.sizes), graphs)
             ]
         objects = replace(
-            objects,
-            targets=torch.cat([graph.objects.labels for graph in graphs]),
-            present=present)
+            objects, targets=torch.cat([graph.objects.labels for graph in graphs]), present=present
+        )
         head = self.relation_head
-        pairs, predicates = head.sample_pairs(
-            objects, [graph.relations for graph in graphs])
+        pairs, predicates = head.sample_pairs(objects, [graph.relations for graph in graphs])
         regions = head.extract_regions(feature_maps, objects, pairs)
         return head.loss(regions, objects, predicates)
 
     @torch.no_grad()
     def predict(
-            self,
-            batch_inputs: Tensor,
-            batch_data_samples: list[SceneGraphDataSample],
-            rescale: bool = True) -> list[SceneGraphDataSample]:
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: list[SceneGraphDataSample],
+        rescale: bool = True,
+    ) -> list[SceneGraphDataSample]:
         """Predict the graph of each task with one pass of the backbone.
 
         Args:
@@ -267,58 +271,51 @@ class SceneGraphParser(BaseDetector):
         feature_maps = self.extract_feat(batch_inputs)
         batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
         scales = [
-            batch_inputs.new_tensor(sample.scale_factor).repeat(2)
-            for sample in batch_data_samples
+            batch_inputs.new_tensor(sample.scale_factor).repeat(2) for sample in batch_data_samples
         ]
         predictions = {}
         if 'predcls' in self.test_tasks or 'sgcls' in self.test_tasks:
             graphs = [sample.gt_scene_graph for sample in batch_data_samples]
-            objects = self._given_objects(batch, [
-                graph.objects.bboxes * scale
-                for graph, scale in zip(graphs, scales)
-            ])
+            objects = self._given_objects(
+                batch, [graph.objects.bboxes * scale for graph, scale in zip(graphs, scales)]
+            )
             given = {'sgcls': objects}
             if 'predcls' in self.test_tasks:
                 given['predcls'] = objects.with_labels(
-                    torch.cat([graph.objects.labels for graph in graphs]))
+                    torch.cat([graph.objects.labels for graph in graphs])
+                )
             regions = self.relation_head.extract_regions(feature_maps, objects)
             for task in self.test_tasks:
                 if task in given:
-                    predictions[task] = self.relation_head.predict(
-                        regions, given[task])
+                    predictions[task] = self.relation_head.predict(regions, given[task])
         if 'sggen' in self.test_tasks:
             objects = self._detected_objects(batch)
             regions = self.relation_head.extract_regions(feature_maps, objects)
             predictions['sggen'] = self.relation_head.predict(regions, objects)
         for i, sample in enumerate(batch_data_samples):
-            sample.pred_scene_graphs = {
-                task: predictions[task][i]
-                for task in self.test_tasks
-            }
+            sample.pred_scene_graphs = {task: predictions[task][i] for task in self.test_tasks}
             if rescale:
                 for graph in sample.pred_scene_graphs.values():
                     graph.objects.bboxes = graph.objects.bboxes / scales[i]
         return batch_data_samples
 
-    def _forward(self, batch_inputs: Tensor,
-                 batch_data_samples: list[SceneGraphDataSample]) -> tuple:
+    def _forward(
+        self, batch_inputs: Tensor, batch_data_samples: list[SceneGraphDataSample]
+    ) -> tuple:
         """Return raw outputs for given boxes in pixels of the inputs."""
         feature_maps = self.extract_feat(batch_inputs)
         batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
-        objects = self._given_objects(batch, [
-            sample.gt_scene_graph.objects.bboxes
-            for sample in batch_data_samples
-        ])
+        objects = self._given_objects(
+            batch, [sample.gt_scene_graph.objects.bboxes for sample in batch_data_samples]
+        )
         regions = self.relation_head.extract_regions(feature_maps, objects)
         return self.relation_head(regions, objects)
 
     @torch.no_grad()
-    def _given_objects(self, batch: PreparedBatch,
-                       bboxes: list[Tensor]) -> ObjectBatch:
+    def _given_objects(self, batch: PreparedBatch, bboxes: list[Tensor]) -> ObjectBatch:
         logits = self.detector_adapter.classify_boxes(batch, bboxes)
         return ObjectBatch.from_list(bboxes, logits)
 
     @torch.no_grad()
     def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
-        return self.detector_adapter.detect_objects(batch,
-                                                    **self.detection_cfg)
+        return self.detector_adapter.detect_objects(batch, **self.detection_cfg)

@@ -7,7 +7,13 @@ from .relation_head import RelationHead
 from .role_product_head import RoleProductHead
 
 __all__ = [
-    'FrequencyHead', 'KERNHead', 'LinkNetHead', 'MotifNetHead',
-    'ObjectContext', 'ObjectEncoding', 'RegionFeatures', 'RelationHead',
-    'RoleProductHead'
+    'FrequencyHead',
+    'KERNHead',
+    'LinkNetHead',
+    'MotifNetHead',
+    'ObjectContext',
+    'ObjectEncoding',
+    'RegionFeatures',
+    'RelationHead',
+    'RoleProductHead',
 ]

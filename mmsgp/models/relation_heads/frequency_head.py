@@ -1,4 +1,5 @@
 """The baseline that uses only the classes."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -34,21 +35,22 @@ class FrequencyHead(RelationHead):
     """
 
     def __init__(
-            self,
-            *,
-            num_classes: int,
-            num_predicates: int,
-            image_channels: int,
-            eps: float = 1e-3,
-            scorer: dict | None = None,
-            debiasing: dict | None = None,
-            rank_by: str | None = None,
-            nms_iou_thr: float = 0.3,
-            pair_sampler: dict = dict(type='PairSampler'),
-            self_relations: bool = False,
-            loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
-            loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
-            init_cfg: dict | None = None) -> None:
+        self,
+        *,
+        num_classes: int,
+        num_predicates: int,
+        image_channels: int,
+        eps: float = 1e-3,
+        scorer: dict | None = None,
+        debiasing: dict | None = None,
+        rank_by: str | None = None,
+        nms_iou_thr: float = 0.3,
+        pair_sampler: dict = dict(type='PairSampler'),
+        self_relations: bool = False,
+        loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
+        loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             num_predicates=num_predicates,
@@ -63,7 +65,8 @@ class FrequencyHead(RelationHead):
             self_relations=self_relations,
             loss_object=loss_object,
             loss_relation=loss_relation,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )
         self.prior = FrequencyPrior(num_classes, num_predicates, eps)
 
     def load_statistics(self, statistics, classes: Sequence[str]) -> None:
@@ -71,10 +74,9 @@ class FrequencyHead(RelationHead):
         super().load_statistics(statistics, classes)
         self.prior.fill(statistics.frequency_prior(self.prior.eps))
 
-    def extract_regions(self,
-                        feature_maps: tuple[Tensor, ...],
-                        objects: ObjectBatch,
-                        pairs: Tensor | None = None) -> RegionFeatures:
+    def extract_regions(
+        self, feature_maps: tuple[Tensor, ...], objects: ObjectBatch, pairs: Tensor | None = None
+    ) -> RegionFeatures:
         """Pool only the images, see :class:`RelationHead`."""
         if pairs is None:
             pairs = self.candidate_pairs(objects)
@@ -84,13 +86,12 @@ class FrequencyHead(RelationHead):
         """Use the features as logits."""
         return nn.Identity()
 
-    def encode_objects(self, regions: RegionFeatures,
-                       objects: ObjectBatch) -> ObjectEncoding:
+    def encode_objects(self, regions: RegionFeatures, objects: ObjectBatch) -> ObjectEncoding:
         """Return the detector's logits."""
         return ObjectEncoding(objects.logits)
 
-    def relation_features(self, context: ObjectContext,
-                          regions: RegionFeatures,
-                          objects: ObjectBatch) -> Tensor:
+    def relation_features(
+        self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
+    ) -> Tensor:
         """Look up predicate logits by class: (P, R+1)."""
         return self.prior(*context.labels[regions.pairs].unbind(1))

@@ -3,6 +3,7 @@
 Shape shorthand: N objects of a batch, P pairs, B images, C object classes,
 R predicates, H hidden units.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -40,28 +41,30 @@ class KERNHead(RelationHead):
         num_steps: Steps of message passing. Defaults to 3.
         frequency_prior: Defaults to None: no prior.
     """
+
     pairs_per_chunk = 256
 
     def __init__(
-            self,
-            *,
-            num_classes: int,
-            num_predicates: int,
-            roi_extractor: dict,
-            fc_head: dict,
-            pair_features: dict,
-            hidden_size: int = 512,
-            num_steps: int = 3,
-            frequency_prior: dict | None = None,
-            scorer: dict | None = None,
-            debiasing: dict | None = None,
-            rank_by: str | None = None,
-            nms_iou_thr: float = 0.3,
-            pair_sampler: dict = dict(type='PairSampler'),
-            self_relations: bool = False,
-            loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
-            loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
-            init_cfg: dict | None = None) -> None:
+        self,
+        *,
+        num_classes: int,
+        num_predicates: int,
+        roi_extractor: dict,
+        fc_head: dict,
+        pair_features: dict,
+        hidden_size: int = 512,
+        num_steps: int = 3,
+        frequency_prior: dict | None = None,
+        scorer: dict | None = None,
+        debiasing: dict | None = None,
+        rank_by: str | None = None,
+        nms_iou_thr: float = 0.3,
+        pair_sampler: dict = dict(type='PairSampler'),
+        self_relations: bool = False,
+        loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
+        loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             num_predicates=num_predicates,
@@ -78,20 +81,19 @@ class KERNHead(RelationHead):
             self_relations=self_relations,
             loss_object=loss_object,
             loss_relation=loss_relation,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )
         channels = fc_head['out_channels']
         self.fc_object = nn.Linear(channels, hidden_size)
-        self.object_graph = ObjectGraph(num_classes + 1, hidden_size,
-                                        num_steps)
+        self.object_graph = ObjectGraph(num_classes + 1, hidden_size, num_steps)
         self.fc_role = nn.Linear(channels, hidden_size)
         self.fc_pair = nn.Linear(channels, hidden_size)
         self.pair_graph = PairGraph(hidden_size, num_steps)
-        self.register_buffer(
-            'object_cooccurrence',
-            torch.zeros(num_classes + 1, num_classes + 1))
+        self.register_buffer('object_cooccurrence', torch.zeros(num_classes + 1, num_classes + 1))
         self.register_buffer(
             'predicate_cooccurrence',
-            torch.zeros(num_classes + 1, num_classes + 1, num_predicates + 1))
+            torch.zeros(num_classes + 1, num_classes + 1, num_predicates + 1),
+        )
 
     def build_classifier(self, relation_channels: int) -> nn.Module:
         """Build a linear classifier that starts close to zero.
@@ -112,21 +114,22 @@ class KERNHead(RelationHead):
         """
         super().load_statistics(statistics, classes)
         # The background co-occurs with nothing.
-        objects = nn.functional.pad(
-            torch.as_tensor(statistics.object_cooccurrence), (0, 1, 0, 1))
+        objects = nn.functional.pad(torch.as_tensor(statistics.object_cooccurrence), (0, 1, 0, 1))
         predicates = torch.as_tensor(statistics.predicate_cooccurrence)
-        for buffer, values in ((self.object_cooccurrence, objects),
-                               (self.predicate_cooccurrence, predicates)):
+        for buffer, values in (
+            (self.object_cooccurrence, objects),
+            (self.predicate_cooccurrence, predicates),
+        ):
             if buffer.shape != values.shape:
                 raise ValueError(
                     'the co-occurrences of the data set have shape '
                     f'{tuple(values.shape)}, but the model needs '
                     f'{tuple(buffer.shape)}: set num_classes and '
-                    "num_predicates of the relation head to the data set's")
+                    "num_predicates of the relation head to the data set's"
+                )
             buffer.copy_(values)
 
-    def encode_objects(self, regions: RegionFeatures,
-                       objects: ObjectBatch) -> ObjectEncoding:
+    def encode_objects(self, regions: RegionFeatures, objects: ObjectBatch) -> ObjectEncoding:
         """Classify the objects by their graph.
 
         Returns:
@@ -135,17 +138,19 @@ class KERNHead(RelationHead):
         logits = objects.logits
         if not objects.is_labelled:
             logits = self.object_graph(
-                self.fc_object(regions.objects), objects.image_ids,
-                objects.num_images, self.object_cooccurrence)
+                self.fc_object(regions.objects),
+                objects.image_ids,
+                objects.num_images,
+                self.object_cooccurrence,
+            )
         return ObjectEncoding(logits, regions.objects)
 
-    def relation_features(self, context: ObjectContext,
-                          regions: RegionFeatures,
-                          objects: ObjectBatch) -> Tensor:
+    def relation_features(
+        self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
+    ) -> Tensor:
         """Compute all nodes of the graph of each pair: (P, (R+3) * H)."""
         roles = self.fc_role(context.representation)
         unions = self.fc_pair(regions.unions)
         subject, object_ = regions.pairs.unbind(1)
-        weights = self.predicate_cooccurrence[context.labels[subject],
-                                              context.labels[object_]]
+        weights = self.predicate_cooccurrence[context.labels[subject], context.labels[object_]]
         return self.pair_graph(roles[subject], roles[object_], unions, weights)

@@ -2,6 +2,7 @@
 
 Shape shorthand: N objects of a batch, C object classes.
 """
+
 from __future__ import annotations
 
 import torch
@@ -13,8 +14,9 @@ from ..layers import ObjectSequences, joint_nms
 from .head_outputs import ObjectContext, ObjectEncoding
 
 
-def label_objects(encoding: ObjectEncoding, objects: ObjectBatch,
-                  nms_iou_thr: float) -> ObjectContext:
+def label_objects(
+    encoding: ObjectEncoding, objects: ObjectBatch, nms_iou_thr: float
+) -> ObjectContext:
     """Label the objects as the task needs it.
 
     * PredCls: the given labels; logits are the detector's.
@@ -38,8 +40,7 @@ def label_objects(encoding: ObjectEncoding, objects: ObjectBatch,
         labels = _suppress(logits.softmax(dim=1)[:, :-1], objects, nms_iou_thr)
     else:
         taught = objects.known_labels
-        labels = torch.where(taught < logits.shape[1] - 1, taught,
-                             logits[:, :-1].argmax(dim=1))
+        labels = torch.where(taught < logits.shape[1] - 1, taught, logits[:, :-1].argmax(dim=1))
     return _with_labels(encoding, labels)
 
 
@@ -47,12 +48,16 @@ def _with_labels(encoding: ObjectEncoding, labels: Tensor) -> ObjectContext:
     return ObjectContext(labels=labels, **encoding._asdict())
 
 
-def _suppress(probabilities: Tensor, objects: ObjectBatch,
-              iou_thr: float) -> Tensor:
+def _suppress(probabilities: Tensor, objects: ObjectBatch, iou_thr: float) -> Tensor:
     """Choose labels (N,) by joint suppression over all classes per image."""
-    sequences = ObjectSequences(objects.image_ids, objects.sizes,
-                                probabilities.new_zeros(len(probabilities)))
+    sequences = ObjectSequences(
+        objects.image_ids, objects.sizes, probabilities.new_zeros(len(probabilities))
+    )
     return sequences.unpad(
         joint_nms(
-            sequences.pad(probabilities), sequences.pad(objects.class_bboxes),
-            sequences.valid, iou_thr))
+            sequences.pad(probabilities),
+            sequences.pad(objects.class_bboxes),
+            sequences.valid,
+            iou_thr,
+        )
+    )

@@ -3,6 +3,7 @@
 Shape shorthand: N objects of a batch, P pairs, B images, C object classes,
 d_o features of an object, d_p of a relation.
 """
+
 from __future__ import annotations
 
 import torch
@@ -49,34 +50,37 @@ class LinkNetHead(RoleProductHead):
     """
 
     def __init__(
-            self,
-            *,
-            num_classes: int,
-            num_predicates: int,
-            roi_extractor: dict,
-            fc_head: dict,
-            pair_features: dict,
-            hidden_size: int = 256,
-            layout_dim: int = 128,
-            dropout: float = 0.1,
-            norm_momentum: float = 0.1,
-            loss_image_weight: float = 1.0,
-            image_activation: str = 'sigmoid',
-            embedding_dim: int = 200,
-            word_vectors: str | None = None,
-            frequency_prior: dict | None = dict(type='FrequencyPrior'),
-            scorer: dict | None = None,
-            debiasing: dict | None = None,
-            rank_by: str | None = None,
-            nms_iou_thr: float = 0.3,
-            pair_sampler: dict = dict(type='PairSampler'),
-            self_relations: bool = False,
-            loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
-            loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
-            init_cfg: dict | None = None) -> None:
+        self,
+        *,
+        num_classes: int,
+        num_predicates: int,
+        roi_extractor: dict,
+        fc_head: dict,
+        pair_features: dict,
+        hidden_size: int = 256,
+        layout_dim: int = 128,
+        dropout: float = 0.1,
+        norm_momentum: float = 0.1,
+        loss_image_weight: float = 1.0,
+        image_activation: str = 'sigmoid',
+        embedding_dim: int = 200,
+        word_vectors: str | None = None,
+        frequency_prior: dict | None = dict(type='FrequencyPrior'),
+        scorer: dict | None = None,
+        debiasing: dict | None = None,
+        rank_by: str | None = None,
+        nms_iou_thr: float = 0.3,
+        pair_sampler: dict = dict(type='PairSampler'),
+        self_relations: bool = False,
+        loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
+        loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
+        init_cfg: dict | None = None,
+    ) -> None:
         if image_activation not in ('sigmoid', 'softmax'):
-            raise ValueError("relation_head.image_activation must be 'sigmoid' "
-                             f"or 'softmax', got {image_activation!r}")
+            raise ValueError(
+                "relation_head.image_activation must be 'sigmoid' "
+                f"or 'softmax', got {image_activation!r}"
+            )
         super().__init__(
             num_classes=num_classes,
             num_predicates=num_predicates,
@@ -96,35 +100,31 @@ class LinkNetHead(RoleProductHead):
             self_relations=self_relations,
             loss_object=loss_object,
             loss_relation=loss_relation,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )
         self.loss_image_weight = loss_image_weight
         self.image_activation = image_activation
-        self.image_classifier = nn.Linear(self.roi_extractor.out_channels,
-                                          num_classes + 1)
-        self.layout = RelativeLayoutEncoding(layout_dim, dropout,
-                                             norm_momentum)
+        self.image_classifier = nn.Linear(self.roi_extractor.out_channels, num_classes + 1)
+        self.layout = RelativeLayoutEncoding(layout_dim, dropout, norm_momentum)
 
-    def encode_objects(self, regions: RegionFeatures,
-                       objects: ObjectBatch) -> ObjectEncoding:
+    def encode_objects(self, regions: RegionFeatures, objects: ObjectBatch) -> ObjectEncoding:
         """Compute object context, and logits of the classes in an image."""
         encoding = super().encode_objects(regions, objects)
-        return encoding._replace(
-            image_logits=self.image_classifier(regions.images))
+        return encoding._replace(image_logits=self.image_classifier(regions.images))
 
-    def relation_features(self, context: ObjectContext,
-                          regions: RegionFeatures,
-                          objects: ObjectBatch) -> Tensor:
+    def relation_features(
+        self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
+    ) -> Tensor:
         """[Subject role * object role * pair features, layout]: (P, d_p)."""
         layout = self.layout(*objects.bboxes[regions.pairs].unbind(1))
         product = super().relation_features(context, regions, objects)
         return torch.cat([product, layout], dim=1)
 
-    def auxiliary_losses(self, context: ObjectContext,
-                         objects: ObjectBatch) -> dict[str, Tensor]:
+    def auxiliary_losses(self, context: ObjectContext, objects: ObjectBatch) -> dict[str, Tensor]:
         """Binary cross-entropy of each class: is it in the image?"""
         logits = context.image_logits
         present = torch.zeros_like(logits)
-        present[:, :self.num_classes] = objects.present_classes()
+        present[:, : self.num_classes] = objects.present_classes()
         if self.image_activation == 'softmax':
             # PyTorch has no binary cross-entropy of probabilities in mixed
             # precision; log(1 - p) of a softmax is computed as log(1 - exp(log p)).

@@ -1,4 +1,5 @@
 """MotifNet: bidirectional context by LSTMs over objects and edges."""
+
 from __future__ import annotations
 
 from mmsgp.registry import MODELS
@@ -35,33 +36,34 @@ class MotifNetHead(RoleProductHead):
     """
 
     def __init__(
-            self,
-            *,
-            num_classes: int,
-            num_predicates: int,
-            roi_extractor: dict,
-            fc_head: dict,
-            pair_features: dict,
-            order: str = 'confidence',
-            hidden_size: int = 256,
-            num_object_layers: int = 1,
-            num_edge_layers: int = 2,
-            position_dim: int = 128,
-            dropout: float = 0.1,
-            norm_momentum: float = 0.1,
-            decoder_word_vectors: str | None = None,
-            embedding_dim: int = 200,
-            word_vectors: str | None = None,
-            frequency_prior: dict | None = dict(type='FrequencyPrior'),
-            scorer: dict | None = None,
-            debiasing: dict | None = None,
-            rank_by: str | None = None,
-            nms_iou_thr: float = 0.3,
-            pair_sampler: dict = dict(type='PairSampler'),
-            self_relations: bool = False,
-            loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
-            loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
-            init_cfg: dict | None = None) -> None:
+        self,
+        *,
+        num_classes: int,
+        num_predicates: int,
+        roi_extractor: dict,
+        fc_head: dict,
+        pair_features: dict,
+        order: str = 'confidence',
+        hidden_size: int = 256,
+        num_object_layers: int = 1,
+        num_edge_layers: int = 2,
+        position_dim: int = 128,
+        dropout: float = 0.1,
+        norm_momentum: float = 0.1,
+        decoder_word_vectors: str | None = None,
+        embedding_dim: int = 200,
+        word_vectors: str | None = None,
+        frequency_prior: dict | None = dict(type='FrequencyPrior'),
+        scorer: dict | None = None,
+        debiasing: dict | None = None,
+        rank_by: str | None = None,
+        nms_iou_thr: float = 0.3,
+        pair_sampler: dict = dict(type='PairSampler'),
+        self_relations: bool = False,
+        loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
+        loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             num_predicates=num_predicates,
@@ -77,7 +79,8 @@ class MotifNetHead(RoleProductHead):
                 position_dim=position_dim,
                 dropout=dropout,
                 norm_momentum=norm_momentum,
-                decoder_word_vectors=decoder_word_vectors),
+                decoder_word_vectors=decoder_word_vectors,
+            ),
             embedding_dim=embedding_dim,
             word_vectors=word_vectors,
             frequency_prior=frequency_prior,
@@ -89,4 +92,5 @@ class MotifNetHead(RoleProductHead):
             self_relations=self_relations,
             loss_object=loss_object,
             loss_relation=loss_relation,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )

@@ -3,6 +3,7 @@
 Shape shorthand: B images, N objects of a batch, P pairs, C object classes,
 R predicates.
 """
+
 from __future__ import annotations
 
 import torch
@@ -17,13 +18,15 @@ from mmsgp.structures.ranking import (
 )
 
 
-def rank_relations(object_logits: Tensor,
-                   labels: Tensor,
-                   relation_logits: Tensor,
-                   significance: Tensor | None,
-                   objects: ObjectBatch,
-                   pairs: Tensor,
-                   rank_by: str = 'probability') -> list[SceneGraph]:
+def rank_relations(
+    object_logits: Tensor,
+    labels: Tensor,
+    relation_logits: Tensor,
+    significance: Tensor | None,
+    objects: ObjectBatch,
+    pairs: Tensor,
+    rank_by: str = 'probability',
+) -> list[SceneGraph]:
     """Turn the outputs of a head into graphs.
 
     *Unknown* is never predicted: a pair gets its best predicate of 1 .. R.
@@ -58,13 +61,13 @@ def rank_relations(object_logits: Tensor,
 
     distribution = relation_logits.softmax(dim=1)
     probabilities, predicates = distribution[:, 1:].max(dim=1)
-    relations = dict(labels=predicates + 1, predicate_scores=probabilities,
-                     distribution=distribution)
+    relations = dict(
+        labels=predicates + 1, predicate_scores=probabilities, distribution=distribution
+    )
     if significance is not None:
         significance = relations['significance'] = significance.double().sigmoid()
     pair_scores = object_scores.double()[pairs].prod(dim=1)
-    scores = relation_scores(rank_by, pair_scores, probabilities.double(),
-                             significance)
+    scores = relation_scores(rank_by, pair_scores, probabilities.double(), significance)
     weights = pair_weights(rank_by, pair_scores, significance)
     relations['scores'] = scores.to(probabilities)
     relations['weights'] = weights.to(probabilities)
@@ -79,12 +82,12 @@ def rank_relations(object_logits: Tensor,
         graphs.append(
             SceneGraph(
                 objects=InstanceData(
-                    bboxes=bboxes[image],
-                    labels=labels[image],
-                    scores=object_scores[image]),
+                    bboxes=bboxes[image], labels=labels[image], scores=object_scores[image]
+                ),
                 relations=InstanceData(
-                    pairs=pairs[order] - start,
-                    **{k: v[order]
-                       for k, v in relations.items()})))
+                    pairs=pairs[order] - start, **{k: v[order] for k, v in relations.items()}
+                ),
+            )
+        )
         start += size
     return graphs

@@ -3,6 +3,7 @@
 Shape shorthand: B images, N objects of a batch, P pairs, d_o features of an
 object.
 """
+
 from __future__ import annotations
 
 import torch
@@ -34,13 +35,15 @@ class RegionPooling(BaseModule):
         init_cfg: Defaults to None.
     """
 
-    def __init__(self,
-                 roi_extractor: dict | None,
-                 fc_head: dict | None,
-                 pair_features: dict | None,
-                 pair_sampler: dict,
-                 self_relations: bool,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        roi_extractor: dict | None,
+        fc_head: dict | None,
+        pair_features: dict | None,
+        pair_sampler: dict,
+        self_relations: bool,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.roi_extractor = build_or_none(roi_extractor)
         self.fc_head = build_or_none(fc_head)
@@ -62,10 +65,9 @@ class RegionPooling(BaseModule):
             if own and {key: value.shape for key, value in own.items()} == shapes:
                 head.load_state_dict(weights)
 
-    def extract_regions(self,
-                        feature_maps: tuple[Tensor, ...],
-                        objects: ObjectBatch,
-                        pairs: Tensor | None = None) -> RegionFeatures:
+    def extract_regions(
+        self, feature_maps: tuple[Tensor, ...], objects: ObjectBatch, pairs: Tensor | None = None
+    ) -> RegionFeatures:
         """Pool objects and pairs.
 
         Args:
@@ -76,15 +78,15 @@ class RegionPooling(BaseModule):
         if pairs is None:
             pairs = self.candidate_pairs(objects)
         rois = bbox2roi(list(objects.bboxes.split(objects.sizes)))
-        pooled = self.roi_extractor(
-            feature_maps[:self.roi_extractor.num_inputs], rois)
+        pooled = self.roi_extractor(feature_maps[: self.roi_extractor.num_inputs], rois)
         return RegionFeatures(
             pairs,
             images=feature_maps[-1].mean(dim=(2, 3)),
             objects=full_precision(self.fc_head(pooled)),
             unions=full_precision(
-                self.pair_features(feature_maps, objects.bboxes,
-                                   objects.image_ids, pairs)))
+                self.pair_features(feature_maps, objects.bboxes, objects.image_ids, pairs)
+            ),
+        )
 
     @staticmethod
     def candidate_pairs(objects: ObjectBatch) -> Tensor:
@@ -95,8 +97,8 @@ class RegionPooling(BaseModule):
         return pairs
 
     def sample_pairs(
-            self, objects: ObjectBatch,
-            relations: list[InstanceData]) -> tuple[Tensor, Tensor]:
+        self, objects: ObjectBatch, relations: list[InstanceData]
+    ) -> tuple[Tensor, Tensor]:
         """Choose the pairs to train on.
 
         Args:
@@ -117,10 +119,8 @@ class RegionPooling(BaseModule):
         if self.self_relations:
             own = annotated[:, 0] == annotated[:, 1]
             pairs = torch.cat([pairs, annotated[own]])
-        labels = label_pairs(pairs, annotated,
-                             torch.cat([r.labels for r in relations]), start)
-        sampled = self.pair_sampler(objects.image_ids[pairs[:, 0]], labels,
-                                    objects.num_images)
+        labels = label_pairs(pairs, annotated, torch.cat([r.labels for r in relations]), start)
+        sampled = self.pair_sampler(objects.image_ids[pairs[:, 0]], labels, objects.num_images)
         return pairs[sampled], labels[sampled]
 
 

@@ -3,6 +3,7 @@
 Shape shorthand: B images, N objects of a batch, P pairs, C object classes,
 R predicates, d_o, d_p and d_i features of an object, a relation, an image.
 """
+
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
@@ -71,30 +72,33 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             largest tensors. Only for base models that treat each pair alone.
             Defaults to None: all pairs.
     """
+
     pairs_per_chunk: int | None = None
 
     def __init__(
-            self,
-            *,
-            num_classes: int,
-            num_predicates: int,
-            relation_channels: int,
-            roi_extractor: dict | None = None,
-            fc_head: dict | None = None,
-            pair_features: dict | None = None,
-            image_channels: int | None = None,
-            frequency_prior: dict | None = dict(type='FrequencyPrior'),
-            scorer: dict | None = None,
-            debiasing: dict | None = None,
-            rank_by: str | None = None,
-            nms_iou_thr: float = 0.3,
-            pair_sampler: dict = dict(type='PairSampler'),
-            self_relations: bool = False,
-            loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
-            loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
-            init_cfg: dict | None = None) -> None:
-        super().__init__(roi_extractor, fc_head, pair_features, pair_sampler,
-                         self_relations, init_cfg)
+        self,
+        *,
+        num_classes: int,
+        num_predicates: int,
+        relation_channels: int,
+        roi_extractor: dict | None = None,
+        fc_head: dict | None = None,
+        pair_features: dict | None = None,
+        image_channels: int | None = None,
+        frequency_prior: dict | None = dict(type='FrequencyPrior'),
+        scorer: dict | None = None,
+        debiasing: dict | None = None,
+        rank_by: str | None = None,
+        nms_iou_thr: float = 0.3,
+        pair_sampler: dict = dict(type='PairSampler'),
+        self_relations: bool = False,
+        loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
+        loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(
+            roi_extractor, fc_head, pair_features, pair_sampler, self_relations, init_cfg
+        )
         self.num_classes = num_classes
         self.num_predicates = num_predicates
         self.nms_iou_thr = nms_iou_thr
@@ -106,14 +110,17 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         if image_channels is None and self.roi_extractor is not None:
             image_channels = self.roi_extractor.out_channels
         if scorer is not None and image_channels is None:
-            raise ValueError('relation_head.scorer needs image_channels, those of '
-                             'the last feature map, or a roi_extractor: set '
-                             'relation_head.image_channels')
+            raise ValueError(
+                'relation_head.scorer needs image_channels, those of '
+                'the last feature map, or a roi_extractor: set '
+                'relation_head.image_channels'
+            )
         self.scorer = build_or_none(
             scorer,
             relation_channels=relation_channels,
             num_predicates=num_predicates,
-            image_channels=image_channels)
+            image_channels=image_channels,
+        )
         self.loss_object = MODELS.build(loss_object)
         self.loss_relation = build_relation_loss(loss_relation, num_predicates)
         self.debiasing = build_or_none(debiasing, num_predicates=num_predicates)
@@ -121,8 +128,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
     # ---- methods of a base model
 
     @abstractmethod
-    def encode_objects(self, regions: RegionFeatures,
-                       objects: ObjectBatch) -> ObjectEncoding:
+    def encode_objects(self, regions: RegionFeatures, objects: ObjectBatch) -> ObjectEncoding:
         """Step 1: relate the objects of each image and classify them.
 
         Args:
@@ -137,9 +143,9 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """
 
     @abstractmethod
-    def relation_features(self, context: ObjectContext,
-                          regions: RegionFeatures,
-                          objects: ObjectBatch) -> Tensor:
+    def relation_features(
+        self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
+    ) -> Tensor:
         """Step 2: features of relations.
 
         Args:
@@ -151,8 +157,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             Tensor: (P, d_p).
         """
 
-    def encode_edges(self, context: ObjectContext,
-                     objects: ObjectBatch) -> ObjectContext:
+    def encode_edges(self, context: ObjectContext, objects: ObjectBatch) -> ObjectContext:
         """Between steps 1 and 2: relate the objects again, with labels."""
         return context
 
@@ -162,8 +167,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         nn.init.xavier_normal_(classifier.weight)
         return classifier
 
-    def auxiliary_losses(self, context: ObjectContext,
-                         objects: ObjectBatch) -> dict[str, Tensor]:
+    def auxiliary_losses(self, context: ObjectContext, objects: ObjectBatch) -> dict[str, Tensor]:
         """Compute losses that only this base model has."""
         return {}
 
@@ -175,13 +179,11 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             classes: The C class names.
         """
         if self.frequency_prior is not None:
-            self.frequency_prior.fill(
-                statistics.frequency_prior(self.frequency_prior.eps))
+            self.frequency_prior.fill(statistics.frequency_prior(self.frequency_prior.eps))
 
     # ---- the four steps
 
-    def forward(self, regions: RegionFeatures,
-                objects: ObjectBatch) -> RelationOutput:
+    def forward(self, regions: RegionFeatures, objects: ObjectBatch) -> RelationOutput:
         """Run context, pairs, classification and scoring.
 
         The head runs in full precision: it costs little here, and rare
@@ -198,27 +200,24 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         with torch.autocast(regions.images.device.type, enabled=False):
             return self._run_steps(regions, objects)
 
-    def _run_steps(self, regions: RegionFeatures,
-                   objects: ObjectBatch) -> RelationOutput:
+    def _run_steps(self, regions: RegionFeatures, objects: ObjectBatch) -> RelationOutput:
         encoding = self.encode_objects(regions, objects)
-        context = self.encode_edges(
-            label_objects(encoding, objects, self.nms_iou_thr), objects)
+        context = self.encode_edges(label_objects(encoding, objects, self.nms_iou_thr), objects)
         chunks = [regions]
         # In training batch normalisation needs all pairs at once.
-        if self.pairs_per_chunk and not (self.training or
-                                         torch.is_grad_enabled()):
+        if self.pairs_per_chunk and not (self.training or torch.is_grad_enabled()):
             chunks = regions.split_pairs(self.pairs_per_chunk)
-        logits, embedded = zip(*(self._classify(context, chunk, objects)
-                                 for chunk in chunks))
+        logits, embedded = zip(*(self._classify(context, chunk, objects) for chunk in chunks))
         significance = None
         if self.scorer is not None:
             significance = self.scorer(
-                torch.cat(embedded), regions.images,
-                objects.image_ids[regions.pairs[:, 0]])
+                torch.cat(embedded), regions.images, objects.image_ids[regions.pairs[:, 0]]
+            )
         return RelationOutput(context, torch.cat(logits), significance)
 
-    def _classify(self, context: ObjectContext, regions: RegionFeatures,
-                  objects: ObjectBatch) -> tuple[Tensor, Tensor | None]:
+    def _classify(
+        self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
+    ) -> tuple[Tensor, Tensor | None]:
         """Compute logits of pairs (P, R+1), and the Scorer's embedding of them."""
         features = self.relation_features(context, regions, objects)
         logits = self.predicate_logits(features, context.labels[regions.pairs])
@@ -226,8 +225,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         if self.scorer is not None:  # it gets the logits before debiasing
             embedded = self.scorer.embed(features, logits.softmax(dim=1))
         if self.debiasing is not None and not self.training:
-            logits = self.debiasing.adjust(logits, self, context, regions,
-                                           objects)
+            logits = self.debiasing.adjust(logits, self, context, regions, objects)
         return logits, embedded
 
     def predicate_logits(self, features: Tensor, pair_labels: Tensor) -> Tensor:
@@ -250,8 +248,9 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
     # ---- training
 
-    def loss(self, regions: RegionFeatures, objects: ObjectBatch,
-             targets: Tensor) -> dict[str, Tensor]:
+    def loss(
+        self, regions: RegionFeatures, objects: ObjectBatch, targets: Tensor
+    ) -> dict[str, Tensor]:
         """Compute the losses of a batch.
 
         Args:
@@ -268,37 +267,41 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             self.debiasing.observe(self, output.context, regions, objects)
         return self.loss_by_feat(output, objects, targets)
 
-    def loss_by_feat(self, output: RelationOutput, objects: ObjectBatch,
-                     targets: Tensor) -> dict[str, Tensor]:
+    def loss_by_feat(
+        self, output: RelationOutput, objects: ObjectBatch, targets: Tensor
+    ) -> dict[str, Tensor]:
         """Compute losses of an output, given objects and predicates (P,)."""
         annotated = targets > 0
         object_logits = output.context.logits
         losses = dict(
-            loss_object=_loss_or_zero(self.loss_object, object_logits,
-                                      objects.targets),
-            loss_relation=_loss_or_zero(self.loss_relation,
-                                        output.relation_logits, targets),
-            **self.auxiliary_losses(output.context, objects))
+            loss_object=_loss_or_zero(self.loss_object, object_logits, objects.targets),
+            loss_relation=_loss_or_zero(self.loss_relation, output.relation_logits, targets),
+            **self.auxiliary_losses(output.context, objects),
+        )
         if self.scorer is not None:
-            losses['loss_significance'] = self.scorer.loss(
-                output.significance, annotated)
+            losses['loss_significance'] = self.scorer.loss(output.significance, annotated)
         if len(objects.targets):
             losses['acc_object'] = accuracy(object_logits, objects.targets)
         if annotated.any():
             losses['acc_relation'] = accuracy(
-                output.relation_logits[annotated, 1:],
-                targets[annotated] - 1)
+                output.relation_logits[annotated, 1:], targets[annotated] - 1
+            )
         return losses
 
     # ---- inference
 
-    def predict(self, regions: RegionFeatures,
-                objects: ObjectBatch) -> list[SceneGraph]:
+    def predict(self, regions: RegionFeatures, objects: ObjectBatch) -> list[SceneGraph]:
         """Predict graphs of B images, relations best first, boxes as given."""
         output = self(regions, objects)
-        return rank_relations(output.context.logits, output.context.labels,
-                              output.relation_logits, output.significance,
-                              objects, regions.pairs, self.rank_by)
+        return rank_relations(
+            output.context.logits,
+            output.context.labels,
+            output.relation_logits,
+            output.significance,
+            objects,
+            regions.pairs,
+            self.rank_by,
+        )
 
 
 def _loss_or_zero(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 Shape shorthand: N objects of a batch, P pairs, C object classes, E values of
 a class embedding, d_o features of an object and of a pair.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -43,30 +44,32 @@ class RoleProductHead(RelationHead):
         relation_channels: Size of a relation's feature, for subclasses that add
             to the product. Defaults to None: d_o.
     """
+
     pairs_per_chunk = 512
 
     def __init__(
-            self,
-            *,
-            num_classes: int,
-            num_predicates: int,
-            roi_extractor: dict,
-            fc_head: dict,
-            pair_features: dict,
-            context: dict,
-            embedding_dim: int = 200,
-            word_vectors: str | None = None,
-            relation_channels: int | None = None,
-            frequency_prior: dict | None = dict(type='FrequencyPrior'),
-            scorer: dict | None = None,
-            debiasing: dict | None = None,
-            rank_by: str | None = None,
-            nms_iou_thr: float = 0.3,
-            pair_sampler: dict = dict(type='PairSampler'),
-            self_relations: bool = False,
-            loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
-            loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
-            init_cfg: dict | None = None) -> None:
+        self,
+        *,
+        num_classes: int,
+        num_predicates: int,
+        roi_extractor: dict,
+        fc_head: dict,
+        pair_features: dict,
+        context: dict,
+        embedding_dim: int = 200,
+        word_vectors: str | None = None,
+        relation_channels: int | None = None,
+        frequency_prior: dict | None = dict(type='FrequencyPrior'),
+        scorer: dict | None = None,
+        debiasing: dict | None = None,
+        rank_by: str | None = None,
+        nms_iou_thr: float = 0.3,
+        pair_sampler: dict = dict(type='PairSampler'),
+        self_relations: bool = False,
+        loss_object: dict = dict(type='mmdet.CrossEntropyLoss'),
+        loss_relation: dict = dict(type='mmdet.CrossEntropyLoss'),
+        init_cfg: dict | None = None,
+    ) -> None:
         object_channels = fc_head['out_channels']
         super().__init__(
             num_classes=num_classes,
@@ -84,17 +87,19 @@ class RoleProductHead(RelationHead):
             self_relations=self_relations,
             loss_object=loss_object,
             loss_relation=loss_relation,
-            init_cfg=init_cfg)
-        self.object_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
-                                               word_vectors)
-        self.label_embedding = ClassEmbedding(num_classes + 1, embedding_dim,
-                                              word_vectors)
-        encoder = MODELS.build({
-            **context, 'num_classes': num_classes,
-            'object_channels': object_channels,
-            'image_channels': self.roi_extractor.out_channels,
-            'embedding_dim': embedding_dim
-        })
+            init_cfg=init_cfg,
+        )
+        self.object_embedding = ClassEmbedding(num_classes + 1, embedding_dim, word_vectors)
+        self.label_embedding = ClassEmbedding(num_classes + 1, embedding_dim, word_vectors)
+        encoder = MODELS.build(
+            {
+                **context,
+                'num_classes': num_classes,
+                'object_channels': object_channels,
+                'image_channels': self.roi_extractor.out_channels,
+                'embedding_dim': embedding_dim,
+            }
+        )
         vars(self)['context'] = encoder  # without registering its layers twice
         self._take_layers(encoder)
 
@@ -116,7 +121,8 @@ class RoleProductHead(RelationHead):
             raise ValueError(
                 f'{type(encoder).__name__}: {min(missing)!r} is outside of the '
                 "context encoder's layers, so it would not be trained: put it "
-                'into a layer')
+                'into a layer'
+            )
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse to replace a layer that the encoder goes on using."""
@@ -149,22 +155,19 @@ class RoleProductHead(RelationHead):
             if isinstance(layer, ClassEmbedding):
                 layer.load_words(classes)
 
-    def encode_objects(self, regions: RegionFeatures,
-                       objects: ObjectBatch) -> ObjectEncoding:
+    def encode_objects(self, regions: RegionFeatures, objects: ObjectBatch) -> ObjectEncoding:
         """Compute the object context by the encoder."""
         classes = objects.logits.softmax(dim=1) @ self.object_embedding.weight
         return self.context.encode_objects(classes, regions, objects)
 
-    def encode_edges(self, context: ObjectContext,
-                     objects: ObjectBatch) -> ObjectContext:
+    def encode_edges(self, context: ObjectContext, objects: ObjectBatch) -> ObjectContext:
         """Compute the edge context by the encoder: (N, 2 * d_o)."""
         classes = self.label_embedding(context.labels)
-        return context._replace(representation=self.context.encode_edges(
-            classes, context, objects))
+        return context._replace(representation=self.context.encode_edges(classes, context, objects))
 
-    def relation_features(self, context: ObjectContext,
-                          regions: RegionFeatures,
-                          objects: ObjectBatch) -> Tensor:
+    def relation_features(
+        self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
+    ) -> Tensor:
         """Subject role * object role * pair features: (P, d_o)."""
         return multiply_roles(context.representation, regions)
 
@@ -172,7 +175,8 @@ class RoleProductHead(RelationHead):
 def _taken(encoder: nn.Module, name: str) -> ValueError:
     return ValueError(
         f'{type(encoder).__name__}: the relation head has a {name!r} of its own, '
-        "as well as the context encoder: rename the encoder's")
+        "as well as the context encoder: rename the encoder's"
+    )
 
 
 def multiply_roles(roles: Tensor, regions: RegionFeatures) -> Tensor:

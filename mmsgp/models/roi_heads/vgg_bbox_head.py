@@ -1,4 +1,5 @@
 """The box head of Faster R-CNN on VGG."""
+
 from __future__ import annotations
 
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
@@ -17,8 +18,7 @@ class VGGBBoxHead(BBoxHead):
     """
 
     def __init__(self, fc_head: dict, **kwargs) -> None:
-        super().__init__(
-            in_channels=fc_head['out_channels'], roi_feat_size=1, **kwargs)
+        super().__init__(in_channels=fc_head['out_channels'], roi_feat_size=1, **kwargs)
         self.fc_head = MODELS.build(fc_head)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

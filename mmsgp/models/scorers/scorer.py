@@ -3,6 +3,7 @@
 Shape shorthand: P relations, B images, R predicates, D features of a
 relation, I features of an image.
 """
+
 from __future__ import annotations
 
 import torch
@@ -43,14 +44,18 @@ class RelationSelfAttention(nn.Module):
         Returns:
             Tensor: (P, out_channels).
         """
-        query, key, value = (F.relu_(fc(hidden)).split(sizes)
-                             for fc in (self.query, self.key, self.value))
-        return torch.cat([
-            # Fused kernels take batches of heads, hence four dimensions.
-            F.scaled_dot_product_attention(
-                q[None, None], k[None, None], v[None, None], scale=1.0)[0, 0]
-            for q, k, v in zip(query, key, value)
-        ])
+        query, key, value = (
+            F.relu_(fc(hidden)).split(sizes) for fc in (self.query, self.key, self.value)
+        )
+        return torch.cat(
+            [
+                # Fused kernels take batches of heads, hence four dimensions.
+                F.scaled_dot_product_attention(
+                    q[None, None], k[None, None], v[None, None], scale=1.0
+                )[0, 0]
+                for q, k, v in zip(query, key, value)
+            ]
+        )
 
 
 @MODELS.register_module()
@@ -92,23 +97,28 @@ class Scorer(BaseModule):
         init_cfg: Defaults to None.
     """
 
-    def __init__(self,
-                 relation_channels: int,
-                 num_predicates: int,
-                 image_channels: int = 512,
-                 hidden_channels: int = 512,
-                 attention_channels: int = 256,
-                 attention: dict = dict(type='RelationSelfAttention'),
-                 loss: dict = dict(type='SignificanceBCELoss'),
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        relation_channels: int,
+        num_predicates: int,
+        image_channels: int = 512,
+        hidden_channels: int = 512,
+        attention_channels: int = 256,
+        attention: dict = dict(type='RelationSelfAttention'),
+        loss: dict = dict(type='SignificanceBCELoss'),
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.fc_feature = nn.Linear(relation_channels, hidden_channels)
         self.fc_distribution = nn.Linear(num_predicates + 1, hidden_channels)
         # Published checkpoints hold its weights under the name `context`.
-        self.context = MODELS.build({
-            **attention, 'in_channels': hidden_channels + image_channels,
-            'out_channels': attention_channels
-        })
+        self.context = MODELS.build(
+            {
+                **attention,
+                'in_channels': hidden_channels + image_channels,
+                'out_channels': attention_channels,
+            }
+        )
         self.fc_score = nn.Linear(attention_channels, 1)
         self.loss_significance = MODELS.build(loss)
 
@@ -124,11 +134,9 @@ class Scorer(BaseModule):
         Returns:
             Tensor: (P, hidden_channels).
         """
-        return (F.relu_(self.fc_feature(features)) +
-                F.relu_(self.fc_distribution(distributions)))
+        return F.relu_(self.fc_feature(features)) + F.relu_(self.fc_distribution(distributions))
 
-    def forward(self, embedded: Tensor, image_features: Tensor,
-                image_ids: Tensor) -> Tensor:
+    def forward(self, embedded: Tensor, image_features: Tensor, image_ids: Tensor) -> Tensor:
         """Score the relations of each image.
 
         Args:
@@ -146,8 +154,7 @@ class Scorer(BaseModule):
             parts = [(rows, [len(rows)]) for rows in order.split(sizes)]
         logits = embedded.new_empty(len(embedded))
         for rows, sizes in parts:
-            hidden = torch.cat(
-                [embedded[rows], image_features[image_ids[rows]]], dim=1)
+            hidden = torch.cat([embedded[rows], image_features[image_ids[rows]]], dim=1)
             attended = self.context(hidden, sizes)
             logits[rows] = self.fc_score(attended).squeeze(1)
         return logits

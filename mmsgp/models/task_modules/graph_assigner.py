@@ -2,6 +2,7 @@
 
 Shape shorthand: N detected boxes, G annotated objects, M annotated relations.
 """
+
 from __future__ import annotations
 
 import torch
@@ -30,8 +31,7 @@ class GraphAssigner:
     def __init__(self, iou_thr: float = 0.5) -> None:
         self.iou_thr = iou_thr
 
-    def __call__(self, bboxes: Tensor, annotated: SceneGraph,
-                 num_classes: int) -> SceneGraph:
+    def __call__(self, bboxes: Tensor, annotated: SceneGraph, num_classes: int) -> SceneGraph:
         """Annotate boxes.
 
         Args:
@@ -44,18 +44,16 @@ class GraphAssigner:
             the ``pairs`` and ``labels`` of the relations between them.
         """
         overlap = bbox_overlaps(bboxes, annotated.objects.bboxes)  # (N, G)
-        labels = torch.full((len(bboxes), ), num_classes, device=bboxes.device)
+        labels = torch.full((len(bboxes),), num_classes, device=bboxes.device)
         if annotated.num_objects:
             best, which = overlap.max(dim=1)
-            labels = torch.where(best >= self.iou_thr,
-                                 annotated.objects.labels[which], labels)
-        fits = (overlap >= self.iou_thr) & (
-            labels[:, None] == annotated.objects.labels)  # (N, G)
-        pairs, predicates = _relate(
-            torch.where(fits, overlap, 0), annotated.relations)
+            labels = torch.where(best >= self.iou_thr, annotated.objects.labels[which], labels)
+        fits = (overlap >= self.iou_thr) & (labels[:, None] == annotated.objects.labels)  # (N, G)
+        pairs, predicates = _relate(torch.where(fits, overlap, 0), annotated.relations)
         return SceneGraph(
             objects=InstanceData(bboxes=bboxes, labels=labels),
-            relations=InstanceData(pairs=pairs, labels=predicates))
+            relations=InstanceData(pairs=pairs, labels=predicates),
+        )
 
 
 def _relate(fit: Tensor, relations: InstanceData) -> tuple[Tensor, Tensor]:

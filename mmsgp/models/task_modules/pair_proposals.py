@@ -2,6 +2,7 @@
 
 Shape shorthand: N objects of a batch, P pairs, M annotated relations.
 """
+
 from __future__ import annotations
 
 import torch
@@ -32,14 +33,13 @@ def overlapping(bboxes: Tensor, pairs: Tensor) -> Tensor:
         Tensor: (P,), bool.
     """
     subject, object_ = bboxes[pairs].unbind(1)
-    extent = (
-        torch.minimum(subject[:, 2:], object_[:, 2:]) -
-        torch.maximum(subject[:, :2], object_[:, :2]))
+    extent = torch.minimum(subject[:, 2:], object_[:, 2:]) - torch.maximum(
+        subject[:, :2], object_[:, :2]
+    )
     return (extent > 0).all(dim=1)
 
 
-def label_pairs(pairs: Tensor, annotated: Tensor, labels: Tensor,
-                num_objects: int) -> Tensor:
+def label_pairs(pairs: Tensor, annotated: Tensor, labels: Tensor, num_objects: int) -> Tensor:
     """Look up the predicate of each pair.
 
     Args:

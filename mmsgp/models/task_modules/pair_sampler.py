@@ -2,6 +2,7 @@
 
 Shape shorthand: P pairs, S sampled pairs, B images.
 """
+
 from __future__ import annotations
 
 import torch
@@ -29,19 +30,16 @@ class PairSampler:
         ValueError: If ``quota`` is neither of the two.
     """
 
-    def __init__(self,
-                 num: int = 256,
-                 positive_fraction: float = 0.25,
-                 quota: str = 'image') -> None:
+    def __init__(
+        self, num: int = 256, positive_fraction: float = 0.25, quota: str = 'image'
+    ) -> None:
         if quota not in ('image', 'batch'):
-            raise ValueError("pair_sampler.quota must be 'image' or 'batch', "
-                             f'got {quota!r}')
+            raise ValueError(f"pair_sampler.quota must be 'image' or 'batch', got {quota!r}")
         self.num = num
         self.positive_fraction = positive_fraction
         self.quota = quota
 
-    def __call__(self, image_ids: Tensor, labels: Tensor,
-                 num_images: int) -> Tensor:
+    def __call__(self, image_ids: Tensor, labels: Tensor, num_images: int) -> Tensor:
         """Sample pairs.
 
         Args:
@@ -72,6 +70,5 @@ class PairSampler:
         sizes = groups.bincount()
         starts = sizes.cumsum(0) - sizes
         rank = torch.empty_like(groups)
-        rank[order] = torch.arange(
-            len(groups), device=groups.device) - starts[groups[order]]
+        rank[order] = torch.arange(len(groups), device=groups.device) - starts[groups[order]]
         return rank

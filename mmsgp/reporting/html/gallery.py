@@ -1,4 +1,5 @@
 """Test images with the best, median and worst results of a run."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Picture:
         drawn: (H, W, 3) uint8, RGB; None if the image file does not exist.
         img_path: The image file.
     """
+
     image_id: str
     recall: float
     num_relations: int
@@ -34,8 +36,9 @@ class Picture:
     img_path: str
 
 
-def choose_images(recall: np.ndarray, num_relations: np.ndarray,
-                  number: int) -> dict[str, np.ndarray]:
+def choose_images(
+    recall: np.ndarray, num_relations: np.ndarray, number: int
+) -> dict[str, np.ndarray]:
     """Choose the best, median and worst images, none of them twice.
 
     Args:
@@ -50,11 +53,12 @@ def choose_images(recall: np.ndarray, num_relations: np.ndarray,
     rest = np.argsort(-recall, kind='stable')
     rest = rest[~np.isin(rest, np.concatenate([best, worst]))]
     start = max(0, (len(rest) - number) // 2)
-    return {'best': best, 'median': rest[start:start + number], 'worst': worst}
+    return {'best': best, 'median': rest[start : start + number], 'worst': worst}
 
 
-def gallery(predictions: PredictionFile, ranks: RelationRanks, task: str,
-            k: int, number: int) -> dict[str, list[Picture]]:
+def gallery(
+    predictions: PredictionFile, ranks: RelationRanks, task: str, k: int, number: int
+) -> dict[str, list[Picture]]:
     """Draw the images with the highest, median and lowest recall@K.
 
     A picture shows up to K predictions, at most :data:`NUM_DRAWN`.
@@ -71,9 +75,11 @@ def gallery(predictions: PredictionFile, ranks: RelationRanks, task: str,
     """
     places = {str(key['img_id']): i for i, key in enumerate(predictions.keys)}
     if set(ranks.image_ids.tolist()) != set(places):
-        raise ValueError('predictions.h5 and ranks.npz belong to different tests: '
-                         'test again, or score the predictions again with '
-                         'eval_predictions.py --out-dir')
+        raise ValueError(
+            'predictions.h5 and ranks.npz belong to different tests: '
+            'test again, or score the predictions again with '
+            'eval_predictions.py --out-dir'
+        )
     images, num_relations = np.unique(ranks.images, return_counts=True)
     hits = ranks.tasks[task].triplet < k
     recall = 100 * np.bincount(ranks.images, hits)[images] / num_relations
@@ -86,8 +92,14 @@ def gallery(predictions: PredictionFile, ranks: RelationRanks, task: str,
             image_id = str(ranks.image_ids[images[i]])
             sample = predictions[places[image_id]]
             pictures[kind].append(
-                Picture(image_id, float(recall[i]), int(num_relations[i]),
-                        _draw(visualizer, sample), sample['img_path']))
+                Picture(
+                    image_id,
+                    float(recall[i]),
+                    int(num_relations[i]),
+                    _draw(visualizer, sample),
+                    sample['img_path'],
+                )
+            )
     return pictures
 
 
@@ -95,11 +107,12 @@ def _draw(visualizer: SceneGraphVisualizer, sample: dict) -> np.ndarray | None:
     if not Path(sample['img_path']).is_file():
         return None
     data_sample = SceneGraphDataSample(
-        gt_scene_graph=SceneGraph.from_dict(sample['gt_scene_graph']))
+        gt_scene_graph=SceneGraph.from_dict(sample['gt_scene_graph'])
+    )
     data_sample.pred_scene_graphs = {
-        task: SceneGraph.from_dict(graph)
-        for task, graph in sample['pred_scene_graphs'].items()
+        task: SceneGraph.from_dict(graph) for task, graph in sample['pred_scene_graphs'].items()
     }
     visualizer.add_datasample(
-        'gallery', read_without_exif_rotation(sample['img_path']), data_sample)
+        'gallery', read_without_exif_rotation(sample['img_path']), data_sample
+    )
     return visualizer.get_image()

@@ -1,4 +1,5 @@
 """Report of runs as one HTML file, without other files."""
+
 from __future__ import annotations
 
 import base64
@@ -29,11 +30,13 @@ from .tables import config_differences, metric_table, per_class_data
 CURVES = ('loss', 'acc_*', '*/R@100', '*/mR@100')
 
 
-def write_report(runs: Sequence[ReportedRun],
-                 path: str | Path,
-                 task: str | None = None,
-                 k: int = 20,
-                 num_pictures: int = 3) -> None:
+def write_report(
+    runs: Sequence[ReportedRun],
+    path: str | Path,
+    task: str | None = None,
+    k: int = 20,
+    num_pictures: int = 3,
+) -> None:
     """Write configuration, tables, figures, pictures and timings of runs.
 
     Missing parts of a run are left out, and the page names the command that
@@ -51,18 +54,21 @@ def write_report(runs: Sequence[ReportedRun],
         ValueError: If the runs have no task in common, not all have ``task``, or
             their data differ.
     """
-    tasks = [name for name in runs[0].tasks
-             if all(name in run.tasks for run in runs)]
+    tasks = [name for name in runs[0].tasks if all(name in run.tasks for run in runs)]
     if not tasks or task not in (None, *tasks):
         raise ValueError(
-            f'no {task or "task"} that all runs have: ' + ', '.join(
-                f'{run.folder} has {run.tasks}' for run in runs))
+            f'no {task or "task"} that all runs have: '
+            + ', '.join(f'{run.folder} has {run.tasks}' for run in runs)
+        )
     task = task or tasks[0]
     chart = per_class_data(runs, tasks)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True)
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     text = environment.get_template('page.html').render(
         runs=runs,
         titles={name: TASK_TITLES.get(name, name) for name in tasks},
@@ -76,7 +82,8 @@ def write_report(runs: Sequence[ReportedRun],
         differences=config_differences([run.config for run in runs]),
         predictions_file=PREDICTIONS_FILE,
         galleries=[_gallery(run, task, k, num_pictures) for run in runs],
-        **_figures(runs, task, chart))
+        **_figures(runs, task, chart),
+    )
     with replacing(path) as draft:
         draft.write_text(text, encoding='utf-8')
 
@@ -89,32 +96,42 @@ def _figures(runs: Sequence[ReportedRun], task: str, chart: dict) -> dict:
     label = f'{TASK_TITLES.get(task, task)} recall@{change_k}'
     confusions = []
     for run in runs:
-        known = run.ranks is not None and \
-            run.ranks.tasks[task].predicted is not None
-        confusions.append(figure_uri(plot_confusion_matrix(
-            run.ranks.names, predicate_confusion(run.ranks, task)))
-            if known else None)
+        known = run.ranks is not None and run.ranks.tasks[task].predicted is not None
+        confusions.append(
+            figure_uri(plot_confusion_matrix(run.ranks.names, predicate_confusion(run.ranks, task)))
+            if known
+            else None
+        )
     logs = {run.name: run.log for run in runs if run.log is not None}
-    keys = list(dict.fromkeys(
-        key for log in logs.values() for key in log.keys(CURVES)))
+    keys = list(dict.fromkeys(key for log in logs.values() for key in log.keys(CURVES)))
     return dict(
-        distribution=figure_uri(plot_predicate_distribution(
-            chart['predicates'], chart['train_counts'])),
+        distribution=figure_uri(
+            plot_predicate_distribution(chart['predicates'], chart['train_counts'])
+        ),
         changes=[
-            figure_uri(plot_per_class_change(
-                chart['predicates'], first, other,
-                f'{label}, from {runs[0].name} to {run.name}'))
+            figure_uri(
+                plot_per_class_change(
+                    chart['predicates'], first, other, f'{label}, from {runs[0].name} to {run.name}'
+                )
+            )
             for run, other in zip(runs[1:], others)
         ],
         confusions=confusions,
-        curves=figure_uri(plot_training_curves(keys, {
-            name: {key: log.curve(key) for key in log.keys(keys)}
-            for name, log in logs.items()
-        })) if keys else None)
+        curves=figure_uri(
+            plot_training_curves(
+                keys,
+                {
+                    name: {key: log.curve(key) for key in log.keys(keys)}
+                    for name, log in logs.items()
+                },
+            )
+        )
+        if keys
+        else None,
+    )
 
 
-def _gallery(run: ReportedRun, task: str, k: int,
-             number: int) -> dict[str, list] | None:
+def _gallery(run: ReportedRun, task: str, k: int, number: int) -> dict[str, list] | None:
     """Draw pictures, with data URIs, by kind; None without predictions."""
     predictions = run.predictions
     if predictions is None or run.ranks is None:
@@ -122,9 +139,16 @@ def _gallery(run: ReportedRun, task: str, k: int,
     pictures = gallery(predictions, run.ranks, task, k, number)
     predictions.close()
     return {
-        kind: [(picture, None if picture.drawn is None else
-                data_uri(Image.fromarray(picture.drawn), 'webp', quality=80))
-               for picture in chosen] for kind, chosen in pictures.items()
+        kind: [
+            (
+                picture,
+                None
+                if picture.drawn is None
+                else data_uri(Image.fromarray(picture.drawn), 'webp', quality=80),
+            )
+            for picture in chosen
+        ]
+        for kind, chosen in pictures.items()
     }
 
 
@@ -141,5 +165,4 @@ def data_uri(image: Image.Image, kind: str, **options) -> str:
     """Convert an image to a data URI."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
-    return f'data:image/{kind};base64,' + base64.b64encode(
-        buffer.getvalue()).decode()
+    return f'data:image/{kind};base64,' + base64.b64encode(buffer.getvalue()).decode()

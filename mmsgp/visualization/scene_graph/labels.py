@@ -2,6 +2,7 @@
 
 Shape shorthand: N boxes, Q candidate places.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,10 +11,9 @@ import numpy as np
 _GRID_STEP = 4.0
 
 
-def place_labels(boxes: np.ndarray,
-                 sizes: np.ndarray,
-                 canvas: tuple[float, float],
-                 gap: float = 1.0) -> np.ndarray:
+def place_labels(
+    boxes: np.ndarray, sizes: np.ndarray, canvas: tuple[float, float], gap: float = 1.0
+) -> np.ndarray:
     """Choose the top left corners of the labels of boxes.
 
     Labels of small boxes are placed first, because they have the fewest places
@@ -42,8 +42,9 @@ def place_labels(boxes: np.ndarray,
     return corners
 
 
-def place_in_middle(size: np.ndarray, taken: np.ndarray,
-                    canvas: tuple[float, float], gap: float = 4.0) -> np.ndarray:
+def place_in_middle(
+    size: np.ndarray, taken: np.ndarray, canvas: tuple[float, float], gap: float = 4.0
+) -> np.ndarray:
     """Choose the top left corner of a text, as near to the middle as possible.
 
     Args:
@@ -59,14 +60,12 @@ def place_in_middle(size: np.ndarray, taken: np.ndarray,
     return _clearest(_everywhere(limit / 2, limit), size, taken, gap)
 
 
-def _candidates(box: np.ndarray, size: np.ndarray,
-                canvas: tuple[float, float]) -> np.ndarray:
+def _candidates(box: np.ndarray, size: np.ndarray, canvas: tuple[float, float]) -> np.ndarray:
     """List places (Q, 2) of a label, best first, all inside the picture."""
     x1, y1, x2, y2 = box
     width, height = size
     right = x2 - width
-    near = np.array([(x, y) for x in (x1, right)
-                     for y in (y1 - height, y1, y2, y2 - height)])
+    near = np.array([(x, y) for x in (x1, right) for y in (y1 - height, y1, y2, y2 - height)])
     limit = np.maximum(np.subtract(canvas, size), 0)
     everywhere = _everywhere(np.array([x1, y1 - height]), limit)
     inside = ((near >= 0) & (near <= limit)).all(axis=1)
@@ -84,15 +83,15 @@ def _everywhere(wanted: np.ndarray, limit: np.ndarray) -> np.ndarray:
     return places[np.argsort(distance, kind='stable')]
 
 
-def _clearest(candidates: np.ndarray, size: np.ndarray, taken: np.ndarray,
-              gap: float) -> np.ndarray:
+def _clearest(
+    candidates: np.ndarray, size: np.ndarray, taken: np.ndarray, gap: float
+) -> np.ndarray:
     """Return the first free place (2,), else the one that covers least."""
     rectangles = np.hstack([candidates, candidates + size])
     return candidates[np.argmin(_covered_area(rectangles, taken, gap))]
 
 
-def _covered_area(rectangles: np.ndarray, taken: np.ndarray,
-                  gap: float) -> np.ndarray:
+def _covered_area(rectangles: np.ndarray, taken: np.ndarray, gap: float) -> np.ndarray:
     """Compute the area (Q,) that each rectangle shares with occupied places."""
     top_left = np.maximum(rectangles[:, None, :2], taken[None, :, :2] - gap)
     bottom_right = np.minimum(rectangles[:, None, 2:], taken[None, :, 2:] + gap)

@@ -6,6 +6,7 @@ image and stay near that arrangement.
 
 Shape shorthand: N objects, M relations, V = N + M nodes.
 """
+
 from __future__ import annotations
 
 from collections import Counter
@@ -40,12 +41,14 @@ class GraphLayout(NamedTuple):
     """Width and height of the layout."""
 
 
-def layout_graph(object_sizes: np.ndarray,
-                 predicate_sizes: np.ndarray,
-                 pairs: np.ndarray,
-                 anchors: np.ndarray,
-                 size: tuple[float, float],
-                 gap: tuple[float, float] = GAP) -> GraphLayout:
+def layout_graph(
+    object_sizes: np.ndarray,
+    predicate_sizes: np.ndarray,
+    pairs: np.ndarray,
+    anchors: np.ndarray,
+    size: tuple[float, float],
+    gap: tuple[float, float] = GAP,
+) -> GraphLayout:
     """Place objects and predicates without overlap.
 
     First, distances are fitted to those along the graph by least squares (stress
@@ -74,8 +77,9 @@ def layout_graph(object_sizes: np.ndarray,
         centers = _start(anchors, pairs, 0.02 + 0.02 * start, generator)
         centers = _majorise_stress(centers, distances)
         centers, used = _spread(centers, sizes, size, np.asarray(gap))
-        cost = _clutter(centers, sizes, pairs, num_objects) \
-            + 20 * (used[0] * used[1] / (size[0] * size[1]) - 1)
+        cost = _clutter(centers, sizes, pairs, num_objects) + 20 * (
+            used[0] * used[1] / (size[0] * size[1]) - 1
+        )
         if best is None or cost < best[0]:
             best = cost, centers, used
     _, centers, used = best
@@ -83,9 +87,13 @@ def layout_graph(object_sizes: np.ndarray,
     return straighten(layout, object_sizes, predicate_sizes, pairs, gap)
 
 
-def straighten(layout: GraphLayout, object_sizes: np.ndarray,
-               predicate_sizes: np.ndarray, pairs: np.ndarray,
-               gap: tuple[float, float] = GAP) -> GraphLayout:
+def straighten(
+    layout: GraphLayout,
+    object_sizes: np.ndarray,
+    predicate_sizes: np.ndarray,
+    pairs: np.ndarray,
+    gap: tuple[float, float] = GAP,
+) -> GraphLayout:
     """Move labels towards the middle of their pair if there is room.
 
     Args:
@@ -105,8 +113,9 @@ def straighten(layout: GraphLayout, object_sizes: np.ndarray,
         for index, pair in enumerate(pairs, start=num_objects):
             steps = _STRAIGHTEN_STEPS * (centers[pair].mean(axis=0) - centers[index])
             targets = centers[index] + steps  # (steps, 2)
-            overlap = (sizes[index] + sizes) / 2 + gap \
-                - np.abs(targets[:, None] - centers)  # (steps, V, 2)
+            overlap = (
+                (sizes[index] + sizes) / 2 + gap - np.abs(targets[:, None] - centers)
+            )  # (steps, V, 2)
             overlap[:, index] = -1
             free = ~(overlap > 1e-3).all(axis=2).any(axis=1)
             if free.any():
@@ -135,13 +144,13 @@ def _graph_distances(num_objects: int, pairs: np.ndarray) -> np.ndarray:
     labels = distances[num_objects:, num_objects:]
     labels[same] = np.abs(places[:, None] - places)[same]
     for index, pair in enumerate(pairs, start=num_objects):
-        distances[index, pair] = distances[pair, index] = np.hypot(
-            1, places[index - num_objects])
+        distances[index, pair] = distances[pair, index] = np.hypot(1, places[index - num_objects])
     return distances
 
 
-def _start(anchors: np.ndarray, pairs: np.ndarray, noise: float,
-           generator: np.random.Generator) -> np.ndarray:
+def _start(
+    anchors: np.ndarray, pairs: np.ndarray, noise: float, generator: np.random.Generator
+) -> np.ndarray:
     """Place objects (V, 2) as in the image, predicates between them, with noise."""
     extent = np.maximum(np.ptp(anchors, axis=0), 1e-6)
     objects = (anchors - anchors.min(axis=0)) / extent
@@ -177,7 +186,7 @@ def _majorise_stress(centers: np.ndarray, distances: np.ndarray) -> np.ndarray:
     "Graph Drawing by Stress Majorization", 2004).
     """
     num = len(centers)
-    weights = 1 / (distances + np.eye(num))**2 * (1 - np.eye(num))
+    weights = 1 / (distances + np.eye(num)) ** 2 * (1 - np.eye(num))
     laplacian = np.diag(weights.sum(axis=1)) - weights
     inverse = np.linalg.pinv(laplacian)
     for _ in range(_STRESS_ITERATIONS):
@@ -188,8 +197,9 @@ def _majorise_stress(centers: np.ndarray, distances: np.ndarray) -> np.ndarray:
     return centers
 
 
-def _spread(centers: np.ndarray, sizes: np.ndarray, size: tuple[float, float],
-            gap: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+def _spread(
+    centers: np.ndarray, sizes: np.ndarray, size: tuple[float, float], gap: np.ndarray
+) -> tuple[np.ndarray, tuple[float, float]]:
     """Fill the canvas and push rectangles apart; enlarge the canvas until they fit."""
     canvas = np.asarray(size, dtype=float)
     canvas = np.maximum(canvas, sizes.max(axis=0))
@@ -201,8 +211,7 @@ def _spread(centers: np.ndarray, sizes: np.ndarray, size: tuple[float, float],
         canvas = canvas * _GROWTH
 
 
-def _fill(centers: np.ndarray, sizes: np.ndarray,
-          canvas: np.ndarray) -> np.ndarray:
+def _fill(centers: np.ndarray, sizes: np.ndarray, canvas: np.ndarray) -> np.ndarray:
     """Stretch the centres so that the rectangles span the canvas."""
     low, high = sizes.max(axis=0) / 2, canvas - sizes.max(axis=0) / 2
     extent = np.maximum(np.ptp(centers, axis=0), 1e-6)
@@ -210,8 +219,9 @@ def _fill(centers: np.ndarray, sizes: np.ndarray,
     return low + share * np.maximum(high - low, 0)
 
 
-def _push_apart(centers: np.ndarray, sizes: np.ndarray, canvas: np.ndarray,
-                gap: np.ndarray) -> tuple[np.ndarray, bool]:
+def _push_apart(
+    centers: np.ndarray, sizes: np.ndarray, canvas: np.ndarray, gap: np.ndarray
+) -> tuple[np.ndarray, bool]:
     """Move overlapping rectangles along the axis of least overlap.
 
     Returns:
@@ -236,8 +246,7 @@ def _push_apart(centers: np.ndarray, sizes: np.ndarray, canvas: np.ndarray,
     return centers, False
 
 
-def _clutter(centers: np.ndarray, sizes: np.ndarray, pairs: np.ndarray,
-             num_objects: int) -> float:
+def _clutter(centers: np.ndarray, sizes: np.ndarray, pairs: np.ndarray, num_objects: int) -> float:
     """Rate how hard a layout is to read: lines over other rectangles, crossings,
     bends, hairpins and length."""
     halves, ends = _half_edges(centers, pairs, num_objects)
@@ -247,12 +256,14 @@ def _clutter(centers: np.ndarray, sizes: np.ndarray, pairs: np.ndarray,
     middle = centers[pairs].mean(axis=1)
     bends = np.linalg.norm(centers[num_objects:] - middle, axis=1)
     hairpins = _beyond_ends(centers, pairs, num_objects)
-    return 10 * over + 3 * crossings + 0.02 * lengths.sum() \
-        + 0.03 * bends.sum() + 0.2 * hairpins.sum()
+    return (
+        10 * over + 3 * crossings + 0.02 * lengths.sum() + 0.03 * bends.sum() + 0.2 * hairpins.sum()
+    )
 
 
-def edge_curves(start: np.ndarray, middle: np.ndarray, end: np.ndarray,
-                num_points: int) -> np.ndarray:
+def edge_curves(
+    start: np.ndarray, middle: np.ndarray, end: np.ndarray, num_points: int
+) -> np.ndarray:
     """Compute quadratic Bezier curves (num_points, ..., 2) through a middle point.
 
     Args:
@@ -263,12 +274,10 @@ def edge_curves(start: np.ndarray, middle: np.ndarray, end: np.ndarray,
     """
     steps = np.linspace(0, 1, num_points).reshape(-1, *[1] * start.ndim)
     control = 2 * middle - (start + end) / 2
-    return (1 - steps)**2 * start + 2 * steps * (1 - steps) * control \
-        + steps**2 * end
+    return (1 - steps) ** 2 * start + 2 * steps * (1 - steps) * control + steps**2 * end
 
 
-def _beyond_ends(centers: np.ndarray, pairs: np.ndarray,
-                 num_objects: int) -> np.ndarray:
+def _beyond_ends(centers: np.ndarray, pairs: np.ndarray, num_objects: int) -> np.ndarray:
     """Compute how far (M,) labels lie beyond the ends of their pair, on its line.
 
     The edge turns back there.
@@ -280,19 +289,22 @@ def _beyond_ends(centers: np.ndarray, pairs: np.ndarray,
     return np.maximum(0, np.maximum(-place, place - length))
 
 
-def _half_edges(centers: np.ndarray, pairs: np.ndarray,
-                num_objects: int) -> tuple[np.ndarray, np.ndarray]:
+def _half_edges(
+    centers: np.ndarray, pairs: np.ndarray, num_objects: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return lines (2M, 2, 2) from ends to labels, and their nodes (2M, 2)."""
     labels = np.repeat(num_objects + np.arange(len(pairs)), 2)
     ends = np.stack([pairs.reshape(-1), labels], axis=1)
     return centers[ends], ends
 
 
-def _edges_over_rectangles(centers: np.ndarray, sizes: np.ndarray,
-                           pairs: np.ndarray, num_objects: int) -> int:
+def _edges_over_rectangles(
+    centers: np.ndarray, sizes: np.ndarray, pairs: np.ndarray, num_objects: int
+) -> int:
     """Count the cases where an edge runs over another edge's rectangle."""
-    curves = edge_curves(centers[pairs[:, 0]], centers[num_objects:],
-                         centers[pairs[:, 1]], 29)  # (29, M, 2)
+    curves = edge_curves(
+        centers[pairs[:, 0]], centers[num_objects:], centers[pairs[:, 1]], 29
+    )  # (29, M, 2)
     inside = np.abs(curves[:, :, None] - centers) < sizes / 2 + 2
     touched = inside.all(axis=3).any(axis=0)  # (M, V)
     edges = np.arange(len(pairs))

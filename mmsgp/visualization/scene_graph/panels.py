@@ -2,6 +2,7 @@
 
 All lengths are in points (1/72 inch); a panel's origin is its top left corner.
 """
+
 from __future__ import annotations
 
 from functools import lru_cache
@@ -30,13 +31,11 @@ _ARROW_LENGTH, _ARROW_WIDTH = 7.0, 5.5
 def text_size(text: str, font_size: float) -> tuple[float, float]:
     """Compute the width and the line height of a text."""
     # A blank text has no outline.
-    width = TextPath((0, 0), text, size=font_size).get_extents().width \
-        if text.strip() else 0.0
+    width = TextPath((0, 0), text, size=font_size).get_extents().width if text.strip() else 0.0
     return float(width), _LINE_HEIGHT * font_size
 
 
-def text_sizes(texts: list[str], font_size: float,
-               padding: tuple[float, float]) -> np.ndarray:
+def text_sizes(texts: list[str], font_size: float, padding: tuple[float, float]) -> np.ndarray:
     """Compute the sizes (N, 2) of boxes around texts."""
     sizes = [text_size(text, font_size) for text in texts]
     return np.array(sizes).reshape(-1, 2) + 2 * np.asarray(padding)
@@ -49,8 +48,9 @@ def prepare_axes(axes: Axes, size: tuple[float, float]) -> None:
     axes.axis('off')
 
 
-def draw_image_panel(axes: Axes, image: np.ndarray, view: GraphView,
-                     size: tuple[float, float]) -> None:
+def draw_image_panel(
+    axes: Axes, image: np.ndarray, view: GraphView, size: tuple[float, float]
+) -> None:
     """Draw the image, and the boxes and names of the objects.
 
     Args:
@@ -65,8 +65,9 @@ def draw_image_panel(axes: Axes, image: np.ndarray, view: GraphView,
     scale = np.min(size / extent)
     low = (size - scale * extent) / 2
     high = low + scale * extent
-    axes.imshow(image, extent=(low[0], high[0], high[1], low[1]),
-                interpolation='bicubic', aspect='auto')
+    axes.imshow(
+        image, extent=(low[0], high[0], high[1], low[1]), interpolation='bicubic', aspect='auto'
+    )
     prepare_axes(axes, size)
     boxes = view.bboxes * scale + np.tile(low, 2)
     boxes = np.clip(boxes, np.tile(low + 1, 2), np.tile(high - 1, 2))
@@ -76,31 +77,41 @@ def draw_image_panel(axes: Axes, image: np.ndarray, view: GraphView,
     frames = boxes + np.array([-1, -1, 1, 1]) * _FRAME_WIDTH / 2
     corners = place_labels(frames, sizes, size)
     for index, name in enumerate(view.names):
-        _draw_box_label(axes, boxes[index], corners[index], sizes[index], name,
-                        view.colors[index])
+        _draw_box_label(axes, boxes[index], corners[index], sizes[index], name, view.colors[index])
 
 
 def _box_patch(box: np.ndarray, color: np.ndarray) -> Rectangle:
     """Make a coloured frame with an outline that is visible on any background."""
     outline = 'white' if text_color(color) == 'white' else 'black'
-    patch = Rectangle(box[:2], *(box[2:] - box[:2]), fill=False, edgecolor=color,
-                      linewidth=_FRAME_WIDTH)
+    patch = Rectangle(
+        box[:2], *(box[2:] - box[:2]), fill=False, edgecolor=color, linewidth=_FRAME_WIDTH
+    )
     patch.set_path_effects(
-        [Stroke(linewidth=_FRAME_WIDTH + 1.2, foreground=outline, alpha=0.6), Normal()])
+        [Stroke(linewidth=_FRAME_WIDTH + 1.2, foreground=outline, alpha=0.6), Normal()]
+    )
     return patch
 
 
-def _draw_box_label(axes: Axes, box: np.ndarray, corner: np.ndarray,
-                    size: np.ndarray, name: str, color: np.ndarray) -> None:
+def _draw_box_label(
+    axes: Axes, box: np.ndarray, corner: np.ndarray, size: np.ndarray, name: str, color: np.ndarray
+) -> None:
     center = corner + size / 2
     nearest = np.clip(center, box[:2], box[2:])
     # A line connects a name with its box if the two are apart.
     if (np.abs(nearest - center) > size / 2 + 1).any():
-        axes.plot(*np.stack([center, nearest], axis=1), color=color, linewidth=1.0,
-                  solid_capstyle='round')
+        axes.plot(
+            *np.stack([center, nearest], axis=1), color=color, linewidth=1.0, solid_capstyle='round'
+        )
     axes.add_patch(Rectangle(corner, *size, facecolor=color, linewidth=0, zorder=3))
-    axes.text(*center, name, fontsize=SMALL_FONT_SIZE, color=text_color(color),
-              ha='center', va='center_baseline', zorder=4)
+    axes.text(
+        *center,
+        name,
+        fontsize=SMALL_FONT_SIZE,
+        color=text_color(color),
+        ha='center',
+        va='center_baseline',
+        zorder=4,
+    )
 
 
 def object_sizes(view: GraphView) -> np.ndarray:
@@ -113,8 +124,9 @@ def predicate_sizes(view: GraphView) -> np.ndarray:
     return text_sizes(view.predicates, SMALL_FONT_SIZE, (3.0, 1.0))
 
 
-def draw_graph_panel(axes: Axes, view: GraphView, layout: GraphLayout,
-                     size: tuple[float, float]) -> None:
+def draw_graph_panel(
+    axes: Axes, view: GraphView, layout: GraphLayout, size: tuple[float, float]
+) -> None:
     """Draw objects as boxes and relations as arrows with their predicates.
 
     Args:
@@ -128,48 +140,98 @@ def draw_graph_panel(axes: Axes, view: GraphView, layout: GraphLayout,
     objects, predicates = layout.objects + shift, layout.predicates + shift
     node_sizes, label_sizes = object_sizes(view), predicate_sizes(view)
     for index, (subject, object_) in enumerate(view.pairs):
-        _draw_arrow(axes, objects[subject], predicates[index], objects[object_],
-                    node_sizes[subject], node_sizes[object_],
-                    view.styles[index], 0.8 + 1.8 * view.strengths[index])
+        _draw_arrow(
+            axes,
+            objects[subject],
+            predicates[index],
+            objects[object_],
+            node_sizes[subject],
+            node_sizes[object_],
+            view.styles[index],
+            0.8 + 1.8 * view.strengths[index],
+        )
     if not view.predicates:
-        note_size, = text_sizes([_NOTE], FONT_SIZE, (0, 0))
+        (note_size,) = text_sizes([_NOTE], FONT_SIZE, (0, 0))
         corner = place_in_middle(
-            note_size, np.hstack([objects - node_sizes / 2,
-                                  objects + node_sizes / 2]), size)
-        axes.text(*corner + note_size / 2, _NOTE, fontsize=FONT_SIZE,
-                  color='#6b6b6b', ha='center', va='center_baseline')
+            note_size, np.hstack([objects - node_sizes / 2, objects + node_sizes / 2]), size
+        )
+        axes.text(
+            *corner + note_size / 2,
+            _NOTE,
+            fontsize=FONT_SIZE,
+            color='#6b6b6b',
+            ha='center',
+            va='center_baseline',
+        )
     for index, name in enumerate(view.predicates):
-        _draw_predicate(axes, predicates[index], label_sizes[index], name,
-                        view.styles[index])
+        _draw_predicate(axes, predicates[index], label_sizes[index], name, view.styles[index])
     for index, name in enumerate(view.names):
-        _draw_object(axes, objects[index], node_sizes[index], name,
-                     view.colors[index])
+        _draw_object(axes, objects[index], node_sizes[index], name, view.colors[index])
 
 
-def _draw_object(axes: Axes, center: np.ndarray, size: np.ndarray, name: str,
-                 color: np.ndarray) -> None:
+def _draw_object(
+    axes: Axes, center: np.ndarray, size: np.ndarray, name: str, color: np.ndarray
+) -> None:
     axes.add_patch(
-        FancyBboxPatch(center - size / 2, *size, facecolor=color,
-                       edgecolor='#3d3d3d', linewidth=0.8, zorder=5, clip_on=False,
-                       boxstyle='round,pad=0,rounding_size=4'))
-    axes.text(*center, name, fontsize=FONT_SIZE, color=text_color(color),
-              ha='center', va='center_baseline', zorder=6)
+        FancyBboxPatch(
+            center - size / 2,
+            *size,
+            facecolor=color,
+            edgecolor='#3d3d3d',
+            linewidth=0.8,
+            zorder=5,
+            clip_on=False,
+            boxstyle='round,pad=0,rounding_size=4',
+        )
+    )
+    axes.text(
+        *center,
+        name,
+        fontsize=FONT_SIZE,
+        color=text_color(color),
+        ha='center',
+        va='center_baseline',
+        zorder=6,
+    )
 
 
-def _draw_predicate(axes: Axes, center: np.ndarray, size: np.ndarray, name: str,
-                    style: RelationStyle) -> None:
+def _draw_predicate(
+    axes: Axes, center: np.ndarray, size: np.ndarray, name: str, style: RelationStyle
+) -> None:
     axes.add_patch(
-        FancyBboxPatch(center - size / 2, *size, facecolor='white',
-                       edgecolor=style.color, linestyle=style.line,
-                       linewidth=0.8, zorder=3, clip_on=False,
-                       boxstyle='round,pad=0,rounding_size=3'))
-    axes.text(*center, name, fontsize=SMALL_FONT_SIZE, color=style.color,
-              ha='center', va='center_baseline', zorder=4)
+        FancyBboxPatch(
+            center - size / 2,
+            *size,
+            facecolor='white',
+            edgecolor=style.color,
+            linestyle=style.line,
+            linewidth=0.8,
+            zorder=3,
+            clip_on=False,
+            boxstyle='round,pad=0,rounding_size=3',
+        )
+    )
+    axes.text(
+        *center,
+        name,
+        fontsize=SMALL_FONT_SIZE,
+        color=style.color,
+        ha='center',
+        va='center_baseline',
+        zorder=4,
+    )
 
 
-def _draw_arrow(axes: Axes, start: np.ndarray, middle: np.ndarray,
-                end: np.ndarray, start_size: np.ndarray, end_size: np.ndarray,
-                style: RelationStyle, width: float) -> None:
+def _draw_arrow(
+    axes: Axes,
+    start: np.ndarray,
+    middle: np.ndarray,
+    end: np.ndarray,
+    start_size: np.ndarray,
+    end_size: np.ndarray,
+    style: RelationStyle,
+    width: float,
+) -> None:
     """Draw an arrow between two objects through its predicate's label."""
     curve = edge_curves(start, middle, end, 101)  # (101, 2)
     outside = (np.abs(curve - start) > start_size / 2).any(axis=1)
@@ -184,8 +246,15 @@ def _draw_arrow(axes: Axes, start: np.ndarray, middle: np.ndarray,
     base = tip - _ARROW_LENGTH * along
     across = np.array([-along[1], along[0]]) * _ARROW_WIDTH / 2
     line = np.vstack([curve[far], base])
-    axes.plot(line[:, 0], line[:, 1], color=style.color, linestyle=style.line,
-              linewidth=width, zorder=1, dash_capstyle='butt')
+    axes.plot(
+        line[:, 0],
+        line[:, 1],
+        color=style.color,
+        linestyle=style.line,
+        linewidth=width,
+        zorder=1,
+        dash_capstyle='butt',
+    )
     axes.add_patch(
-        Polygon([tip, base + across, base - across], facecolor=style.color,
-                linewidth=0, zorder=2))
+        Polygon([tip, base + across, base - across], facecolor=style.color, linewidth=0, zorder=2)
+    )

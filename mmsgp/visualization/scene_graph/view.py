@@ -2,6 +2,7 @@
 
 Shape shorthand: N objects, M relations, C object classes, R predicates.
 """
+
 from __future__ import annotations
 
 from collections import Counter
@@ -59,13 +60,15 @@ class GraphView:
     """M styles."""
 
 
-def view_graph(graph: SceneGraph,
-               classes: Sequence[str],
-               predicates: Sequence[str],
-               colors: np.ndarray,
-               indices: np.ndarray,
-               styles: Sequence[RelationStyle],
-               numbered: np.ndarray | None = None) -> GraphView:
+def view_graph(
+    graph: SceneGraph,
+    classes: Sequence[str],
+    predicates: Sequence[str],
+    colors: np.ndarray,
+    indices: np.ndarray,
+    styles: Sequence[RelationStyle],
+    numbered: np.ndarray | None = None,
+) -> GraphView:
     """Select relations of a graph and name their objects.
 
     Args:
@@ -98,13 +101,18 @@ def view_graph(graph: SceneGraph,
     strengths = np.full(len(pairs), 0.5)
     if 'scores' in graph.relations and len(pairs):
         scores = _array(graph.relations.scores)[indices].astype(float)
-        names = [f'{name} {_format_score(score)}'
-                 for name, score in zip(names, scores, strict=True)]
+        names = [
+            f'{name} {_format_score(score)}' for name, score in zip(names, scores, strict=True)
+        ]
         strengths = scores / max(scores.max(), 1e-12)
     numbered = shown if numbered is None else np.union1d(numbered, shown)
-    object_names = dict(zip(
-        numbered.tolist(),
-        number_names([classes[label] for label in labels[numbered]]), strict=True))
+    object_names = dict(
+        zip(
+            numbered.tolist(),
+            number_names([classes[label] for label in labels[numbered]]),
+            strict=True,
+        )
+    )
     return GraphView(
         objects=shown,
         bboxes=_array(graph.objects.bboxes).reshape(-1, 4)[shown].astype(float),
@@ -114,7 +122,8 @@ def view_graph(graph: SceneGraph,
         labels=predicate_labels,
         predicates=names,
         strengths=strengths,
-        styles=list(styles))
+        styles=list(styles),
+    )
 
 
 def _array(values: Tensor | np.ndarray) -> np.ndarray:
@@ -141,4 +150,5 @@ def _check_range(kind: str, labels: np.ndarray, low: int, high: int) -> None:
     if len(wrong):
         raise ValueError(
             f'{kind} {wrong[0]} has no name; labels {low} to {high} have one. '
-            'Do the names belong to the data set of the graph?')
+            'Do the names belong to the data set of the graph?'
+        )

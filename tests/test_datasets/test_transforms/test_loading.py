@@ -61,7 +61,7 @@ def test_unreadable_image_is_named(image_file, content, backend):
 
 def test_half_an_image_is_not_taken_for_one(image_file):
     content = image_file.read_bytes()
-    image_file.write_bytes(content[:len(content) // 2])
+    image_file.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r'5\.jpg .*damaged'):
         load(image_file)
 
@@ -82,8 +82,7 @@ def test_images_that_cannot_be_loaded_may_be_left_out(image_file):
 
 
 def test_image_of_another_size_is_named_with_both_sizes(image_file):
-    with pytest.raises(
-            ValueError, match=r'5\.jpg is 30 x 20 pixels, but .* 60 x 40'):
+    with pytest.raises(ValueError, match=r'5\.jpg is 30 x 20 pixels, but .* 60 x 40'):
         load(image_file, width=60, height=40)
 
 
@@ -91,9 +90,8 @@ def test_all_relations_are_loaded_as_annotated():
     relations = [[0, 1, 3], [0, 1, 2], [1, 0, 2], [0, 1, 3]]
     results = LoadRelations()(dict(relations=np.array(relations)))
     np.testing.assert_array_equal(
-        np.column_stack(
-            [results['gt_relation_pairs'], results['gt_relation_labels']]),
-        relations)
+        np.column_stack([results['gt_relation_pairs'], results['gt_relation_labels']]), relations
+    )
 
 
 def test_duplicates_are_drawn_at_random_each_time():
@@ -110,19 +108,21 @@ def test_duplicates_are_drawn_at_random_each_time():
     assert drawn[3] / 600 == pytest.approx(2 / 3, abs=0.1)
 
 
-@pytest.mark.parametrize('transform', [
-    LoadRelations(),
-    LoadRelations(sample_duplicates=True),
-])
+@pytest.mark.parametrize(
+    'transform',
+    [
+        LoadRelations(),
+        LoadRelations(sample_duplicates=True),
+    ],
+)
 def test_no_relations_load_as_empty_arrays(transform):
     results = transform(dict(relations=[]))
     assert results['gt_relation_pairs'].shape == (0, 2)
-    assert results['gt_relation_labels'].shape == (0, )
+    assert results['gt_relation_labels'].shape == (0,)
 
 
 def test_relations_of_distant_boxes_are_left_out_for_refinement():
-    boxes = HorizontalBoxes(
-        torch.tensor([[0., 0, 9, 9], [5, 5, 12, 12], [9, 0, 12, 4]]))
+    boxes = HorizontalBoxes(torch.tensor([[0.0, 0, 9, 9], [5, 5, 12, 12], [9, 0, 12, 4]]))
     relations = np.array([[0, 1, 1], [0, 2, 2], [2, 1, 3], [1, 0, 4]])
     transform = LoadRelations(overlapping_only=True)
     results = transform(dict(relations=relations, gt_bboxes=boxes))
@@ -138,23 +138,25 @@ def test_image_without_overlapping_relations_is_replaced_in_training(tmp_path):
     data.boxes[1:3] = apart, together
     data.labels[1:3] = [0, 1], [2, 3]
     data.relations[1:3] = [[0, 1, 1]], [[0, 1, 2]]
-    dataset = data.write().dataset(pipeline=[
-        dict(type='LoadAnnotations', with_bbox=True),
-        dict(type='LoadRelations', overlapping_only=True),
-    ])
+    dataset = data.write().dataset(
+        pipeline=[
+            dict(type='LoadAnnotations', with_bbox=True),
+            dict(type='LoadRelations', overlapping_only=True),
+        ]
+    )
     assert [dataset[i]['img_id'] for i in (0, 1)] == [3, 3]
 
 
 def test_unseen_marks_stay_with_their_relations():
-    boxes = HorizontalBoxes(
-        torch.tensor([[0., 0, 9, 9], [5, 5, 12, 12], [9, 0, 12, 4]]))
+    boxes = HorizontalBoxes(torch.tensor([[0.0, 0, 9, 9], [5, 5, 12, 12], [9, 0, 12, 4]]))
     relations = np.array([[0, 2, 2], [0, 1, 1], [1, 0, 4]])
-    results = dict(relations=relations, gt_bboxes=boxes,
-                   relations_unseen=np.array([False, True, False]))
-    for transform, kept in ((LoadRelations(), [0, 1, 2]),
-                            (LoadRelations(overlapping_only=True), [1, 2])):
+    results = dict(
+        relations=relations, gt_bboxes=boxes, relations_unseen=np.array([False, True, False])
+    )
+    for transform, kept in (
+        (LoadRelations(), [0, 1, 2]),
+        (LoadRelations(overlapping_only=True), [1, 2]),
+    ):
         loaded = transform(dict(results))
-        assert loaded['gt_relation_labels'].tolist() == relations[
-            kept, 2].tolist()
-        assert loaded['gt_relation_unseen'].tolist() == results[
-            'relations_unseen'][kept].tolist()
+        assert loaded['gt_relation_labels'].tolist() == relations[kept, 2].tolist()
+        assert loaded['gt_relation_unseen'].tolist() == results['relations_unseen'][kept].tolist()

@@ -29,13 +29,9 @@ def put(index, value):
 
 
 def test_centre_boxes_become_corners_in_original_pixels(data):
-    expected = [data.boxes[i] for i, image in enumerate(data.images)
-                if image['split'] == 'test']
-    for item, boxes in zip(
-            data.dataset(split='test').data_list, expected, strict=True):
-        np.testing.assert_allclose([o['bbox'] for o in item['instances']],
-                                   boxes,
-                                   atol=1e-3)
+    expected = [data.boxes[i] for i, image in enumerate(data.images) if image['split'] == 'test']
+    for item, boxes in zip(data.dataset(split='test').data_list, expected, strict=True):
+        np.testing.assert_allclose([o['bbox'] for o in item['instances']], boxes, atol=1e-3)
 
 
 @pytest.mark.parametrize('key', ['boxes_1024', 'boxes_512'])
@@ -45,8 +41,7 @@ def test_integer_boxes_as_published_are_read_within_a_pixel(data, key):
         with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
             del file['boxes_1024']
     boxes = data.dataset(split='test').data_list.boxes
-    np.testing.assert_allclose(
-        boxes, np.concatenate(data.boxes[-2:]), atol=1)
+    np.testing.assert_allclose(boxes, np.concatenate(data.boxes[-2:]), atol=1)
 
 
 def test_corners_may_be_cut_to_whole_pixels_as_the_reference_does(data):
@@ -66,11 +61,11 @@ def test_corners_may_be_cut_to_whole_pixels_as_the_reference_does(data):
     own = data.dataset(split='test', integer_corners=True)
     others = data.dataset(split='test')
     sizes = [len(b) for b in data.boxes]
-    start = sum(sizes[:-len(own)])
+    start = sum(sizes[: -len(own)])
     differ = False
     for item, other in zip(own, others):
         scale = max(item['height'], item['width']) / 1024
-        rows = expected[start:start + len(item['instances'])]
+        rows = expected[start : start + len(item['instances'])]
         start += len(rows)
         got = np.array([i['bbox'] for i in item['instances']])
         np.testing.assert_allclose(got, rows * scale, atol=1e-3)
@@ -81,8 +76,7 @@ def test_corners_may_be_cut_to_whole_pixels_as_the_reference_does(data):
 
 
 def test_cutting_corners_that_are_no_whole_pixels_is_refused(data):
-    with pytest.raises(ValueError, match='VG-SGG.h5: row .* of boxes_1024 is '
-                       '.*integer_corners'):
+    with pytest.raises(ValueError, match='VG-SGG.h5: row .* of boxes_1024 is .*integer_corners'):
         data.dataset(integer_corners=True)
 
 
@@ -110,19 +104,14 @@ def test_keys_of_other_variants_are_tolerated(data):
     with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
         file['attributes'] = np.zeros((3, 10))
     edit_h5(data, 'labels', np.ravel)  # flat, without the unit axis
-    np.testing.assert_equal(
-        list(data.dataset(split='test').data_list), expected)
+    np.testing.assert_equal(list(data.dataset(split='test').data_list), expected)
 
 
 def test_broken_images_without_a_row_are_dropped(data):
-    broken = [
-        dict(image_id=i, width=800, height=600) for i in (1592, 1722, 4616)
-    ]
+    broken = [dict(image_id=i, width=800, height=600) for i in (1592, 1722, 4616)]
     expected = list(data.dataset(split='test').data_list)
-    edit_json(data, 'image_data.json',
-              lambda images: images[:3] + broken + images[3:])
-    np.testing.assert_equal(
-        list(data.dataset(split='test').data_list), expected)
+    edit_json(data, 'image_data.json', lambda images: images[:3] + broken + images[3:])
+    np.testing.assert_equal(list(data.dataset(split='test').data_list), expected)
 
 
 def test_id_of_a_broken_image_may_have_a_row(data):
@@ -130,10 +119,19 @@ def test_id_of_a_broken_image_may_have_a_row(data):
     assert data.write().dataset(split='test').data_list[-1]['img_id'] == 1592
 
 
-@pytest.mark.parametrize('key', [
-    'split', 'img_to_first_box', 'img_to_last_box', 'img_to_first_rel',
-    'img_to_last_rel', 'labels', 'relationships', 'predicates'
-])
+@pytest.mark.parametrize(
+    'key',
+    [
+        'split',
+        'img_to_first_box',
+        'img_to_last_box',
+        'img_to_first_rel',
+        'img_to_last_rel',
+        'labels',
+        'relationships',
+        'predicates',
+    ],
+)
 def test_missing_key_is_named(data, key):
     with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
         del file[key]
@@ -148,24 +146,26 @@ def test_missing_boxes_are_named(data):
         data.dataset()
 
 
-@pytest.mark.parametrize('key, change, message', [
-    ('labels', put(2, 6), r'row 2 of labels is 6, but .* names 1 \.\. 5'),
-    ('labels', put(0, 0), 'row 0 of labels is 0'),
-    ('predicates', put(3, 5),
-     r'row 3 of predicates is 5, but .* names 1 \.\. 4'),
-    ('predicates', put(0, 0), 'row 0 of predicates is 0'),
-    ('predicates', lambda a: a[:-1], 'predicates has .* but relationships'),
-    ('relationships', put((0, 1), 10_000), 'image 1 has .* out of range'),
-    ('relationships', put((0, 0), -1), 'image 1 has .* out of range'),
-    ('relationships', lambda a: a[:, :1], r'must have the shape \(rows, 2\)'),
-    ('img_to_last_box', put(-1, 10_000), 'row 7 .* img_to_last_box 10000'),
-    ('img_to_first_box', put(3, 10_000), 'expected 0 <= first <= last'),
-    ('img_to_last_rel', put(1, -1), 'row 1 .* img_to_last_rel -1'),
-    ('img_to_first_rel', lambda a: a[:-1], 'has 7 rows, but split has 8'),
-    ('boxes_1024', put((4, 2), -3), 'row 4 is .* in boxes_1024, but'),
-    ('boxes_1024', put((4, 0), np.nan), 'row 4 of boxes_1024 is .nan'),
-    ('boxes_1024', lambda a: a[:-1], 'boxes_1024 has .* but labels has'),
-])
+@pytest.mark.parametrize(
+    'key, change, message',
+    [
+        ('labels', put(2, 6), r'row 2 of labels is 6, but .* names 1 \.\. 5'),
+        ('labels', put(0, 0), 'row 0 of labels is 0'),
+        ('predicates', put(3, 5), r'row 3 of predicates is 5, but .* names 1 \.\. 4'),
+        ('predicates', put(0, 0), 'row 0 of predicates is 0'),
+        ('predicates', lambda a: a[:-1], 'predicates has .* but relationships'),
+        ('relationships', put((0, 1), 10_000), 'image 1 has .* out of range'),
+        ('relationships', put((0, 0), -1), 'image 1 has .* out of range'),
+        ('relationships', lambda a: a[:, :1], r'must have the shape \(rows, 2\)'),
+        ('img_to_last_box', put(-1, 10_000), 'row 7 .* img_to_last_box 10000'),
+        ('img_to_first_box', put(3, 10_000), 'expected 0 <= first <= last'),
+        ('img_to_last_rel', put(1, -1), 'row 1 .* img_to_last_rel -1'),
+        ('img_to_first_rel', lambda a: a[:-1], 'has 7 rows, but split has 8'),
+        ('boxes_1024', put((4, 2), -3), 'row 4 is .* in boxes_1024, but'),
+        ('boxes_1024', put((4, 0), np.nan), 'row 4 of boxes_1024 is .nan'),
+        ('boxes_1024', lambda a: a[:-1], 'boxes_1024 has .* but labels has'),
+    ],
+)
 def test_impossible_number_is_named(data, key, change, message):
     edit_h5(data, key, change)
     with pytest.raises(ValueError, match=message):
@@ -199,23 +199,29 @@ def test_boxes_of_two_scales_must_be_the_same(data):
 
 
 def test_sizes_of_other_data_are_noticed(data):
-    edit_json(data, 'image_data.json', lambda images: [
-        dict(image, width=image['height'], height=image['width'])
-        for image in images])
+    edit_json(
+        data,
+        'image_data.json',
+        lambda images: [
+            dict(image, width=image['height'], height=image['width']) for image in images
+        ],
+    )
     with pytest.raises(ValueError, match=r'VG-SGG\.h5: \d+ of 34 boxes .* row'):
         data.dataset()
 
 
 def test_a_box_beyond_the_shorter_side_is_reported_and_read(data, monkeypatch):
     messages = []
-    monkeypatch.setattr('mmsgp.datasets.vg_sgg.checks.print_log',
-                        lambda message, **_: messages.append(message))
+    monkeypatch.setattr(
+        'mmsgp.datasets.vg_sgg.checks.print_log', lambda message, **_: messages.append(message)
+    )
     with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
         for scale in (1024, 512):
             file[f'boxes_{scale}'][0] = np.array([0.5, 0.5, 0.2, 1]) * scale
     assert len(data.dataset()) == 5
-    assert messages and all('1 of 34 boxes' in message and 'row 0' in message
-                            for message in messages)
+    assert messages and all(
+        '1 of 34 boxes' in message and 'row 0' in message for message in messages
+    )
 
 
 def test_rows_of_two_images_are_an_error(data):
@@ -230,13 +236,25 @@ def test_a_split_code_without_a_meaning_is_listed(data):
         data.dataset()
 
 
-@pytest.mark.parametrize('key, value', [
-    ('image_id', 10**19), ('image_id', 10**30), ('width', 10**19), ('height', True),
-    ('image_id', -1), ('width', '64'), ('height', 48.0), ('image_id', None)])
+@pytest.mark.parametrize(
+    'key, value',
+    [
+        ('image_id', 10**19),
+        ('image_id', 10**30),
+        ('width', 10**19),
+        ('height', True),
+        ('image_id', -1),
+        ('width', '64'),
+        ('height', 48.0),
+        ('image_id', None),
+    ],
+)
 def test_an_impossible_id_or_size_is_named(data, key, value):
-    edit_json(data, 'image_data.json',
-              lambda images: [*images[:3], dict(images[3], **{key: value}),
-                              *images[4:]])
+    edit_json(
+        data,
+        'image_data.json',
+        lambda images: [*images[:3], dict(images[3], **{key: value}), *images[4:]],
+    )
     with pytest.raises(ValueError, match=f'image_data.json: image 3 .* the {key}'):
         data.dataset()
 
@@ -247,16 +265,20 @@ def test_an_image_listed_twice_is_named(data):
         data.dataset()
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda a: a[:-1], 'lists 7 images, but .* has 8 rows'),
-    (lambda a: a + a[:1], 'lists 9 images, but .* has 8 rows'),
-    (lambda a: [dict(image_id=1, width=4)] * 8, "no 'height'"),
-    (lambda a: [dict(a[0], image_id='a.jpg')] + a[1:],
-     "the image_id 'a.jpg', expected a whole number"),
-    (lambda a: [dict(a[0], width=0)] + a[1:],
-     'image_id 1. has the width 0'),
-    (lambda a: dict(images=a), 'must hold a list'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda a: a[:-1], 'lists 7 images, but .* has 8 rows'),
+        (lambda a: a + a[:1], 'lists 9 images, but .* has 8 rows'),
+        (lambda a: [dict(image_id=1, width=4)] * 8, "no 'height'"),
+        (
+            lambda a: [dict(a[0], image_id='a.jpg')] + a[1:],
+            "the image_id 'a.jpg', expected a whole number",
+        ),
+        (lambda a: [dict(a[0], width=0)] + a[1:], 'image_id 1. has the width 0'),
+        (lambda a: dict(images=a), 'must hold a list'),
+    ],
+)
 def test_wrong_image_data_is_explained(data, change, message):
     edit_json(data, 'image_data.json', change)
     with pytest.raises(ValueError, match=message):
@@ -271,22 +293,26 @@ def renamed(key, **names):
     return lambda dicts: {**dicts, key: {**dicts[key], **names}}
 
 
-@pytest.mark.parametrize('change, message', [
-    (without('idx_to_label'), "no key 'idx_to_label'"),
-    (without('predicate_to_idx'), "no key 'predicate_to_idx'"),
-    (renamed('idx_to_label', **{'7': 'seventh'}), "'6' is missing"),
-    (renamed('idx_to_label', **{'1': 'other'}),
-     "not each other's inverse; they differ in .*'class 0', 1"),
-    (renamed('idx_to_label', **{'6': 'class 0'}),
-     "not each other's inverse"),
-    (lambda dicts: [dicts], 'must hold an object'),
-    (lambda dicts: None, 'must hold an object'),
-    (lambda dicts: {**dicts, 'idx_to_label': None}, 'idx_to_label must'),
-    (lambda dicts: {**dicts, 'label_to_idx': []}, 'label_to_idx must'),
-    (renamed('idx_to_label', **{'2': ['dog']}), "idx_to_label .*'2'"),
-    (renamed('idx_to_label', **{'2': 'a\nb'}), "idx_to_label .*'2'"),
-    (renamed('label_to_idx', **{'class 0': True}), "True at 'class 0'"),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (without('idx_to_label'), "no key 'idx_to_label'"),
+        (without('predicate_to_idx'), "no key 'predicate_to_idx'"),
+        (renamed('idx_to_label', **{'7': 'seventh'}), "'6' is missing"),
+        (
+            renamed('idx_to_label', **{'1': 'other'}),
+            "not each other's inverse; they differ in .*'class 0', 1",
+        ),
+        (renamed('idx_to_label', **{'6': 'class 0'}), "not each other's inverse"),
+        (lambda dicts: [dicts], 'must hold an object'),
+        (lambda dicts: None, 'must hold an object'),
+        (lambda dicts: {**dicts, 'idx_to_label': None}, 'idx_to_label must'),
+        (lambda dicts: {**dicts, 'label_to_idx': []}, 'label_to_idx must'),
+        (renamed('idx_to_label', **{'2': ['dog']}), "idx_to_label .*'2'"),
+        (renamed('idx_to_label', **{'2': 'a\nb'}), "idx_to_label .*'2'"),
+        (renamed('label_to_idx', **{'class 0': True}), "True at 'class 0'"),
+    ],
+)
 def test_contradicting_dicts_are_explained(data, change, message):
     edit_json(data, 'VG-SGG-dicts.json', change)
     with pytest.raises(ValueError, match=message):
@@ -305,19 +331,21 @@ def test_dicts_of_other_data_are_noticed(data):
         data.dataset()
 
 
-@pytest.mark.parametrize(
-    'name', ['VG-SGG.h5', 'VG-SGG-dicts.json', 'image_data.json'])
+@pytest.mark.parametrize('name', ['VG-SGG.h5', 'VG-SGG-dicts.json', 'image_data.json'])
 def test_missing_file_is_named(data, name):
     (data.root / name).unlink()
     with pytest.raises(FileNotFoundError, match=f'{name} does not exist'):
         data.dataset()
 
 
-@pytest.mark.parametrize('name, message', [
-    ('VG-SGG.h5', 'is not an HDF5 file'),
-    ('VG-SGG-dicts.json', 'is not valid JSON'),
-    ('image_data.json', 'is not valid JSON'),
-])
+@pytest.mark.parametrize(
+    'name, message',
+    [
+        ('VG-SGG.h5', 'is not an HDF5 file'),
+        ('VG-SGG-dicts.json', 'is not valid JSON'),
+        ('image_data.json', 'is not valid JSON'),
+    ],
+)
 def test_damaged_file_is_named(data, name, message):
     path = data.root / name
     path.write_bytes(path.read_bytes()[:100])

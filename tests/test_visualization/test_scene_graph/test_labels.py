@@ -19,8 +19,7 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
 def random_boxes(seed: int, num: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     corners = generator.uniform(0, 250, (num, 2))
-    return np.hstack([corners, corners + generator.uniform(5, 150, (num, 2))]).clip(
-        0, 300)
+    return np.hstack([corners, corners + generator.uniform(5, 150, (num, 2))]).clip(0, 300)
 
 
 @pytest.mark.parametrize('seed', range(20))
@@ -34,14 +33,12 @@ def test_labels_stay_on_the_picture_and_do_not_overlap(seed):
 
 
 def test_a_free_box_has_its_label_above_its_corner():
-    corners = place_labels(np.array([[50.0, 60, 150, 160]]), np.array([[40.0, 11]]),
-                           CANVAS)
+    corners = place_labels(np.array([[50.0, 60, 150, 160]]), np.array([[40.0, 11]]), CANVAS)
     np.testing.assert_allclose(corners, [[50, 49]])
 
 
 def test_a_box_at_the_top_has_its_label_inside():
-    corners = place_labels(np.array([[50.0, 0, 150, 160]]), np.array([[40.0, 11]]),
-                           CANVAS)
+    corners = place_labels(np.array([[50.0, 0, 150, 160]]), np.array([[40.0, 11]]), CANVAS)
     np.testing.assert_allclose(corners, [[50, 0]])
 
 
