@@ -87,8 +87,8 @@ test-browser: install $(TESTS_STEP)  ## Test the pages; as root on Debian, insta
 test-faults: install $(TESTS_STEP)  ## The long runs of what may go wrong: hours.
 	$(BIN)/python -m pytest -m faults tests/faults $(PYTEST_ARGS)
 
-lint: $(TESTS_STEP)  ## Check the style with ruff.
-	$(BIN)/ruff check .
+lint: $(TESTS_STEP)  ## Check style and format with ruff.
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 # After `make distclean` and `make LOCK= test`, so that versions are the newest.
 lock: install $(TESTS_STEP)  ## Write what is installed to requirements/lock.txt.
