@@ -143,10 +143,10 @@ def choose_log_folder(work_dir: str) -> str:
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
+    use_safe_checkpoint_loading()
     with exit_on_user_error():
         check_launcher(args.launcher)
-    use_safe_checkpoint_loading()
-    cfg = load_config(args)
+        cfg = load_config(args)
     with collecting_unwritten() as unwritten:
         cfg.work_dir = choose_log_folder(cfg.work_dir)
         setup_launcher(cfg, args.launcher)

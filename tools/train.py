@@ -226,10 +226,10 @@ def train(cfg: Config, launcher: str) -> None:
 def main() -> None:
     args = parse_args()
     check_mmcv_ops()
+    use_safe_checkpoint_loading()
     with exit_on_user_error():
         check_launcher(args.launcher)
-    use_safe_checkpoint_loading()
-    cfg = load_config(args)
+        cfg = load_config(args)
     with kept_work_dir(cfg), collecting_unwritten() as unwritten:
         train(cfg, args.launcher)
     if unwritten:
