@@ -33,7 +33,7 @@ def naive_masks(subjects: Tensor, objects: Tensor, size: int = 27) -> Tensor:
 def straightforward_pairs(
     graph: PairGraph, subjects: Tensor, objects: Tensor, pairs: Tensor, weights: Tensor
 ) -> Tensor:
-    """All nodes of all pairs alike, messages in full."""
+    """Compute all nodes of all pairs, with all messages."""
     unit, hidden = graph.unit, subjects.shape[1]
     num_predicates = weights.shape[1]
     inputs = state = torch.cat(

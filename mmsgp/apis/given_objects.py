@@ -57,7 +57,7 @@ def with_objects(
             raise WrongNumber(name, len(values), total)
     images = iter(source)
     if source.total is None:
-        # Ask for one more image, to check that there is none.
+        # One more request shows whether images are left over.
         bboxes, labels = chain(bboxes, [None]), chain(labels, [None])
         images = _Exactly(images, total)
 

@@ -68,7 +68,7 @@ def test_arguments_of_a_parser_have_new_names_and_keep_their_values():
 
 
 @pytest.mark.parametrize(
-    'key, told',
+    'key, message',
     [
         ('task', "model.task is now model.train_task, here 'sggen'"),
         ('tasks', r"model.tasks is now model.test_tasks, here \('predcls', 'sggen'\)"),
@@ -76,9 +76,9 @@ def test_arguments_of_a_parser_have_new_names_and_keep_their_values():
         ('object_detector', 'model.object_detector is now .*TwoStageAdapter'),
     ],
 )
-def test_an_old_argument_in_a_file_is_refused_with_its_new_name(key, told):
+def test_an_old_argument_in_a_file_is_refused_with_its_new_name(key, message):
     cfg = dict(type='SceneGraphParser', **{key: OLD_PARSER[key]})
-    with pytest.raises(ValueError, match=f'old.py: {told}'):
+    with pytest.raises(ValueError, match=f'old.py: {message}'):
         check_renamed(cfg, 'old.py')
     check_renamed(modernise(cfg), 'old.py')
 

@@ -75,7 +75,7 @@ def test_a_place_that_is_set_goes_before_the_variable():
 
 
 @pytest.mark.parametrize(
-    'key, told',
+    'key, message',
     [
         ('train_pipeline', "'train_pipeline' .*Set train_dataloader.dataset.pipeline"),
         ('train_pipeline.0.type', "'train_pipeline' "),
@@ -84,8 +84,8 @@ def test_a_place_that_is_set_goes_before_the_variable():
         ('learning_rate', "'learning_rate'"),
     ],
 )
-def test_a_setting_that_would_change_nothing_is_refused(key, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_setting_that_would_change_nothing_is_refused(key, message):
+    with pytest.raises(ValueError, match=message):
         merge_options(read('motifnet_ce_minivg'), {key: 1})
 
 

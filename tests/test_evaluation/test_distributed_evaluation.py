@@ -81,7 +81,7 @@ def work(rank: int, folder: Path) -> None:
             'gloo', init_method=f'file://{folder}/store_{size}', rank=rank, world_size=size
         )
         metrics = evaluate(folder / f'collect_{size}', folder / f'out_{size}')
-        # JSON writes NaN alike, though no NaN equals another
+        # NaN differs from NaN, but their JSON is equal
         (folder / f'{size}_{rank}.json').write_text(json.dumps(metrics))
         dist.barrier()
         dist.destroy_process_group()
