@@ -43,7 +43,7 @@ def modernise(model_cfg: dict) -> dict:
     """Rename the old arguments of a model and of all its parts.
 
     Args:
-        model_cfg (dict): Config of a model. It is left as it is.
+        model_cfg: Config of a model. It is left as it is.
 
     Returns:
         dict: A copy with today's arguments. An argument that the table does
@@ -69,9 +69,9 @@ def check_renamed(model_cfg: dict, source: str, place: str = 'model') -> None:
     """Check that a config that somebody wrote has no old argument.
 
     Args:
-        model_cfg (dict): Config of a model.
-        source (str): The file, for errors.
-        place (str): Where in the file it stands. Defaults to ``'model'``.
+        model_cfg: Config of a model.
+        source: The file, for errors.
+        place: Where in the file it stands. Defaults to ``'model'``.
 
     Raises:
         ValueError: If it has one; with its new name.

@@ -32,8 +32,8 @@ def merge_options(cfg: Config, options: Mapping | None) -> None:
     """Merge the settings of a command line into a config.
 
     Args:
-        cfg (Config): The config, which is changed.
-        options (Mapping, optional): Values by dotted key. Defaults to None.
+        cfg: The config; it is changed.
+        options: Values by dotted key. Defaults to None.
 
     Raises:
         ValueError: If a setting would change nothing.
@@ -83,11 +83,11 @@ def change_variables(cfg: Config, values: Mapping) -> None:
 
 
 def follow_files(cfg: Config, path: str | Path) -> None:
-    """Let variables act that a config file, or a base of it, sets too late.
+    """Apply variables that a config file, or a base of it, sets too late.
 
     Args:
-        cfg (Config): The config of the file, which is changed.
-        path (str | Path): The file.
+        cfg: The config of the file; it is changed.
+        path: The file.
     """
     late = _set_too_late(Path(path))
     for name, (old, _) in late.items():
@@ -96,7 +96,7 @@ def follow_files(cfg: Config, path: str | Path) -> None:
 
 
 def _set_too_late(path: Path) -> dict[str, tuple]:
-    """The value in the places and the one that is set later, by variable."""
+    """Return the value in the places and the one that is set later, by variable."""
     assigned, bases = _read_assignments(path)
     late: dict[str, tuple] = {}
     for base in bases:
@@ -117,7 +117,7 @@ def _set_too_late(path: Path) -> dict[str, tuple]:
 
 
 def _read_assignments(path: Path) -> tuple[set[str], list[Path]]:
-    """Names that a file may assign, and its base files."""
+    """Return the names that a file may assign, and its base files."""
     names = set(VARIABLES)  # of JSON or YAML
     try:
         bases = Config._get_base_files(str(path))  # a list, computed or not
@@ -149,7 +149,7 @@ def _assigns_plainly(tree: ast.Module, name: str) -> bool:
 
 
 def _places(cfg: Config) -> Iterator[tuple[dict, str, str]]:
-    """Owner, key and dotted path of all that is read when a run starts."""
+    """Yield the owner, key and dotted path of all settings that a run reads."""
     yield from _walk({key: value for key, value in cfg.items() if key in SETTINGS})
 
 

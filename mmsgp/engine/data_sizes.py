@@ -15,20 +15,20 @@ def fill_in_sizes(cfg: Config, split: str = 'train') -> None:
     of the data set; a number that is there must be that of the data.
 
     Args:
-        cfg (Config): Of a detector or a parser, which is changed.
-        split (str): Whose data set is asked. Defaults to ``'train'``.
+        cfg: Config of a detector or a parser; it is changed.
+        split: Split whose data set is read. Defaults to ``'train'``.
 
     Raises:
         OSError: If a number is missing, and the file of the names too.
         ValueError: If a number contradicts the data, or is missing and the
-            data set cannot tell it.
+            data set does not know its names.
     """
     slots = _slots(cfg.model)
     missing = [place for place, (owner, key) in slots.items() if owner.get(key) is None]
     dataset = _innermost(cfg[f'{split}_dataloader'].dataset)
     try:
         sizes = _read_sizes(dataset)
-    except OSError:  # building the data set says so in its own words
+    except OSError:  # the data set reports it when it is built
         if missing:
             raise
         return
@@ -36,7 +36,7 @@ def fill_in_sizes(cfg: Config, split: str = 'train') -> None:
         if missing:
             raise ValueError(
                 f'{missing[0]} is missing, and a {dataset.type} does '
-                'not tell it: set it in the config'
+                'not give it: set it in the config'
             )
         return
     for place, (owner, key) in slots.items():
@@ -46,13 +46,13 @@ def fill_in_sizes(cfg: Config, split: str = 'train') -> None:
             raise ValueError(
                 f'{place} is {owner[key]}, and the data set in '
                 f'{dataset.get("data_root", "")!r} has {sizes[key]}: leave it out '
-                "of the config, it is then the data set's"
+                'of the config, so that it is read from the data'
             )
     cfg.update({key: sizes[key] for key in SIZES if key in cfg})
 
 
 def _slots(model: dict) -> dict[str, tuple[dict, str]]:
-    """Owner and key of each number in the config of a model, by place."""
+    """Return the owner and key of each number in the config of a model, by place."""
     slots = {}
     if 'relation_head' in model:
         for key in SIZES:
@@ -77,7 +77,7 @@ def _innermost(dataset: dict) -> dict:
 
 
 def _read_sizes(dataset: dict) -> dict[str, int] | None:
-    """The numbers of a data set; None if it does not tell its names."""
+    """Return the numbers of a data set; None if it does not know its names."""
     kind = dataset.get('type')  # a registered name or a class
     if isinstance(kind, str):
         kind = DATASETS.get(kind)

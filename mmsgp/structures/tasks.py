@@ -1,7 +1,7 @@
 """The tasks of scene graph parsing, and how each is evaluated."""
 
 TASKS = ('predcls', 'sgcls', 'sggen')
-"""What a parser can predict: with boxes and classes given, with boxes given,
+"""Tasks of a parser: with boxes and classes given, with boxes given,
 with nothing given."""
 
 TASK_TITLES = {'predcls': 'PredCls', 'sgcls': 'SGCls', 'sggen': 'SGGen', 'phrdet': 'PhrDet'}

@@ -58,13 +58,13 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         """
 
     def complete(self, metainfo: Mapping) -> None:
-        """Take what a checkpoint lacks that was trained without the method.
+        """Fill in the numbers that are missing if training did not use the method.
 
         Args:
-            metainfo (Mapping): Of the test data or of the checkpoint.
+            metainfo: Of the test data or of the checkpoint.
 
         Raises:
-            ValueError: If it does not tell enough.
+            ValueError: If it lacks these numbers, too.
         """
 
     def observe(

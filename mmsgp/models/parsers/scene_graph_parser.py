@@ -187,7 +187,7 @@ class SceneGraphParser(BaseDetector):
         """Take what a debiasing method that is new to the checkpoint needs.
 
         Args:
-            metainfo (Mapping): Of the test data or of the checkpoint.
+            metainfo: Of the test data or of the checkpoint.
         """
         if self.relation_head.debiasing is not None:
             self.relation_head.debiasing.complete(metainfo)

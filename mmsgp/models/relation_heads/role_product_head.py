@@ -125,7 +125,7 @@ class RoleProductHead(RelationHead):
             )
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Refuse to replace a layer that the encoder goes on using."""
+        """Check that no layer of the encoder is replaced, because it goes on using it."""
         encoder = vars(self).get('context')
         if encoder is not None and name in dict(encoder.named_children()):
             raise _taken(encoder, name)
