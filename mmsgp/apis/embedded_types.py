@@ -17,7 +17,14 @@ from mmsgp.structures.ranking import RANKINGS
 from mmsgp.structures.tasks import TASK_TITLES, TASKS
 
 # Arguments that prediction does not need. They become None.
-DROPPED = ('train_cfg', 'init_cfg', 'word_vectors', 'decoder_word_vectors', 'compile_backbone')
+DROPPED = (
+    'train_cfg',
+    'init_cfg',
+    'word_vectors',
+    'decoder_word_vectors',
+    'compile_backbone',
+    'frozen',
+)
 
 # Steps of a test pipeline that an inferencer replaces or does not need.
 LOADERS = (
