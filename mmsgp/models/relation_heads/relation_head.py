@@ -65,15 +65,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         loss_object: Loss of object logits (N, C+1) and labels.
         loss_relation: Loss of predicate logits (P, R+1) and labels.
         init_cfg: Defaults to None.
-
-    Attributes:
-        pairs_per_chunk: Without gradients, number of pairs per call of
-            :meth:`relation_features`, to save memory: features of pairs are the
-            largest tensors. Only for base models that treat each pair alone.
-            Defaults to None: all pairs.
     """
-
-    pairs_per_chunk: int | None = None
 
     def __init__(
         self,
@@ -197,23 +189,49 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             RelationOutput: Logits of objects and relations, labels and, with
             a Scorer, significance.
         """
-        with torch.autocast(regions.images.device.type, enabled=False):
-            return self._run_steps(regions, objects)
+        return self.forward_tasks(regions, [objects])[0]
 
-    def _run_steps(self, regions: RegionFeatures, objects: ObjectBatch) -> RelationOutput:
-        encoding = self.encode_objects(regions, objects)
-        context = self.encode_edges(label_objects(encoding, objects, self.nms_iou_thr), objects)
-        chunks = [regions]
-        # In training batch normalisation needs all pairs at once.
-        if self.pairs_per_chunk and not (self.training or torch.is_grad_enabled()):
-            chunks = regions.split_pairs(self.pairs_per_chunk)
-        logits, embedded = zip(*(self._classify(context, chunk, objects) for chunk in chunks))
-        significance = None
-        if self.scorer is not None:
-            significance = self.scorer(
-                torch.cat(embedded), regions.images, objects.image_ids[regions.pairs[:, 0]]
+    def forward_tasks(
+        self, regions: RegionFeatures, tasks: Sequence[ObjectBatch]
+    ) -> list[RelationOutput]:
+        """Run :meth:`forward` for tasks that differ in what is known of the objects.
+
+        Pairs that are pooled some at a time are pooled once for all tasks.
+
+        Args:
+            regions: Visual features.
+            tasks: The same objects, with the labels of each task.
+        """
+        with torch.autocast(regions.images.device.type, enabled=False):
+            return self._run_steps(regions, tasks)
+
+    def _run_steps(
+        self, regions: RegionFeatures, tasks: Sequence[ObjectBatch]
+    ) -> list[RelationOutput]:
+        contexts = [
+            self.encode_edges(
+                label_objects(self.encode_objects(regions, objects), objects, self.nms_iou_thr),
+                objects,
             )
-        return RelationOutput(context, torch.cat(logits), significance)
+            for objects in tasks
+        ]
+        size = self.pairs_per_chunk if self.in_parts else max(1, len(regions.pairs))
+        classified = [[] for _ in tasks]
+        for rows, part in regions.split_pairs(size):
+            for results, context, objects in zip(classified, contexts, tasks):
+                results.append((rows, *self._classify(context, part, objects)))
+        outputs = []
+        for results, context, objects in zip(classified, contexts, tasks):
+            rows, logits, embedded = zip(*results)
+            results.clear()
+            significance = None
+            if self.scorer is not None:
+                embedded = _join(rows, embedded)  # the parts are freed
+                significance = self.scorer(
+                    embedded, regions.images, objects.image_ids[regions.pairs[:, 0]]
+                )
+            outputs.append(RelationOutput(context, _join(rows, logits), significance))
+        return outputs
 
     def _classify(
         self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
@@ -292,16 +310,34 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
     def predict(self, regions: RegionFeatures, objects: ObjectBatch) -> list[SceneGraph]:
         """Predict graphs of B images, relations best first, boxes as given."""
-        output = self(regions, objects)
-        return rank_relations(
-            output.context.logits,
-            output.context.labels,
-            output.relation_logits,
-            output.significance,
-            objects,
-            regions.pairs,
-            self.rank_by,
-        )
+        return self.predict_tasks(regions, [objects])[0]
+
+    def predict_tasks(
+        self, regions: RegionFeatures, tasks: Sequence[ObjectBatch]
+    ) -> list[list[SceneGraph]]:
+        """Predict the graphs of each task, see :meth:`forward_tasks`."""
+        return [
+            rank_relations(
+                output.context.logits,
+                output.context.labels,
+                output.relation_logits,
+                output.significance,
+                objects,
+                regions.pairs,
+                self.rank_by,
+            )
+            for output, objects in zip(self.forward_tasks(regions, tasks), tasks)
+        ]
+
+
+def _join(rows: Sequence[slice | Tensor], parts: Sequence[Tensor]) -> Tensor:
+    """Put parts (p, ...) into their rows of one tensor (P, ...)."""
+    if len(parts) == 1:
+        return parts[0]
+    joined = parts[0].new_empty(sum(map(len, parts)), *parts[0].shape[1:])
+    for row, part in zip(rows, parts):
+        joined[row] = part
+    return joined
 
 
 def _loss_or_zero(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:
