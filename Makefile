@@ -79,7 +79,7 @@ demo: install  ## Install, then make a small data set, train, test and draw.
 
 # The variables silence advertisements for other programs.
 docs: $(DOCS_STEP)  ## Build the documentation into dist/site; a warning is an error.
-	@NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
 	@echo 'The documentation is in dist/site. Look at it: $(BIN)/python -m http.server -d dist/site'
 
 # One process per core, with one thread each.
