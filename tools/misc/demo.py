@@ -102,6 +102,9 @@ def train(config: str) -> tuple[Run, Path]:
         '--work-dir',
         str(WORK_DIRS / config),
         '--resume',
+        # The demo uses the last epoch, whatever the best one is.
+        '--cfg-options',
+        f'train_cfg.val_interval={epochs}',
         epochs=epochs,
     )
     return run, WORK_DIRS / config / f'epoch_{epochs}.pth'
