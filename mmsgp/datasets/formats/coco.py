@@ -54,9 +54,7 @@ class CocoFile:
             where = f'{path}: images[{index}]'
             image_id = get_id(image, 'id', where)
             if image_id in self.images:
-                raise ValueError(
-                    f'{where}.id is {image_id!r}, which an image before it has: use another'
-                )
+                raise ValueError(f'{where}.id is {image_id!r}, which another image has')
             self.images[image_id] = dict(
                 img_id=image_id,
                 file_name=get_text(image, 'file_name', where),
@@ -73,9 +71,7 @@ class CocoFile:
         """Add the box of an annotation to its image."""
         item_id = get_id(item, 'id', where)
         if item_id in self.places:
-            raise ValueError(
-                f'{where}.id is {item_id!r}, which an annotation before it has: use another'
-            )
+            raise ValueError(f'{where}.id is {item_id!r}, which another annotation has')
         image = look_up(self.images, item, 'image_id', where, 'images')
         label = look_up(self._label_of, item, 'category_id', where, 'categories')
         box = check_numbers(get_field(item, 'bbox', list, where), [None] * 4, f'{where}.bbox')

@@ -23,9 +23,9 @@ def read_vg_sgg(path: str) -> GraphAnnotations:
         ValueError: If a value in it is wrong, or it is not clear which file is meant.
     """
     root, ann_file = (
-        (path, _file_like(path, ANN_FILE, '*.h5'))
-        if os.path.isdir(path)
-        else (os.path.dirname(path), path)
+        (os.path.dirname(path), path)
+        if os.path.isfile(path)
+        else (path, _file_like(path, ANN_FILE, '*.h5'))
     )
     classes, predicates = read_vg_names(_file_like(root, DICT_FILE, '*dicts*.json'))
     return read_vg_annotations(ann_file, os.path.join(root, IMAGE_FILE), classes, predicates)
