@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -76,6 +76,43 @@ def read_image(
             if image is None:
                 raise OSError('OpenCV cannot decode it')
     return image
+
+
+def missing_image(image_id: int | str | None, path: str, folders: Sequence[str]) -> str:
+    """Say that the file of an image is missing, with a file near its name.
+
+    Args:
+        image_id: The image.
+        path: Where it was expected.
+        folders: Where it was looked for.
+    """
+    message = f'image {image_id} is missing: no such file {path}'
+    if folders:
+        message += f' (looked in: {", ".join(folders)})'
+    near = _near_file(Path(path), [Path(path).parent, *map(Path, folders)])
+    return (
+        message
+        if near is None
+        else (
+            f'{message}. There is {near}: if it is the image, give the annotations this file_name'
+        )
+    )
+
+
+def _near_file(path: Path, folders: Sequence[Path]) -> Path | None:
+    """Find a file of another suffix, in other letters, or with other zeros in front."""
+
+    def key(name: str) -> str:
+        return Path(name).stem.lower().lstrip('0')
+
+    for folder in folders:
+        if folder.is_dir():
+            names = (
+                entry.name for entry in os.scandir(folder) if key(entry.name) == key(path.name)
+            )
+            if near := min(names, default=None):
+                return folder / near
+    return None
 
 
 def check_image(file: BinaryIO, path: str | Path, max_pixels: int) -> None:
