@@ -29,7 +29,11 @@ DATASET_SETTINGS = ('num_val_images', 'skip_missing_images', 'data_prefix')
 # Ends of keys whose values are paths.
 PATHS = ('root', 'file', 'checkpoint', 'load_from', 'work_dir', 'config')
 # Keys that something reads when the run starts; all others are variables.
-SETTINGS = {*signature(Runner.__init__).parameters, 'detector_config'} - {'self', 'cfg'}
+SETTINGS = {
+    *signature(Runner.__init__).parameters,
+    'detector_config',
+    'load_from_by_name',
+} - {'self', 'cfg'}
 
 
 def merge_options(cfg: Config, options: Mapping | None) -> None:
