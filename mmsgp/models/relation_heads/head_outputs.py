@@ -18,6 +18,7 @@ class RegionFeatures(NamedTuple):
     images: Tensor  # (B, d_i), average-pooled feature map
     objects: Tensor | None = None  # (N, d_o), if the head uses them
     unions: Tensor | None = None  # (P, d_o), of the pairs, optional
+    scenes: Tensor | None = None  # (B, cells, channels), coarse maps, optional
 
     def split_pairs(self, size: int) -> list[RegionFeatures]:
         """Split into parts of ``size`` pairs, the last may have fewer."""
@@ -32,6 +33,7 @@ class ObjectEncoding(NamedTuple):
     logits: Tensor  # (N, C+1), background last
     representation: Tensor | None = None  # (N, d), model specific
     image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
+    pair_states: Tensor | None = None  # of pairs, model specific
 
 
 class ObjectContext(NamedTuple):
@@ -41,6 +43,7 @@ class ObjectContext(NamedTuple):
     labels: Tensor  # (N,), given, annotated or predicted
     representation: Tensor | None = None  # (N, d), model specific
     image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
+    pair_states: Tensor | None = None  # of pairs, model specific
 
 
 class RelationOutput(NamedTuple):
@@ -49,3 +52,5 @@ class RelationOutput(NamedTuple):
     context: ObjectContext
     relation_logits: Tensor  # (P, R+1), unknown first
     significance: Tensor | None  # (P,), before the sigmoid
+    pairs: Tensor | None = None  # (P, 2), indices of subject and object
+    features: Tensor | None = None  # (P, d_p), in training

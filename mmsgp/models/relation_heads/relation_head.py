@@ -171,6 +171,12 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """Compute losses that only this base model has."""
         return {}
 
+    def relation_losses(
+        self, output: RelationOutput, objects: ObjectBatch, targets: Tensor
+    ) -> dict[str, Tensor]:
+        """Compute losses of the sampled pairs that only this base model has."""
+        return {}
+
     def load_statistics(self, statistics, classes: Sequence[str]) -> None:
         """Take statistics and class names of the training set.
 
@@ -207,18 +213,26 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         # In training batch normalisation needs all pairs at once.
         if self.pairs_per_chunk and not (self.training or torch.is_grad_enabled()):
             chunks = regions.split_pairs(self.pairs_per_chunk)
-        logits, embedded = zip(*(self._classify(context, chunk, objects) for chunk in chunks))
+        logits, embedded, features = zip(
+            *(self._classify(context, chunk, objects) for chunk in chunks)
+        )
         significance = None
         if self.scorer is not None:
             significance = self.scorer(
                 torch.cat(embedded), regions.images, objects.image_ids[regions.pairs[:, 0]]
             )
-        return RelationOutput(context, torch.cat(logits), significance)
+        return RelationOutput(
+            context,
+            torch.cat(logits),
+            significance,
+            regions.pairs,
+            torch.cat(features) if self.training else None,
+        )
 
     def _classify(
         self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
-    ) -> tuple[Tensor, Tensor | None]:
-        """Compute logits of pairs (P, R+1), and the Scorer's embedding of them."""
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Compute logits of pairs (P, R+1), the Scorer's embedding, and in training features."""
         features = self.relation_features(context, regions, objects)
         logits = self.predicate_logits(features, context.labels[regions.pairs])
         embedded = None
@@ -226,7 +240,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             embedded = self.scorer.embed(features, logits.softmax(dim=1))
         if self.debiasing is not None and not self.training:
             logits = self.debiasing.adjust(logits, self, context, regions, objects)
-        return logits, embedded
+        return logits, embedded, features if self.training else None
 
     def predicate_logits(self, features: Tensor, pair_labels: Tensor) -> Tensor:
         """Step 3: classify relations.
@@ -277,6 +291,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             loss_object=_loss_or_zero(self.loss_object, object_logits, objects.targets),
             loss_relation=_loss_or_zero(self.loss_relation, output.relation_logits, targets),
             **self.auxiliary_losses(output.context, objects),
+            **self.relation_losses(output, objects, targets),
         )
         if self.scorer is not None:
             losses['loss_significance'] = self.scorer.loss(output.significance, annotated)
