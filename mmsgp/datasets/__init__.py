@@ -4,6 +4,7 @@ from .base_scene_graph_dataset import BaseSceneGraphDataset
 from .dataset_wrappers import ConcatDataset, innermost_dataset
 from .graph_annotations import GraphAnnotations
 from .psg_dataset import PSGDataset
+from .resampling import ResampledDataset
 from .statistics import DatasetStatistics
 from .transforms import *  # noqa: F401, F403
 from .vg_dataset import VGDataset
@@ -15,6 +16,7 @@ __all__ = [
     'DatasetStatistics',
     'GraphAnnotations',
     'PSGDataset',
+    'ResampledDataset',
     'VGDataset',
     'innermost_dataset',
     'write_vg_sgg',
