@@ -6,7 +6,7 @@ R predicates, d_o, d_p and d_i features of an object, a relation, an image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -79,3 +79,14 @@ class RelationOutput(NamedTuple):
     context: ObjectContext
     relation_logits: Tensor  # (P, R+1), unknown first
     significance: Tensor | None  # (P,), before the sigmoid
+    features: Tensor | None = None  # (P, d_p), only with gradients
+
+
+def join_rows(rows: Sequence[slice | Tensor], parts: Sequence[Tensor]) -> Tensor:
+    """Put parts (p, ...) into their rows of one tensor (P, ...)."""
+    if len(parts) == 1:
+        return parts[0]
+    joined = parts[0].new_empty(sum(map(len, parts)), *parts[0].shape[1:])
+    for row, part in zip(rows, parts):
+        joined[row] = part
+    return joined

@@ -18,13 +18,9 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraph
 from mmsgp.structures.ranking import check_ranking, default_ranking
 
+from ..debiasing.builder import build_debiasing
 from ..losses import build_relation_loss
-from .head_outputs import (
-    ObjectContext,
-    ObjectEncoding,
-    RegionFeatures,
-    RelationOutput,
-)
+from .head_outputs import ObjectContext, ObjectEncoding, RegionFeatures, RelationOutput, join_rows
 from .labelling import label_objects
 from .ranking import rank_relations
 from .region_pooling import RegionPooling, build_or_none
@@ -51,7 +47,10 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             logits. Defaults to ``FrequencyPrior``.
         scorer: Config of the Scorer. Defaults to None.
         debiasing: Config of a :class:`~mmsgp.models.debiasing.Debiasing`, which
-            changes predicate logits in tests. Defaults to None.
+            changes predicate logits in training or in tests. Defaults to None.
+        context_channels: Values of an object's ``context.representation``, of
+            base models whose relations depend on the context of objects only
+            through it: then a debiasing method may average it. Defaults to None.
         rank_by: How the relations of an image are ranked, see
             :mod:`mmsgp.structures.ranking`; it may change after training.
             Defaults to None: ``'expected_significance'`` with a Scorer, else
@@ -80,6 +79,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         frequency_prior: dict | None = dict(type='FrequencyPrior'),
         scorer: dict | None = None,
         debiasing: dict | None = None,
+        context_channels: int | None = None,
         rank_by: str | None = None,
         nms_iou_thr: float = 0.3,
         pair_sampler: dict = dict(type='PairSampler'),
@@ -115,7 +115,13 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         )
         self.loss_object = MODELS.build(loss_object)
         self.loss_relation = build_relation_loss(loss_relation, num_predicates)
-        self.debiasing = build_or_none(debiasing, num_predicates=num_predicates)
+        self.debiasing = build_debiasing(
+            debiasing,
+            self,
+            **sizes,
+            relation_channels=relation_channels,
+            context_channels=context_channels,
+        )
 
     # ---- methods of a base model
 
@@ -222,21 +228,23 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
                 results.append((rows, *self._classify(context, part, objects)))
         outputs = []
         for results, context, objects in zip(classified, contexts, tasks):
-            rows, logits, embedded = zip(*results)
+            rows, logits, embedded, features = zip(*results)
             results.clear()
             significance = None
             if self.scorer is not None:
-                embedded = _join(rows, embedded)  # the parts are freed
+                embedded = join_rows(rows, embedded)  # the parts are freed
                 significance = self.scorer(
                     embedded, regions.images, objects.image_ids[regions.pairs[:, 0]]
                 )
-            outputs.append(RelationOutput(context, _join(rows, logits), significance))
+            outputs.append(
+                RelationOutput(context, join_rows(rows, logits), significance, features[0])
+            )
         return outputs
 
     def _classify(
         self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
-    ) -> tuple[Tensor, Tensor | None]:
-        """Compute logits of pairs (P, R+1), and the Scorer's embedding of them."""
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Logits of pairs (P, R+1), the Scorer's embedding; with gradients, features."""
         features = self.relation_features(context, regions, objects)
         logits = self.predicate_logits(features, context.labels[regions.pairs])
         embedded = None
@@ -244,7 +252,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             embedded = self.scorer.embed(features, logits.softmax(dim=1))
         if self.debiasing is not None and not self.training:
             logits = self.debiasing.adjust(logits, self, context, regions, objects)
-        return logits, embedded
+        return logits, embedded, features if torch.is_grad_enabled() else None
 
     def predicate_logits(self, features: Tensor, pair_labels: Tensor) -> Tensor:
         """Step 3: classify relations.
@@ -282,7 +290,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """
         output = self(regions, objects)
         if self.debiasing is not None:
-            self.debiasing.observe(self, output.context, regions, objects)
+            return self.debiasing.loss(self, output, regions, objects, targets)
         return self.loss_by_feat(output, objects, targets)
 
     def loss_by_feat(
@@ -328,16 +336,6 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             )
             for output, objects in zip(self.forward_tasks(regions, tasks), tasks)
         ]
-
-
-def _join(rows: Sequence[slice | Tensor], parts: Sequence[Tensor]) -> Tensor:
-    """Put parts (p, ...) into their rows of one tensor (P, ...)."""
-    if len(parts) == 1:
-        return parts[0]
-    joined = parts[0].new_empty(sum(map(len, parts)), *parts[0].shape[1:])
-    for row, part in zip(rows, parts):
-        joined[row] = part
-    return joined
 
 
 def _loss_or_zero(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:
