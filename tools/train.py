@@ -14,6 +14,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
+from mmsgp.checkpoint.by_name import holds_all
 from mmsgp.checkpoint.legacy_config import check_renamed
 from mmsgp.checkpoint.loading import publish_weights, use_safe_checkpoint_loading
 from mmsgp.checkpoint.pretrained import (
@@ -27,7 +28,7 @@ from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
-from mmsgp.engine.data_sizes import fill_in_sizes
+from mmsgp.engine.data_sizes import fill_in_sizes, read_names
 from mmsgp.engine.distributed import (
     check_launcher,
     setup_launcher,
@@ -103,6 +104,8 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.load_from = None if cfg.resume else cfg.get('load_from')
     elif args.resume is not None:
         cfg.resume, cfg.load_from = True, args.resume
+    if cfg.get('load_from_by_name') and not (cfg.get('load_from') or cfg.get('resume')):
+        raise ValueError('load_from_by_name=True needs a checkpoint: set load_from to its path')
     return cfg
 
 
@@ -112,9 +115,18 @@ def take_detector_of_start(cfg: Config) -> None:
     Raises:
         FileNotFoundError: If ``load_from`` does not exist.
     """
-    weights, _ = read_weights(cfg.load_from)
-    if holds_detector(weights):
+    weights, names = read_weights(cfg.load_from)
+    own = read_names(cfg.train_dataloader.dataset) or {}
+    by_name = cfg.get('load_from_by_name')
+    if holds_detector(weights) and (not by_name or own and holds_all(names, own)):
         cfg.model.detector.init_cfg = None
+
+
+def start_by_name(cfg: Config) -> None:
+    """Let a hook load ``load_from``, by the names of classes and predicates."""
+    hook = dict(type='mmsgp.LoadByNameHook', checkpoint=cfg.load_from)
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+    cfg.load_from = None
 
 
 def ensure_detector(cfg: Config) -> None:
@@ -173,6 +185,8 @@ def train_detector(cfg: Config, target: Path) -> None:
         for name in ('data_root', 'img_scale')
         if name in cfg and cfg[name] != own.get(name, cfg[name])
     ]
+    if cfg.get('load_from_by_name') and cfg.get('load_from'):
+        options += [f'load_from={cfg.load_from}', 'load_from_by_name=True']
     command += ['--cfg-options', *options] if options else []
     launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT', 'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
@@ -206,6 +220,9 @@ def train(cfg: Config, launcher: str) -> None:
     if goes_on:
         take_detector_of_start(cfg)
     ensure_detector(cfg)
+    if cfg.get('load_from_by_name') and not cfg.get('resume'):
+        start_by_name(cfg)
+        goes_on = False
     setup_launcher(cfg, launcher)
     runner = SceneGraphRunner.from_cfg(cfg)
     if goes_on:

@@ -138,23 +138,32 @@ def check_size(width: int, height: int, path: str | Path, max_pixels: int) -> No
         )
 
 
-def read_without_exif_rotation(path: str | Path, backend_args: dict | None = None) -> np.ndarray:
-    """Read an image without applying its EXIF orientation.
+def read_as_annotated(
+    path: str | Path, shape: tuple[int, int] | None, flag: str = 'color', **kwargs
+) -> np.ndarray:
+    """Read an image upright, unless its annotated size says otherwise.
 
-    Boxes are annotated, and predicted, on these pixels.
+    Cameras store an image as its pixels lie and, in the EXIF data, how it is to
+    be turned. MMDetection, viewers and most annotation tools turn it. Where only
+    the pixels as they lie have the annotated size, the boxes are on these.
 
     Args:
         path: Path of the image.
-        backend_args: Config of MMEngine's file backend. Defaults to None: chosen
-            by the path.
+        shape: Annotated height and width; None if they are not known.
+        flag: See :func:`read_image`. One that ends in ``_ignore_orientation``
+            never turns the image.
+        **kwargs: Other arguments of :func:`read_image`, which names the errors.
 
     Returns:
-        ndarray: (H, W, 3) uint8, RGB.
+        ndarray: (H, W, 3) uint8, BGR.
     """
-    # bgr2rgb, because MMCV ignores channel_order with this flag and OpenCV.
-    return mmcv.bgr2rgb(
-        mmcv.imread(path, flag='color_ignore_orientation', backend_args=backend_args)
-    )
+    image = read_image(path, flag, **kwargs)
+    turned_shape = shape and (shape[1], shape[0])
+    if flag in ('color', 'grayscale') and image.shape[:2] == turned_shape != tuple(shape):
+        as_it_lies = read_image(path, f'{flag}_ignore_orientation', **kwargs)
+        if as_it_lies.shape[:2] == tuple(shape):
+            return as_it_lies
+    return image
 
 
 @contextmanager

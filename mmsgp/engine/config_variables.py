@@ -25,7 +25,11 @@ VARIABLES = {
 # These two are facts of the data, see fill_in_sizes.
 SIZES = ('num_classes', 'num_predicates')
 # Keys that something reads when the run starts; all others are variables.
-SETTINGS = {*signature(Runner.__init__).parameters, 'detector_config'} - {'self', 'cfg'}
+SETTINGS = {
+    *signature(Runner.__init__).parameters,
+    'detector_config',
+    'load_from_by_name',
+} - {'self', 'cfg'}
 
 
 def merge_options(cfg: Config, options: Mapping | None) -> None:

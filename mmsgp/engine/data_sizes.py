@@ -78,13 +78,26 @@ def _innermost(dataset: dict) -> dict:
 
 def _read_sizes(dataset: dict) -> dict[str, int] | None:
     """Return the numbers of a data set; None if it does not know its names."""
-    kind = dataset.get('type')  # a registered name or a class
-    if isinstance(kind, str):
-        kind = DATASETS.get(kind)
-    read_names = getattr(kind, 'read_names', None)
-    if read_names is None:
-        return None
-    names = read_names(**{k: v for k, v in dataset.items() if k != 'type'})
+    names = read_names(dataset)
     if not names:
         return None
     return dict(num_classes=len(names['classes']), num_predicates=len(names['predicates']))
+
+
+def read_names(dataset: dict) -> dict | None:
+    """Read ``classes`` and ``predicates`` without the data set's annotations.
+
+    Args:
+        dataset: Config of a data set, or of a wrapper of one.
+
+    Returns:
+        dict, optional: None if the data set cannot give its names.
+    """
+    dataset = _innermost(dataset)
+    kind = dataset.get('type')  # a registered name or a class
+    if isinstance(kind, str):
+        kind = DATASETS.get(kind)
+    read = getattr(kind, 'read_names', None)
+    if read is None:
+        return None
+    return read(**{k: v for k, v in dataset.items() if k != 'type'})

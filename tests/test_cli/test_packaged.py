@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mmsgp.cli.packaged import find_config
+from mmsgp.registry import find_config
 from mmsgp.testing import make_vg_data
 
 ROOT = Path(__file__).parents[2]

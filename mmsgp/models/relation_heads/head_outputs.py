@@ -49,3 +49,4 @@ class RelationOutput(NamedTuple):
     context: ObjectContext
     relation_logits: Tensor  # (P, R+1), unknown first
     significance: Tensor | None  # (P,), before the sigmoid
+    features: Tensor | None = None  # (P, d_p), only with gradients

@@ -104,7 +104,8 @@ class RegionPooling(BaseModule):
         Args:
             objects: The objects.
             relations: Annotated ``pairs`` of these objects and their
-                ``labels``, image by image, no pair twice.
+                ``labels``, image by image, no pair twice; those with the label -1
+                are left out, neither annotated nor unknown.
 
         Returns:
             tuple[Tensor, Tensor]: Pairs (P, 2) and their predicates (P,), 0
@@ -120,6 +121,8 @@ class RegionPooling(BaseModule):
             own = annotated[:, 0] == annotated[:, 1]
             pairs = torch.cat([pairs, annotated[own]])
         labels = label_pairs(pairs, annotated, torch.cat([r.labels for r in relations]), start)
+        used = labels >= 0
+        pairs, labels = pairs[used], labels[used]
         sampled = self.pair_sampler(objects.image_ids[pairs[:, 0]], labels, objects.num_images)
         return pairs[sampled], labels[sampled]
 

@@ -18,6 +18,7 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraph
 from mmsgp.structures.ranking import check_ranking, default_ranking
 
+from ..debiasing.builder import build_debiasing
 from ..losses import build_relation_loss
 from .head_outputs import (
     ObjectContext,
@@ -51,7 +52,10 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             logits. Defaults to ``FrequencyPrior``.
         scorer: Config of the Scorer. Defaults to None.
         debiasing: Config of a :class:`~mmsgp.models.debiasing.Debiasing`, which
-            changes predicate logits in tests. Defaults to None.
+            changes predicate logits in training or in tests. Defaults to None.
+        context_channels: Values of an object's ``context.representation``, of
+            base models whose relations depend on the context of objects only
+            through it: then a debiasing method may average it. Defaults to None.
         rank_by: How the relations of an image are ranked, see
             :mod:`mmsgp.structures.ranking`; it may change after training.
             Defaults to None: ``'expected_significance'`` with a Scorer, else
@@ -88,6 +92,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         frequency_prior: dict | None = dict(type='FrequencyPrior'),
         scorer: dict | None = None,
         debiasing: dict | None = None,
+        context_channels: int | None = None,
         rank_by: str | None = None,
         nms_iou_thr: float = 0.3,
         pair_sampler: dict = dict(type='PairSampler'),
@@ -123,7 +128,13 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         )
         self.loss_object = MODELS.build(loss_object)
         self.loss_relation = build_relation_loss(loss_relation, num_predicates)
-        self.debiasing = build_or_none(debiasing, num_predicates=num_predicates)
+        self.debiasing = build_debiasing(
+            debiasing,
+            self,
+            **sizes,
+            relation_channels=relation_channels,
+            context_channels=context_channels,
+        )
 
     # ---- methods of a base model
 
@@ -207,18 +218,20 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         # In training batch normalisation needs all pairs at once.
         if self.pairs_per_chunk and not (self.training or torch.is_grad_enabled()):
             chunks = regions.split_pairs(self.pairs_per_chunk)
-        logits, embedded = zip(*(self._classify(context, chunk, objects) for chunk in chunks))
+        parts = (self._classify(context, chunk, objects) for chunk in chunks)
+        logits, embedded, features = zip(*parts)
         significance = None
         if self.scorer is not None:
             significance = self.scorer(
                 torch.cat(embedded), regions.images, objects.image_ids[regions.pairs[:, 0]]
             )
-        return RelationOutput(context, torch.cat(logits), significance)
+        kept = features[0] if torch.is_grad_enabled() else None
+        return RelationOutput(context, torch.cat(logits), significance, kept)
 
     def _classify(
         self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
-    ) -> tuple[Tensor, Tensor | None]:
-        """Compute logits of pairs (P, R+1), and the Scorer's embedding of them."""
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Compute logits of pairs (P, R+1), the Scorer's embedding, and features."""
         features = self.relation_features(context, regions, objects)
         logits = self.predicate_logits(features, context.labels[regions.pairs])
         embedded = None
@@ -226,7 +239,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             embedded = self.scorer.embed(features, logits.softmax(dim=1))
         if self.debiasing is not None and not self.training:
             logits = self.debiasing.adjust(logits, self, context, regions, objects)
-        return logits, embedded
+        return logits, embedded, features
 
     def predicate_logits(self, features: Tensor, pair_labels: Tensor) -> Tensor:
         """Step 3: classify relations.
@@ -264,7 +277,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """
         output = self(regions, objects)
         if self.debiasing is not None:
-            self.debiasing.observe(self, output.context, regions, objects)
+            return self.debiasing.loss(self, output, regions, objects, targets)
         return self.loss_by_feat(output, objects, targets)
 
     def loss_by_feat(
