@@ -296,9 +296,9 @@ class SceneGraphParser(BaseDetector):
                     torch.cat([graph.objects.labels for graph in graphs])
                 )
             regions = self.relation_head.extract_regions(feature_maps, objects)
-            for task in self.test_tasks:
-                if task in given:
-                    predictions[task] = self.relation_head.predict(regions, given[task])
+            given = {task: given[task] for task in self.test_tasks if task in given}
+            graphs = self.relation_head.predict_tasks(regions, list(given.values()))
+            predictions.update(zip(given, graphs))
         if 'sggen' in self.test_tasks:
             objects = self._detected_objects(batch)
             regions = self.relation_head.extract_regions(feature_maps, objects)
