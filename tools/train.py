@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmsgp.checkpoint.by_name import holds_all
@@ -23,12 +23,13 @@ from mmsgp.checkpoint.pretrained import (
     pretrained_cfgs,
     read_weights,
 )
-from mmsgp.cli.arguments import parse_launched
+from mmsgp.cli.arguments import add_settings_argument, parse_launched
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
 from mmsgp.engine.data_sizes import fill_in_sizes, read_names
+from mmsgp.engine.detector_settings import detector_settings
 from mmsgp.engine.distributed import (
     check_launcher,
     setup_launcher,
@@ -73,13 +74,7 @@ def parse_args() -> argparse.Namespace:
         help='resume from CHECKPOINT, or from the latest one in the work '
         'directory if none is given',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config: key=value, nested keys with '
-        'dots, e.g. train_dataloader.batch_size=4',
-    )
+    add_settings_argument(parser, ', e.g. train_dataloader.batch_size=4')
     return parse_launched(parser)
 
 
@@ -179,14 +174,10 @@ def train_detector(cfg: Config, target: Path) -> None:
         f'{target} not found: training the detector first, once, with {path}', logger='current'
     )
     command = [sys.executable, __file__, str(path), '--work-dir', str(target.parent), '--resume']
-    own = read_config_file(path)
-    options = [
-        f'{name}={cfg[name]}'
-        for name in ('data_root', 'img_scale')
-        if name in cfg and cfg[name] != own.get(name, cfg[name])
-    ]
+    settings = detector_settings(cfg, read_config_file(path))
     if cfg.get('load_from_by_name') and cfg.get('load_from'):
-        options += [f'load_from={cfg.load_from}', 'load_from_by_name=True']
+        settings.update(load_from=cfg.load_from, load_from_by_name=True)
+    options = [f'{key}={value!r}' for key, value in settings.items()]
     command += ['--cfg-options', *options] if options else []
     launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT', 'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
