@@ -62,6 +62,8 @@ def with_objects(
         images = _Exactly(images, total)
 
     def attach(boxes: Sequence, names: Sequence | None, image: dict) -> dict:
+        if image.get('finished'):
+            return image
         image['given'] = given_graph(
             boxes,
             names,
