@@ -119,18 +119,24 @@ def _read_ids(path: str) -> list[int | str]:
     return [line.strip() for line in lines if line.strip()]
 
 
+def num_training_images(annotations: GraphAnnotations, filter_empty_relations: bool = True) -> int:
+    """Count the images of which validation takes the first ones, see :func:`split_indices`."""
+    return int(_training(annotations, filter_empty_relations)[1].sum())
+
+
 def check_num_val_images(
     annotations: GraphAnnotations, num_val_images: int, filter_empty_relations: bool, ann_file: str
 ) -> None:
     """Check that validation leaves images to train on. Raises a ValueError."""
     if has_val_split(annotations):
         return
-    _, counts = _training(annotations, filter_empty_relations)
-    if 0 < counts.sum() <= num_val_images:
+    num_images = num_training_images(annotations, filter_empty_relations)
+    if 0 < num_images <= num_val_images:
         raise ValueError(
             f'{ann_file}: num_val_images={num_val_images} leaves nothing to train on: '
-            f'only {counts.sum()} training images have boxes'
-            f'{" and relations" if filter_empty_relations else ""}'
+            f'only {num_images} training images have boxes'
+            f'{" and relations" if filter_empty_relations else ""}. Set num_val_images of '
+            f'all data sets, e.g. --cfg-options num_val_images={max(1, num_images // 10)}'
         )
 
 

@@ -81,6 +81,7 @@ class RoleProductHead(RelationHead):
             frequency_prior=frequency_prior,
             scorer=scorer,
             debiasing=debiasing,
+            context_channels=2 * object_channels,
             rank_by=rank_by,
             nms_iou_thr=nms_iou_thr,
             pair_sampler=pair_sampler,
