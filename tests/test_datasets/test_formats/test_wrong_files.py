@@ -49,8 +49,8 @@ def test_any_json_file_that_is_no_such_file_is_named(name, root):
         for content, words in (
             (text[: len(text) // 2].encode(), 'is not valid JSON'),
             (b'', 'is not valid JSON'),
-            (text.encode('utf-16'), 'it is in UTF-16. Save it in UTF-8'),
-            (text.encode('utf-8-sig'), 'UTF-8 with a byte order mark. Save it in UTF-8'),
+            (text.encode('utf-16'), 'Save it in UTF-8 without a byte order mark'),
+            (text.encode('utf-8-sig'), 'Save it in UTF-8 without a byte order mark'),
             (b'[{"a": 1, "a": 2}]', "the key 'a' twice"),
         ):
             path.write_bytes(content)
