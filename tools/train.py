@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
+import logging
 import os
 import sys
 import time
@@ -26,6 +28,7 @@ from mmsgp.checkpoint.pretrained import (
 from mmsgp.cli.arguments import add_settings_argument, parse_launched
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
+from mmsgp.datasets.checks import check_config
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
 from mmsgp.engine.data_sizes import fill_in_sizes, read_names
@@ -46,9 +49,10 @@ from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.reporting.jobs import Job, run_jobs
+from mmsgp.reporting.runs import CHECK_FILE
 from mmsgp.utils.environment import check_mmcv_ops
-from mmsgp.utils.files import clear_drafts
-from mmsgp.utils.unwritten import collecting_unwritten
+from mmsgp.utils.files import clear_drafts, replacing
+from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
@@ -205,6 +209,16 @@ def kept_work_dir(cfg: Config) -> Iterator[None]:
         yield
 
 
+def look_at_data(cfg: Config) -> None:
+    """Say what is wrong with the data, and write it into the work directory."""
+    report = check_config(cfg)
+    for finding in report.findings:
+        print_log(f'{finding.check}: {finding}', logger='current', level=logging.WARNING)
+    path = Path(cfg.work_dir, CHECK_FILE)
+    with may_be_unwritten(path), replacing(path) as draft:
+        draft.write_text(json.dumps(report.to_dict()), encoding='utf-8')
+
+
 def train(cfg: Config, launcher: str) -> None:
     """Train from a config, and first a missing detector."""
     goes_on = cfg.get('load_from') and is_parser_config(cfg.model)
@@ -216,6 +230,8 @@ def train(cfg: Config, launcher: str) -> None:
         goes_on = False
     setup_launcher(cfg, launcher)
     runner = SceneGraphRunner.from_cfg(cfg)
+    if is_first_process():
+        look_at_data(cfg)
     if goes_on:
         dataset = innermost_dataset(runner.train_dataloader.dataset)
         check_load_from(cfg.load_from, unwrap_model(runner.model), dataset.metainfo)

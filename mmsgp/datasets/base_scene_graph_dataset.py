@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from mmdet.datasets import BaseDetDataset
 from mmdet.visualization import get_palette
 from mmengine.dataset import force_full_init
 from mmengine.fileio import exists, join_path
+from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
 from mmsgp.utils.seeding import seeded
@@ -59,6 +61,9 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             which images belong to them; to False for test, where the metric
             itself counts such images and leaves them out.
         metainfo: Replaces names of the annotations, one for one.
+        skip_missing_images: Whether images without a file are left out, of the
+            statistics too, with their number in the log. Defaults to False: the
+            first one that is loaded is an error.
         lazy_init: Whether annotations are loaded when first needed. Defaults
             to False.
         **kwargs: Arguments of :class:`mmengine.dataset.BaseDataset`:
@@ -81,6 +86,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         num_val_images: int = 5000,
         filter_cfg: dict | None = None,
         metainfo: dict | None = None,
+        skip_missing_images: bool = False,
         lazy_init: bool = False,
         **kwargs,
     ) -> None:
@@ -88,6 +94,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             raise ValueError(f'split must be one of {SPLITS}, got {split!r}')
         self.split = split
         self.num_val_images = num_val_images
+        self.skip_missing_images = skip_missing_images
         self._given_metainfo = dict(metainfo or {})
         filters = dict(filter_empty_gt=True, filter_empty_relations=split != 'test')
         unknown = set(filter_cfg or {}) - set(filters)
@@ -159,6 +166,8 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         annotations = self.load_annotations()
         annotations.check(source)
         self._set_names(annotations.classes, annotations.predicates)
+        if self.skip_missing_images:
+            annotations = self._without_missing(annotations, source)
         filter_relations = self.filter_cfg['filter_empty_relations']
         if self.split == 'train':
             check_num_val_images(annotations, self.num_val_images, filter_relations, source)
@@ -180,6 +189,26 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         if self.split == 'train':
             return chosen
         return replace(chosen, unseen=self._statistics.triplet_counts[chosen.triplets] == 0)
+
+    def _without_missing(self, annotations: GraphAnnotations, source: str) -> GraphAnnotations:
+        """Leave out images without a file."""
+        folders = self.data_prefix['img']
+        exist = np.array(
+            [
+                exists(self._find_image(name, folders), backend_args=self.backend_args)
+                for name in annotations.file_names.tolist()
+            ],
+            dtype=bool,
+        )
+        if not exist.all():
+            print_log(
+                f'{source}: {(~exist).sum()} of {len(exist)} images are left out, because they do '
+                f'not exist in {", ".join(folders)}, the first is '
+                f'{annotations.file_names[exist.argmin()]} (skip_missing_images)',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return annotations.subset(exist)
 
     def filter_data(self) -> GraphAnnotations:
         """Leave out images as ``filter_cfg`` says."""
