@@ -29,7 +29,9 @@ class SphinxNotation(Extension):
 
 
 def undocumented(member: Object | Alias) -> bool:
-    return not member.is_alias and member.is_attribute and not member.docstring
+    if member.is_alias or not member.is_attribute:
+        return False
+    return not member.docstring and member.annotation is None
 
 
 def to_markdown(docstring: Docstring, obj: Object) -> str:

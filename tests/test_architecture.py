@@ -20,6 +20,7 @@ FLOORS = (
     ('engine',),
     ('visualization', 'reporting', 'testing'),
     ('apis', 'deploy'),
+    ('extraction', 'serving'),
     ('cli',),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -125,9 +125,11 @@ PARTS = {
         arguments=('bg_cls_weight', )),  # DETRHead reads it
     'relation_head': Types(('mmsgp.MotifNetHead', 'mmsgp.LinkNetHead',
                             'mmsgp.KERNHead', 'mmsgp.FrequencyHead',
-                            'mmsgp.RoleProductHead')),
+                            'mmsgp.RoleProductHead', 'mmsgp.GatedPairHead',
+                            'mmsgp.TransformerHead', 'mmsgp.IMPHead')),
     'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
-                              'mmsgp.TransformerContext')),
+                              'mmsgp.TransformerContext',
+                              'mmsgp.SGBTransformerContext')),
     'debiasing': Types(('mmsgp.PostHocLogitAdjustment', 'mmsgp.TotalDirectEffect',
                         'mmsgp.Resistance', 'mmsgp.GroupCollaborativeLearning')),
     'fc_head': Types(('mmsgp.VGGHead', )),

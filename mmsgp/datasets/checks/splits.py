@@ -99,7 +99,8 @@ def check_order(data: CheckedData) -> Iterator[Finding]:
     """Images of the VG-SGG format whose list may be in another order than the rows."""
     for part in {id(part.whole): part for part in data.parts}.values():
         path = getattr(part.dataset, 'image_file', None)
-        rises = np.diff(part.whole.image_ids) > 0
+        ids = part.whole.image_ids  # whole numbers, or texts
+        rises = ids[1:] > ids[:-1]
         if path is None or len(rises) < _FEWEST:
             continue
         turns = (rises[1:] != rises[:-1]).mean()
@@ -109,7 +110,7 @@ def check_order(data: CheckedData) -> Iterator[Finding]:
                 f'{path} is not sorted by image_id. Row i of {part.dataset.ann_file} belongs to '
                 'image i of this list: if the list was shuffled, boxes are on other images. Look '
                 'at some, with tools/misc/browse_dataset.py',
-                some(part.whole.image_ids.tolist()),
+                some(ids.tolist()),
             )  # fmt: skip
 
 

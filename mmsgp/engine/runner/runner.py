@@ -36,6 +36,7 @@ class SceneGraphRunner(Runner):
             logger = MMLogger.get_instance(
                 self._experiment_name, logger_name='mmengine', log_level=log_level
             )
+        logger.addFilter(_is_ours_to_mend)
         for handler in logger.handlers:
             if isinstance(handler, logging.FileHandler):
                 handler.handleError = _log_once(handler)
@@ -58,6 +59,11 @@ class SceneGraphRunner(Runner):
             path = Path(self.work_dir, Path(self.cfg.filename or f'{self.timestamp}.py').name)
             with may_be_unwritten(path), replacing(path) as draft:
                 draft.write_text(self.cfg.pretty_text, encoding='utf-8')
+
+
+def _is_ours_to_mend(record: logging.LogRecord) -> bool:
+    """Leave out what MMEngine says about its own use of its old names."""
+    return not str(record.msg).startswith(('"FileClient" will be dep', '"HardDiskBackend" is the'))
 
 
 def _log_once(handler: logging.FileHandler):

@@ -169,6 +169,12 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """Compute losses that only this base model has."""
         return {}
 
+    def relation_losses(
+        self, output: RelationOutput, objects: ObjectBatch, targets: Tensor
+    ) -> dict[str, Tensor]:
+        """Compute losses of the sampled pairs that only this base model has."""
+        return {}
+
     def load_statistics(self, statistics, classes: Sequence[str]) -> None:
         """Take statistics and class names of the training set.
 
@@ -237,7 +243,9 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
                     embedded, regions.images, objects.image_ids[regions.pairs[:, 0]]
                 )
             outputs.append(
-                RelationOutput(context, join_rows(rows, logits), significance, features[0])
+                RelationOutput(
+                    context, join_rows(rows, logits), significance, regions.pairs, features[0]
+                )
             )
         return outputs
 
@@ -303,6 +311,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             loss_object=_loss_or_zero(self.loss_object, object_logits, objects.targets),
             loss_relation=_loss_or_zero(self.loss_relation, output.relation_logits, targets),
             **self.auxiliary_losses(output.context, objects),
+            **self.relation_losses(output, objects, targets),
         )
         if self.scorer is not None:
             losses['loss_significance'] = self.scorer.loss(output.significance, annotated)
