@@ -50,10 +50,12 @@ from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.reporting.jobs import Job, run_jobs
 from mmsgp.reporting.runs import CHECK_FILE
+from mmsgp.reporting.training_log import TrainingLog
 from mmsgp.utils.environment import check_mmcv_ops
 from mmsgp.utils.files import clear_drafts, replacing
 from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
 
+LEAST_MAP = 0.01  # of a detector that finds something
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
@@ -178,7 +180,9 @@ def train_detector(cfg: Config, target: Path) -> None:
         f'{target} not found: training the detector first, once, with {path}', logger='current'
     )
     command = [sys.executable, __file__, str(path), '--work-dir', str(target.parent), '--resume']
-    settings = detector_settings(cfg, read_config_file(path))
+    own = read_config_file(path)
+    validated = 'CocoMetric' in str(own.get('val_evaluator'))
+    settings = detector_settings(cfg, own)
     if cfg.get('load_from_by_name') and cfg.get('load_from'):
         settings.update(load_from=cfg.load_from, load_from_by_name=True)
     options = [f'{key}={value!r}' for key, value in settings.items()]
@@ -186,7 +190,23 @@ def train_detector(cfg: Config, target: Path) -> None:
     launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT', 'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
     run_jobs([Job('training the detector', command)], environment)
+    if validated and (reason := finds_nothing(target.parent)):
+        print_log(f'{path}: {reason}', logger='current', level=logging.WARNING)
     publish_weights(find_last_checkpoint(target.parent), target)
+
+
+def finds_nothing(work_dir: Path) -> str:
+    """Return what to do about a trained detector that finds nothing; empty if it does."""
+    log = TrainingLog.read(work_dir)
+    _, scores = log.curve('coco/bbox_mAP_50')
+    if not log.validation or scores.max(initial=0) >= LEAST_MAP:
+        return ''
+    return (
+        f'the detector finds nothing: its best coco/bbox_mAP_50 is {scores.max(initial=0):.3f}. '
+        'The parser will label given boxes (predcls, sgcls), but its sggen recall will be 0. Look '
+        'at the boxes (tools/misc/browse_dataset.py), train longer (train_cfg.max_epochs), with '
+        f'larger images (img_scale) or another learning rate; remove {work_dir} before that'
+    )
 
 
 @contextmanager
