@@ -58,7 +58,7 @@ def test_the_configs_read_the_data_and_have_its_numbers(data, tmp_path, capsys):
     assert detector.optim_wrapper.optimizer.lr == pytest.approx(0.02 * batch / 8, rel=0.05)
     assert parser.optim_wrapper.optimizer.lr == pytest.approx(1e-3 * batch / 8, rel=0.05)
     text = (tmp_path / 'c' / 'motifnet_cce_scorer_mine.py').read_text()
-    assert f'Counted: {counted - counted // 10} images to train on' in text
+    assert f'Counted: {counted - counted // 10} images to train on; in all ' in text
     assert 'tools/train.py' in capsys.readouterr().out
 
 

@@ -204,8 +204,8 @@ def head_lines(annotations: GraphAnnotations, plan: Plan) -> str:
     width, height = np.median(annotations.sizes, axis=0).astype(int)
     val = 'its own' if plan.has_val else f'the first {plan.num_val} training images'
     test = 'its own' if plan.has_test else 'the validation images, because there is no other'
-    return f"""# Counted: {plan.num_train} images to train on, {len(annotations.boxes)} boxes, \
-{len(annotations.relations)} relations.
+    numbers = f'{len(annotations.boxes)} boxes and {len(annotations.relations)} relations'
+    return f"""# Counted: {plan.num_train} images to train on; in all {numbers}.
 # Assumed, change it if you know better:
 # - validation: {val}; test: {test};
 # - images, {width} x {height} in the median, are scaled to at most {plan.side} pixels a side: more
