@@ -1,5 +1,6 @@
 from .builder import build_relation_loss
 from .cce_loss import CCELoss, cce_loss
+from .prototype_loss import PrototypeLoss
 from .rebalanced_loss import LogitAdjustedLoss, ReweightedCrossEntropyLoss
 from .significance_loss import (
     SignificanceBCELoss,
@@ -12,6 +13,7 @@ from .softmax_focal_loss import SoftmaxFocalLoss, softmax_focal_loss
 __all__ = [
     'CCELoss',
     'LogitAdjustedLoss',
+    'PrototypeLoss',
     'ReweightedCrossEntropyLoss',
     'SignificanceBCELoss',
     'SignificanceHingeLoss',

@@ -5,6 +5,9 @@ from .imp_head import IMPHead
 from .kern_head import KERNHead
 from .linknet_head import LinkNetHead
 from .motifnet_head import MotifNetHead
+from .penet_head import PENetHead
+from .prototype_head import PrototypeHead
+from .react_head import REACTHead
 from .relation_head import RelationHead
 from .role_product_head import RoleProductHead
 from .transformer_head import TransformerHead
@@ -18,6 +21,9 @@ __all__ = [
     'MotifNetHead',
     'ObjectContext',
     'ObjectEncoding',
+    'PENetHead',
+    'PrototypeHead',
+    'REACTHead',
     'RegionFeatures',
     'RelationHead',
     'RoleProductHead',
