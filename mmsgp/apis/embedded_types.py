@@ -12,12 +12,22 @@ import math
 from dataclasses import dataclass, field
 
 from mmsgp.models.context_encoders.motif import ORDERS
+from mmsgp.models.debiasing.direct_effect import EFFECTS
+from mmsgp.models.debiasing.resistance import BIASES
+from mmsgp.models.losses.rebalanced_loss import SCHEMES
 from mmsgp.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmsgp.structures.ranking import RANKINGS
 from mmsgp.structures.tasks import TASK_TITLES, TASKS
 
 # Arguments that prediction does not need. They become None.
-DROPPED = ('train_cfg', 'init_cfg', 'word_vectors', 'decoder_word_vectors', 'compile_backbone')
+DROPPED = (
+    'train_cfg',
+    'init_cfg',
+    'word_vectors',
+    'decoder_word_vectors',
+    'compile_backbone',
+    'frozen',
+)
 
 # Steps of a test pipeline that an inferencer replaces or does not need.
 LOADERS = (
@@ -121,7 +131,8 @@ PARTS = {
     'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
                               'mmsgp.TransformerContext',
                               'mmsgp.SGBTransformerContext')),
-    'debiasing': Types(('mmsgp.PostHocLogitAdjustment', )),
+    'debiasing': Types(('mmsgp.PostHocLogitAdjustment', 'mmsgp.TotalDirectEffect',
+                        'mmsgp.Resistance', 'mmsgp.GroupCollaborativeLearning')),
     'fc_head': Types(('mmsgp.VGGHead', )),
     'pair_features': Types(('mmsgp.PairFeatures', )),
     'frequency_prior': Types(('mmsgp.FrequencyPrior', )),
@@ -211,16 +222,21 @@ ARGUMENTS = {
          'final_activation', 'norm_momentum', 'self_relations', 'raw',
          # prototypes
          'object_channels', 'max_scale', 'similarity_weight', 'distance_weight',
-         'pull_weight', 'distance_margin', 'pull_margin', 'num_negatives', 'smooth'), Numbers()),
+         'pull_weight', 'distance_margin', 'pull_margin', 'num_negatives', 'smooth',
+         # debiasing
+         'weight', 'rate', 'distill_weight', 'other_weight'), Numbers()),
     'arch': Words(('P5', 'P6')),
     'style': Words(('pytorch', 'caffe')),
-    'bias': Words(('auto', )),
     'add_extra_convs': Words(('on_input', 'on_lateral', 'on_output')),
     'mode': Words(('nearest', 'bilinear')),
     'pool_mode': Words(('avg', 'max')),
     'predict_box_type': Words(('hbox', )),
     'reduction': Words(('none', 'mean', 'sum')),
-    'scheme': Words(('inverse_frequency', 'class_balanced')),
+    'scheme': Words(SCHEMES),
+    'effect': Words(EFFECTS),
+    # of Resistance; of layers, as in MMCV
+    'bias': Words(('auto', *BIASES)),
+    'groups': Numbers(limit=10_000, least=1),
     'rank_by': Words(tuple(RANKINGS)),
     'order': Words(ORDERS),
     'quota': Words(('image', 'batch')),

@@ -28,14 +28,19 @@ HEADS = dict(
 RELATIONS = [name for name in NAMES if name.startswith(tuple(HEADS))]
 DETECTORS = sorted(set(NAMES) - set(RELATIONS))
 LOSSES = dict(
-    ce='CrossEntropyLoss', cce='CCELoss', focal='SoftmaxFocalLoss', scorer='CrossEntropyLoss'
+    ce='CrossEntropyLoss',
+    cce='CCELoss',
+    focal='SoftmaxFocalLoss',
+    scorer='CrossEntropyLoss',
+    reweighted='ReweightedCrossEntropyLoss',
 )
+DEBIASED = {'logit', 'tde', 'resistance', 'gcl', 'bilevel'}
 SIZES = dict(vg=(150, 50), vrd=(100, 70), minivg=(24, 18))
 VARIANTS = [
     name
     for name in RELATIONS
     if name.split('_')[1] in LOSSES
-    and not {'from', 'sggen', 'r50', 'rtmdet', 'logit', 'selfattention'} & set(name.split('_'))
+    and not {'from', 'sggen', 'r50', 'rtmdet', 'selfattention', *DEBIASED} & set(name.split('_'))
 ]
 SIDE = 160
 

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmsgp.reporting.jobs import Job, JobFailed, run_jobs  # noqa: E402
 
-# Seconds; a terminal's line is overwritten, a log file gets one line per minute.
-PERIOD = 1 if sys.stdout.isatty() else 60
+# Seconds; a terminal's line is overwritten, a log file gets a line every 30 seconds.
+PERIOD = 1 if sys.stdout.isatty() else 30
 NINJA_STEP = re.compile(rb'\[(\d+)/(\d+)\]')
 
 

@@ -100,6 +100,7 @@ class PENetHead(PrototypeHead):
             num_predicates=num_predicates,
             fc_head=fc_head,
             relation_channels=2 * hidden_size,
+            context_channels=2 * hidden_size,
             **kwargs,
         )
         channels = fc_head['out_channels']

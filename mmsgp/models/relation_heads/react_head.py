@@ -101,6 +101,7 @@ class REACTHead(PrototypeHead):
             num_classes=num_classes,
             num_predicates=num_predicates,
             relation_channels=hidden_size,
+            context_channels=2 * hidden_size,
             image_channels=in_channels[-1],
             roi_extractor=None,
             fc_head=None,
