@@ -119,7 +119,8 @@ PARTS = {
         'mmdet.CrossEntropyLoss', 'mmdet.SmoothL1Loss', 'mmdet.L1Loss',
         'mmdet.GIoULoss', 'mmdet.QualityFocalLoss', 'mmsgp.CCELoss',
         'mmsgp.SoftmaxFocalLoss', 'mmsgp.ReweightedCrossEntropyLoss',
-        'mmsgp.LogitAdjustedLoss', 'mmsgp.PrototypeLoss', 'mmsgp.SignificanceBCELoss',
+        'mmsgp.LogitAdjustedLoss', 'mmsgp.PrototypeLoss',
+        'mmsgp.NodePriorityLoss', 'mmsgp.SignificanceBCELoss',
         'mmsgp.SignificanceMSELoss', 'mmsgp.SignificanceHingeLoss',
         'mmsgp.SignificanceRankingLoss'),
         arguments=('bg_cls_weight', )),  # DETRHead reads it
@@ -127,7 +128,8 @@ PARTS = {
                             'mmsgp.KERNHead', 'mmsgp.FrequencyHead',
                             'mmsgp.RoleProductHead', 'mmsgp.GatedPairHead',
                             'mmsgp.TransformerHead', 'mmsgp.IMPHead',
-                            'mmsgp.PENetHead', 'mmsgp.REACTHead')),
+                            'mmsgp.PENetHead', 'mmsgp.REACTHead',
+                            'mmsgp.GPSNetHead')),
     'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
                               'mmsgp.TransformerContext',
                               'mmsgp.SGBTransformerContext')),
@@ -135,7 +137,8 @@ PARTS = {
                         'mmsgp.Resistance', 'mmsgp.GroupCollaborativeLearning')),
     'fc_head': Types(('mmsgp.VGGHead', )),
     'pair_features': Types(('mmsgp.PairFeatures', )),
-    'frequency_prior': Types(('mmsgp.FrequencyPrior', )),
+    'frequency_prior': Types(('mmsgp.FrequencyPrior',
+                              'mmsgp.SoftenedFrequencyPrior')),
     'scorer': Types(('mmsgp.Scorer', )),
     'attention': Types(('mmsgp.RelationSelfAttention', 'mmsgp.RelationFC')),
     'pair_sampler': Types(('mmsgp.PairSampler', ), TASK_UTILS),
@@ -223,6 +226,7 @@ ARGUMENTS = {
          # prototypes
          'object_channels', 'max_scale', 'similarity_weight', 'distance_weight',
          'pull_weight', 'distance_margin', 'pull_margin', 'num_negatives', 'smooth',
+         'official_normalization',
          # debiasing
          'weight', 'rate', 'distill_weight', 'other_weight'), Numbers()),
     'arch': Words(('P5', 'P6')),

@@ -24,6 +24,7 @@ HEADS = dict(
     imp='IMPHead',
     penet='PENetHead',
     react='REACTHead',
+    gpsnet='GPSNetHead',
 )
 RELATIONS = [name for name in NAMES if name.startswith(tuple(HEADS))]
 DETECTORS = sorted(set(NAMES) - set(RELATIONS))

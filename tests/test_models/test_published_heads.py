@@ -13,9 +13,10 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 from mmsgp.testing.models import CONFIGS, HEADS, random_objects, random_samples, small_parser
 
-NEW = {name: HEADS[name] for name in ('TransformerHead', 'IMPHead', 'PENetHead', 'REACTHead')}
+OLD = ('MotifNetHead', 'LinkNetHead', 'KERNHead', 'FrequencyHead')
+NEW = {name: settings for name, settings in HEADS.items() if name not in OLD}
 # Of a head on VG150, without the fc layers of regions and the frequency table.
-PARAMETERS = dict(transformer=28_769_453, imp=7_454_926, penet=110_437_444)
+PARAMETERS = dict(transformer=28_769_453, imp=7_454_926, penet=110_437_444, gpsnet=41_500_748)
 SIZES = (5, 0, 1, 3)
 CLOSE = dict(rtol=1e-4, atol=1e-4)
 

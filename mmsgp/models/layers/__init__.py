@@ -15,10 +15,12 @@ from .pair_masks import draw_pair_masks
 from .precision import full_precision
 from .predicate_embedding import PredicateEmbedding
 from .relational_embedding import RelationalEmbedding
+from .softened_prior import SoftenedFrequencyPrior
 from .summed_linear import SummedLinear, init_xavier
 from .swiglu import SwiGLU
 
 __all__ = [
+    'SoftenedFrequencyPrior',
     'Attention',
     'ObjectReader',
     'SceneReader',

@@ -1,5 +1,6 @@
 from .frequency_head import FrequencyHead
 from .gated_pair_head import GatedPairHead
+from .gpsnet_head import GPSNetHead
 from .head_outputs import ObjectContext, ObjectEncoding, RegionFeatures
 from .imp_head import IMPHead
 from .kern_head import KERNHead
@@ -14,6 +15,7 @@ from .transformer_head import TransformerHead
 
 __all__ = [
     'FrequencyHead',
+    'GPSNetHead',
     'GatedPairHead',
     'IMPHead',
     'KERNHead',
