@@ -129,10 +129,11 @@ PARTS = {
                             'mmsgp.RoleProductHead', 'mmsgp.GatedPairHead',
                             'mmsgp.TransformerHead', 'mmsgp.IMPHead',
                             'mmsgp.PENetHead', 'mmsgp.REACTHead',
-                            'mmsgp.GPSNetHead')),
+                            'mmsgp.GPSNetHead', 'mmsgp.VCTreeHead')),
     'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
                               'mmsgp.TransformerContext',
-                              'mmsgp.SGBTransformerContext')),
+                              'mmsgp.SGBTransformerContext',
+                              'mmsgp.VCTreeContext')),
     'debiasing': Types(('mmsgp.PostHocLogitAdjustment', 'mmsgp.TotalDirectEffect',
                         'mmsgp.Resistance', 'mmsgp.GroupCollaborativeLearning')),
     'fc_head': Types(('mmsgp.VGGHead', )),
@@ -226,7 +227,7 @@ ARGUMENTS = {
          # prototypes
          'object_channels', 'max_scale', 'similarity_weight', 'distance_weight',
          'pull_weight', 'distance_margin', 'pull_margin', 'num_negatives', 'smooth',
-         'official_normalization',
+         'official_normalization', 'loss_pair_weight',
          # debiasing
          'weight', 'rate', 'distill_weight', 'other_weight'), Numbers()),
     'arch': Words(('P5', 'P6')),

@@ -26,6 +26,7 @@ HEADS = {
     'IMPHead': dict(hidden_size=32),
     'GPSNetHead': dict(hidden_size=32, frequency_prior=dict(type='FrequencyPrior')),
     'PENetHead': dict(hidden_size=32, embedding_dim=16, object_channels=32),
+    'VCTreeHead': dict(hidden_size=32),
     'REACTHead': dict(
         visual=False,
         in_channels=[64],

@@ -25,6 +25,7 @@ HEADS = dict(
     penet='PENetHead',
     react='REACTHead',
     gpsnet='GPSNetHead',
+    vctree='VCTreeHead',
 )
 RELATIONS = [name for name in NAMES if name.startswith(tuple(HEADS))]
 DETECTORS = sorted(set(NAMES) - set(RELATIONS))

@@ -140,7 +140,7 @@ def test_pairs_some_at_a_time_give_what_all_at_once_do(parser, sizes, monkeypatc
 @pytest.mark.parametrize('amp', [False, True])
 def test_pairs_are_pooled_once_for_all_tasks_some_at_a_time(parser, amp, monkeypatch):
     head = parser.relation_head
-    if head.pairs_per_chunk is None:
+    if head.pairs_per_chunk is None or head.pair_features is None:
         return  # it pools no pairs
     torch.manual_seed(4)
     images, samples = torch.randn(3, 3, 96, 96), random_samples([6, 0, 4])

@@ -1,5 +1,5 @@
 from .attention import Attention
-from .box_codes import BOX_CODE_DIM, PAIR_CODE_DIM, box_codes, pair_codes
+from .box_codes import BOX_CODE_DIM, PAIR_CODE_DIM, box_codes, overlap_codes, pair_codes
 from .class_embedding import ClassEmbedding
 from .frequency_prior import FrequencyPrior
 from .gated_graph import GatedGraphUnit, ObjectGraph, PairGraph, Readout
@@ -10,6 +10,7 @@ from .layout_encoding import BoxPositionEncoding, RelativeLayoutEncoding
 from .map_reader import ObjectReader, SceneReader
 from .normalization import BatchNorm1d, BatchNorm2d
 from .object_sequences import ObjectSequences
+from .object_trees import TreeLevels, Trees, grow_trees
 from .pair_features import PairFeatures
 from .pair_masks import draw_pair_masks
 from .precision import full_precision
@@ -18,8 +19,16 @@ from .relational_embedding import RelationalEmbedding
 from .softened_prior import SoftenedFrequencyPrior
 from .summed_linear import SummedLinear, init_xavier
 from .swiglu import SwiGLU
+from .tree_lstm import TreeLabelDecoder, TreeLSTM, TreeLSTMCell
 
 __all__ = [
+    'TreeLSTM',
+    'TreeLSTMCell',
+    'TreeLabelDecoder',
+    'TreeLevels',
+    'Trees',
+    'grow_trees',
+    'overlap_codes',
     'SoftenedFrequencyPrior',
     'Attention',
     'ObjectReader',

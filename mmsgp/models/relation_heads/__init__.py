@@ -12,6 +12,7 @@ from .react_head import REACTHead
 from .relation_head import RelationHead
 from .role_product_head import RoleProductHead
 from .transformer_head import TransformerHead
+from .vctree_head import VCTreeHead
 
 __all__ = [
     'FrequencyHead',
@@ -30,4 +31,5 @@ __all__ = [
     'RelationHead',
     'RoleProductHead',
     'TransformerHead',
+    'VCTreeHead',
 ]
