@@ -13,6 +13,7 @@ from .format_datasets import (
 )
 from .graph_annotations import GraphAnnotations
 from .psg_dataset import PSGDataset
+from .resampling import ResampledDataset
 from .statistics import DatasetStatistics
 from .transforms import *  # noqa: F401, F403
 from .vg_dataset import VGDataset
@@ -30,6 +31,7 @@ __all__ = [
     'LabelStudioDataset',
     'OpenImagesRelationDataset',
     'PSGDataset',
+    'ResampledDataset',
     'VGDataset',
     'VRDDataset',
     'innermost_dataset',

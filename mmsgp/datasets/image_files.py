@@ -69,12 +69,38 @@ def read_image(
         ValueError: If it is empty, damaged, not an image, or too large.
     """
     with _open(path, backend_args) as file:
-        check_image(file, path, max_pixels)
-        with _damage_named(path):
-            file.seek(0)
-            image = mmcv.imfrombytes(file.read(), flag=flag, backend=imdecode_backend)
-            if image is None:
-                raise OSError('OpenCV cannot decode it')
+        return _decode(file, path, flag, max_pixels, imdecode_backend)
+
+
+def decode_image(
+    content: bytes, name: str, flag: str = 'color', max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """Decode the bytes of an image file, as :func:`read_image` does.
+
+    Args:
+        content: The bytes.
+        name: Name of the image in error messages.
+        flag: See :func:`mmcv.imfrombytes`. Defaults to ``'color'``.
+        max_pixels: Largest number of pixels. Defaults to 64 million.
+
+    Returns:
+        ndarray: (H, W, 3) uint8, BGR, for colour flags.
+
+    Raises:
+        ValueError: If they are empty, damaged, not an image, or too large.
+    """
+    return _decode(BytesIO(content), name, flag, max_pixels, 'cv2')
+
+
+def _decode(
+    file: BinaryIO, path: str | Path, flag: str, max_pixels: int, backend: str
+) -> np.ndarray:
+    check_image(file, path, max_pixels)
+    with _damage_named(path):
+        file.seek(0)
+        image = mmcv.imfrombytes(file.read(), flag=flag, backend=backend)
+        if image is None:
+            raise OSError('OpenCV cannot decode it')
     return image
 
 

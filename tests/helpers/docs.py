@@ -107,7 +107,9 @@ def check_command(words: list[str]) -> argparse.Namespace | None:
     program, *arguments = words
     if program in ('python', 'python3'):
         program, *arguments = arguments
-    if program == '-m':
+    if program == '-c':
+        exec(compile(arguments[0], '<command>', 'exec'), {})
+    elif program == '-m':
         module, *arguments = arguments
         if module == 'pytest':
             check_files(word for word in arguments if word.endswith('.py'))

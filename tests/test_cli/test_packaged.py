@@ -137,7 +137,13 @@ def test_a_training_and_a_test_run_from_the_wheel(run, tmp_path):
     assert tested.returncode == 0, tested.stderr[-2000:]
     assert 'mR' in tested.stdout
     for output in (trained.stdout + trained.stderr, tested.stdout + tested.stderr):
-        for noise in ('FileClient', 'HardDiskBackend', 'faster_coco_eval', 'OneDL', 'be deprecated'):
+        for noise in (
+            'FileClient',
+            'HardDiskBackend',
+            'faster_coco_eval',
+            'OneDL',
+            'be deprecated',
+        ):
             assert noise not in output, noise
     assert (tmp_path / 'tested/metrics.json').exists()
 

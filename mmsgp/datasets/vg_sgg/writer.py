@@ -118,6 +118,32 @@ def write_vg_sgg(
             )
 
 
+def write_relations(
+    source: str | os.PathLike, out_file: str | os.PathLike, relations: Sequence[np.ndarray]
+) -> None:
+    """Write an annotation file with other relations; all else is copied.
+
+    Args:
+        source: The annotation file.
+        out_file: The new one, beside the same dicts and image files.
+        relations: For each row of ``split`` (M, 3), as of :func:`write_vg_sgg`.
+    """
+    counts = np.array([len(r) for r in relations], dtype=np.int64)
+    flat = _flatten(relations, (0, 3), np.int64)
+    with h5py.File(source) as old, replacing(out_file) as draft, h5py.File(draft, 'w') as file:
+        first_box = old['img_to_first_box'][:].reshape(-1)
+        arrays = dict(
+            relationships=flat[:, :2] + np.repeat(first_box, counts)[:, None],
+            predicates=flat[:, 2:],
+            **_first_and_last('rel', counts),
+        )
+        for key in old:
+            if key in arrays:
+                file.create_dataset(key, data=arrays[key].astype(np.int64), track_times=False)
+            else:
+                old.copy(key, file)
+
+
 def _flatten(arrays: Sequence, empty_shape: tuple, dtype: type) -> np.ndarray:
     """Concatenate per-image arrays, an empty list of any shape included."""
     shape = (-1,) + empty_shape[1:]

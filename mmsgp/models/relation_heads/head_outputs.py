@@ -82,8 +82,8 @@ class RelationOutput(NamedTuple):
     context: ObjectContext
     relation_logits: Tensor  # (P, R+1), unknown first
     significance: Tensor | None  # (P,), before the sigmoid
-    features: Tensor | None = None  # (P, d_p), only with gradients
     pairs: Tensor | None = None  # (P, 2), indices of subject and object
+    features: Tensor | None = None  # (P, d_p), only with gradients
 
 
 def join_rows(rows: Sequence[slice | Tensor], parts: Sequence[Tensor]) -> Tensor:

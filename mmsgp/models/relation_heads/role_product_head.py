@@ -43,8 +43,7 @@ class RoleProductHead(RelationHead):
             Defaults to None, random embeddings.
         relation_channels: Size of a relation's feature, for subclasses that add
             to the product. Defaults to None: d_o.
-        context_channels: Values of the edge context, for subclasses with other roles.
-            Defaults to None: 2 * d_o.
+        context_channels: Values of an object's two roles. Defaults to None: 2 * d_o.
     """
 
     pairs_per_chunk = 512
