@@ -218,6 +218,8 @@ REFUSED = {
     ('FrequencyHead', 'TDE'): 'context_channels',
     ('FrequencyHead', 'GCL'): 'linear classifier',
     ('IMPHead', 'TDE'): 'context_channels',
+    ('PENetHead', 'GCL'): 'linear classifier',
+    ('REACTHead', 'GCL'): 'linear classifier',
     ('RTPB', 'logit-adjusted'): 'both add log-frequencies',
     ('GCL', 'reweighted'): 'samples by frequency',
     ('GCL', 'logit-adjusted'): 'samples by frequency',

@@ -189,6 +189,8 @@ class SceneGraphParser(BaseDetector):
         head = self.relation_head
         if not self.has_statistics:
             head.load_statistics(dataset.statistics, dataset.metainfo['classes'])
+            if hasattr(head, 'load_predicates'):
+                head.load_predicates(dataset.metainfo['predicates'])
             self.has_priors.fill_(1)
         for part in (head.loss_relation, head.debiasing):
             if hasattr(part, 'load_statistics'):
