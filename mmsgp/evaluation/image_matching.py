@@ -50,6 +50,10 @@ class ImageMatcher:
         preset: The protocol.
         is_unseen: Which annotated triplets (M, 3) of subject class, object class and
             predicate count as unseen: (M,) bool. Defaults to None: as annotated.
+
+    Attributes:
+        frequency: (C+1, C+1, R) share of each predicate given the two classes in training,
+            for the frequency baseline. Defaults to None: no baseline.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class ImageMatcher:
     ) -> None:
         self.iou_thr, self.ng_limit, self.with_ng = iou_thr, ng_limit, with_ng
         self.preset, self.is_unseen = preset, is_unseen
+        self.frequency: np.ndarray | None = None
 
     def __call__(self, sample: dict) -> ImageRanks:
         """Return the image's relations and their ranks.
@@ -97,19 +102,22 @@ class ImageMatcher:
             )
             unseen = None if unseen is None else unseen[rows]
         gt = self._with_pixels(gt)
-        tasks, predictions, detections = {}, {}, {}
+        tasks, predictions, detections, baseline = {}, {}, {}, {}
         for task, graph in sample['pred_scene_graphs'].items():
             name = f'{task} prediction of {key}'
             pred = GraphArrays.from_dict(graph)
             _check_prediction(pred, graph, name)
             pred = self._with_pixels(pred)
             constrained, scores = self._constrain(task, pred, graph, name)
+            guessed = self._guess(pred, graph, constrained.pair_ids)
             entries = None
             if self.with_ng:
                 entries = unconstrained_entries(pred, graph, self.ng_limit, name)
             for metric_task in METRIC_TASKS.get(task, (task,)):
                 match = MATCHERS.get(metric_task, ObjectMatcher)(gt, pred, self.iou_thr)
                 tasks[metric_task] = _rank(match, constrained, pred, entries)
+                if self.frequency is not None:
+                    baseline[metric_task] = match.triplet_ranks(*guessed).astype(np.int32)
                 if scores is not None:
                     predictions[metric_task] = len(scores), scores[: self.ng_limit].copy()
             if self.preset.open_images:
@@ -122,6 +130,7 @@ class ImageMatcher:
             unseen,
             predictions,
             detections or None,
+            baseline or None,
         )
 
     def _with_pixels(self, graph: GraphArrays) -> GraphArrays:
@@ -149,6 +158,19 @@ class ImageMatcher:
             _Constrained(pred.pair_ids[rows], predicates[rows]),
             None if scores is None else scores[rows],
         )
+
+    def _guess(self, pred: GraphArrays, graph: dict, pair_ids: np.ndarray) -> _Constrained | None:
+        """Predict the pairs of a prediction by the frequency of predicates alone."""
+        if self.frequency is None:
+            return None
+        pairs = np.stack(np.divmod(pair_ids, max(len(pred.labels), 1)), axis=1)
+        shares = self.frequency[tuple(pred.labels[pairs].T)]  # (M, R)
+        scores = shares.max(axis=1, initial=0)
+        if 'scores' in graph['objects']:
+            scores = scores * to_numpy(graph['objects']['scores'], np.float64)[pairs].prod(axis=1)
+        # Of equal scores the pair with the lower indices comes first.
+        order = np.lexsort((pair_ids, -scores))
+        return _Constrained(pair_ids[order], 1 + shares.argmax(axis=1)[order])
 
     def _distribution(self, graph: dict, name: str) -> np.ndarray:
         if 'distribution' not in graph['relations']:

@@ -110,6 +110,7 @@ class ImageRanks:
         table: (F, M) int32.
         predictions: Number and first scores of the predictions of each task.
         detections: For the score of Open Images, by task.
+        baseline: (M,) ranks of the first hits of the frequency baseline, by task.
     """
 
     key: ImageKey
@@ -117,6 +118,7 @@ class ImageRanks:
     table: np.ndarray
     predictions: dict[str, tuple[int, np.ndarray]] | None = None
     detections: dict[str, tuple] | None = None
+    baseline: dict[str, np.ndarray] | None = None
 
     @classmethod
     def pack(
@@ -128,6 +130,7 @@ class ImageRanks:
         unseen: np.ndarray | None = None,
         predictions: dict[str, tuple[int, np.ndarray]] | None = None,
         detections: dict[str, tuple] | None = None,
+        baseline: dict[str, np.ndarray] | None = None,
     ) -> ImageRanks:
         """Pack the relations of an image and their ranks.
 
@@ -139,8 +142,9 @@ class ImageRanks:
             tasks: Ranks by task.
             unseen: (M,) bool, whether the triplet of classes and predicate
                 never occurs in training.
-            predictions: See the class, as the next.
+            predictions: See the class, as the next two.
             detections: By task.
+            baseline: By task.
         """
         rows = {
             (None, 'predicates'): predicates,
@@ -157,6 +161,7 @@ class ImageRanks:
             np.array(list(rows.values()), np.int32),
             predictions,
             detections,
+            baseline,
         )
 
     @property

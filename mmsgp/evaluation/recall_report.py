@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,9 +24,11 @@ from .functional import (
     GROUPS,
     TaskMetrics,
     ThresholdCurve,
+    evaluate_task,
     predicate_groups,
     threshold_curve,
 )
+from .image_ranks import TaskRanks
 from .relation_ranks import RANKS_FILE, RelationRanks
 
 
@@ -70,6 +72,18 @@ class RecallReport:
         }
         return {task: curve for task, curve in curves.items() if curve is not None}
 
+    @cached_property
+    def baseline(self) -> dict[str, float]:
+        """dict[str, float]: R, mR and F of the frequency baseline."""
+        result = {}
+        for task, ranks in self.relations.baseline.items():
+            relations = replace(
+                self.relations, tasks={task: TaskRanks(ranks, ranks)}, unseen=None, detections={}
+            )
+            values = evaluate_task(relations, task, self.topk, ('R', 'mR', 'F')).values
+            result |= {f'{task}/frequency-{key}': 100 * float(v) for key, v in values.items()}
+        return result
+
     def render(self, classwise: bool = True) -> str:
         """Return all tables and notes as text.
 
@@ -97,6 +111,7 @@ class RecallReport:
             # JSON has no NaN
             **{key: None if math.isnan(value) else value for key, value in self.metrics.items()},
             **self._best_thresholds(),
+            **self.baseline,
             'num_images': self.relations.num_images,
             'num_images_without_relations': self._num_left_out,
             'absent_predicates': self._absent,
@@ -269,6 +284,13 @@ class RecallReport:
             notes.append(
                 f'Protocol: {relations.preset}. Figures of other protocols are not comparable.'
             )
+        for task in relations.baseline:
+            values = ', '.join(
+                f'{name}@{k} {self.baseline[f"{task}/frequency-{name}@{k}"]:.2f}'
+                for name in ('R', 'mR')
+                for k in self.topk
+            )
+            notes.append(f'{task}: the frequency baseline, on the same pairs, has {values} %.')
         for task in self.thresholds:
             best, *values = (
                 self._best_thresholds()[f'{task}/best_threshold{suffix}']

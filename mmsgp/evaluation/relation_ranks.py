@@ -43,6 +43,7 @@ class RelationRanks:
         preset: Name of the protocol that the ranks belong to.
         predictions: Scores by task, of tasks whose predictions have some.
         detections: Of each image by task, for the score of Open Images; not saved.
+        baseline: (T,) ranks of the frequency baseline by task; not saved.
     """
 
     image_ids: np.ndarray
@@ -57,6 +58,7 @@ class RelationRanks:
     preset: str = 'mmsgp'
     predictions: dict[str, PredictionScores] = field(default_factory=dict)
     detections: dict[str, list] = field(default_factory=dict)
+    baseline: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def concatenate(
@@ -114,6 +116,11 @@ class RelationRanks:
                 for task in by_image[0]
                 if task in (filled[0].detections or ())
             },
+            baseline={
+                task: np.concatenate([i.baseline[task] for i in filled])
+                for task in by_image[0]
+                if task in (filled[0].baseline or ())
+            },
         )
 
     @property
@@ -152,6 +159,7 @@ class RelationRanks:
             predicates=self.predicates[rows],
             first_of_pair=self.first_of_pair[rows],
             unseen=None if self.unseen is None else self.unseen[rows],
+            baseline={task: ranks[rows] for task, ranks in self.baseline.items()},
             tasks={
                 task: TaskRanks(
                     **{

@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -458,3 +459,43 @@ def test_another_file_is_refused(tmp_path, content, message):
         metric('mmsgp', zero_shot_file=path)
     with pytest.raises(FileNotFoundError, match='zero_shot_file .* not found'):
         metric('mmsgp', zero_shot_file=tmp_path / 'none')
+
+
+# ---- the frequency baseline
+
+
+def test_the_baseline_is_the_table_on_the_same_pairs(tmp_path):
+    """In loops: the most frequent predicate of the classes, by share and objects."""
+    samples = samples_of(3, task='sgcls')
+    counts = np.random.default_rng(0).integers(0, 9, size=(6, 6, NUM + 1))
+    counts[..., 0] += 1
+    one = metric('mmsgp', output_dir=tmp_path)
+    one.load_statistics(SimpleNamespace(triplet_counts=counts))
+    for sample in samples:
+        one.process({}, [sample.to_dict()])
+    one.evaluate(len(samples))
+    guessed = []
+    for i, sample in enumerate(samples):
+        pred = sample.pred_scene_graphs['sgcls']
+        labels, scores = pred.objects.labels.tolist(), pred.objects.scores.tolist()
+        rows = []
+        for s, o in pred.relations.pairs.tolist():
+            row = counts[labels[s], labels[o]]
+            best = max(range(1, NUM + 1), key=lambda p, row=row: row[p])
+            rows.append((-row[best] / row.sum() * scores[s] * scores[o], s, o, best))
+        rows.sort()
+        guess = SceneGraph(
+            objects=pred.objects,
+            relations=InstanceData(
+                pairs=torch.tensor([row[1:3] for row in rows]).reshape(-1, 2),
+                labels=torch.tensor([row[3] for row in rows], dtype=torch.long),
+            ),
+        )
+        guessed.append(predicted_sample(i, sample.gt_scene_graph, sgcls=guess))
+    images = ranks_in_loops(guessed, continuous_iou, task='sgcls')
+    result = json.loads((tmp_path / 'metrics.json').read_text())
+    for k in TOPK:
+        expected = 100 * recall(images, k), 100 * np.nanmean(by_predicate(images, k))
+        found = (result[f'sgcls/frequency-{name}@{k}'] for name in ('R', 'mR'))
+        assert tuple(found) == pytest.approx(expected, rel=1e-9)
+    assert result['sgcls/frequency-R@10'] != result['sgcls/R@10']

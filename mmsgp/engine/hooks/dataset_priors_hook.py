@@ -22,6 +22,8 @@ class DatasetPriorsHook(Hook):
     def before_test(self, runner) -> None:
         """Check that the relation head was trained, and hand it the metainfo.
 
+        Metrics get the statistics of the training set, for the frequency baseline.
+
         Raises:
             ValueError: If the checkpoint holds no priors, e.g. because it is a
                 detector's.
@@ -34,3 +36,7 @@ class DatasetPriorsHook(Hook):
                 'detector'
             )
         model.complete_statistics(runner.test_dataloader.dataset.metainfo)
+        statistics = getattr(runner.test_dataloader.dataset, 'statistics', None)
+        for metric in runner.test_evaluator.metrics:
+            if statistics is not None and hasattr(metric, 'load_statistics'):
+                metric.load_statistics(statistics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
@@ -57,6 +58,11 @@ class SceneGraphMetric(BaseMetric):
     with relations, but without predictions, counts as 0. Except for ``ng-``, only
     the best of several predictions for one ordered pair counts (the graph
     constraint).
+
+    If the Runner hands over the statistics of the training set, the same is measured of
+    the frequency baseline: the pairs of the prediction get the predicate that is most
+    frequent for their two classes, and are ranked by its share times the objects'
+    probabilities.
 
     An image is reduced to the ranks of its relations' first hits
     (:func:`~mmsgp.evaluation.functional.match_triplets`): a few bytes are kept
@@ -149,6 +155,15 @@ class SceneGraphMetric(BaseMetric):
             get_preset(preset),
             None if zero_shot_file is None else read_unseen(zero_shot_file),
         )
+
+    def load_statistics(self, statistics) -> None:
+        """Take the statistics of the training set, for the frequency baseline.
+
+        Args:
+            statistics: With ``triplet_counts`` (C+1, C+1, R+1), unknown first.
+        """
+        counts = np.asarray(statistics.triplet_counts, np.float64)
+        self._match.frequency = counts[..., 1:] / counts.sum(axis=-1, keepdims=True)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Reduce each sample to the predicates and ranks of its relations.
