@@ -1,4 +1,5 @@
 from .class_embedding import ClassEmbedding
+from .counting import count_groups
 from .frequency_prior import FrequencyPrior
 from .gated_graph import GatedGraphUnit, ObjectGraph, PairGraph, Readout
 from .highway_lstm import AlternatingHighwayLSTM, highway_lstm_cell
@@ -28,6 +29,7 @@ __all__ = [
     'Readout',
     'RelationalEmbedding',
     'RelativeLayoutEncoding',
+    'count_groups',
     'draw_pair_masks',
     'full_precision',
     'highway_lstm_cell',

@@ -24,6 +24,7 @@ class RegionFeatures(NamedTuple):
     images: Tensor  # (B, d_i), average-pooled feature map
     objects: Tensor | None = None  # (N, d_o), if the head uses them
     unions: Tensor | None = None  # (P, d_o), of the pairs, optional
+    sizes: tuple[int, ...] | None = None  # pairs of each image, if they are known
     # Makes the unions (p, d_o) of pairs (p, 2), if there are none yet.
     pool_unions: Callable[[Tensor], Tensor] | None = None
 

@@ -233,9 +233,8 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             significance = None
             if self.scorer is not None:
                 embedded = join_rows(rows, embedded)  # the parts are freed
-                significance = self.scorer(
-                    embedded, regions.images, objects.image_ids[regions.pairs[:, 0]]
-                )
+                image_ids = objects.image_ids[regions.pairs[:, 0]]
+                significance = self.scorer(embedded, regions.images, image_ids, regions.sizes)
             outputs.append(
                 RelationOutput(context, join_rows(rows, logits), significance, features[0])
             )
@@ -286,7 +285,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
         Returns:
             dict: Losses by name, and the accuracy on objects and on annotated
-            relations in percent.
+            relations in percent, 0 if there are none.
         """
         output = self(regions, objects)
         if self.debiasing is not None:
@@ -308,10 +307,10 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             losses['loss_significance'] = self.scorer.loss(output.significance, annotated)
         if len(objects.targets):
             losses['acc_object'] = accuracy(object_logits, objects.targets)
-        if annotated.any():
-            losses['acc_relation'] = accuracy(
-                output.relation_logits[annotated, 1:], targets[annotated] - 1
-            )
+        if len(targets):
+            # As a sum over all pairs, because a GPU would be waited for to select some.
+            correct = annotated & (output.relation_logits[:, 1:].argmax(dim=1) + 1 == targets)
+            losses['acc_relation'] = 100 * correct.sum() / annotated.sum().clamp(min=1)
         return losses
 
     # ---- inference

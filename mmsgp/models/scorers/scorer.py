@@ -6,6 +6,8 @@ relation, I features of an image.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -13,6 +15,8 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmsgp.registry import MODELS
+
+from ..layers import count_groups
 
 
 @MODELS.register_module()
@@ -136,19 +140,27 @@ class Scorer(BaseModule):
         """
         return F.relu_(self.fc_feature(features)) + F.relu_(self.fc_distribution(distributions))
 
-    def forward(self, embedded: Tensor, image_features: Tensor, image_ids: Tensor) -> Tensor:
+    def forward(
+        self,
+        embedded: Tensor,
+        image_features: Tensor,
+        image_ids: Tensor,
+        sizes: Sequence[int] | None = None,
+    ) -> Tensor:
         """Score the relations of each image.
 
         Args:
             embedded: (P, hidden_channels), from :meth:`embed`.
             image_features: (B, I), globally average-pooled.
             image_ids: (P,), image of each relation, in any order.
+            sizes: Number of relations of each image. Defaults to None: counted,
+                for which a GPU is waited for.
 
         Returns:
             Tensor: (P,), significance before the sigmoid.
         """
         order = image_ids.argsort(stable=True)
-        sizes = image_ids.bincount(minlength=len(image_features)).tolist()
+        sizes = list(sizes or count_groups(image_ids, len(image_features)).tolist())
         parts = [(order, sizes)]
         if not torch.is_grad_enabled():  # one image at a time: less memory
             parts = [(rows, [len(rows)]) for rows in order.split(sizes)]
