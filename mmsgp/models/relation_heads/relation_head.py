@@ -20,7 +20,7 @@ from mmsgp.structures.ranking import check_ranking, default_ranking
 
 from ..debiasing.builder import build_debiasing
 from ..losses import build_relation_loss
-from .head_outputs import ObjectContext, ObjectEncoding, RegionFeatures, RelationOutput, join_rows
+from .head_outputs import JoinedRows, ObjectContext, ObjectEncoding, RegionFeatures, RelationOutput
 from .labelling import label_objects
 from .ranking import rank_relations
 from .region_pooling import RegionPooling, build_or_none
@@ -222,22 +222,20 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             for objects in tasks
         ]
         size = self.pairs_per_chunk if self.in_parts else max(1, len(regions.pairs))
-        classified = [[] for _ in tasks]
+        collected = [[JoinedRows(len(regions.pairs)) for _ in range(3)] for _ in tasks]
         for rows, part in regions.split_pairs(size):
-            for results, context, objects in zip(classified, contexts, tasks):
-                results.append((rows, *self._classify(context, part, objects)))
+            for results, context, objects in zip(collected, contexts, tasks):
+                for result, values in zip(results, self._classify(context, part, objects)):
+                    result.put(rows, values)
         outputs = []
-        for results, context, objects in zip(classified, contexts, tasks):
-            rows, logits, embedded, features = zip(*results)
-            results.clear()
+        for results, context, objects in zip(collected, contexts, tasks):
+            logits, embedded, features = (result.joined for result in results)
             significance = None
             if self.scorer is not None:
-                embedded = join_rows(rows, embedded)  # the parts are freed
                 image_ids = objects.image_ids[regions.pairs[:, 0]]
                 significance = self.scorer(embedded, regions.images, image_ids, regions.sizes)
-            outputs.append(
-                RelationOutput(context, join_rows(rows, logits), significance, features[0])
-            )
+            results.clear()  # before the next task: embeddings are large
+            outputs.append(RelationOutput(context, logits, significance, features))
         return outputs
 
     def _classify(

@@ -159,6 +159,10 @@ class Scorer(BaseModule):
         Returns:
             Tensor: (P,), significance before the sigmoid.
         """
+        if len(image_features) == 1 and not torch.is_grad_enabled():
+            # A crowded image: nothing is copied only to be sorted.
+            images = image_features.expand(len(embedded), -1)
+            return self._score(embedded, images, [len(embedded)])
         order = image_ids.argsort(stable=True)
         sizes = list(sizes or count_groups(image_ids, len(image_features)).tolist())
         parts = [(order, sizes)]
@@ -166,10 +170,13 @@ class Scorer(BaseModule):
             parts = [(rows, [len(rows)]) for rows in order.split(sizes)]
         logits = embedded.new_empty(len(embedded))
         for rows, sizes in parts:
-            hidden = torch.cat([embedded[rows], image_features[image_ids[rows]]], dim=1)
-            attended = self.context(hidden, sizes)
-            logits[rows] = self.fc_score(attended).squeeze(1)
+            logits[rows] = self._score(embedded[rows], image_features[image_ids[rows]], sizes)
         return logits
+
+    def _score(self, embedded: Tensor, images: Tensor, sizes: list[int]) -> Tensor:
+        """Score relations with the features of their image, image after image."""
+        attended = self.context(torch.cat([embedded, images], dim=1), sizes)
+        return self.fc_score(attended).squeeze(1)
 
     def loss(self, logits: Tensor, annotated: Tensor) -> Tensor:
         """Compute the loss of significance logits (P,) against ``annotated`` (P,)."""
