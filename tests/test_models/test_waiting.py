@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mmsgp.models.parsers.feature_maps import extract_maps
 from mmsgp.testing.models import HEADS, random_samples, small_parser
 
 # Operations whose result, or whose size, Python needs.
@@ -86,3 +87,18 @@ def test_waiting_is_counted(monkeypatch):
     usual = waits_of(model, monkeypatch)
     monkeypatch.setattr(model.relation_head, 'forward_tasks', careless)
     assert waits_of(model, monkeypatch) - usual == Counter(index=1, _local_scalar_dense=1)
+
+
+@pytest.mark.parametrize(
+    'device', ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)], ids=['cpu', 'cuda']
+)
+def test_maps_of_either_layout_are_equal_and_ready_to_be_pooled(device):
+    torch.manual_seed(1)
+    detector = small_parser().detector.eval().to(device)
+    images = torch.randn(2, 3, 96, 96, device=device)
+    with torch.no_grad():
+        (expected,) = detector.extract_feat(images)
+        for layout in (torch.contiguous_format, torch.channels_last):
+            (maps,) = extract_maps(detector, images.contiguous(memory_format=layout))
+            assert maps.is_contiguous()
+            torch.testing.assert_close(maps, expected, rtol=1e-3, atol=1e-3)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from mmdet.models.detectors import BaseDetector
@@ -21,6 +22,7 @@ from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
 from mmsgp.structures.tasks import TASKS
 
 from .feature_cache import FeatureCache
+from .feature_maps import extract_maps
 from .freezing import frozen_parts
 from .input_checks import check_normalization, check_strides
 
@@ -212,7 +214,7 @@ class SceneGraphParser(BaseDetector):
         Raises:
             ValueError: If the relation head pools with other strides.
         """
-        extract = self.detector.extract_feat
+        extract = partial(extract_maps, self.detector)
         maps = (
             extract(batch_inputs)
             if self.feature_cache is None
@@ -251,8 +253,7 @@ class SceneGraphParser(BaseDetector):
             ]
         )
         if given:
-            with torch.no_grad():
-                logits = self.detector_adapter.classify_boxes(batch, bboxes)
+            logits = self.detector_adapter.classify_boxes(batch, bboxes).detach()
             objects = replace(objects, logits=logits)
         else:
             objects = self._detected_objects(batch)
