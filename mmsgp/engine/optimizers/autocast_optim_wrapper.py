@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.optim import OptimWrapper
 from mmengine.runner.amp import autocast
 from torch import nn
 
 from mmsgp.registry import OPTIM_WRAPPERS
 
+from .gradient_norm import SteadyOptimWrapper
+
 
 @OPTIM_WRAPPERS.register_module()
-class AutocastOptimWrapper(OptimWrapper):
+class AutocastOptimWrapper(SteadyOptimWrapper):
     """Mixed precision in bfloat16, on a CPU too.
 
     MMEngine's ``AmpOptimWrapper`` needs a GPU, because it scales the loss.
