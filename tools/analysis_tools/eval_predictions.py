@@ -6,12 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.progress import track
-
 from mmsgp.cli.arguments import add_recall_arguments
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.evaluation import PredictionFile, SceneGraphMetric
 from mmsgp.structures.ranking import RANKINGS
+from mmsgp.utils.progress import Progress
 from mmsgp.utils.unwritten import collecting_unwritten
 
 
@@ -58,8 +57,10 @@ def run(args: argparse.Namespace) -> None:
             'without ng-'
         )
     metric.dataset_meta = predictions.meta
-    for sample in track(predictions, 'Matching', len(predictions), transient=True):
-        metric.process({}, [sample])
+    with Progress('matching', len(predictions)) as progress:
+        for sample in predictions:
+            metric.process({}, [sample])
+            progress.advance()
     with collecting_unwritten() as unwritten:
         metric.evaluate(len(predictions))
     if unwritten:

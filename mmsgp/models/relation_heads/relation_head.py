@@ -103,9 +103,8 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             image_channels = self.roi_extractor.out_channels
         if scorer is not None and image_channels is None:
             raise ValueError(
-                'relation_head.scorer needs image_channels, those of '
-                'the last feature map, or a roi_extractor: set '
-                'relation_head.image_channels'
+                'relation_head.scorer needs image_channels, those of the last feature map, '
+                'or a roi_extractor: set relation_head.image_channels'
             )
         self.scorer = build_or_none(
             scorer,
@@ -242,10 +241,9 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
                 significance = self.scorer(
                     embedded, regions.images, objects.image_ids[regions.pairs[:, 0]]
                 )
+            logits = join_rows(rows, logits)
             outputs.append(
-                RelationOutput(
-                    context, join_rows(rows, logits), significance, regions.pairs, features[0]
-                )
+                RelationOutput(context, logits, significance, regions.pairs, features[0])
             )
         return outputs
 
