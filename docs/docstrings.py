@@ -43,7 +43,7 @@ def to_markdown(docstring: Docstring, obj: Object) -> str:
 
 
 def formula(latex: str, margin: str = '', display: str = 'inline') -> str:
-    for theirs, known in ((r', \quad', r',\;'), (r'\arg\max', r'\operatorname{arg\,max}')):
+    for theirs, known in ((r', \quad', r',\;'), (r'\arg\max', r'\text{arg max}')):
         latex = latex.replace(theirs, known)  # what the converter knows
     latex = re.sub(r'\s*\n\s*', ' ', latex).strip()
     mathml = convert(latex, display=display)
