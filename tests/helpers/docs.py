@@ -33,7 +33,7 @@ BLOCK = re.compile(
 FILE_NAME = re.compile(r'# ([\w/]+\.py)\n')
 REGISTRIES = [value for value in vars(registries).values() if isinstance(value, Registry)]
 # Programs of others, whose arguments are not checked here.
-OTHERS = {'.', 'apt-get', 'docker', 'mkdocs', 'pip', 'pre-commit', 'ruff'}
+OTHERS = {'.', 'apt-get', 'cd', 'docker', 'export', 'mkdocs', 'pip', 'pre-commit', 'ruff'}
 
 
 class Block(NamedTuple):
