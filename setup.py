@@ -75,6 +75,7 @@ if __name__ == '__main__':
         entry_points=dict(
             console_scripts=[
                 'mmsgp-infer = mmsgp.cli.infer:main',
+                'mmsgp-serve = mmsgp.cli.serve:main',
                 'mmsgp-train = mmsgp.cli.packaged:train',
                 'mmsgp-test = mmsgp.cli.packaged:test',
             ]
@@ -86,6 +87,8 @@ if __name__ == '__main__':
             'mim': read_requirements('mminstall'),
             'demo': read_requirements('demo'),
             'tests': read_requirements('tests'),
+            'extract': read_requirements('extract'),
+            'serve': read_requirements('serve'),
             'optional': read_requirements('optional'),
         },
         zip_safe=False,

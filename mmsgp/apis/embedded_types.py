@@ -12,12 +12,22 @@ import math
 from dataclasses import dataclass, field
 
 from mmsgp.models.context_encoders.motif import ORDERS
+from mmsgp.models.debiasing.direct_effect import EFFECTS
+from mmsgp.models.debiasing.resistance import BIASES
+from mmsgp.models.losses.rebalanced_loss import SCHEMES
 from mmsgp.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmsgp.structures.ranking import RANKINGS
 from mmsgp.structures.tasks import TASK_TITLES, TASKS
 
 # Arguments that prediction does not need. They become None.
-DROPPED = ('train_cfg', 'init_cfg', 'word_vectors', 'decoder_word_vectors', 'compile_backbone')
+DROPPED = (
+    'train_cfg',
+    'init_cfg',
+    'word_vectors',
+    'decoder_word_vectors',
+    'compile_backbone',
+    'frozen',
+)
 
 # Steps of a test pipeline that an inferencer replaces or does not need.
 LOADERS = (
@@ -115,10 +125,13 @@ PARTS = {
         arguments=('bg_cls_weight', )),  # DETRHead reads it
     'relation_head': Types(('mmsgp.MotifNetHead', 'mmsgp.LinkNetHead',
                             'mmsgp.KERNHead', 'mmsgp.FrequencyHead',
-                            'mmsgp.RoleProductHead')),
+                            'mmsgp.RoleProductHead', 'mmsgp.GatedPairHead',
+                            'mmsgp.TransformerHead', 'mmsgp.IMPHead')),
     'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
-                              'mmsgp.TransformerContext')),
-    'debiasing': Types(('mmsgp.PostHocLogitAdjustment', )),
+                              'mmsgp.TransformerContext',
+                              'mmsgp.SGBTransformerContext')),
+    'debiasing': Types(('mmsgp.PostHocLogitAdjustment', 'mmsgp.TotalDirectEffect',
+                        'mmsgp.Resistance', 'mmsgp.GroupCollaborativeLearning')),
     'fc_head': Types(('mmsgp.VGGHead', )),
     'pair_features': Types(('mmsgp.PairFeatures', )),
     'frequency_prior': Types(('mmsgp.FrequencyPrior', )),
@@ -205,16 +218,21 @@ ARGUMENTS = {
          'num_predicates', 'hidden_size', 'embedding_dim', 'position_dim',
          'layout_dim', 'loss_image_weight', 'image_channels', 'nms_iou_thr', 'num',
          'positive_fraction', 'hidden_channels', 'attention_channels', 'roi_size',
-         'final_activation', 'norm_momentum', 'self_relations', 'raw'), Numbers()),
+         'final_activation', 'norm_momentum', 'self_relations', 'raw',
+         # debiasing
+         'weight', 'rate', 'distill_weight', 'other_weight'), Numbers()),
     'arch': Words(('P5', 'P6')),
     'style': Words(('pytorch', 'caffe')),
-    'bias': Words(('auto', )),
     'add_extra_convs': Words(('on_input', 'on_lateral', 'on_output')),
     'mode': Words(('nearest', 'bilinear')),
     'pool_mode': Words(('avg', 'max')),
     'predict_box_type': Words(('hbox', )),
     'reduction': Words(('none', 'mean', 'sum')),
-    'scheme': Words(('inverse_frequency', 'class_balanced')),
+    'scheme': Words(SCHEMES),
+    'effect': Words(EFFECTS),
+    # of Resistance; of layers, as in MMCV
+    'bias': Words(('auto', *BIASES)),
+    'groups': Numbers(limit=10_000, least=1),
     'rank_by': Words(tuple(RANKINGS)),
     'order': Words(ORDERS),
     'quota': Words(('image', 'batch')),

@@ -22,9 +22,10 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from rich.console import Console
 
+from mmsgp.cli.arguments import SettingsAction
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.folder_lock import locked
 from mmsgp.reporting.grid_table import csv_rows, markdown, read_paper, summarise
@@ -86,7 +87,7 @@ class Cell:
     def cfg(self) -> Config:
         """Config with the options merged in."""
         parser = argparse.ArgumentParser()
-        parser.add_argument('--options', nargs='*', action=DictAction)
+        parser.add_argument('--options', nargs='*', action=SettingsAction)
         cfg = Config.fromfile(self.path)
         cfg.merge_from_dict(parser.parse_args(['--options', *self.options]).options)
         return cfg

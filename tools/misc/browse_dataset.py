@@ -7,9 +7,9 @@ from pathlib import Path
 
 import mmcv
 from mmdet.structures.bbox import get_box_tensor
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
+from mmsgp.cli.arguments import add_settings_argument
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
 from mmsgp.registry import DATASETS, VISUALIZERS
@@ -26,13 +26,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show-interval', type=float, default=2, help='seconds per image (default: 2)'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config: key=value; '
-        'train_dataloader.dataset.indices=20 shows the first 20 images',
-    )
+    add_settings_argument(parser, '; train_dataloader.dataset.indices=20 shows the first 20 images')
     return parser.parse_args()
 
 
