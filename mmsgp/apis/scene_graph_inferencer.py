@@ -43,8 +43,9 @@ class SceneGraphInferencer(BaseInferencer):
 
     Args:
         model: Config file or config; a checkpoint (``.pth``) that holds its config;
-            or a name of the model index, see :func:`.resolve_model`. Defaults to
-            None: the config in ``weights``.
+            or a name of the model index, see
+            :func:`~mmsgp.apis.model_index.resolve_model`. Defaults to None: the config
+            in ``weights``.
         weights: Checkpoint. Defaults to None: ``model`` is the checkpoint, or the
             model index names it.
         device: Defaults to None: an accelerator if there is one.
