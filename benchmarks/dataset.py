@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import in_fresh_process
+from common import in_fresh_process, memory_mb
 from mmengine.dataset import BaseDataset
 from rich.console import Console
 from rich.progress import Progress
@@ -89,14 +89,6 @@ def named(figures: dict, pickled: bool) -> dict:
     """Add a prefix to the figures of pickled dictionaries."""
     prefix = 'pickled_' if pickled else ''
     return {f'{prefix}{name}': value for name, value in figures.items()}
-
-
-def memory_mb(key: str, path: str = '/proc/self/status') -> float:
-    """Read a field of Linux's memory statistics of a process."""
-    for line in Path(path).read_text().splitlines():
-        if line.startswith(f'{key}:'):
-            return int(line.split()[1]) / 1024
-    raise KeyError(f'{path} has no field {key}')
 
 
 def measure_ready(root: str, pickled: bool) -> dict:

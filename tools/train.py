@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import print_log
 
+from mmsgp.checkpoint.by_name import holds_all
 from mmsgp.checkpoint.legacy_config import check_renamed
 from mmsgp.checkpoint.loading import publish_weights, use_safe_checkpoint_loading
 from mmsgp.checkpoint.pretrained import (
@@ -22,12 +23,13 @@ from mmsgp.checkpoint.pretrained import (
     pretrained_cfgs,
     read_weights,
 )
-from mmsgp.cli.arguments import parse_launched
+from mmsgp.cli.arguments import add_settings_argument, parse_launched
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
-from mmsgp.engine.data_sizes import fill_in_sizes
+from mmsgp.engine.data_sizes import fill_in_sizes, read_names
+from mmsgp.engine.detector_settings import detector_settings
 from mmsgp.engine.distributed import (
     check_launcher,
     setup_launcher,
@@ -72,13 +74,7 @@ def parse_args() -> argparse.Namespace:
         help='resume from CHECKPOINT, or from the latest one in the work '
         'directory if none is given',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config: key=value, nested keys with '
-        'dots, e.g. train_dataloader.batch_size=4',
-    )
+    add_settings_argument(parser, ', e.g. train_dataloader.batch_size=4')
     return parse_launched(parser)
 
 
@@ -103,6 +99,8 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.load_from = None if cfg.resume else cfg.get('load_from')
     elif args.resume is not None:
         cfg.resume, cfg.load_from = True, args.resume
+    if cfg.get('load_from_by_name') and not (cfg.get('load_from') or cfg.get('resume')):
+        raise ValueError('load_from_by_name=True needs a checkpoint: set load_from to its path')
     return cfg
 
 
@@ -112,9 +110,18 @@ def take_detector_of_start(cfg: Config) -> None:
     Raises:
         FileNotFoundError: If ``load_from`` does not exist.
     """
-    weights, _ = read_weights(cfg.load_from)
-    if holds_detector(weights):
+    weights, names = read_weights(cfg.load_from)
+    own = read_names(cfg.train_dataloader.dataset) or {}
+    by_name = cfg.get('load_from_by_name')
+    if holds_detector(weights) and (not by_name or own and holds_all(names, own)):
         cfg.model.detector.init_cfg = None
+
+
+def start_by_name(cfg: Config) -> None:
+    """Let a hook load ``load_from``, by the names of classes and predicates."""
+    hook = dict(type='mmsgp.LoadByNameHook', checkpoint=cfg.load_from)
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+    cfg.load_from = None
 
 
 def ensure_detector(cfg: Config) -> None:
@@ -167,12 +174,10 @@ def train_detector(cfg: Config, target: Path) -> None:
         f'{target} not found: training the detector first, once, with {path}', logger='current'
     )
     command = [sys.executable, __file__, str(path), '--work-dir', str(target.parent), '--resume']
-    own = read_config_file(path)
-    options = [
-        f'{name}={cfg[name]}'
-        for name in ('data_root', 'img_scale')
-        if name in cfg and cfg[name] != own.get(name, cfg[name])
-    ]
+    settings = detector_settings(cfg, read_config_file(path))
+    if cfg.get('load_from_by_name') and cfg.get('load_from'):
+        settings.update(load_from=cfg.load_from, load_from_by_name=True)
+    options = [f'{key}={value!r}' for key, value in settings.items()]
     command += ['--cfg-options', *options] if options else []
     launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT', 'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
@@ -206,6 +211,9 @@ def train(cfg: Config, launcher: str) -> None:
     if goes_on:
         take_detector_of_start(cfg)
     ensure_detector(cfg)
+    if cfg.get('load_from_by_name') and not cfg.get('resume'):
+        start_by_name(cfg)
+        goes_on = False
     setup_launcher(cfg, launcher)
     runner = SceneGraphRunner.from_cfg(cfg)
     if goes_on:

@@ -20,7 +20,14 @@ from mmsgp.structures.ranking import RANKINGS
 from mmsgp.structures.tasks import TASK_TITLES, TASKS
 
 # Arguments that prediction does not need. They become None.
-DROPPED = ('train_cfg', 'init_cfg', 'word_vectors', 'decoder_word_vectors', 'compile_backbone')
+DROPPED = (
+    'train_cfg',
+    'init_cfg',
+    'word_vectors',
+    'decoder_word_vectors',
+    'compile_backbone',
+    'frozen',
+)
 
 # Steps of a test pipeline that an inferencer replaces or does not need.
 LOADERS = (
@@ -118,9 +125,11 @@ PARTS = {
         arguments=('bg_cls_weight', )),  # DETRHead reads it
     'relation_head': Types(('mmsgp.MotifNetHead', 'mmsgp.LinkNetHead',
                             'mmsgp.KERNHead', 'mmsgp.FrequencyHead',
-                            'mmsgp.RoleProductHead')),
+                            'mmsgp.RoleProductHead', 'mmsgp.GatedPairHead',
+                            'mmsgp.TransformerHead', 'mmsgp.IMPHead')),
     'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
-                              'mmsgp.TransformerContext')),
+                              'mmsgp.TransformerContext',
+                              'mmsgp.SGBTransformerContext')),
     'debiasing': Types(('mmsgp.PostHocLogitAdjustment', 'mmsgp.TotalDirectEffect',
                         'mmsgp.Resistance', 'mmsgp.GroupCollaborativeLearning')),
     'fc_head': Types(('mmsgp.VGGHead', )),

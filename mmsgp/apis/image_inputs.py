@@ -195,8 +195,7 @@ def _read(item: ImageInput | Exception, max_pixels: int) -> Iterator[dict]:
 
 
 def _from_file(path: Path, max_pixels: int) -> dict:
-    # With EXIF rotation, because users look at upright images.
-    load = LoadImage(color_type='color', max_pixels=max_pixels)
+    load = LoadImage(max_pixels=max_pixels)  # upright, as in training
     return dict(load(dict(img_path=str(path))), name=path.stem)
 
 

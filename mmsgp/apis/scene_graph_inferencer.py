@@ -15,18 +15,19 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.infer import BaseInferencer
 from mmengine.registry import init_default_scope
-from rich.progress import Progress
 
 from mmsgp.checkpoint.loading import use_safe_checkpoint_loading
 from mmsgp.datasets.image_files import MAX_PIXELS
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.structures import SceneGraphDataSample
+from mmsgp.utils.progress import Progress
 from mmsgp.utils.unwritten import may_be_unwritten
 from mmsgp.visualization import SceneGraphVisualizer
 
-from .given_objects import MAX_OBJECTS, WrongNumber, given_task, with_objects
+from .given_objects import MAX_OBJECTS, given_task, with_objects, without_errors
 from .graph_export import WRITERS, describe_graph, save_graph
 from .image_inputs import ImageInputs, ImageSource, without_loaders
+from .model_index import resolve_model
 from .trained_parser import load_parser
 
 
@@ -38,9 +39,11 @@ class SceneGraphInferencer(BaseInferencer):
     training data is read.
 
     Args:
-        model: Config file or config, or a checkpoint (``.pth``) that holds its
-            config. Defaults to None: the config in ``weights``.
-        weights: Checkpoint. Defaults to None: ``model`` is the checkpoint.
+        model: Config file or config; a checkpoint (``.pth``) that holds its config;
+            or a name of the model index, see :func:`.resolve_model`. Defaults to
+            None: the config in ``weights``.
+        weights: Checkpoint. Defaults to None: ``model`` is the checkpoint, or the
+            model index names it.
         device: Defaults to None: an accelerator if there is one.
         show_progress: Whether to show a progress bar. Defaults to True.
         max_pixels: Larger images are not decoded. Defaults to 64 million.
@@ -81,9 +84,8 @@ class SceneGraphInferencer(BaseInferencer):
             model = str(model)
             if weights is None and model.endswith('.pth'):
                 model, weights = None, model
-            elif not Path(model).is_file():
-                raise FileNotFoundError(f'config {model} not found')
             else:
+                model, weights = resolve_model(model, weights)
                 model = read_config_file(model)
         if weights is None:
             raise ValueError(
@@ -176,13 +178,14 @@ class SceneGraphInferencer(BaseInferencer):
             raise ValueError(f'formats must be some of {tuple(WRITERS)}, got {sorted(unknown)}')
         _check_positive(batch_size=batch_size, topk=topk)
         task = given_task(bboxes, labels)
-        with Progress(disable=not self.show_progress) as progress:
-            bar = progress.add_task('Inference', total=source.total)
+        with Progress('parsing images', source.total, self.show_progress) as progress:
+            if on_error is not None:
+                given['on_error'] = lambda error: (progress.advance(), on_error(error))
             for images, data in self.preprocess(source, batch_size, **given):
                 samples = self.forward(data, task)
                 pictures = self.visualize(images, samples, **shared, **visualize)
                 yield from self.postprocess(images, samples, pictures, **shared, **postprocess)
-                progress.advance(bar, len(images))
+                progress.advance(len(images))
                 # Free the memory before the next batch is read.
                 del images, data, samples, pictures
 
@@ -207,7 +210,7 @@ class SceneGraphInferencer(BaseInferencer):
             )
         prepared = map(self._prepare, images)
         if on_error is not None:
-            prepared = _without_errors(prepared, on_error)
+            prepared = without_errors(prepared, on_error)
         chunks = iter(lambda: list(islice(prepared, batch_size)), [])
         yield from map(self._collate, chunks)
 
@@ -335,16 +338,3 @@ def _check_positive(**values: int) -> None:
     for name, value in values.items():
         if not isinstance(value, Integral) or value < 1:
             raise ValueError(f'{name} must be a whole number of at least 1, got {value}')
-
-
-def _without_errors(items: Iterator, on_error: Callable[[Exception], None]) -> Iterator:
-    """Skip items with errors. Give no generator: it ends at its first error."""
-    while True:
-        try:
-            yield next(items)
-        except StopIteration:
-            return
-        except WrongNumber:
-            raise
-        except (OSError, ValueError) as error:
-            on_error(error)

@@ -156,7 +156,8 @@ def check_names(filename: str, kind: str, found: dict, expected: dict) -> None:
                 f'{filename} was trained with other {kind}: number {i} is '
                 f'{own!r}, but {name!r} in the training set. Train it on this '
                 'data set; if the names mean the same, give them to the data set '
-                "by 'metainfo'"
+                "by 'metainfo'; to start from the names that both share, set "
+                'load_from to it and load_from_by_name=True'
             )
 
 
@@ -178,6 +179,8 @@ def _missing_weights(
                 f'{filename}: {key!r} has the shape '
                 f'{tuple(weights[key].shape)}, but the configured '
                 f'{type(model).__name__} needs {tuple(own.shape)}. Was it trained '
-                'on another data set, with other classes?'
+                'on another data set, with other classes? To start from it all the '
+                'same, by the names that both share, set load_from to it and '
+                'load_from_by_name=True'
             )
     return missing

@@ -12,12 +12,13 @@ from mmdet.datasets import BaseDetDataset
 from mmdet.visualization import get_palette
 from mmengine.dataset import force_full_init
 from mmengine.fileio import exists, join_path
-from mmengine.utils import is_abs
+from mmengine.logging import print_log
 
 from mmsgp.utils.seeding import seeded
 
 from .graph_annotations import SPLITS, GraphAnnotations
-from .splits import check_num_val_images, split_indices
+from .paths import join_root
+from .splits import check_num_val_images, has_val_split, split_indices, with_split_ids
 from .statistics import DatasetStatistics
 
 
@@ -58,6 +59,10 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             detector. It defaults to True for train and val, and also affects
             which images belong to them; to False for test, where the metric
             itself counts such images and leaves them out.
+        split_ids: Own lists of the ids of the images of ``train``, ``val`` and
+            ``test``, each a list or a file: JSON, or one id a line. They replace
+            the splits of the annotations; images in no list are left out.
+            Defaults to None: the splits of the annotations.
         metainfo: Replaces names of the annotations, one for one.
         lazy_init: Whether annotations are loaded when first needed. Defaults
             to False.
@@ -80,6 +85,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         split: str = 'train',
         num_val_images: int = 5000,
         filter_cfg: dict | None = None,
+        split_ids: dict[str, str | Sequence[int | str]] | None = None,
         metainfo: dict | None = None,
         lazy_init: bool = False,
         **kwargs,
@@ -88,6 +94,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             raise ValueError(f'split must be one of {SPLITS}, got {split!r}')
         self.split = split
         self.num_val_images = num_val_images
+        self.split_ids = split_ids
         self._given_metainfo = dict(metainfo or {})
         filters = dict(filter_empty_gt=True, filter_empty_relations=split != 'test')
         unknown = set(filter_cfg or {}) - set(filters)
@@ -158,8 +165,17 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         source = self.ann_file or type(self).__name__
         annotations = self.load_annotations()
         annotations.check(source)
+        if self.split_ids is not None:
+            annotations = with_split_ids(annotations, self.split_ids, self.data_root, source)
+        # As the models compute; the files' own precision is for converters.
+        annotations = replace(annotations, boxes=annotations.boxes.astype(np.float32, copy=False))
         self._set_names(annotations.classes, annotations.predicates)
         filter_relations = self.filter_cfg['filter_empty_relations']
+        if self.split == 'val' and has_val_split(annotations):
+            print_log(
+                f'{source} has a split for validation, so that num_val_images has no effect',
+                logger='current',
+            )
         if self.split == 'train':
             check_num_val_images(annotations, self.num_val_images, filter_relations, source)
         # Statistics are of relations, whatever filter_cfg says.
@@ -280,8 +296,3 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         if isinstance(folders, str):
             folders = (folders,)
         self.data_prefix['img'] = tuple(join_root(self.data_root, folder) for folder in folders)
-
-
-def join_root(root: str, path: str) -> str:
-    """Join a path to a folder, unless the path is absolute or the folder empty."""
-    return join_path(root, path) if root and not is_abs(path) else path

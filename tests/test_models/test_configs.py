@@ -19,7 +19,9 @@ HEADS = dict(
     linknet='LinkNetHead',
     kern='KERNHead',
     frequency='FrequencyHead',
-    transformer='RoleProductHead',
+    selfattention='RoleProductHead',
+    transformer='TransformerHead',
+    imp='IMPHead',
 )
 RELATIONS = [name for name in NAMES if name.startswith(tuple(HEADS))]
 DETECTORS = sorted(set(NAMES) - set(RELATIONS))
@@ -36,7 +38,7 @@ VARIANTS = [
     name
     for name in RELATIONS
     if name.split('_')[1] in LOSSES
-    and not {'from', 'sggen', 'r50', 'rtmdet', 'transformer', *DEBIASED} & set(name.split('_'))
+    and not {'from', 'sggen', 'r50', 'rtmdet', 'selfattention', *DEBIASED} & set(name.split('_'))
 ]
 SIDE = 160
 
@@ -143,7 +145,7 @@ def batch(num_classes, num_predicates):
     'loss', ['CrossEntropyLoss', 'CCELoss', 'SoftmaxFocalLoss', 'LogitAdjustedLoss']
 )
 @pytest.mark.parametrize('scorer', [None, 'Scorer'])
-@pytest.mark.parametrize('base', ['motifnet', 'linknet', 'kern', 'frequency'])
+@pytest.mark.parametrize('base', sorted(set(HEADS) - {'selfattention'}))
 def test_each_base_model_takes_each_loss_and_a_scorer(base, scorer, loss):
     """A training and a test step of each task."""
     cfg = Config.fromfile(CONFIGS / f'{base}_ce_minivg.py')

@@ -6,13 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.progress import track
-
 from mmsgp.cli.arguments import add_recall_arguments
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.evaluation import PredictionFile, SceneGraphMetric
 from mmsgp.evaluation.presets import PRESETS
 from mmsgp.structures.ranking import RANKINGS
+from mmsgp.utils.progress import Progress
 from mmsgp.utils.unwritten import collecting_unwritten
 
 
@@ -72,8 +71,10 @@ def run(args: argparse.Namespace) -> None:
             'without ng-'
         )
     metric.dataset_meta = predictions.meta
-    for sample in track(predictions, 'Matching', len(predictions), transient=True):
-        metric.process({}, [sample])
+    with Progress('matching', len(predictions)) as progress:
+        for sample in predictions:
+            metric.process({}, [sample])
+            progress.advance()
     with collecting_unwritten() as unwritten:
         metric.evaluate(len(predictions))
     if unwritten:

@@ -1,6 +1,7 @@
 from .dataset_priors_hook import DatasetPriorsHook
 from .feature_cache_hook import FeatureCacheHook
 from .invalid_loss_hook import InvalidLossHook
+from .load_by_name_hook import LoadByNameHook
 from .log_hook import SteadyLoggerHook
 from .low_rate_hook import StopAtLowRateHook
 from .rank_watch_hook import RankWatchHook
@@ -12,6 +13,7 @@ __all__ = [
     'DatasetPriorsHook',
     'FeatureCacheHook',
     'InvalidLossHook',
+    'LoadByNameHook',
     'RankWatchHook',
     'SeedHook',
     'SteadyLoggerHook',

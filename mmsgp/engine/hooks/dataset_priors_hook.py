@@ -1,4 +1,8 @@
+from __future__ import annotations
+
 from mmengine.hooks import Hook
+from torch import nn
+from torch.utils.data import DataLoader
 
 from mmsgp.datasets.dataset_wrappers import innermost_dataset
 from mmsgp.engine.distributed import unwrap_model
@@ -17,7 +21,10 @@ class DatasetPriorsHook(Hook):
     def before_train(self, runner) -> None:
         """Call ``model.load_statistics`` with the innermost training set."""
         dataset = innermost_dataset(runner.train_dataloader.dataset)
-        unwrap_model(runner.model).load_statistics(dataset)
+        model = unwrap_model(runner.model)
+        model.load_statistics(dataset)
+        for split in ('train', 'val'):
+            _check_images(model, getattr(runner, f'{split}_dataloader', None))
 
     def before_test(self, runner) -> None:
         """Check that the relation head was trained, and hand it the metainfo.
@@ -40,3 +47,12 @@ class DatasetPriorsHook(Hook):
         for metric in runner.test_evaluator.metrics:
             if statistics is not None and hasattr(metric, 'load_statistics'):
                 metric.load_statistics(statistics)
+        _check_images(model, runner.test_dataloader)
+
+
+def _check_images(model: nn.Module, loader: DataLoader | None) -> None:
+    """Let an adapter that knows some images only compare them with the data set's."""
+    check = getattr(getattr(model, 'detector_adapter', None), 'check_images', None)
+    if check is not None and isinstance(loader, DataLoader):
+        dataset = innermost_dataset(loader.dataset)
+        check(dataset.get_data_info(index)['img_id'] for index in range(len(dataset)))

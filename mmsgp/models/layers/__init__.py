@@ -1,3 +1,4 @@
+from .box_codes import BOX_CODE_DIM, PAIR_CODE_DIM, box_codes, pair_codes
 from .class_embedding import ClassEmbedding
 from .frequency_prior import FrequencyPrior
 from .gated_graph import GatedGraphUnit, ObjectGraph, PairGraph, Readout
@@ -11,8 +12,15 @@ from .pair_features import PairFeatures
 from .pair_masks import draw_pair_masks
 from .precision import full_precision
 from .relational_embedding import RelationalEmbedding
+from .summed_linear import SummedLinear, init_xavier
 
 __all__ = [
+    'BOX_CODE_DIM',
+    'PAIR_CODE_DIM',
+    'SummedLinear',
+    'box_codes',
+    'pair_codes',
+    'init_xavier',
     'AlternatingHighwayLSTM',
     'BatchNorm1d',
     'BatchNorm2d',

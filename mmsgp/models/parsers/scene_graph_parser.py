@@ -21,6 +21,7 @@ from mmsgp.structures import ObjectBatch, SceneGraphDataSample
 from mmsgp.structures.tasks import TASKS
 
 from .feature_cache import FeatureCache
+from .freezing import frozen_parts
 from .input_checks import check_normalization, check_strides
 
 TRAINING_TASKS = ('sgcls', 'sggen')
@@ -54,6 +55,11 @@ class SceneGraphParser(BaseDetector):
             None, see :func:`build_detector_adapter`.
         graph_assigner: Config of the assigner of annotations to detected boxes.
             Defaults to :class:`GraphAssigner`.
+        frozen: Names of further parts that are not trained, as in
+            :meth:`torch.nn.Module.named_modules`; ``*`` stands for any letters,
+            e.g. ``('relation_head.pair_features', 'relation_head.*_lstm')``.
+            They stay in evaluation mode. Defaults to None: only the detector is
+            frozen.
         compile_backbone: Whether to run ``torch.compile`` on the detector's
             backbone, at the first image of each size. Defaults to False.
         data_preprocessor: Config of the preprocessor; mean, standard deviation
@@ -64,8 +70,9 @@ class SceneGraphParser(BaseDetector):
 
     Raises:
         ValueError: If a task is unknown, a threshold is unknown or out of
-            range, the detector and the relation head differ in their numbers
-            of classes, or parser and detector normalise images differently.
+            range, no part has a name in ``frozen``, the detector and the relation
+            head differ in their numbers of classes, or parser and detector
+            normalise images differently.
     """
 
     def __init__(
@@ -77,6 +84,7 @@ class SceneGraphParser(BaseDetector):
         detection_cfg: dict = DEFAULT_DETECTION,
         detector_adapter: dict | None = None,
         graph_assigner: dict = dict(type='GraphAssigner'),
+        frozen: Sequence[str] | None = None,
         compile_backbone: bool = False,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -122,6 +130,7 @@ class SceneGraphParser(BaseDetector):
                 f'{self.relation_head.num_classes}: set num_classes of both to '
                 'the number of classes of the data set'
             )
+        self.frozen = frozen_parts(self, frozen or ())
         self.feature_cache: FeatureCache | None = None  # FeatureCacheHook
         # Of each initial checkpoint: path, kinds of names to check, names.
         self._known_names: list[tuple[str, tuple[str, ...], dict]] = []
@@ -130,9 +139,11 @@ class SceneGraphParser(BaseDetector):
         self.register_buffer('has_priors', torch.tensor(0.0))
 
     def train(self, mode: bool = True) -> SceneGraphParser:
-        """Set the training mode; the detector stays in evaluation mode."""
+        """Set the training mode; what is frozen stays in evaluation mode."""
         super().train(mode)
         self.detector.eval()
+        for name in self.frozen:
+            self.get_submodule(name).eval()
         return self
 
     def init_weights(self) -> None:
@@ -285,9 +296,9 @@ class SceneGraphParser(BaseDetector):
                     torch.cat([graph.objects.labels for graph in graphs])
                 )
             regions = self.relation_head.extract_regions(feature_maps, objects)
-            for task in self.test_tasks:
-                if task in given:
-                    predictions[task] = self.relation_head.predict(regions, given[task])
+            given = {task: given[task] for task in self.test_tasks if task in given}
+            graphs = self.relation_head.predict_tasks(regions, list(given.values()))
+            predictions.update(zip(given, graphs))
         if 'sggen' in self.test_tasks:
             objects = self._detected_objects(batch)
             regions = self.relation_head.extract_regions(feature_maps, objects)
@@ -314,8 +325,15 @@ class SceneGraphParser(BaseDetector):
     @torch.no_grad()
     def _given_objects(self, batch: PreparedBatch, bboxes: list[Tensor]) -> ObjectBatch:
         logits = self.detector_adapter.classify_boxes(batch, bboxes)
-        return ObjectBatch.from_list(bboxes, logits)
+        return ObjectBatch.from_list(bboxes, logits, image_sizes=_image_sizes(batch))
 
     @torch.no_grad()
     def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
-        return self.detector_adapter.detect_objects(batch, **self.detection_cfg)
+        objects = self.detector_adapter.detect_objects(batch, **self.detection_cfg)
+        return replace(objects, image_sizes=_image_sizes(batch))
+
+
+def _image_sizes(batch: PreparedBatch) -> Tensor:
+    """Return width and height of each image without padding: (B, 2)."""
+    sizes = [sample.img_shape[1::-1] for sample in batch.data_samples]
+    return batch.feature_maps[0].new_tensor(sizes).view(-1, 2)
