@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.runner.amp import autocast
 from torch import nn
 
 from mmsgp.registry import OPTIM_WRAPPERS
@@ -26,5 +25,6 @@ class AutocastOptimWrapper(SteadyOptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Context of a training step of ``model``."""
-        with super().optim_context(model), autocast(dtype=torch.bfloat16):
+        device = next(model.parameters()).device.type
+        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
             yield
