@@ -32,6 +32,8 @@ class ObjectBatch:
             None if they are those of ``targets``.
         image_sizes: (B, 2), width and height of each image in pixels of the
             network's input, without padding, or None.
+        valid: (B, T) bool, in a batch with as many rows for each image: the rows that
+            are objects. ``sizes`` is then not used. None in all other batches.
     """
 
     bboxes: Tensor
@@ -43,6 +45,7 @@ class ObjectBatch:
     class_bboxes: Tensor | None = None
     present: Tensor | None = None
     image_sizes: Tensor | None = None
+    valid: Tensor | None = None
 
     @classmethod
     def from_list(cls, bboxes: list[Tensor], logits: Tensor, **kwargs) -> ObjectBatch:
