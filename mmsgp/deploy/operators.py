@@ -139,7 +139,7 @@ def pool_regions(
 
 @pool_regions.register_fake
 def _(feature_map, rois, height, width, scale, ratio):
-    return feature_map.new_empty(len(rois), feature_map.shape[1], height, width)
+    return feature_map.new_empty(rois.shape[0], feature_map.shape[1], height, width)
 
 
 def onnx_pool_regions(feature_map, rois, height: int, width: int, scale: float, ratio: int):

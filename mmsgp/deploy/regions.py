@@ -61,4 +61,4 @@ def pool(extractor: SingleRoIExtractor, feature_maps: tuple[Tensor, ...], rois: 
     if pooled.shape[1] == 1:
         return pooled[:, 0]
     level = extractor.map_roi_levels(rois, pooled.shape[1])
-    return pooled[torch.arange(len(rois), device=rois.device), level]
+    return pooled[torch.arange(rois.shape[0], device=rois.device), level]

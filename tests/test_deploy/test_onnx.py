@@ -51,12 +51,13 @@ test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 
 def noisy_images():
-    """Ten images of unlike shapes and contrasts; those of low contrast show no object."""
+    """Ten images of unlike shapes and contrasts, on which from 0 to all objects are found."""
     rng = np.random.default_rng(0)
-    shapes = [(96, 96), (60, 96), (120, 80), (48, 90), (200, 200)] * 2
+    shapes = [(96, 96), (60, 96), (120, 80), (48, 90), (200, 200)]
     return [
         np.clip(110 + contrast * rng.standard_normal((*shape, 3)), 0, 255).astype(np.uint8)
-        for shape, contrast in zip(shapes, np.linspace(0, 60, 10))
+        for contrast in (5, 8)
+        for shape in shapes
     ]
 
 
@@ -104,7 +105,7 @@ def test_images_give_the_same_graphs_alone_and_in_batches(exported, parser):
     inferencer, images = OnnxSceneGraphInferencer(exported), noisy_images()
     samples = [parser(image, return_datasamples=True)['predictions'][0] for image in images]
     counts = {sample.pred_scene_graphs['sggen'].num_objects for sample in samples}
-    assert {0, NUM_DETECTED} <= counts
+    assert {0, 1, 2, NUM_DETECTED} <= counts
     prepared = [inferencer._prepare(image) for image in images]
     inputs = np.stack([image['input'] for image in prepared])
     sizes = np.array([image['size'] for image in prepared], np.float32)
@@ -137,7 +138,7 @@ def test_described_graphs_are_those_of_the_inferencer_with_pytorch(exported, par
 
 
 def test_the_inferencer_runs_without_pytorch(exported, tmp_path):
-    cv2.imwrite(str(tmp_path / 'noise.png'), noisy_images()[-1])
+    cv2.imwrite(str(tmp_path / 'noise.png'), noisy_images()[5])
     code = f"""
         import sys
         for name in ('torch', 'mmengine', 'mmcv', 'mmdet', 'onnx', 'onnxscript', 'h5py'):
