@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import torch
 
@@ -31,3 +32,11 @@ def matmul_rate(size: int = 2048) -> float:
     """Measure the FLOPs per second of a matrix product in float32."""
     one, other = torch.rand(size, size), torch.rand(size, size)
     return 2 * size**3 / seconds(lambda: one @ other, 10)
+
+
+def memory_mb(key: str, path: str = '/proc/self/status') -> float:
+    """Read a field of Linux's memory statistics of a process."""
+    for line in Path(path).read_text().splitlines():
+        if line.startswith(f'{key}:'):
+            return int(line.split()[1]) / 1024
+    raise KeyError(f'{path} has no field {key}')

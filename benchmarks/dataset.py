@@ -18,14 +18,17 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import in_fresh_process
+from common import in_fresh_process, memory_mb
+from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from torch.utils.data import DataLoader, Subset
 
 from mmsgp.datasets import DatasetStatistics, VGDataset, write_vg_sgg
+from mmsgp.datasets.checks import check_config
 from mmsgp.datasets.vg_sgg.vg150 import VG150_CLASSES, VG150_PREDICATES
 
 BOXES_PER_IMAGE = 10.2  # 1.1 million boxes
@@ -36,6 +39,7 @@ LIMITS = {
     'ready_peak_mb': 1024,
     'statistics_s': 5,
     'statistics_peak_mb': 1024,
+    'check_s': 60,
 }
 
 
@@ -91,14 +95,6 @@ def named(figures: dict, pickled: bool) -> dict:
     return {f'{prefix}{name}': value for name, value in figures.items()}
 
 
-def memory_mb(key: str, path: str = '/proc/self/status') -> float:
-    """Read a field of Linux's memory statistics of a process."""
-    for line in Path(path).read_text().splitlines():
-        if line.startswith(f'{key}:'):
-            return int(line.split()[1]) / 1024
-    raise KeyError(f'{path} has no field {key}')
-
-
 def measure_ready(root: str, pickled: bool) -> dict:
     before = memory_mb('VmRSS')
     start = time.process_time()
@@ -121,6 +117,22 @@ def measure_statistics(root: str) -> dict:
     start = time.process_time()
     DatasetStatistics.from_annotations(annotations).frequency_prior()
     return dict(statistics_s=time.process_time() - start, statistics_peak_mb=memory_mb('VmHWM'))
+
+
+def measure_check(root: str) -> dict:
+    """Check the data as tools/misc/check_dataset.py does, without image files."""
+    init_default_scope('mmsgp')
+    cfg = Config(
+        {
+            f'{split}_dataloader': dict(
+                dataset=dict(type='VGDataset', data_root=root, split=split, pipeline=[])
+            )
+            for split in ('train', 'val', 'test')
+        }
+    )
+    start = time.process_time()
+    findings = check_config(cfg).findings
+    return dict(check_s=time.process_time() - start, check_findings=len(findings))
 
 
 def read_privately(item: dict) -> float:
@@ -171,6 +183,7 @@ def main() -> None:
         ('Writing the file', None),
         ('Reading it', (measure_ready, False)),
         ('Statistics', (measure_statistics,)),
+        ('Checking it', (measure_check,)),
         ('Single images', (measure_reads, False)),
         ('Reading it into pickled dictionaries', (measure_ready, True)),
         ('Single images as pickled dictionaries', (measure_reads, True)),

@@ -217,8 +217,8 @@ def measure_test(kind: str, num_images: int, num_boxes: int) -> dict:
         * len(regions.pairs)
         / len(few)
     )
-    chunks = regions.split_pairs(head.pairs_per_chunk)
-    pairs = seconds(lambda: [classify_pairs(head, context, some, objects) for some in chunks], 1)
+    chunks = list(regions.split_pairs(head.pairs_per_chunk))
+    pairs = seconds(lambda: [classify_pairs(head, context, some, objects) for _, some in chunks], 1)
     return {
         's': own,
         '(a) floor': own / floor,

@@ -2,10 +2,77 @@
 
 A component that MMSGP does not define is searched in MMDetection, then in
 MMEngine; a config names all of them in the same way.
+
+``mmsgp::NAME.py`` names one of MMSGP's configs, in calls of MMEngine, too.
 """
 
+from __future__ import annotations
+
+from functools import wraps
+from pathlib import Path
+
 from mmdet import registry as mmdet_registry
+from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import Registry
+
+SCOPE = 'mmsgp::'
+
+
+def home() -> Path:
+    """Return the folder that holds ``configs/`` and ``tools/``.
+
+    A wheel has copies of them in ``mmsgp/.mim``, as OpenMMLab's packages do, and an
+    editable installation has links there. A source tree is used as it is.
+    """
+    package = Path(__file__).resolve().parent
+    configs = package / '.mim' / 'configs'
+    return configs.resolve().parent if configs.is_dir() else package.parent
+
+
+def find_config(name: str | Path) -> str:
+    """Return the path of a config.
+
+    Args:
+        name: A path, or the file name of one of MMSGP's own configs after
+            ``mmsgp::``, as in ``mmsgp::motifnet_cce_scorer_vg.py``.
+
+    Raises:
+        FileNotFoundError: If MMSGP has no config of this name.
+    """
+    name = str(name)
+    if not name.startswith(SCOPE):
+        return name
+    configs = home() / 'configs'
+    path = configs / name.removeprefix(SCOPE)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{name} does not exist: {configs} holds '
+            f'{", ".join(sorted(file.name for file in configs.glob("*.py")))}'
+        )
+    return str(path)
+
+
+def _name_own_configs() -> None:
+    """Let MMEngine find MMSGP's configs by ``mmsgp::``, in ``_base_`` too."""
+    MODULE2PACKAGE['mmsgp'] = 'mmsgp'  # for BaseInferencer.list_models
+    read, find_base = Config.fromfile, Config._get_cfg_path
+
+    @wraps(read)
+    def fromfile(filename: str | Path, *args, **kwargs) -> Config:
+        return read(find_config(filename), *args, **kwargs)
+
+    @wraps(find_base)
+    def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if cfg_path.startswith(SCOPE):
+            return find_config(cfg_path), None
+        return find_base(cfg_path, filename)
+
+    Config.fromfile = staticmethod(fromfile)
+    Config._get_cfg_path = staticmethod(get_cfg_path)
+
+
+_name_own_configs()
 
 
 def _child(parent: str, location: str, own: bool = False) -> Registry:

@@ -1,6 +1,7 @@
 """Fixtures for tests of every kind."""
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 from mmengine.logging import MMLogger
 
@@ -24,6 +25,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if 'browser' in item.fixturenames:
             item.add_marker('browser')
+
+
+def pytest_runtest_setup(item):
+    """Skip what needs a GPU where there is none."""
+    if item.get_closest_marker('gpu') and not torch.cuda.is_available():
+        pytest.skip('needs a GPU with CUDA')
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,9 @@ import math
 from dataclasses import dataclass, field
 
 from mmsgp.models.context_encoders.motif import ORDERS
+from mmsgp.models.debiasing.direct_effect import EFFECTS
+from mmsgp.models.debiasing.resistance import BIASES
+from mmsgp.models.losses.rebalanced_loss import SCHEMES
 from mmsgp.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmsgp.structures.ranking import RANKINGS
 from mmsgp.structures.tasks import TASK_TITLES, TASKS
@@ -116,19 +119,27 @@ PARTS = {
         'mmdet.CrossEntropyLoss', 'mmdet.SmoothL1Loss', 'mmdet.L1Loss',
         'mmdet.GIoULoss', 'mmdet.QualityFocalLoss', 'mmsgp.CCELoss',
         'mmsgp.SoftmaxFocalLoss', 'mmsgp.ReweightedCrossEntropyLoss',
-        'mmsgp.LogitAdjustedLoss', 'mmsgp.SignificanceBCELoss',
+        'mmsgp.LogitAdjustedLoss', 'mmsgp.PrototypeLoss',
+        'mmsgp.NodePriorityLoss', 'mmsgp.SignificanceBCELoss',
         'mmsgp.SignificanceMSELoss', 'mmsgp.SignificanceHingeLoss',
         'mmsgp.SignificanceRankingLoss'),
         arguments=('bg_cls_weight', )),  # DETRHead reads it
     'relation_head': Types(('mmsgp.MotifNetHead', 'mmsgp.LinkNetHead',
                             'mmsgp.KERNHead', 'mmsgp.FrequencyHead',
-                            'mmsgp.RoleProductHead')),
+                            'mmsgp.RoleProductHead', 'mmsgp.GatedPairHead',
+                            'mmsgp.TransformerHead', 'mmsgp.IMPHead',
+                            'mmsgp.PENetHead', 'mmsgp.REACTHead',
+                            'mmsgp.GPSNetHead', 'mmsgp.VCTreeHead')),
     'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
-                              'mmsgp.TransformerContext')),
-    'debiasing': Types(('mmsgp.PostHocLogitAdjustment', )),
+                              'mmsgp.TransformerContext',
+                              'mmsgp.SGBTransformerContext',
+                              'mmsgp.VCTreeContext')),
+    'debiasing': Types(('mmsgp.PostHocLogitAdjustment', 'mmsgp.TotalDirectEffect',
+                        'mmsgp.Resistance', 'mmsgp.GroupCollaborativeLearning')),
     'fc_head': Types(('mmsgp.VGGHead', )),
     'pair_features': Types(('mmsgp.PairFeatures', )),
-    'frequency_prior': Types(('mmsgp.FrequencyPrior', )),
+    'frequency_prior': Types(('mmsgp.FrequencyPrior',
+                              'mmsgp.SoftenedFrequencyPrior')),
     'scorer': Types(('mmsgp.Scorer', )),
     'attention': Types(('mmsgp.RelationSelfAttention', 'mmsgp.RelationFC')),
     'pair_sampler': Types(('mmsgp.PairSampler', ), TASK_UTILS),
@@ -212,16 +223,25 @@ ARGUMENTS = {
          'num_predicates', 'hidden_size', 'embedding_dim', 'position_dim',
          'layout_dim', 'loss_image_weight', 'image_channels', 'nms_iou_thr', 'num',
          'positive_fraction', 'hidden_channels', 'attention_channels', 'roi_size',
-         'final_activation', 'norm_momentum', 'self_relations', 'raw'), Numbers()),
+         'final_activation', 'norm_momentum', 'self_relations', 'raw',
+         # prototypes
+         'object_channels', 'max_scale', 'similarity_weight', 'distance_weight',
+         'pull_weight', 'distance_margin', 'pull_margin', 'num_negatives', 'smooth',
+         'official_normalization', 'loss_pair_weight',
+         # debiasing
+         'weight', 'rate', 'distill_weight', 'other_weight'), Numbers()),
     'arch': Words(('P5', 'P6')),
     'style': Words(('pytorch', 'caffe')),
-    'bias': Words(('auto', )),
     'add_extra_convs': Words(('on_input', 'on_lateral', 'on_output')),
     'mode': Words(('nearest', 'bilinear')),
     'pool_mode': Words(('avg', 'max')),
     'predict_box_type': Words(('hbox', )),
     'reduction': Words(('none', 'mean', 'sum')),
-    'scheme': Words(('inverse_frequency', 'class_balanced')),
+    'scheme': Words(SCHEMES),
+    'effect': Words(EFFECTS),
+    # of Resistance; of layers, as in MMCV
+    'bias': Words(('auto', *BIASES)),
+    'groups': Numbers(limit=10_000, least=1),
     'rank_by': Words(tuple(RANKINGS)),
     'order': Words(ORDERS),
     'quota': Words(('image', 'batch')),
@@ -255,7 +275,8 @@ ARGUMENTS = {
         'debiasing', 'pair_sampler', 'graph_assigner', 'detector_adapter', 'nms',
         'loss')},
     **dict.fromkeys(
-        ('loss_cls', 'loss_bbox', 'loss_iou', 'loss_object', 'loss_relation'),
+        ('loss_cls', 'loss_bbox', 'loss_iou', 'loss_object', 'loss_relation',
+         'loss_prototype'),
         Part('loss')),
     'bbox_roi_extractor': Part('roi_extractor'),
     'context': Part('context_encoder'),

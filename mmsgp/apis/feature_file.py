@@ -14,7 +14,8 @@ import h5py
 import torch
 from torch import Tensor, nn
 
-from mmsgp.structures import SceneGraph
+from mmsgp.models.relation_heads import ObjectContext, RegionFeatures
+from mmsgp.structures import ObjectBatch, SceneGraph
 from mmsgp.utils.unwritten import may_be_unwritten
 
 
@@ -28,23 +29,33 @@ class FeatureRecorder:
     def __init__(self, head: nn.Module) -> None:
         self.head = head
         self._inputs: tuple | None = None
-        self._relations: list[Tensor] = []
+        self._parts: list[tuple[Tensor, Tensor]] = []
 
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Record the pass of the head inside this block."""
-        self._inputs, self._relations = None, []
-        hooks = [
-            self.head.register_forward_pre_hook(self._take_inputs),
-            self.head.fc_predicate.register_forward_pre_hook(
-                lambda _, inputs: self._relations.append(inputs[0])
-            ),
-        ]
+        self._inputs, self._parts = None, []
+        head = self.head
+        forward_tasks, relation_features = head.forward_tasks, head.relation_features
+
+        def take_inputs(regions: RegionFeatures, tasks: Sequence[ObjectBatch]) -> list:
+            self._inputs = regions, tasks[0]
+            return forward_tasks(regions, tasks)
+
+        def take_features(
+            context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
+        ) -> Tensor:
+            features = relation_features(context, regions, objects)
+            # A debiasing method may ask again for the same pairs, in another context.
+            if not self._parts or self._parts[-1][0] is not regions.pairs:
+                self._parts.append((regions.pairs, features))
+            return features
+
+        vars(head).update(forward_tasks=take_inputs, relation_features=take_features)
         try:
             yield
         finally:
-            for hook in hooks:
-                hook.remove()
+            del head.forward_tasks, head.relation_features
 
     def attach(self, graphs: Sequence[SceneGraph]) -> None:
         """Add ``features`` to the objects (N, d_o) and relations (M, d_p) of a batch.
@@ -56,26 +67,24 @@ class FeatureRecorder:
             ValueError: If the head computes no such features.
         """
         regions, objects = self._inputs
-        relations = torch.cat(self._relations or [torch.empty(0, 0)])
-        if regions.objects is None or len(relations) != len(regions.pairs):
+        if regions.objects is None:
             raise ValueError(
                 f'a {type(self.head).__name__} has no features of objects and relations to write: '
                 'leave out features, or use another head'
             )
+        # Parts of the pairs may come in another order than the pairs.
+        pairs, relations = map(torch.cat, zip(*self._parts))
         start = 0
         for image, graph in enumerate(graphs):
             end = start + objects.sizes[image]
             graph.objects.features = regions.objects[start:end]
-            of_image = objects.image_ids[regions.pairs[:, 0]] == image
+            of_image = objects.image_ids[pairs[:, 0]] == image
             size = max(end - start, 1)
-            keys = _keys(regions.pairs[of_image] - start, size)
+            keys = _keys(pairs[of_image] - start, size)
             order = keys.argsort()
             rows = order[torch.searchsorted(keys[order], _keys(graph.relations.pairs, size))]
             graph.relations.features = relations[of_image][rows]
             start = end
-
-    def _take_inputs(self, head: nn.Module, inputs: tuple) -> None:
-        self._inputs = inputs
 
 
 def _keys(pairs: Tensor, size: int) -> Tensor:

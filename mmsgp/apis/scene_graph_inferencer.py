@@ -14,12 +14,12 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.infer import BaseInferencer
 from mmengine.registry import init_default_scope
-from rich.progress import Progress
 
 from mmsgp.checkpoint.loading import use_safe_checkpoint_loading
 from mmsgp.datasets.image_files import MAX_PIXELS
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.structures import SceneGraphDataSample
+from mmsgp.utils.progress import Progress
 from mmsgp.utils.unwritten import may_be_unwritten
 from mmsgp.visualization import SceneGraphVisualizer
 
@@ -28,8 +28,9 @@ from .given_objects import MAX_OBJECTS, given_task, with_objects
 from .graph_export import describe_sample
 from .graph_selection import GraphSelection, check_positive
 from .image_inputs import ImageInputs, ImageSource, image_pipeline
+from .model_index import resolve_model
 from .output_folder import OutputFolder
-from .skipping import Unfinished, without_errors
+from .skipping import Unfinished, counting, without_errors
 from .trained_parser import load_parser
 
 
@@ -41,9 +42,12 @@ class SceneGraphInferencer(BaseInferencer):
     training data is read.
 
     Args:
-        model: Config file or config, or a checkpoint (``.pth``) that holds its
-            config. Defaults to None: the config in ``weights``.
-        weights: Checkpoint. Defaults to None: ``model`` is the checkpoint.
+        model: Config file or config; a checkpoint (``.pth``) that holds its config;
+            or a name of the model index, see
+            :func:`~mmsgp.apis.model_index.resolve_model`. Defaults to None: the config
+            in ``weights``.
+        weights: Checkpoint. Defaults to None: ``model`` is the checkpoint, or the
+            model index names it.
         device: Defaults to None: an accelerator if there is one.
         show_progress: Whether to show a progress bar. Defaults to True.
         max_pixels: Larger images are not decoded. Defaults to 64 million.
@@ -85,9 +89,8 @@ class SceneGraphInferencer(BaseInferencer):
             model = str(model)
             if weights is None and model.endswith('.pth'):
                 model, weights = None, model
-            elif not Path(model).is_file():
-                raise FileNotFoundError(f'config {model} not found')
             else:
+                model, weights = resolve_model(model, weights)
                 model = read_config_file(model)
         if weights is None:
             raise ValueError(
@@ -105,9 +108,8 @@ class SceneGraphInferencer(BaseInferencer):
             **kwargs: Arguments of :meth:`stream`.
 
         Returns:
-            dict: ``predictions``, a graph per image, see :meth:`stream`; and
-            ``visualization``, their pictures, (H', W', 3) uint8 RGB, if
-            ``return_vis``.
+            dict: ``predictions``, a graph per image, see :meth:`stream`; and, if
+            ``return_vis``, ``visualization``, their pictures, (H', W', 3) uint8 RGB.
         """
         predictions, pictures = [], []
         for result in self.stream(inputs, **kwargs):
@@ -206,13 +208,15 @@ class SceneGraphInferencer(BaseInferencer):
             inputs, self.max_pixels, None if overwrite else outputs.hold, outputs.folders
         )
         shared = dict(topk=topk, pred_score_thr=pred_score_thr, outputs=outputs)
-        with Progress(disable=not self.show_progress) as progress:
-            bar = progress.add_task('Inference', total=source.total)
+        with Progress('parsing images', source.total, self.show_progress) as progress:
+            given['on_skipped'] = counting(given.get('on_skipped'), progress.advance)
+            if on_error is not None:
+                given['on_error'] = counting(on_error, progress.advance)
             for images, data in self.preprocess(source, batch_size, **given):
                 samples = self.forward(data, task, selection, outputs.features is not None)
                 pictures = self.visualize(images, samples, **shared, **visualize)
                 yield from self.postprocess(images, samples, pictures, **shared, **postprocess)
-                progress.advance(bar, len(images))
+                progress.advance(len(images))
                 # Free the memory before the next batch is read.
                 del images, data, samples, pictures
 

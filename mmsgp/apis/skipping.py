@@ -44,3 +44,14 @@ class Unfinished:
                 return image
             if self._on_skipped is not None:
                 self._on_skipped(image)
+
+
+def counting(function: Callable | None, count: Callable[[], None]) -> Callable:
+    """Return a function that counts its calls, and calls ``function`` if it is given."""
+
+    def call(value: object) -> None:
+        count()
+        if function is not None:
+            function(value)
+
+    return call

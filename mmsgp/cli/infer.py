@@ -29,8 +29,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'inputs', nargs='+', help='images, folders of images (with their sub-folders), videos'
     )
-    parser.add_argument('--config', help='config file (default: the one in the checkpoint)')
-    parser.add_argument('--checkpoint', required=True, help='checkpoint file')
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument('--model', metavar='NAME', help='model of the model index')
+    model.add_argument('--config', help='config file (default: the one in the checkpoint)')
+    parser.add_argument('--checkpoint', help='checkpoint file (default: that of the model)')
     parser.add_argument(
         '--out',
         required=True,
@@ -115,7 +117,10 @@ def parse_args() -> argparse.Namespace:
         '--font', type=Path, help='font file for names that the usual fonts cannot show'
     )
     parser.add_argument('--device', help='e.g. cpu or cuda:1 (default: a GPU if there is one)')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if not (args.model or args.checkpoint):
+        parser.error('give --model NAME or --checkpoint FILE')
+    return args
 
 
 def print_relations(console: Console, graph: dict) -> None:
@@ -173,7 +178,7 @@ def main() -> None:
         if args.font:
             add_font(args.font)
         inferencer = SceneGraphInferencer(
-            args.config,
+            args.model or args.config,
             args.checkpoint,
             args.device,
             max_pixels=args.max_pixels,

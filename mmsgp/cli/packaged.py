@@ -1,46 +1,11 @@
-"""Configs and tools of an installation: ``mmsgp-train`` and ``mmsgp-test``.
-
-A wheel holds copies of ``configs/`` and ``tools/`` in ``mmsgp/.mim``, where
-OpenMMLab's packages have them. A source tree is used as it is.
-"""
+"""Tools of an installation: ``mmsgp-train`` and ``mmsgp-test``."""
 
 from __future__ import annotations
 
 import runpy
 import sys
-from pathlib import Path
 
-import mmsgp
-
-SCOPE = 'mmsgp::'
-
-
-def home() -> Path:
-    """Return the folder that holds ``configs/`` and ``tools/``."""
-    package = Path(mmsgp.__file__).resolve().parent
-    return package / '.mim' if (package / '.mim').is_dir() else package.parent
-
-
-def find_config(name: str) -> str:
-    """Return the path of a config.
-
-    Args:
-        name: A path, or the file name of one of MMSGP's own configs after
-            ``mmsgp::``, as in ``mmsgp::motifnet_cce_scorer_vg.py``.
-
-    Raises:
-        FileNotFoundError: If MMSGP has no config of this name.
-    """
-    if not name.startswith(SCOPE):
-        return name
-    configs = home() / 'configs'
-    path = configs / name.removeprefix(SCOPE)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'{name} does not exist: {configs} holds '
-            f'{", ".join(sorted(file.name for file in configs.glob("*.py")))}'
-        )
-    return str(path)
+from mmsgp.registry import find_config, home
 
 
 def train() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -71,16 +71,79 @@ def read_image(
         ValueError: If it is empty, damaged, not an image, or too large.
     """
     with _open(path, backend_args) as file:
-        check_image(file, path, max_pixels)
-        with _damage_named(path):
-            file.seek(0)
-            content = file.read()
-            image = mmcv.imfrombytes(content, flag=flag, backend=imdecode_backend)
-            if image is None and content[4:8] == b'ftyp':  # HEIC; AVIF where OpenCV has none
-                image = mmcv.imfrombytes(content, flag=flag, backend='pillow')
-            if image is None:
-                raise OSError('OpenCV cannot decode it')
+        return _decode(file, path, flag, max_pixels, imdecode_backend)
+
+
+def decode_image(
+    content: bytes, name: str, flag: str = 'color', max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """Decode the bytes of an image file, as :func:`read_image` does.
+
+    Args:
+        content: The bytes.
+        name: Name of the image in error messages.
+        flag: See :func:`mmcv.imfrombytes`. Defaults to ``'color'``.
+        max_pixels: Largest number of pixels. Defaults to 64 million.
+
+    Returns:
+        ndarray: (H, W, 3) uint8, BGR, for colour flags.
+
+    Raises:
+        ValueError: If they are empty, damaged, not an image, or too large.
+    """
+    return _decode(BytesIO(content), name, flag, max_pixels, 'cv2')
+
+
+def _decode(
+    file: BinaryIO, path: str | Path, flag: str, max_pixels: int, backend: str
+) -> np.ndarray:
+    check_image(file, path, max_pixels)
+    with _damage_named(path):
+        file.seek(0)
+        content = file.read()
+        image = mmcv.imfrombytes(content, flag=flag, backend=backend)
+        if image is None and content[4:8] == b'ftyp':  # HEIC; AVIF where OpenCV has none
+            image = mmcv.imfrombytes(content, flag=flag, backend='pillow')
+        if image is None:
+            raise OSError('OpenCV cannot decode it')
     return image
+
+
+def missing_image(image_id: int | str | None, path: str, folders: Sequence[str]) -> str:
+    """Say that the file of an image is missing, with a file near its name.
+
+    Args:
+        image_id: The image.
+        path: Where it was expected.
+        folders: Where it was looked for.
+    """
+    message = f'image {image_id} is missing: no such file {path}'
+    if folders:
+        message += f' (looked in: {", ".join(folders)})'
+    near = _near_file(Path(path), [Path(path).parent, *map(Path, folders)])
+    return (
+        message
+        if near is None
+        else (
+            f'{message}. There is {near}: if it is the image, give the annotations this file_name'
+        )
+    )
+
+
+def _near_file(path: Path, folders: Sequence[Path]) -> Path | None:
+    """Find a file of another suffix, in other letters, or with other zeros in front."""
+
+    def key(name: str) -> str:
+        return Path(name).stem.lower().lstrip('0')
+
+    for folder in folders:
+        if folder.is_dir():
+            names = (
+                entry.name for entry in os.scandir(folder) if key(entry.name) == key(path.name)
+            )
+            if near := min(names, default=None):
+                return folder / near
+    return None
 
 
 def check_image(file: BinaryIO, path: str | Path, max_pixels: int) -> None:
@@ -118,23 +181,32 @@ def check_size(width: int, height: int, path: str | Path, max_pixels: int) -> No
         )
 
 
-def read_without_exif_rotation(path: str | Path, backend_args: dict | None = None) -> np.ndarray:
-    """Read an image without applying its EXIF orientation.
+def read_as_annotated(
+    path: str | Path, shape: tuple[int, int] | None, flag: str = 'color', **kwargs
+) -> np.ndarray:
+    """Read an image upright, unless its annotated size says otherwise.
 
-    Boxes are annotated, and predicted, on these pixels.
+    Cameras store an image as its pixels lie and, in the EXIF data, how it is to
+    be turned. MMDetection, viewers and most annotation tools turn it. Where only
+    the pixels as they lie have the annotated size, the boxes are on these.
 
     Args:
         path: Path of the image.
-        backend_args: Config of MMEngine's file backend. Defaults to None: chosen
-            by the path.
+        shape: Annotated height and width; None if they are not known.
+        flag: See :func:`read_image`. One that ends in ``_ignore_orientation``
+            never turns the image.
+        **kwargs: Other arguments of :func:`read_image`, which names the errors.
 
     Returns:
-        ndarray: (H, W, 3) uint8, RGB.
+        ndarray: (H, W, 3) uint8, BGR.
     """
-    # bgr2rgb, because MMCV ignores channel_order with this flag and OpenCV.
-    return mmcv.bgr2rgb(
-        mmcv.imread(path, flag='color_ignore_orientation', backend_args=backend_args)
-    )
+    image = read_image(path, flag, **kwargs)
+    turned_shape = shape and (shape[1], shape[0])
+    if flag in ('color', 'grayscale') and image.shape[:2] == turned_shape != tuple(shape):
+        as_it_lies = read_image(path, f'{flag}_ignore_orientation', **kwargs)
+        if as_it_lies.shape[:2] == tuple(shape):
+            return as_it_lies
+    return image
 
 
 @contextmanager

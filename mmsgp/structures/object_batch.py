@@ -16,7 +16,8 @@ class ObjectBatch:
     """Objects of a batch of images, flat, image after image.
 
     Optional fields depend on the task: ``labels`` in PredCls, ``targets`` and
-    ``present`` in training, ``class_bboxes`` with detected boxes (SGGen).
+    ``present`` in training, ``class_bboxes`` with detected boxes (SGGen). Heads that
+    encode positions need ``image_sizes``.
 
     Attributes:
         bboxes: (N, 4), ``x1, y1, x2, y2`` in pixels of the network's input.
@@ -29,6 +30,8 @@ class ObjectBatch:
         class_bboxes: (N, C, 4), the box regressed for each class, or None.
         present: (B, C) bool, annotated classes of each image, detected or not;
             None if they are those of ``targets``.
+        image_sizes: (B, 2), width and height of each image in pixels of the
+            network's input, without padding, or None.
     """
 
     bboxes: Tensor
@@ -39,16 +42,16 @@ class ObjectBatch:
     targets: Tensor | None = None
     class_bboxes: Tensor | None = None
     present: Tensor | None = None
+    image_sizes: Tensor | None = None
 
     @classmethod
     def from_list(cls, bboxes: list[Tensor], logits: Tensor, **kwargs) -> ObjectBatch:
         """Build a batch from the boxes of images, (N_i, 4) each."""
         sizes = tuple(len(b) for b in bboxes)
         flat = torch.cat(bboxes)
-        image_ids = torch.arange(len(sizes), device=flat.device).repeat_interleave(
-            torch.tensor(sizes, device=flat.device)
-        )
-        return cls(flat, image_ids, sizes, logits, **kwargs)
+        # From the sizes, which a GPU would have to be waited for.
+        image_ids = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+        return cls(flat, image_ids.to(flat.device, non_blocking=True), sizes, logits, **kwargs)
 
     @property
     def num_images(self) -> int:

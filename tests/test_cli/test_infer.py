@@ -183,8 +183,9 @@ def test_names_are_printed_as_they_are(infer, folder, tmp_path, name):
     path.mkdir(parents=True)
     (folder / 'a.png').rename(path / 'a.png')
     printed = infer(path / 'a.png', '--no-pictures', '--out', path / 'out')
-    assert name in printed.partition('the best relations')[0].replace('\n', '')
-    assert name in printed.partition('written into')[2].replace('\n', '')
+    # A long path goes on in the next line.
+    assert name in ''.join(printed.partition('the best relations')[0].split())
+    assert name in ''.join(printed.partition('written into')[2].split())
 
 
 def test_errors_are_one_line(infer, folder, tmp_path):
@@ -201,6 +202,42 @@ def test_errors_are_one_line(infer, folder, tmp_path):
     torch.save([1], tmp_path / 'list.pth')
     with pytest.raises(SystemExit, match='mmsgp-infer: .*list.pth .*list'):
         infer(folder, '--checkpoint', tmp_path / 'list.pth')
+
+
+def test_progress_in_a_log_file_counts_failed_images(infer, folder, monkeypatch, capsys):
+    monkeypatch.setattr('mmsgp.utils.progress.PERIOD', 0)
+    (folder / 'b.png').write_bytes(b'no image')
+    with pytest.raises(SystemExit, match='1 of 3'):
+        infer(folder)
+    lines = [line for line in capsys.readouterr().out.splitlines() if 'parsing images' in line]
+    shares = [line.split(' in ')[0] for line in lines]
+    assert shares == [
+        'parsing images: 33 % (1 of 3)',
+        'parsing images: 67 % (2 of 3)',
+        'parsing images: 100 % (3 of 3)',
+    ]
+
+
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        (['a.png', '--out', 'o'], 'give --model NAME or --checkpoint FILE'),
+        (['a.png', '--out', 'o', '--model', 'a', '--config', 'b'], 'not allowed with'),
+    ],
+)
+def test_a_model_or_a_checkpoint_is_needed(arguments, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['mmsgp-infer', *arguments])
+    with pytest.raises(SystemExit):
+        main()
+    assert words in capsys.readouterr().err
+
+
+def test_a_model_without_weights_is_told_in_a_line(monkeypatch, tmp_path):
+    arguments = ['a.png', '--out', str(tmp_path), '--model', 'motifnet_cce_scorer_vg']
+    monkeypatch.setattr(sys, 'argv', ['mmsgp-infer', *arguments])
+    with pytest.raises(SystemExit, match='^mmsgp-infer: motifnet_cce_scorer_vg has no published'):
+        main()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_second_run_goes_on_where_the_first_stopped(infer, folder, tmp_path):

@@ -36,7 +36,7 @@ CONTENT = dict(
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    text = (ROOT / 'docs' / 'data.md').read_text()
+    text = (ROOT / 'docs' / 'advanced_guides' / 'customize_dataset.md').read_text()
     for code in re.findall(r'```python\n(.*?)```', text, re.DOTALL):
         name = re.match(r'# (\w+\.py)\n', code).group(1)
         (tmp_path / name).write_text(

@@ -9,8 +9,7 @@ import torch
 from mmsgp.apis import load_parser
 from mmsgp.checkpoint.pretrained import check_load_from
 from mmsgp.evaluation.prediction_file import PredictionFile
-from mmsgp.models.debiasing import Debiasing, PostHocLogitAdjustment
-from mmsgp.registry import MODELS
+from mmsgp.models.debiasing import PostHocLogitAdjustment
 from mmsgp.testing.models import (
     CONFIGS,
     HEADS,
@@ -195,47 +194,3 @@ def test_the_test_tool_takes_it_up(plain, tmp_path, run_tool):
         ]
     )
     assert len(labels) and set(labels) <= set(rare)
-
-
-class TotalDirectEffect(Debiasing):
-    """The method that the interface's documentation shows."""
-
-    def __init__(self, num_predicates, size, rate=0.5):
-        super().__init__(num_predicates)
-        self.rate = rate
-        self.register_buffer('mean', torch.zeros(size))
-
-    def observe(self, head, context, regions, objects):
-        batch = context.representation.detach().mean(dim=0)
-        self.mean += self.rate * (batch - self.mean)
-
-    def adjust(self, logits, head, context, regions, objects):
-        average = context._replace(representation=self.mean.expand_as(context.representation))
-        features = head.relation_features(average, regions, objects)
-        labels = context.labels[regions.pairs]
-        return logits - head.predicate_logits(features, labels)
-
-
-def test_a_method_may_average_the_context_and_run_the_head_again():
-    """Without a change of the head: the classifier's bias cancels out."""
-    MODELS.register_module(module=TotalDirectEffect)
-    try:
-        torch.manual_seed(0)
-        head, regions, objects = head_and_input(debiasing=dict(type='TotalDirectEffect', size=512))
-    finally:
-        MODELS.module_dict.pop('TotalDirectEffect')
-    seen = head(regions, objects).context.representation
-    targets = torch.zeros(len(regions.pairs), dtype=torch.long)
-    taught = random_objects([4, 0, 3], targets=torch.zeros(7, dtype=torch.long))
-    head.loss(regions, taught, targets)
-    assert head.debiasing.mean.any()
-    head.debiasing.mean.copy_(seen.detach().mean(dim=0))
-    with torch.no_grad():
-        output = head(regions, objects)
-    roles = output.context.representation
-    subjects, objects_ = (roles[regions.pairs[:, i], 256 * i : 256 * (i + 1)] for i in (0, 1))
-    mean = roles.mean(dim=0)
-    change = (subjects * objects_ - mean[:256] * mean[256:]) * regions.unions
-    torch.testing.assert_close(
-        output.relation_logits, change @ head.fc_predicate.weight.T, rtol=1e-3, atol=1e-4
-    )

@@ -43,6 +43,6 @@ def test_defaults_are_those_of_the_base(head, base, own):
 @pytest.mark.parametrize('head', [RoleProductHead, MotifNetHead, LinkNetHead, KERNHead])
 def test_no_argument_of_every_head_is_left_out(head):
     """FrequencyHead pools no regions and has its prior as the feature."""
-    decided = {'relation_channels', 'image_channels'}
+    decided = {'relation_channels', 'image_channels', 'context_channels'}
     written = signature(head.__init__).parameters.keys()
     assert signature(RelationHead.__init__).parameters.keys() - decided <= written

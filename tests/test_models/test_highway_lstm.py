@@ -2,9 +2,16 @@
 
 import math
 
+import pytest
 import torch
+import torch.nn.functional as F
 
-from mmsgp.models.layers import AlternatingHighwayLSTM, ObjectSequences
+from mmsgp.models.layers import AlternatingHighwayLSTM, ObjectSequences, highway_lstm_cell
+from mmsgp.models.layers.highway_recurrence import (
+    highway_recurrence,
+    step_backward,
+    step_forward,
+)
 
 
 def sigmoid(x):
@@ -100,3 +107,83 @@ def test_sequences_sort_by_score_within_each_image_and_back():
     assert padded.tolist() == [[11, 12, 10], [0, 0, 0], [14, 13, 0]]
     assert sequences.valid.tolist() == [[True] * 3, [False] * 3, [True, True, False]]
     assert torch.equal(sequences.unpad(padded), values)
+
+
+def looped(layer, inputs, valid):
+    """A layer by the cell, with autograd's gradients."""
+    output = memory = inputs.new_zeros(len(inputs), layer.state_projection.in_features)
+    outputs = [None] * inputs.shape[1]
+    for t in sorted(range(len(outputs)), reverse=layer.reverse):
+        new_output, new_memory = highway_lstm_cell(
+            layer.input_projection(inputs[:, t]), layer.state_projection(output), memory
+        )
+        present = valid[:, t, None]
+        output = torch.where(present, new_output, output)
+        memory = torch.where(present, new_memory, memory)
+        outputs[t] = output
+    return torch.stack(outputs, dim=1) * valid[..., None]
+
+
+def assert_as_looped(device='cpu'):
+    torch.manual_seed(0)
+    lstm = AlternatingHighwayLSTM(24, 32, num_layers=2).to(device)
+    inputs = torch.randn(5, 9, 24, device=device)
+    valid = torch.arange(9, device=device) < torch.tensor([9, 4, 1, 0, 7], device=device)[:, None]
+    results = []
+    for run in (lambda layer, x: layer(x, valid), lambda layer, x: looped(layer, x, valid)):
+        x = inputs.clone().requires_grad_()
+        outputs = run(lstm.layers[1], run(lstm.layers[0], x))
+        gradients = torch.autograd.grad(outputs.sin().sum(), [x, *lstm.parameters()])
+        results.append([outputs, *gradients])
+    with torch.no_grad():
+        assert torch.equal(lstm(inputs, valid), results[0][0])
+    for own, expected in zip(*results):
+        torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_outputs_and_gradients_are_those_of_the_loop():
+    assert_as_looped()
+
+
+@pytest.mark.gpu
+def test_outputs_and_gradients_on_a_gpu_are_those_of_the_loop():
+    assert_as_looped('cuda')
+
+
+@pytest.mark.parametrize('reverse', [False, True])
+def test_every_gradient_of_the_recurrence_equals_finite_differences(reverse):
+    torch.manual_seed(1)
+    valid = torch.arange(4) < torch.tensor([4, 2, 0])[:, None]
+    keep = torch.tensor([[0.0, 2.0], [2.0, 2.0], [1.0, 0.0]]).double()
+    tensors = [
+        torch.randn(*shape).double().requires_grad_() for shape in ((3, 4, 12), (10, 2), (10,))
+    ]
+    assert torch.autograd.gradcheck(
+        lambda projected, weight, bias: highway_recurrence(
+            projected, valid, keep, weight, bias, reverse
+        ),
+        tensors,
+    )
+
+
+def test_more_padding_changes_nothing():
+    torch.manual_seed(2)
+    lstm = AlternatingHighwayLSTM(3, 4, num_layers=2)
+    inputs, valid = torch.randn(2, 5, 3), torch.ones(2, 5, dtype=torch.bool)
+    longer = torch.cat([inputs, torch.randn(2, 3, 3)], dim=1), F.pad(valid, (0, 3))
+    torch.testing.assert_close(lstm(*longer)[:, :5], lstm(inputs, valid), rtol=0, atol=0)
+
+
+def test_the_functions_of_a_step_are_one_graph_each():
+    """A GPU runs them compiled; a break of the graph would be as many kernels again."""
+    torch.manual_seed(3)
+    present = torch.tensor([[True], [False], [True]])
+    projected, state = torch.randn(3, 24), torch.randn(3, 20)
+    output, memory, keep, *gradients = torch.randn(7, 3, 4).unbind()
+    forward = (projected, state, output, memory, keep, present)
+    saved = step_forward(*forward)[2]
+    backward = (*gradients, saved, projected, memory, keep, present)
+    for function, arguments in ((step_forward, forward), (step_backward, backward)):
+        graph = torch.compile(function, dynamic=True, fullgraph=True, backend='aot_eager')
+        for one, other in zip(graph(*arguments), function(*arguments)):
+            torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)

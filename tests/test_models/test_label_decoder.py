@@ -5,7 +5,7 @@ import torch
 
 from helpers.oracles import iou
 from mmsgp.models.layers import LabelDecoder, highway_lstm_cell
-from mmsgp.models.layers.joint_nms import joint_nms
+from mmsgp.models.layers.joint_nms import joint_nms, label_best_box
 from mmsgp.testing.models import random_bboxes
 
 
@@ -36,6 +36,20 @@ def test_batch_equals_images_decoded_one_by_one(taught):
     for b, length in enumerate([7, 3, 1]):
         expected = naive_decode(decoder, inputs[b, :length], known[b])
         torch.testing.assert_close(logits[b, :length], expected)
+
+
+def test_labels_that_are_all_known_give_the_same_logits_and_gradients():
+    torch.manual_seed(5)
+    decoder = LabelDecoder(4, 6, hidden_size=5).eval()
+    inputs, known = torch.randn(3, 7, 6), torch.randint(4, (3, 7))
+    results = []
+    for all_known in (False, True):
+        logits = decoder(inputs, known, all_known)
+        results.append(
+            [logits, *torch.autograd.grad(logits.sin().sum(), list(decoder.parameters()))]
+        )
+    for one, other in zip(*results):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
 def naive_joint_nms(probabilities, bboxes, iou_thr):
@@ -75,3 +89,26 @@ def test_joint_nms_gives_overlapping_boxes_different_classes():
     probabilities = torch.tensor([[[0.6, 0.3], [0.9, 0.1]]])
     labels = joint_nms(probabilities, bboxes, torch.ones(1, 2, dtype=torch.bool))
     assert labels.tolist() == [[1, 0]]
+
+
+def test_a_step_of_the_suppression_is_one_graph():
+    """A GPU runs it compiled; a break of the graph would be as many kernels again."""
+    torch.manual_seed(6)
+    scores, bboxes = torch.rand(2, 5, 3), random_bboxes(2 * 5 * 3, size=40).view(2, 5, 3, 4)
+    graph = torch.compile(label_best_box, dynamic=True, fullgraph=True, backend='aot_eager')
+    results = []
+    for function in (label_best_box, graph):
+        own = scores.clone()
+        results.append([own, *function(own, bboxes, 0.3), *function(own, bboxes, 0.3)])
+    for one, other in zip(*results):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.gpu
+def test_joint_nms_on_a_gpu_gives_the_labels_of_a_cpu():
+    torch.manual_seed(7)
+    probabilities = torch.rand(3, 20, 9)
+    bboxes = random_bboxes(3 * 20 * 9, size=40).view(3, 20, 9, 4)
+    valid = torch.arange(20) < torch.tensor([20, 3, 0])[:, None]
+    on_gpu = joint_nms(probabilities.cuda(), bboxes.cuda(), valid.cuda())
+    assert torch.equal(on_gpu.cpu(), joint_nms(probabilities, bboxes, valid))

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def model(tmp_path, monkeypatch):
-    text = (ROOT / 'docs' / 'models.md').read_text()
+    text = (ROOT / 'docs' / 'advanced_guides' / 'customize_head.md').read_text()
     for code in re.findall(r'```python\n(.*?)```', text, re.DOTALL):
         name = re.match(r'# (\w+\.py)\n', code).group(1)
         (tmp_path / name).write_text(code.replace("'configs/", f"'{ROOT}/configs/"))

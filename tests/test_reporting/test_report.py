@@ -208,18 +208,34 @@ def test_predictions_kept_without_a_palette_are_drawn(folders, tmp_path, monkeyp
     assert draw_worst(make_run(tmp_path / 'old', 1, num_images=3)).ndim == 3
 
 
-def test_pictures_show_the_pixels_that_boxes_refer_to(tmp_path):
-    """Whatever way the image is to be shown by its EXIF orientation."""
+def test_pictures_show_the_pixels_that_boxes_are_on(tmp_path):
+    """Upright, or as the image lies in its file, where only there the boxes fit."""
     folder = make_run(tmp_path / 'run', 1, num_images=3)
     exif = Image.Exif()
-    image = Image.linear_gradient('L').resize((64, 64)).convert('RGB')
-    drawn = []
-    for orientation in (1, 6):  # as it is; turned by a quarter
-        exif[0x0112] = orientation
-        for path in folder.glob('*.png'):
-            image.save(path, exif=exif)
-        drawn.append(draw_worst(folder))
-    np.testing.assert_array_equal(*drawn)
+    exif[0x0112] = 6  # to be shown turned by a quarter
+    pixels = np.random.default_rng(0).integers(256, size=(64, 64, 3), dtype=np.uint8)
+    # boxes reach to 64: upright, the second is 32 wide
+    for lying, expected in ((pixels, np.rot90(pixels, -1)), (pixels[:32], pixels[:32])):
+        for turn, image in ((True, lying), (False, expected)):
+            for path in folder.glob('*.png'):
+                Image.fromarray(image).save(path, **(dict(exif=exif) if turn else {}))
+            if turn:
+                drawn = draw_worst(folder)
+        np.testing.assert_array_equal(drawn, draw_worst(folder))
+
+
+def test_what_the_check_of_the_data_found_is_shown(tmp_path, folders):
+    folder = make_run(tmp_path / 'run', 1)
+    finding = dict(
+        check='leakage', severity='error', count=2, message='2 images <b> twice', examples=[]
+    )
+    facts = dict(splits=dict(train=dict(images=37, boxes=8, relations=9, most_boxes=5)))
+    (folder / 'dataset_check.json').write_text(json.dumps(dict(facts=facts, findings=[finding])))
+    runs = [ReportedRun('new', folder), ReportedRun('old', folders[0])]
+    write_report(runs, tmp_path / 'report.html', num_pictures=0)
+    text = (tmp_path / 'report.html').read_text()
+    assert 'leakage: 2 images &lt;b&gt; twice' in text and '>37</td>' in text
+    assert f'CONFIG --json {folders[0]}/dataset_check.json' in text
 
 
 def draw_worst(folder):

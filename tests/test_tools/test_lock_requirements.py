@@ -9,7 +9,7 @@ from helpers.tools import load_tool
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'requirements'
-RANGES = ('build', 'runtime', 'mminstall', 'tests', 'demo', 'peers')
+RANGES = ('build', 'runtime', 'mminstall', 'tests', 'demo', 'docs', 'peers')
 
 
 def read(name):

@@ -94,19 +94,21 @@ def test_the_hook_draws_with_it(sample, tmp_path):
     assert (tmp_path / 'now' / 'drawn' / 'image.png').exists()
 
 
-def test_the_hook_draws_on_the_image_without_exif_rotation(sample, tmp_path):
-    """Boxes are not rotated either."""
-    visualizer = SceneGraphVisualizer.get_instance('unturned')
+@pytest.mark.parametrize('ori_shape', [(20, 30), (30, 20)])
+def test_the_hook_draws_on_the_pixels_that_were_loaded(sample, tmp_path, ori_shape):
+    """As they lie in the file, or upright."""
+    visualizer = SceneGraphVisualizer.get_instance(f'drawn {ori_shape}')
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown rotated by 90 degrees
-    pixels = np.full((20, 30, 3), (200, 100, 0), np.uint8)
+    pixels = np.random.default_rng(0).integers(256, size=(20, 30, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / 'image.png', exif=exif)
-    sample.set_metainfo(dict(img_path=str(tmp_path / 'image.png')))
+    sample.set_metainfo(dict(img_path=str(tmp_path / 'image.png'), ori_shape=ori_shape))
     drawn = []
     visualizer.add_datasample = lambda name, image, *args, **kwargs: drawn.append(image)
     hook = VisualizationHook(draw=True)
     hook.after_test_iter(None, 0, {}, [sample])
-    np.testing.assert_array_equal(drawn[0], pixels)
+    expected = pixels if ori_shape == (20, 30) else np.rot90(pixels, -1)
+    np.testing.assert_array_equal(drawn[0], expected)
 
 
 @pytest.mark.parametrize('backend', ['LocalVisBackend', 'TensorboardVisBackend'])

@@ -3,12 +3,15 @@
 figures needs the work directories of two runs on VRD, trained and tested as in the
 README with --out WORK_DIR/predictions.h5; and Playwright and Chromium
 (requirements/tests.txt) for the picture of the report. scene needs the checkpoint of
-MotifNet with CCE and the Scorer from `make demo`.
+MotifNet with CCE and the Scorer from `make demo`. drawings needs Chromium, too, and
+the file dist/mermaid.min.js of the npm package mermaid (11).
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -17,15 +20,18 @@ from PIL import Image
 from rich.progress import track
 
 from helpers.browser import headless_chromium
+from mmsgp.apis import SceneGraphInferencer
 from mmsgp.reporting.jobs import Job, run_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
-PICTURES = ROOT / 'docs/pictures'
+DOCS = ROOT / 'docs'
+PICTURES = DOCS / 'pictures'
 # About as many names as fit into the width of a documentation page.
 NUM_PREDICATES = 40
 PAGE_WIDTH = 1000
 SCENE_CONFIG = ROOT / 'configs/motifnet_cce_scorer_minivg.py'
 SCENE = 2
+SCENE_IMAGE = ROOT / 'data/minivg/images/2203.jpg'
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,6 +46,8 @@ def parse_args() -> argparse.Namespace:
     figures.add_argument(
         '--names', nargs=2, metavar='NAME', default=['cross-entropy', 'CCE + Scorer']
     )
+    drawings = pictures.add_parser('drawings', help='Mermaid drawings, as SVG')
+    drawings.add_argument('mermaid', help='mermaid.min.js')
     return parser.parse_args()
 
 
@@ -62,7 +70,7 @@ def photograph(page_file: Path, picture: Path) -> None:
 
 
 def draw_scene(checkpoint: str) -> None:
-    """Draw a scene of the demo, as wide as a page."""
+    """Draw a scene of the demo beside its annotation, and alone."""
     with tempfile.TemporaryDirectory() as folder:
         run(
             folder,
@@ -80,11 +88,17 @@ def draw_scene(checkpoint: str) -> None:
             'visualizer.topk=8',
         )
         *_, scene = sorted(Path(folder, 'scenes').iterdir())
-        picture = Image.open(scene)
-        height = round(picture.height * PAGE_WIDTH / picture.width)
-        path = PICTURES / 'parsed_scene.png'
-        picture.resize((PAGE_WIDTH, height), Image.Resampling.LANCZOS).save(path, optimize=True)
-        print(path)
+        save_as_wide_as_a_page(Image.open(scene), PICTURES / 'parsed_scene.png')
+    parse = SceneGraphInferencer(checkpoint, show_progress=False)
+    picture = parse(str(SCENE_IMAGE), return_vis=True)['visualization'][0]
+    save_as_wide_as_a_page(Image.fromarray(picture), PICTURES / 'parsed_image.png')
+
+
+def save_as_wide_as_a_page(picture: Image.Image, path: Path) -> None:
+    height = round(picture.height * PAGE_WIDTH / picture.width)
+    picture = picture.convert('RGB').resize((PAGE_WIDTH, height), Image.Resampling.LANCZOS)
+    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(path)
 
 
 def draw_figures(args: argparse.Namespace) -> None:
@@ -128,10 +142,37 @@ def draw_figures(args: argparse.Namespace) -> None:
             print(PICTURES / f'{name}.png')
 
 
+def draw_drawings(mermaid: str) -> None:
+    """Draw each page's Mermaid source. Colours are those of the page that shows it."""
+    settings = dict(
+        startOnLoad=False,
+        htmlLabels=False,
+        fontFamily='sans-serif',
+        flowchart=dict(padding=8, rankSpacing=24, diagramPadding=2),
+    )
+    with headless_chromium() as browser:
+        page = browser.new_page()
+        page.add_script_tag(path=mermaid)
+        page.evaluate('settings => mermaid.initialize(settings)', settings)
+        for path in sorted(DOCS.glob('**/*.md')):
+            for source in re.findall(r'^```mermaid\n(.*?)^```', path.read_text(), re.M | re.S):
+                drawn = page.evaluate(
+                    'async ([name, source]) => (await mermaid.render(name, source)).svg',
+                    [path.stem, source],
+                )
+                digest = hashlib.sha256(source.encode()).hexdigest()
+                svg = re.sub(r'<style>.*?</style>', '', drawn, flags=re.S)
+                svg = svg.replace('<svg ', f'<svg data-source="{digest}" ', 1)
+                (PICTURES / f'{path.stem}.svg').write_text(svg + '\n')
+                print(PICTURES / f'{path.stem}.svg')
+
+
 def main() -> None:
     args = parse_args()
     if args.pictures == 'scene':
         draw_scene(args.checkpoint)
+    elif args.pictures == 'drawings':
+        draw_drawings(args.mermaid)
     else:
         draw_figures(args)
 

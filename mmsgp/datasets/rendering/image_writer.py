@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
+from multiprocessing import Pool
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from mmengine.utils import track_parallel_progress, track_progress
 
 from mmsgp.utils.files import replacing
 from mmsgp.utils.hashing import hash_arrays
+from mmsgp.utils.progress import Progress
 
 from .renderer import LayoutRenderer
 
@@ -66,30 +68,30 @@ def render_images(
     image_dir.mkdir(parents=True, exist_ok=True)
     _prepare_folder(image_dir, _fingerprint(renderer, layouts))
     missing = [layout for layout in layouts if not (image_dir / f'{layout.image_id}.jpg').is_file()]
-    # One chunk per task: fewer updates of the bar, less data for the workers.
+    # One chunk per task: less data for the workers.
     chunks = [missing[i : i + _CHUNK] for i in range(0, len(missing), _CHUNK)]
     render = partial(_render_chunk, renderer, image_dir)
-    if chunks and num_workers == 1:
-        track_progress(render, chunks)
-    elif chunks:
-        # OpenCV's threads do not survive a fork, and the threads of all workers
-        # would compete for the cores.
-        threads = cv2.getNumThreads()
+    # OpenCV's threads do not survive a fork, and the threads of all workers
+    # would compete for the cores.
+    threads = cv2.getNumThreads()
+    with ExitStack() as stack:
+        stack.callback(cv2.setNumThreads, threads)
         cv2.setNumThreads(1)
-        try:
-            track_parallel_progress(render, chunks, num_workers)
-        finally:
-            cv2.setNumThreads(threads)
+        progress = stack.enter_context(Progress('rendering images', len(missing), bool(missing)))
+        run = map if num_workers == 1 else stack.enter_context(Pool(num_workers)).imap_unordered
+        for number in run(render, chunks):
+            progress.advance(number)
     return len(missing)
 
 
-def _render_chunk(renderer: LayoutRenderer, image_dir: Path, layouts: Sequence[Layout]) -> None:
+def _render_chunk(renderer: LayoutRenderer, image_dir: Path, layouts: Sequence[Layout]) -> int:
     for layout in layouts:
         image = renderer.render(*layout)
         _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         path = image_dir / f'{layout.image_id}.jpg'
         with replacing(path) as draft:
             draft.write_bytes(data.tobytes())
+    return len(layouts)
 
 
 def _fingerprint(renderer: LayoutRenderer, layouts: Sequence[Layout]) -> str:

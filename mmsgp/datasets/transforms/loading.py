@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 
-from mmsgp.datasets.image_files import MAX_PIXELS, read_image
+from mmsgp.datasets.image_files import MAX_PIXELS, missing_image, read_as_annotated
 from mmsgp.registry import TRANSFORMS
 from mmsgp.structures.bbox import boxes_overlap
 
@@ -13,6 +13,10 @@ from mmsgp.structures.bbox import boxes_overlap
 @TRANSFORMS.register_module()
 class LoadImage(LoadImageFromFile):
     """Load an image; errors name a missing, damaged or wrongly sized one.
+
+    It is turned upright by its EXIF data, as MMDetection and viewers do and as it
+    is parsed later; where only the pixels as they lie in the file have the
+    annotated size, these are taken, see :func:`.read_as_annotated`.
 
     Required Keys:
 
@@ -28,9 +32,9 @@ class LoadImage(LoadImageFromFile):
 
     Args:
         color_type: As in :class:`mmcv.transforms.LoadImageFromFile`. Defaults
-            to ``'color_ignore_orientation'``, because boxes and sizes are
-            annotated on the pixels as they lie in the file. Grey images get
-            three channels.
+            to ``'color'``. ``'color_ignore_orientation'`` is for data whose
+            boxes are all on the pixels as they lie. Grey images get three
+            channels.
         max_pixels: Larger images are not decoded. Defaults to 64 million.
         **kwargs: Arguments of :class:`mmcv.transforms.LoadImageFromFile`.
 
@@ -40,9 +44,7 @@ class LoadImage(LoadImageFromFile):
             than annotated.
     """
 
-    def __init__(
-        self, color_type: str = 'color_ignore_orientation', max_pixels: int = MAX_PIXELS, **kwargs
-    ) -> None:
+    def __init__(self, color_type: str = 'color', max_pixels: int = MAX_PIXELS, **kwargs) -> None:
         super().__init__(color_type=color_type, **kwargs)
         self.max_pixels = max_pixels
 
@@ -50,22 +52,21 @@ class LoadImage(LoadImageFromFile):
         """Load the image of ``results['img_path']``."""
         path = results['img_path']
         try:
-            image = read_image(
+            image = read_as_annotated(
                 path,
+                (results['height'], results['width']) if 'height' in results else None,
                 self.color_type,
-                self.max_pixels,
-                self.imdecode_backend,
-                self.backend_args or self.file_client_args,
+                max_pixels=self.max_pixels,
+                imdecode_backend=self.imdecode_backend,
+                backend_args=self.backend_args or self.file_client_args,
             )
         except (OSError, ValueError) as error:
             if self.ignore_empty:
                 return None
             if not isinstance(error, FileNotFoundError):
                 raise
-            folders = ', '.join(results.get('img_folders', ()))
             raise FileNotFoundError(
-                f'image {results.get("img_id")} is missing: no such file '
-                f'{path}{" (looked in: " + folders + ")" if folders else ""}'
+                missing_image(results.get('img_id'), path, results.get('img_folders', ()))
             ) from error
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
+import mmcv
 import numpy as np
 from mmdet.engine.hooks import DetVisualizationHook
 from mmengine.visualization import Visualizer
 
-from mmsgp.datasets.image_files import read_without_exif_rotation
+from mmsgp.datasets.image_files import read_as_annotated
 from mmsgp.registry import HOOKS
 
 
 @HOOKS.register_module()
 class VisualizationHook(DetVisualizationHook):
-    """Draws validated and tested images without EXIF rotation.
+    """Draws validated and tested images on the pixels that their boxes are on.
 
-    MMDetection's hook rotates an image by its EXIF data, but boxes refer to the
-    pixels of the file.
+    MMDetection's hook turns every image by its EXIF data; :class:`LoadImage` takes
+    an image as it lies where only that has the annotated size.
 
     Args:
         *args: Arguments of MMDetection's hook.
@@ -22,20 +23,18 @@ class VisualizationHook(DetVisualizationHook):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self._visualizer = _UnrotatedVisualizer(self._visualizer, self.backend_args)
+        self._visualizer = _AnnotatedVisualizer(self._visualizer, self.backend_args)
 
 
-class _UnrotatedVisualizer:
-    """Visualizer that reads the images itself, without EXIF rotation."""
+class _AnnotatedVisualizer:
+    """Visualizer that reads the images itself, as they were loaded."""
 
     def __init__(self, visualizer: Visualizer, backend_args: dict | None) -> None:
         self._visualizer = visualizer
         self._backend_args = backend_args
 
     def add_datasample(self, name: str, image: np.ndarray, data_sample, **kwargs) -> None:
-        self._visualizer.add_datasample(
-            name,
-            read_without_exif_rotation(data_sample.img_path, self._backend_args),
-            data_sample,
-            **kwargs,
+        image = read_as_annotated(
+            data_sample.img_path, data_sample.get('ori_shape'), backend_args=self._backend_args
         )
+        self._visualizer.add_datasample(name, mmcv.bgr2rgb(image), data_sample, **kwargs)

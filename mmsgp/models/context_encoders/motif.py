@@ -116,7 +116,9 @@ class MotifContext(ContextEncoder):
         logits = objects.logits
         if not objects.is_labelled:
             known_labels = sequences.pad(objects.known_labels)
-            logits = sequences.unpad(self.decoder(encoded, known_labels))
+            # Annotated boxes are taught; of detected ones some are background.
+            all_known = objects.targets is not None and objects.class_bboxes is None
+            logits = sequences.unpad(self.decoder(encoded, known_labels, all_known))
         return ObjectEncoding(logits, sequences.unpad(encoded))
 
     def encode_edges(self, classes: Tensor, context: ObjectContext, objects: ObjectBatch) -> Tensor:

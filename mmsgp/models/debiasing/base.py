@@ -5,7 +5,6 @@ Shape shorthand: P pairs, R predicates.
 
 from __future__ import annotations
 
-from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 
 import torch.nn as nn
@@ -13,34 +12,27 @@ from torch import Tensor
 
 from mmsgp.structures import ObjectBatch
 
-from ..relation_heads.head_outputs import ObjectContext, RegionFeatures
+from ..relation_heads.head_outputs import ObjectContext, RegionFeatures, RelationOutput
 
 
-class Debiasing(nn.Module, metaclass=ABCMeta):
-    """Changes the predicate logits of any relation head in tests.
+class Debiasing(nn.Module):
+    """Changes the predicate logits of any relation head, in training or in tests.
 
     A head builds it from ``debiasing=dict(type=...)`` and adds
-    ``num_predicates``. It is part of the head: its counts and averages are
-    buffers, and are saved in the checkpoint. The Scorer still gets the original
+    ``num_predicates`` and, for methods that take them, ``num_classes``,
+    ``relation_channels`` (d_p) and ``context_channels`` (values of an object's
+    ``context.representation``). It is part of the head: what tests need is in
+    its buffers, and is saved in the checkpoint. The Scorer still gets the original
     logits, with which it was trained.
 
-    A method uses one or more of three sources:
+    A method uses one or more of four sources:
 
     * the training set: :meth:`load_statistics`, see
       :class:`~mmsgp.models.debiasing.PostHocLogitAdjustment`;
     * outputs of the head in training: :meth:`observe`;
-    * a second run of a part of the head: :meth:`adjust` gets the head.
-
-    Total Direct Effect (Tang et al., 2020) takes the last two. ``observe``
-    updates a moving average m of ``context.representation``. ``adjust``
-    replaces that representation by m, and subtracts the logits that the head
-    then computes, without knowing the objects of a pair::
-
-        average = context._replace(
-            representation=m.expand_as(context.representation))
-        features = head.relation_features(average, regions, objects)
-        labels = context.labels[regions.pairs]
-        return logits - head.predicate_logits(features, labels)
+    * a second run of a part of the head: :meth:`adjust` gets the head, see
+      :class:`~mmsgp.models.debiasing.TotalDirectEffect`;
+    * the loss: :meth:`loss`, see :class:`~mmsgp.models.debiasing.Resistance`.
 
     Args:
         num_predicates: R, without unknown.
@@ -67,6 +59,13 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
             ValueError: If it lacks these numbers, too.
         """
 
+    def check(self, head: nn.Module) -> None:
+        """Check that the method goes with a head, when the head is built.
+
+        Raises:
+            ValueError: If it does not.
+        """
+
     def observe(
         self, head: nn.Module, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
     ) -> None:
@@ -79,7 +78,29 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
             objects: The objects.
         """
 
-    @abstractmethod
+    def loss(
+        self,
+        head: nn.Module,
+        output: RelationOutput,
+        regions: RegionFeatures,
+        objects: ObjectBatch,
+        targets: Tensor,
+    ) -> dict[str, Tensor]:
+        """Compute the losses of a training batch.
+
+        Args:
+            head: The head.
+            output: All that it computed.
+            regions: All sampled pairs and their features.
+            objects: The objects.
+            targets: (P,), predicates of the pairs, 0 is unknown.
+
+        Returns:
+            dict: As of :meth:`RelationHead.loss`.
+        """
+        self.observe(head, output.context, regions, objects)
+        return head.loss_by_feat(output, objects, targets)
+
     def adjust(
         self,
         logits: Tensor,
@@ -88,7 +109,7 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         regions: RegionFeatures,
         objects: ObjectBatch,
     ) -> Tensor:
-        """Change the logits of some pairs.
+        """Change the logits of some pairs in tests; by default, they stay.
 
         Args:
             logits: (P, R+1), unknown first.
@@ -100,3 +121,4 @@ class Debiasing(nn.Module, metaclass=ABCMeta):
         Returns:
             Tensor: (P, R+1).
         """
+        return logits

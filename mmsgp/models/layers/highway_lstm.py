@@ -5,9 +5,10 @@ Shape shorthand: B images, T steps, I inputs, H hidden units.
 
 from __future__ import annotations
 
-import torch
 import torch.nn as nn
 from torch import Tensor
+
+from .highway_recurrence import highway_recurrence
 
 
 def highway_lstm_cell(inputs: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,22 +78,13 @@ class HighwayLSTMLayer(nn.Module):
         Returns:
             Tensor: (B, T, H), zero at padding.
         """
-        batch, steps, _ = inputs.shape
         projected = self.input_projection(inputs)  # (B, T, 6H)
-        output = projected.new_zeros(batch, self.state_projection.in_features)
-        memory = torch.zeros_like(output)
-        keep = self.dropout(torch.ones_like(output))
-        outputs: list[Tensor] = [output] * steps
-        order = range(steps - 1, -1, -1) if self.reverse else range(steps)
-        for t in order:
-            present = valid[:, t, None]
-            next_output, next_memory = highway_lstm_cell(
-                projected[:, t], self.state_projection(output), memory
-            )
-            output = torch.where(present, next_output * keep, output)
-            memory = torch.where(present, next_memory, memory)
-            outputs[t] = output
-        return torch.stack(outputs, dim=1) * valid[..., None]
+        to_state = self.state_projection
+        keep = self.dropout(projected.new_ones(len(inputs), to_state.in_features))
+        outputs = highway_recurrence(
+            projected, valid, keep, to_state.weight, to_state.bias, self.reverse
+        )
+        return outputs * valid[..., None]
 
 
 class AlternatingHighwayLSTM(nn.Module):

@@ -6,8 +6,13 @@ Shape shorthand: B images, T objects per image, C object classes.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
+
+from .fused import fused
+
+LABELLED = -2.0  # below any suppressed probability, which is in [-1, 0]
 
 
 def joint_nms(probabilities: Tensor, bboxes: Tensor, valid: Tensor, iou_thr: float = 0.3) -> Tensor:
@@ -27,22 +32,34 @@ def joint_nms(probabilities: Tensor, bboxes: Tensor, valid: Tensor, iou_thr: flo
     Returns:
         Tensor: (B, T), labels.
     """
-    batch, steps, num_classes = probabilities.shape
-    labelled = -2.0  # below any suppressed probability, which is in [-1, 0]
-    scores = probabilities.masked_fill(~valid[..., None], labelled)
-    labels = valid.new_zeros((batch, steps), dtype=torch.long)
-    images = torch.arange(batch, device=scores.device)
-    for _ in range(steps):
-        best = scores.flatten(1).argmax(dim=1)  # (B,)
-        box, label = best // num_classes, best % num_classes
-        still_free = scores[images, box, label] > labelled
-        labels[images, box] = torch.where(still_free, label, labels[images, box])
-        class_boxes = bboxes[images, :, label]  # (B, T, 4)
-        overlap = (
-            bbox_overlaps(class_boxes[images, box, None], class_boxes)[:, 0] >= iou_thr
-        )  # (B, T)
-        column = scores[images, :, label]  # (B, T)
-        column = torch.where(overlap & (column > 0), column - 1, column)
-        scores[images, :, label] = column
-        scores[images, box] = labelled
-    return labels
+    steps = probabilities.shape[1]
+    scores = probabilities.masked_fill(~valid[..., None], LABELLED)
+    step = fused(label_best_box, scores.device.type)
+    found = [step(scores, bboxes, iou_thr) for _ in range(steps)]
+    boxes, labels, free = (torch.stack(values, dim=1) for values in zip(*found))  # (B, T)
+    # Steps without a free box come last: their label goes nowhere.
+    table = F.pad(torch.zeros_like(labels), (0, 1))
+    return table.scatter_(1, torch.where(free, boxes, steps), labels)[:, :-1]
+
+
+def label_best_box(scores: Tensor, bboxes: Tensor, iou_thr: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Label one box of each image and suppress its class in those that overlap it.
+
+    Args:
+        scores: (B, T, C), changed in place.
+        bboxes: (B, T, C, 4).
+        iou_thr: IoU from which boxes overlap.
+
+    Returns:
+        tuple: The box, its label, and whether it was without one, (B,) each.
+    """
+    images = torch.arange(len(scores), device=scores.device)
+    value, best = scores.flatten(1).max(dim=1)
+    box, label = best // scores.shape[2], best % scores.shape[2]
+    class_boxes = bboxes[images, :, label]  # (B, T, 4)
+    overlap = bbox_overlaps(bboxes[images, box, label][:, None], class_boxes)[:, 0]  # (B, T)
+    column = scores[images, :, label]  # (B, T)
+    suppressed = (overlap >= iou_thr) & (column > 0)
+    scores[images, :, label] = column - suppressed.to(column)
+    scores[images, box] = LABELLED
+    return box, label, value > LABELLED

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 
 from .class_embedding import ClassEmbedding
 from .highway_lstm import highway_lstm_cell, init_highway_weights
+from .highway_recurrence import highway_recurrence
 
 
 class LabelDecoder(nn.Module):
@@ -48,31 +50,47 @@ class LabelDecoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         init_highway_weights(self.input_projection, self.state_projection)
 
-    def forward(self, inputs: Tensor, known_labels: Tensor) -> Tensor:
-        """Decode all images step by step.
+    def forward(self, inputs: Tensor, known_labels: Tensor, all_known: bool = False) -> Tensor:
+        """Decode all images.
 
         Args:
             inputs: (B, T, input_size), padded after the objects.
             known_labels: (B, T); where it is background, the next step
                 gets the prediction.
+            all_known: Whether no label is background. No step then waits for the
+                prediction of the one before. Defaults to False.
 
         Returns:
             Tensor: Class logits (B, T, C+1).
         """
-        batch, steps, _ = inputs.shape
-        output = inputs.new_zeros(batch, self.state_projection.in_features)
-        memory = torch.zeros_like(output)
-        keep = self.dropout(torch.ones_like(output))
-        label = torch.full((batch,), self.num_classes + 1, device=inputs.device)
-        all_logits = []
-        for t in range(steps):
-            step = torch.cat([inputs[:, t], self.label_embedding(label)], 1)
+        to_input, to_state = self.input_projection, self.state_projection
+        keep = self.dropout(inputs.new_ones(len(inputs), to_state.in_features))
+        start = torch.full_like(known_labels[:, :1], self.num_classes + 1)
+        # The projection of [input, label embedding] is the sum of two.
+        of_input, of_label = to_input.weight.split(
+            [inputs.shape[2], self.label_embedding.embedding_dim], dim=1
+        )
+        projected = F.linear(inputs, of_input, to_input.bias)  # (B, T, 6H)
+        labels = F.linear(self.label_embedding.weight, of_label)  # (C+2, 6H)
+        if all_known:
+            before = torch.cat([start, known_labels[:, :-1]], dim=1)
+            outputs = highway_recurrence(
+                projected + F.embedding(before, labels),
+                torch.ones_like(before, dtype=torch.bool),
+                keep,
+                to_state.weight,
+                to_state.bias,
+                reverse=False,
+            )
+            return self.fc_label(outputs)
+        output = memory = torch.zeros_like(keep)
+        label, all_logits = start[:, 0], []
+        for step, known in zip(projected.unbind(dim=1), known_labels.unbind(dim=1)):
             output, memory = highway_lstm_cell(
-                self.input_projection(step), self.state_projection(output), memory
+                step + F.embedding(label, labels), to_state(output), memory
             )
             output = output * keep
             logits = self.fc_label(output)
-            known = known_labels[:, t]
             label = torch.where(known < self.num_classes, known, logits[:, :-1].argmax(dim=1))
             all_logits.append(logits)
         return torch.stack(all_logits, 1)

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from mmsgp.registry import MODELS
 
-SCHEMES = ('inverse_frequency', 'class_balanced')
+SCHEMES = ('inverse_frequency', 'class_balanced', 'median_frequency')
 
 
-class _ClassCountLoss(nn.Module):
+class ClassCountLoss(nn.Module):
     """Base of losses that use the number of relations per predicate.
 
     The numbers come from the training set when training starts; until then all
@@ -63,14 +63,17 @@ class _ClassCountLoss(nn.Module):
 
 
 @MODELS.register_module()
-class ReweightedCrossEntropyLoss(_ClassCountLoss):
+class ReweightedCrossEntropyLoss(ClassCountLoss):
     """Cross-entropy weighted by the label's rarity.
 
     With n relations of a predicate its weight is ``1 / n``
     (``'inverse_frequency'``) or ``(1 - beta) / (1 - beta ** n)``
     (``'class_balanced'``: Cui et al., *Class-Balanced Loss Based on Effective
     Number of Samples*, CVPR 2019), divided by the mean over the predicates that
-    occur. The loss is the weighted sum over relations, divided by their number.
+    occur. With ``'median_frequency'`` it is ``median(n) / n``, and *unknown* weighs
+    as the predicate with the median (Zhang et al., *Fine-Grained Scene Graph
+    Generation with Data Transfer*, ECCV 2022). The loss is the weighted sum over
+    relations, divided by their number.
 
     Args:
         num_predicates: R.
@@ -98,11 +101,14 @@ class ReweightedCrossEntropyLoss(_ClassCountLoss):
         present = counts > 0
         if self.scheme == 'inverse_frequency':
             weights = 1 / counts[present]
+        elif self.scheme == 'median_frequency':
+            weights = counts[present].quantile(0.5) / counts[present]
         else:
             weights = (1 - self.beta) / (1 - self.beta ** counts[present])
         # Stored as weight - 1, so that the initial zeros mean a weight of 1.
         values = torch.zeros_like(counts)
-        values[present] = weights / weights.mean() - 1
+        scale = 1 if self.scheme == 'median_frequency' else weights.mean()
+        values[present] = weights / scale - 1
         return values
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -115,7 +121,7 @@ class ReweightedCrossEntropyLoss(_ClassCountLoss):
 
 
 @MODELS.register_module()
-class LogitAdjustedLoss(_ClassCountLoss):
+class LogitAdjustedLoss(ClassCountLoss):
     """Cross-entropy of logits plus ``tau * log`` of the label frequency.
 
     The frequency, relative to the average predicate's, is added to the logits in

@@ -75,6 +75,7 @@ class KERNHead(RelationHead):
             frequency_prior=frequency_prior,
             scorer=scorer,
             debiasing=debiasing,
+            context_channels=fc_head['out_channels'],
             rank_by=rank_by,
             nms_iou_thr=nms_iou_thr,
             pair_sampler=pair_sampler,

@@ -6,6 +6,8 @@ object.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn as nn
 from mmdet.structures.bbox import bbox2roi
@@ -33,7 +35,16 @@ class RegionPooling(BaseModule):
         self_relations: Whether annotated relations of an object with itself are
             trained on.
         init_cfg: Defaults to None.
+
+    Attributes:
+        pairs_per_chunk: Without gradients, number of pairs that are pooled and
+            classified at a time, so that memory does not grow with the square of
+            the number of objects: features of pairs are the largest tensors. Only
+            for base models that treat each pair alone. Defaults to None: all
+            pairs.
     """
+
+    pairs_per_chunk: int | None = None
 
     def __init__(
         self,
@@ -74,24 +85,57 @@ class RegionPooling(BaseModule):
             feature_maps: Of B images.
             objects: N objects.
             pairs: (P, 2). Defaults to all candidates.
+
+        Returns:
+            RegionFeatures: With ``pool_unions`` instead of ``unions`` if the pairs
+            are too many to be classified at once.
         """
         if pairs is None:
             pairs = self.candidate_pairs(objects)
         rois = bbox2roi(list(objects.bboxes.split(objects.sizes)))
         pooled = self.roi_extractor(feature_maps[: self.roi_extractor.num_inputs], rois)
-        return RegionFeatures(
+        regions = RegionFeatures(
             pairs,
             images=feature_maps[-1].mean(dim=(2, 3)),
             objects=full_precision(self.fc_head(pooled)),
-            unions=full_precision(
-                self.pair_features(feature_maps, objects.bboxes, objects.image_ids, pairs)
-            ),
+            pool_unions=self._union_pooling(feature_maps, objects),
         )
+        return regions if self.in_parts and len(pairs) > self.pairs_per_chunk else regions.pooled()
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether pairs are pooled and classified some at a time.
+
+        In training batch normalisation needs all pairs at once.
+        """
+        return bool(self.pairs_per_chunk) and not (self.training or torch.is_grad_enabled())
+
+    def _union_pooling(
+        self, feature_maps: tuple[Tensor, ...], objects: ObjectBatch
+    ) -> Callable[[Tensor], Tensor]:
+        """Return a function that pools pairs in the precision that now holds."""
+        device = objects.bboxes.device.type
+        precision = dict(
+            device_type=device,
+            dtype=torch.get_autocast_dtype(device),
+            enabled=torch.is_autocast_enabled(device),
+        )
+
+        def pool(pairs: Tensor) -> Tensor:
+            with torch.autocast(**precision):
+                unions = self.pair_features(feature_maps, objects.bboxes, objects.image_ids, pairs)
+            return full_precision(unions)
+
+        return pool
 
     @staticmethod
     def candidate_pairs(objects: ObjectBatch) -> Tensor:
         """List all pairs of given boxes, or the overlapping pairs of detected ones."""
-        pairs = all_pairs(objects.image_ids)
+        # On the CPU, because a GPU would be waited for: it alone knew their number.
+        image_ids = torch.arange(objects.num_images).repeat_interleave(
+            torch.tensor(objects.sizes, dtype=torch.long)
+        )
+        pairs = all_pairs(image_ids).to(objects.bboxes.device, non_blocking=True)
         if objects.class_bboxes is not None:
             pairs = pairs[overlapping(objects.bboxes, pairs)]
         return pairs
@@ -104,7 +148,8 @@ class RegionPooling(BaseModule):
         Args:
             objects: The objects.
             relations: Annotated ``pairs`` of these objects and their
-                ``labels``, image by image, no pair twice.
+                ``labels``, image by image, no pair twice; those with the label -1
+                are left out, neither annotated nor unknown.
 
         Returns:
             tuple[Tensor, Tensor]: Pairs (P, 2) and their predicates (P,), 0

@@ -18,13 +18,9 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch, SceneGraph
 from mmsgp.structures.ranking import check_ranking, default_ranking
 
+from ..debiasing.builder import build_debiasing
 from ..losses import build_relation_loss
-from .head_outputs import (
-    ObjectContext,
-    ObjectEncoding,
-    RegionFeatures,
-    RelationOutput,
-)
+from .head_outputs import JoinedRows, ObjectContext, ObjectEncoding, RegionFeatures, RelationOutput
 from .labelling import label_objects
 from .ranking import rank_relations
 from .region_pooling import RegionPooling, build_or_none
@@ -51,7 +47,10 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             logits. Defaults to ``FrequencyPrior``.
         scorer: Config of the Scorer. Defaults to None.
         debiasing: Config of a :class:`~mmsgp.models.debiasing.Debiasing`, which
-            changes predicate logits in tests. Defaults to None.
+            changes predicate logits in training or in tests. Defaults to None.
+        context_channels: Values of an object's ``context.representation``, of
+            base models whose relations depend on the context of objects only
+            through it: then a debiasing method may average it. Defaults to None.
         rank_by: How the relations of an image are ranked, see
             :mod:`mmsgp.structures.ranking`; it may change after training.
             Defaults to None: ``'expected_significance'`` with a Scorer, else
@@ -65,15 +64,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         loss_object: Loss of object logits (N, C+1) and labels.
         loss_relation: Loss of predicate logits (P, R+1) and labels.
         init_cfg: Defaults to None.
-
-    Attributes:
-        pairs_per_chunk: Without gradients, number of pairs per call of
-            :meth:`relation_features`, to save memory: features of pairs are the
-            largest tensors. Only for base models that treat each pair alone.
-            Defaults to None: all pairs.
     """
-
-    pairs_per_chunk: int | None = None
 
     def __init__(
         self,
@@ -88,6 +79,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         frequency_prior: dict | None = dict(type='FrequencyPrior'),
         scorer: dict | None = None,
         debiasing: dict | None = None,
+        context_channels: int | None = None,
         rank_by: str | None = None,
         nms_iou_thr: float = 0.3,
         pair_sampler: dict = dict(type='PairSampler'),
@@ -111,9 +103,8 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             image_channels = self.roi_extractor.out_channels
         if scorer is not None and image_channels is None:
             raise ValueError(
-                'relation_head.scorer needs image_channels, those of '
-                'the last feature map, or a roi_extractor: set '
-                'relation_head.image_channels'
+                'relation_head.scorer needs image_channels, those of the last feature map, '
+                'or a roi_extractor: set relation_head.image_channels'
             )
         self.scorer = build_or_none(
             scorer,
@@ -123,7 +114,13 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         )
         self.loss_object = MODELS.build(loss_object)
         self.loss_relation = build_relation_loss(loss_relation, num_predicates)
-        self.debiasing = build_or_none(debiasing, num_predicates=num_predicates)
+        self.debiasing = build_debiasing(
+            debiasing,
+            self,
+            **sizes,
+            relation_channels=relation_channels,
+            context_channels=context_channels,
+        )
 
     # ---- methods of a base model
 
@@ -171,6 +168,12 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         """Compute losses that only this base model has."""
         return {}
 
+    def relation_losses(
+        self, output: RelationOutput, objects: ObjectBatch, targets: Tensor
+    ) -> dict[str, Tensor]:
+        """Compute losses of the sampled pairs that only this base model has."""
+        return {}
+
     def load_statistics(self, statistics, classes: Sequence[str]) -> None:
         """Take statistics and class names of the training set.
 
@@ -197,28 +200,53 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             RelationOutput: Logits of objects and relations, labels and, with
             a Scorer, significance.
         """
-        with torch.autocast(regions.images.device.type, enabled=False):
-            return self._run_steps(regions, objects)
+        return self.forward_tasks(regions, [objects])[0]
 
-    def _run_steps(self, regions: RegionFeatures, objects: ObjectBatch) -> RelationOutput:
-        encoding = self.encode_objects(regions, objects)
-        context = self.encode_edges(label_objects(encoding, objects, self.nms_iou_thr), objects)
-        chunks = [regions]
-        # In training batch normalisation needs all pairs at once.
-        if self.pairs_per_chunk and not (self.training or torch.is_grad_enabled()):
-            chunks = regions.split_pairs(self.pairs_per_chunk)
-        logits, embedded = zip(*(self._classify(context, chunk, objects) for chunk in chunks))
-        significance = None
-        if self.scorer is not None:
-            significance = self.scorer(
-                torch.cat(embedded), regions.images, objects.image_ids[regions.pairs[:, 0]]
+    def forward_tasks(
+        self, regions: RegionFeatures, tasks: Sequence[ObjectBatch]
+    ) -> list[RelationOutput]:
+        """Run :meth:`forward` for tasks that differ in what is known of the objects.
+
+        Pairs that are pooled some at a time are pooled once for all tasks.
+
+        Args:
+            regions: Visual features.
+            tasks: The same objects, with the labels of each task.
+        """
+        with torch.autocast(regions.images.device.type, enabled=False):
+            return self._run_steps(regions, tasks)
+
+    def _run_steps(
+        self, regions: RegionFeatures, tasks: Sequence[ObjectBatch]
+    ) -> list[RelationOutput]:
+        contexts = [
+            self.encode_edges(
+                label_objects(self.encode_objects(regions, objects), objects, self.nms_iou_thr),
+                objects,
             )
-        return RelationOutput(context, torch.cat(logits), significance)
+            for objects in tasks
+        ]
+        size = self.pairs_per_chunk if self.in_parts else max(1, len(regions.pairs))
+        collected = [[JoinedRows(len(regions.pairs)) for _ in range(3)] for _ in tasks]
+        for rows, part in regions.split_pairs(size):
+            for results, context, objects in zip(collected, contexts, tasks):
+                for result, values in zip(results, self._classify(context, part, objects)):
+                    result.put(rows, values)
+        outputs = []
+        for results, context, objects in zip(collected, contexts, tasks):
+            logits, embedded, features = (result.joined for result in results)
+            significance = None
+            if self.scorer is not None:
+                image_ids = objects.image_ids[regions.pairs[:, 0]]
+                significance = self.scorer(embedded, regions.images, image_ids, regions.sizes)
+            results.clear()  # before the next task: embeddings are large
+            outputs.append(RelationOutput(context, logits, significance, regions.pairs, features))
+        return outputs
 
     def _classify(
         self, context: ObjectContext, regions: RegionFeatures, objects: ObjectBatch
-    ) -> tuple[Tensor, Tensor | None]:
-        """Compute logits of pairs (P, R+1), and the Scorer's embedding of them."""
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Logits of pairs (P, R+1), the Scorer's embedding; with gradients, features."""
         features = self.relation_features(context, regions, objects)
         logits = self.predicate_logits(features, context.labels[regions.pairs])
         embedded = None
@@ -226,7 +254,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             embedded = self.scorer.embed(features, logits.softmax(dim=1))
         if self.debiasing is not None and not self.training:
             logits = self.debiasing.adjust(logits, self, context, regions, objects)
-        return logits, embedded
+        return logits, embedded, features if torch.is_grad_enabled() else None
 
     def predicate_logits(self, features: Tensor, pair_labels: Tensor) -> Tensor:
         """Step 3: classify relations.
@@ -260,11 +288,11 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
         Returns:
             dict: Losses by name, and the accuracy on objects and on annotated
-            relations in percent.
+            relations in percent, 0 if there are none.
         """
         output = self(regions, objects)
         if self.debiasing is not None:
-            self.debiasing.observe(self, output.context, regions, objects)
+            return self.debiasing.loss(self, output, regions, objects, targets)
         return self.loss_by_feat(output, objects, targets)
 
     def loss_by_feat(
@@ -277,31 +305,40 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             loss_object=_loss_or_zero(self.loss_object, object_logits, objects.targets),
             loss_relation=_loss_or_zero(self.loss_relation, output.relation_logits, targets),
             **self.auxiliary_losses(output.context, objects),
+            **self.relation_losses(output, objects, targets),
         )
         if self.scorer is not None:
             losses['loss_significance'] = self.scorer.loss(output.significance, annotated)
         if len(objects.targets):
             losses['acc_object'] = accuracy(object_logits, objects.targets)
-        if annotated.any():
-            losses['acc_relation'] = accuracy(
-                output.relation_logits[annotated, 1:], targets[annotated] - 1
-            )
+        if len(targets):
+            # As a sum over all pairs, because a GPU would be waited for to select some.
+            correct = annotated & (output.relation_logits[:, 1:].argmax(dim=1) + 1 == targets)
+            losses['acc_relation'] = 100 * correct.sum() / annotated.sum().clamp(min=1)
         return losses
 
     # ---- inference
 
     def predict(self, regions: RegionFeatures, objects: ObjectBatch) -> list[SceneGraph]:
         """Predict graphs of B images, relations best first, boxes as given."""
-        output = self(regions, objects)
-        return rank_relations(
-            output.context.logits,
-            output.context.labels,
-            output.relation_logits,
-            output.significance,
-            objects,
-            regions.pairs,
-            self.rank_by,
-        )
+        return self.predict_tasks(regions, [objects])[0]
+
+    def predict_tasks(
+        self, regions: RegionFeatures, tasks: Sequence[ObjectBatch]
+    ) -> list[list[SceneGraph]]:
+        """Predict the graphs of each task, see :meth:`forward_tasks`."""
+        return [
+            rank_relations(
+                output.context.logits,
+                output.context.labels,
+                output.relation_logits,
+                output.significance,
+                objects,
+                regions.pairs,
+                self.rank_by,
+            )
+            for output, objects in zip(self.forward_tasks(regions, tasks), tasks)
+        ]
 
 
 def _loss_or_zero(loss: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import mmcv
 import numpy as np
 
-from mmsgp.datasets.image_files import read_without_exif_rotation
+from mmsgp.datasets.image_files import read_as_annotated
 from mmsgp.evaluation import PredictionFile
 from mmsgp.evaluation.relation_ranks import RelationRanks
 from mmsgp.structures import SceneGraph, SceneGraphDataSample
@@ -112,7 +113,10 @@ def _draw(visualizer: SceneGraphVisualizer, sample: dict) -> np.ndarray | None:
     data_sample.pred_scene_graphs = {
         task: SceneGraph.from_dict(graph) for task, graph in sample['pred_scene_graphs'].items()
     }
-    visualizer.add_datasample(
-        'gallery', read_without_exif_rotation(sample['img_path']), data_sample
-    )
+    image = read_as_annotated(sample['img_path'], None)
+    boxes = data_sample.gt_scene_graph.objects.bboxes
+    if len(boxes) and (boxes[:, 2:].amax(0) > boxes.new_tensor(image.shape[1::-1]) + 1).any():
+        # its annotated size was that of the pixels as they lie
+        image = read_as_annotated(sample['img_path'], None, 'color_ignore_orientation')
+    visualizer.add_datasample('gallery', mmcv.bgr2rgb(image), data_sample)
     return visualizer.get_image()

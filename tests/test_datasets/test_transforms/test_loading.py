@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import LoadImageFromFile
 from mmdet.structures.bbox import HorizontalBoxes
 from PIL import Image
 
+from mmsgp.apis.image_inputs import ImageSource
 from mmsgp.datasets import LoadImage, LoadRelations
 from mmsgp.testing import make_vg_data
 
@@ -39,11 +41,36 @@ def test_grey_image_gets_three_channels(image_file):
     assert (image[..., 0] == image[..., 2]).all()
 
 
-def test_image_lies_as_in_its_file_whatever_its_exif_orientation(image_file):
+@pytest.fixture
+def turned_file(tmp_path):
+    """A photo of 30 x 20 pixels, to be shown upright: turned by a quarter."""
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by a quarter
-    Image.new('RGB', (30, 20)).save(image_file, exif=exif)
-    assert load(image_file, width=30, height=20)['img_shape'] == (20, 30)
+    exif[0x0112] = 6
+    pixels = np.kron(np.arange(6).reshape(2, 3) * 40, np.ones((10, 10))).astype(np.uint8)
+    Image.fromarray(pixels).convert('RGB').save(tmp_path / '6.jpg', exif=exif, quality=100)
+    return tmp_path / '6.jpg', pixels
+
+
+def test_an_image_is_turned_upright_as_it_is_when_it_is_parsed(turned_file):
+    path, pixels = turned_file
+    (parsed,) = ImageSource(str(path))
+    for annotated in (dict(width=20, height=30), {}):
+        image = load(path, **annotated)['img']
+        np.testing.assert_array_equal(image, parsed['img'])
+        np.testing.assert_array_equal(image, LoadImageFromFile()(dict(img_path=str(path)))['img'])
+        np.testing.assert_allclose(image[..., 0], np.rot90(pixels, -1), atol=3)
+
+
+def test_boxes_on_the_pixels_as_they_lie_stay_on_them(turned_file):
+    """The annotated size says where they are."""
+    path, pixels = turned_file
+    image = load(path, width=30, height=20)
+    assert image['ori_shape'] == (20, 30)
+    np.testing.assert_allclose(image['img'][..., 0], pixels, atol=3)
+    with pytest.raises(ValueError, match='6.jpg is 20 x 30 pixels, but annotated as 31 x 20'):
+        load(path, width=31, height=20)
+    lying = LoadImage(color_type='color_ignore_orientation')(dict(img_path=str(path)))
+    np.testing.assert_array_equal(lying['img'], image['img'])
 
 
 def test_missing_image_is_named(tmp_path):
