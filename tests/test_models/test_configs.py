@@ -22,6 +22,10 @@ HEADS = dict(
     selfattention='RoleProductHead',
     transformer='TransformerHead',
     imp='IMPHead',
+    penet='PENetHead',
+    react='REACTHead',
+    gpsnet='GPSNetHead',
+    vctree='VCTreeHead',
 )
 RELATIONS = [name for name in NAMES if name.startswith(tuple(HEADS))]
 DETECTORS = sorted(set(NAMES) - set(RELATIONS))
