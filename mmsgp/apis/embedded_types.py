@@ -129,7 +129,8 @@ PARTS = {
                             'mmsgp.RoleProductHead', 'mmsgp.GatedPairHead',
                             'mmsgp.TransformerHead', 'mmsgp.IMPHead',
                             'mmsgp.PENetHead', 'mmsgp.REACTHead',
-                            'mmsgp.GPSNetHead', 'mmsgp.VCTreeHead')),
+                            'mmsgp.GPSNetHead', 'mmsgp.VCTreeHead',
+                            'mmsgp.SQUATHead')),
     'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
                               'mmsgp.TransformerContext',
                               'mmsgp.SGBTransformerContext',
@@ -228,6 +229,7 @@ ARGUMENTS = {
          'object_channels', 'max_scale', 'similarity_weight', 'distance_weight',
          'pull_weight', 'distance_margin', 'pull_margin', 'num_negatives', 'smooth',
          'official_normalization', 'loss_pair_weight',
+         'query_share', 'key_share', 'pass_nodes', 'loss_selection_weight',
          # debiasing
          'weight', 'rate', 'distill_weight', 'other_weight'), Numbers()),
     'arch': Words(('P5', 'P6')),

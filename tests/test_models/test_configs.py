@@ -26,6 +26,7 @@ HEADS = dict(
     react='REACTHead',
     gpsnet='GPSNetHead',
     vctree='VCTreeHead',
+    squat='SQUATHead',
 )
 RELATIONS = [name for name in NAMES if name.startswith(tuple(HEADS))]
 DETECTORS = sorted(set(NAMES) - set(RELATIONS))

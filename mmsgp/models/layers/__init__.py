@@ -16,6 +16,7 @@ from .pair_features import PairFeatures
 from .pair_masks import draw_pair_masks
 from .precision import full_precision
 from .predicate_embedding import PredicateEmbedding
+from .quad_attention import PairSelector, QuadAttentionLayer, select
 from .relational_embedding import RelationalEmbedding
 from .softened_prior import SoftenedFrequencyPrior
 from .summed_linear import SummedLinear, init_xavier
@@ -23,6 +24,9 @@ from .swiglu import SwiGLU
 from .tree_lstm import TreeLabelDecoder, TreeLSTM, TreeLSTMCell
 
 __all__ = [
+    'PairSelector',
+    'QuadAttentionLayer',
+    'select',
     'TreeLSTM',
     'TreeLSTMCell',
     'TreeLabelDecoder',
