@@ -34,14 +34,14 @@ TORCH_STEP := $(STEPS)/torch-$(torch_key)
 RUNTIME_STEP := $(STEPS)/runtime-$(call key,requirements/build.txt requirements/runtime.txt $(LOCK))
 OPENMMLAB_STEP := $(STEPS)/openmmlab-$(torch_key)-$(call key,requirements/mminstall.txt)
 PROJECT_STEP := $(STEPS)/project-$(call key,setup.py pyproject.toml mmsgp/version.py)
-TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt requirements/demo.txt requirements/peers.txt $(LOCK))
+TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt requirements/demo.txt requirements/extract.txt requirements/serve.txt requirements/peers.txt $(LOCK))
 DOCS_STEP := $(STEPS)/docs-$(call key,requirements/docs.txt $(LOCK))
 AUDIT_STEP := $(STEPS)/audit-$(call key,requirements/audit.txt)
 
 quietly = $(BIN)/python tools/misc/run_with_progress.py
 check_ops = $(BIN)/python -c 'from mmsgp.utils import check_mmcv_ops; check_mmcv_ops()'
 
-.PHONY: help install wheelhouse demo docs test test-browser test-faults lint lock audit sbom rebuild-mmcv clean distclean
+.PHONY: help install wheelhouse demo docs test test-browser test-faults lint wheel lock audit sbom rebuild-mmcv clean distclean
 .DELETE_ON_ERROR:
 # Steps share one environment, in which one pip at a time may work.
 .NOTPARALLEL:
@@ -68,7 +68,8 @@ wheelhouse: install  ## Collect the wheels of an installation, for machines like
 	@$(quietly) 'collecting the other wheels' $(VENV)/logs/wheelhouse.log \
 	    $(PIP) wheel --wheel-dir '$(WHEELHOUSE)' --find-links '$(WHEELHOUSE)' $(CONSTRAINTS) \
 	    -r requirements/build.txt -r requirements/runtime.txt \
-	    -r requirements/tests.txt -r requirements/demo.txt -r requirements/docs.txt
+	    -r requirements/tests.txt -r requirements/demo.txt -r requirements/docs.txt \
+	    -r requirements/extract.txt -r requirements/serve.txt
 	@$(quietly) 'collecting the wheels of OpenMMLab' $(VENV)/logs/wheelhouse.log \
 	    $(PIP) wheel --wheel-dir '$(WHEELHOUSE)' $(CONSTRAINTS) --no-deps --no-build-isolation \
 	    -r requirements/mminstall.txt -r requirements/peers.txt .
@@ -79,7 +80,7 @@ demo: install  ## Install, then make a small data set, train, test and draw.
 
 # The variables silence advertisements for other programs.
 docs: $(DOCS_STEP)  ## Build the documentation into dist/site; a warning is an error.
-	@NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
 	@echo 'The documentation is in dist/site. Look at it: $(BIN)/python -m http.server -d dist/site'
 
 # One process per core, with one thread each.
@@ -96,6 +97,11 @@ test-faults: install $(TESTS_STEP)  ## The long runs of what may go wrong: hours
 lint: $(TESTS_STEP)  ## Check style and format with ruff.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
+wheel: install  ## Build the wheel of MMSGP into dist.
+	@$(quietly) 'building the wheel' $(VENV)/logs/wheel.log \
+	    $(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/mmsgp-*.whl
+
 # After `make distclean` and `make LOCK= test`, so that versions are the newest.
 lock: install $(TESTS_STEP) $(DOCS_STEP)  ## Write what is installed to requirements/lock.txt.
 	$(BIN)/python tools/misc/lock_requirements.py >requirements/lock.txt.new
@@ -105,8 +111,7 @@ audit: install $(TESTS_STEP) $(AUDIT_STEP)  ## Look up what is installed in a li
 	$(VENV)/audit/bin/pip-audit --path $$($(BIN)/python -c \
 	    'import sysconfig; print(sysconfig.get_path("purelib"))')
 
-sbom: install $(AUDIT_STEP)  ## Build the wheel, and the bill of its materials (CycloneDX).
-	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+sbom: wheel $(AUDIT_STEP)  ## Build the wheel, and the bill of its materials (CycloneDX).
 	$(VENV)/audit/bin/cyclonedx-py environment --output-reproducible \
 	    --output-format JSON --output-file dist/mmsgp.cdx.json $(BIN)/python
 
@@ -165,7 +170,8 @@ $(PROJECT_STEP): | $(RUNTIME_STEP)
 
 $(TESTS_STEP): | $(VENV_STEP)
 	@$(quietly) 'installing the test tools' $(VENV)/logs/tests.log \
-	    $(PIP) install $(CONSTRAINTS) -r requirements/tests.txt -r requirements/demo.txt
+	    $(PIP) install $(CONSTRAINTS) -r requirements/tests.txt -r requirements/demo.txt \
+	    -r requirements/extract.txt -r requirements/serve.txt
 	@$(quietly) 'installing libraries to compare with' $(VENV)/logs/peers.log \
 	    $(PIP) install $(CONSTRAINTS) --no-deps -r requirements/peers.txt
 	@rm -f $(STEPS)/tests-* && touch $@

@@ -60,12 +60,22 @@ if __name__ == '__main__':
         long_description_content_type='text/markdown',
         author='MMSGP authors',
         license='Apache-2.0',
+        # Pythons that the whole installation and the tests were run with; README and
+        # python_requires say which others the requirements can be installed for.
+        classifiers=[
+            'Intended Audience :: Science/Research',
+            'Operating System :: POSIX :: Linux',
+            'Programming Language :: Python :: 3',
+            'Programming Language :: Python :: 3.11',
+            'Topic :: Scientific/Engineering :: Image Recognition',
+        ],
         keywords='computer vision, scene graph, visual relationship detection',
         packages=find_packages(include=['mmsgp', 'mmsgp.*']),
         cmdclass=dict(build_py=BuildWithMim),
         entry_points=dict(
             console_scripts=[
                 'mmsgp-infer = mmsgp.cli.infer:main',
+                'mmsgp-serve = mmsgp.cli.serve:main',
                 'mmsgp-train = mmsgp.cli.packaged:train',
                 'mmsgp-test = mmsgp.cli.packaged:test',
             ]
@@ -77,6 +87,8 @@ if __name__ == '__main__':
             'mim': read_requirements('mminstall'),
             'demo': read_requirements('demo'),
             'tests': read_requirements('tests'),
+            'extract': read_requirements('extract'),
+            'serve': read_requirements('serve'),
             'optional': read_requirements('optional'),
         },
         zip_safe=False,

@@ -29,7 +29,9 @@ class SphinxNotation(Extension):
 
 
 def undocumented(member: Object | Alias) -> bool:
-    return not member.is_alias and member.is_attribute and not member.docstring
+    if member.is_alias or not member.is_attribute:
+        return False
+    return not member.docstring and member.annotation is None
 
 
 def to_markdown(docstring: Docstring, obj: Object) -> str:
@@ -41,7 +43,9 @@ def to_markdown(docstring: Docstring, obj: Object) -> str:
 
 
 def formula(latex: str, margin: str = '', display: str = 'inline') -> str:
-    latex = re.sub(r'\s*\n\s*', ' ', latex.replace(r', \quad', r',\;')).strip()
+    for theirs, known in ((r', \quad', r',\;'), (r'\arg\max', r'\text{arg max}')):
+        latex = latex.replace(theirs, known)  # what the converter knows
+    latex = re.sub(r'\s*\n\s*', ' ', latex).strip()
     mathml = convert(latex, display=display)
     return f'\n{indent(mathml, margin)}\n' if display == 'block' else mathml
 

@@ -54,15 +54,22 @@ def find_config(name: str | Path) -> str:
 
 
 def _name_own_configs() -> None:
-    """Let MMEngine find MMSGP's configs by ``mmsgp::``."""
-    MODULE2PACKAGE['mmsgp'] = 'mmsgp'
-    read = Config.fromfile
+    """Let MMEngine find MMSGP's configs by ``mmsgp::``, in ``_base_`` too."""
+    MODULE2PACKAGE['mmsgp'] = 'mmsgp'  # for BaseInferencer.list_models
+    read, find_base = Config.fromfile, Config._get_cfg_path
 
     @wraps(read)
     def fromfile(filename: str | Path, *args, **kwargs) -> Config:
         return read(find_config(filename), *args, **kwargs)
 
+    @wraps(find_base)
+    def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if cfg_path.startswith(SCOPE):
+            return find_config(cfg_path), None
+        return find_base(cfg_path, filename)
+
     Config.fromfile = staticmethod(fromfile)
+    Config._get_cfg_path = staticmethod(get_cfg_path)
 
 
 _name_own_configs()

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmsgp.checkpoint.legacy_config import check_renamed
@@ -16,7 +16,7 @@ from mmsgp.checkpoint.loading import (
     load_trained_model,
     use_safe_checkpoint_loading,
 )
-from mmsgp.cli.arguments import parse_launched
+from mmsgp.cli.arguments import add_settings_argument, parse_launched
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
@@ -62,12 +62,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--wait-time', type=float, default=2, help='seconds that --show keeps an image (default: 2)'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config: key=value, nested keys with dots',
-    )
+    add_settings_argument(parser)
     return parse_launched(parser)
 
 

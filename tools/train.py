@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
+import logging
 import os
 import sys
 import time
@@ -11,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmsgp.checkpoint.by_name import holds_all
@@ -23,12 +25,14 @@ from mmsgp.checkpoint.pretrained import (
     pretrained_cfgs,
     read_weights,
 )
-from mmsgp.cli.arguments import parse_launched
+from mmsgp.cli.arguments import add_settings_argument, parse_launched
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
+from mmsgp.datasets.checks import check_config
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
 from mmsgp.engine.data_sizes import fill_in_sizes, read_names
+from mmsgp.engine.detector_settings import detector_settings
 from mmsgp.engine.distributed import (
     check_launcher,
     setup_launcher,
@@ -45,10 +49,13 @@ from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.reporting.jobs import Job, run_jobs
+from mmsgp.reporting.runs import CHECK_FILE
+from mmsgp.reporting.training_log import TrainingLog
 from mmsgp.utils.environment import check_mmcv_ops
-from mmsgp.utils.files import clear_drafts
-from mmsgp.utils.unwritten import collecting_unwritten
+from mmsgp.utils.files import clear_drafts, replacing
+from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
 
+LEAST_MAP = 0.01  # of a detector that finds something
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
@@ -73,13 +80,7 @@ def parse_args() -> argparse.Namespace:
         help='resume from CHECKPOINT, or from the latest one in the work '
         'directory if none is given',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config: key=value, nested keys with '
-        'dots, e.g. train_dataloader.batch_size=4',
-    )
+    add_settings_argument(parser, ', e.g. train_dataloader.batch_size=4')
     return parse_launched(parser)
 
 
@@ -180,18 +181,32 @@ def train_detector(cfg: Config, target: Path) -> None:
     )
     command = [sys.executable, __file__, str(path), '--work-dir', str(target.parent), '--resume']
     own = read_config_file(path)
-    options = [
-        f'{name}={cfg[name]}'
-        for name in ('data_root', 'img_scale')
-        if name in cfg and cfg[name] != own.get(name, cfg[name])
-    ]
+    validated = 'CocoMetric' in str(own.get('val_evaluator'))
+    settings = detector_settings(cfg, own)
     if cfg.get('load_from_by_name') and cfg.get('load_from'):
-        options += [f'load_from={cfg.load_from}', 'load_from_by_name=True']
+        settings.update(load_from=cfg.load_from, load_from_by_name=True)
+    options = [f'{key}={value!r}' for key, value in settings.items()]
     command += ['--cfg-options', *options] if options else []
     launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT', 'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
     run_jobs([Job('training the detector', command)], environment)
+    if validated and (reason := finds_nothing(target.parent)):
+        print_log(f'{path}: {reason}', logger='current', level=logging.WARNING)
     publish_weights(find_last_checkpoint(target.parent), target)
+
+
+def finds_nothing(work_dir: Path) -> str:
+    """Return what to do about a trained detector that finds nothing; empty if it does."""
+    log = TrainingLog.read(work_dir)
+    _, scores = log.curve('coco/bbox_mAP_50')
+    if not log.validation or scores.max(initial=0) >= LEAST_MAP:
+        return ''
+    return (
+        f'the detector finds nothing: its best coco/bbox_mAP_50 is {scores.max(initial=0):.3f}. '
+        'The parser will label given boxes (predcls, sgcls), but its sggen recall will be 0. Look '
+        'at the boxes (tools/misc/browse_dataset.py), train longer (train_cfg.max_epochs), with '
+        f'larger images (img_scale) or another learning rate; remove {work_dir} before that'
+    )
 
 
 @contextmanager
@@ -214,6 +229,16 @@ def kept_work_dir(cfg: Config) -> Iterator[None]:
         yield
 
 
+def look_at_data(cfg: Config) -> None:
+    """Say what is wrong with the data, and write it into the work directory."""
+    report = check_config(cfg)
+    for finding in report.findings:
+        print_log(f'{finding.check}: {finding}', logger='current', level=logging.WARNING)
+    path = Path(cfg.work_dir, CHECK_FILE)
+    with may_be_unwritten(path), replacing(path) as draft:
+        draft.write_text(json.dumps(report.to_dict()), encoding='utf-8')
+
+
 def train(cfg: Config, launcher: str) -> None:
     """Train from a config, and first a missing detector."""
     goes_on = cfg.get('load_from') and is_parser_config(cfg.model)
@@ -225,6 +250,8 @@ def train(cfg: Config, launcher: str) -> None:
         goes_on = False
     setup_launcher(cfg, launcher)
     runner = SceneGraphRunner.from_cfg(cfg)
+    if is_first_process():
+        look_at_data(cfg)
     if goes_on:
         dataset = innermost_dataset(runner.train_dataloader.dataset)
         check_load_from(cfg.load_from, unwrap_model(runner.model), dataset.metainfo)

@@ -25,7 +25,22 @@ def read_objects(path: Path) -> dict:
         OSError: If the file does not exist or cannot be read.
         ValueError: If the file has another format.
     """
-    data = read_json(path, _MAX_BYTES)
+    return parse_objects(read_json(path, _MAX_BYTES), path)
+
+
+def parse_objects(data: Any, path: str | Path) -> dict:
+    """Check given objects that were read from JSON.
+
+    Args:
+        data: As in the file of :func:`read_objects`.
+        path: Where it comes from, for error messages.
+
+    Returns:
+        dict: The arguments ``bboxes`` and ``labels`` of the inferencer.
+
+    Raises:
+        ValueError: If it has another format.
+    """
     graphs = (
         {'': data}
         if isinstance(data, dict)
@@ -47,7 +62,7 @@ def read_objects(path: Path) -> dict:
     return dict(bboxes=bboxes, labels=labels if any(named) else None)
 
 
-def _objects_of(graph: Any, where: str, path: Path) -> list[dict]:
+def _objects_of(graph: Any, where: str, path: str | Path) -> list[dict]:
     """Return an image's objects; check that boxes are numbers, names are texts."""
     objects = graph.get('objects') if isinstance(graph, dict) else None
     if not isinstance(objects, list):

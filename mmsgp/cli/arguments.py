@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import os
+from typing import Any
+
+from mmengine.config import DictAction
 
 from mmsgp.evaluation.functional import METRIC_NAMES
 
@@ -24,6 +28,52 @@ def parse_launched(parser: argparse.ArgumentParser) -> argparse.Namespace:
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+class SettingsAction(DictAction):
+    """Parse ``key=value`` as MMEngine does, but keep texts as they are.
+
+    Blanks stay, and what stands in quotes of its own is one text, whatever its
+    letters: ``"data_root='data/v,x[1]/'"``. Brackets may hold any Python literals:
+    ``"[(1, 2), 'a b']"``, ``"{'img': 'a b'}"``.
+    """
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        for text in values:
+            if '=' not in text:
+                parser.error(f'{option_string} {text}: expected key=value')
+        super().__call__(parser, namespace, values, option_string)
+
+    @staticmethod
+    def _parse_iterable(val: str) -> Any:
+        if val[:1] in ('"', "'", '[', '{') or val[:1] == '(' and ',' in val:
+            try:
+                return ast.literal_eval(val)
+            except (ValueError, SyntaxError):
+                pass  # unquoted names in brackets, as MMEngine reads them
+        if ',' not in val and val[:1] not in ('(', '['):
+            return DictAction._parse_int_float_bool(val)
+        try:
+            return DictAction._parse_iterable(val)
+        except AssertionError:  # brackets without their partners
+            return val
+
+
+def add_settings_argument(parser: argparse.ArgumentParser, example: str = '') -> None:
+    """Add ``--cfg-options``.
+
+    Args:
+        parser: The command's parser.
+        example: What the help says after the general text.
+    """
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=SettingsAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config: key=value, nested keys with dots; a text '
+        'with commas in quotes of its own' + example,
+    )
 
 
 def add_recall_arguments(parser: argparse.ArgumentParser) -> None:

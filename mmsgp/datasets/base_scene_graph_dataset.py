@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,12 +13,13 @@ from mmdet.datasets import BaseDetDataset
 from mmdet.visualization import get_palette
 from mmengine.dataset import force_full_init
 from mmengine.fileio import exists, join_path
-from mmengine.utils import is_abs
+from mmengine.logging import print_log
 
 from mmsgp.utils.seeding import seeded
 
 from .graph_annotations import SPLITS, GraphAnnotations
-from .splits import check_num_val_images, split_indices
+from .paths import join_root
+from .splits import check_num_val_images, has_val_split, split_indices, with_split_ids
 from .statistics import DatasetStatistics
 
 
@@ -58,7 +60,14 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             detector. It defaults to True for train and val, and also affects
             which images belong to them; to False for test, where the metric
             itself counts such images and leaves them out.
+        split_ids: Own lists of the ids of the images of ``train``, ``val`` and
+            ``test``, each a list or a file: JSON, or one id a line. They replace
+            the splits of the annotations; images in no list are left out.
+            Defaults to None: the splits of the annotations.
         metainfo: Replaces names of the annotations, one for one.
+        skip_missing_images: Whether images without a file are left out, of the
+            statistics too, with their number in the log. Defaults to False: the
+            first one that is loaded is an error.
         lazy_init: Whether annotations are loaded when first needed. Defaults
             to False.
         **kwargs: Arguments of :class:`mmengine.dataset.BaseDataset`:
@@ -80,7 +89,9 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         split: str = 'train',
         num_val_images: int = 5000,
         filter_cfg: dict | None = None,
+        split_ids: dict[str, str | Sequence[int | str]] | None = None,
         metainfo: dict | None = None,
+        skip_missing_images: bool = False,
         lazy_init: bool = False,
         **kwargs,
     ) -> None:
@@ -88,6 +99,8 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             raise ValueError(f'split must be one of {SPLITS}, got {split!r}')
         self.split = split
         self.num_val_images = num_val_images
+        self.split_ids = split_ids
+        self.skip_missing_images = skip_missing_images
         self._given_metainfo = dict(metainfo or {})
         filters = dict(filter_empty_gt=True, filter_empty_relations=split != 'test')
         unknown = set(filter_cfg or {}) - set(filters)
@@ -158,8 +171,19 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         source = self.ann_file or type(self).__name__
         annotations = self.load_annotations()
         annotations.check(source)
+        if self.split_ids is not None:
+            annotations = with_split_ids(annotations, self.split_ids, self.data_root, source)
+        # As the models compute; the files' own precision is for converters.
+        annotations = replace(annotations, boxes=annotations.boxes.astype(np.float32, copy=False))
         self._set_names(annotations.classes, annotations.predicates)
+        if self.skip_missing_images:
+            annotations = self._without_missing(annotations, source)
         filter_relations = self.filter_cfg['filter_empty_relations']
+        if self.split == 'val' and has_val_split(annotations):
+            print_log(
+                f'{source} has a split for validation, so that num_val_images has no effect',
+                logger='current',
+            )
         if self.split == 'train':
             check_num_val_images(annotations, self.num_val_images, filter_relations, source)
         # Statistics are of relations, whatever filter_cfg says.
@@ -180,6 +204,26 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         if self.split == 'train':
             return chosen
         return replace(chosen, unseen=self._statistics.triplet_counts[chosen.triplets] == 0)
+
+    def _without_missing(self, annotations: GraphAnnotations, source: str) -> GraphAnnotations:
+        """Leave out images without a file."""
+        folders = self.data_prefix['img']
+        exist = np.array(
+            [
+                exists(self._find_image(name, folders), backend_args=self.backend_args)
+                for name in annotations.file_names.tolist()
+            ],
+            dtype=bool,
+        )
+        if not exist.all():
+            print_log(
+                f'{source}: {(~exist).sum()} of {len(exist)} images are left out, because they do '
+                f'not exist in {", ".join(folders)}, the first is '
+                f'{annotations.file_names[exist.argmin()]} (skip_missing_images)',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return annotations.subset(exist)
 
     def filter_data(self) -> GraphAnnotations:
         """Leave out images as ``filter_cfg`` says."""
@@ -280,8 +324,3 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         if isinstance(folders, str):
             folders = (folders,)
         self.data_prefix['img'] = tuple(join_root(self.data_root, folder) for folder in folders)
-
-
-def join_root(root: str, path: str) -> str:
-    """Join a path to a folder, unless the path is absolute or the folder empty."""
-    return join_path(root, path) if root and not is_abs(path) else path

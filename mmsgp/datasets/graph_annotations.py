@@ -14,6 +14,22 @@ import numpy as np
 SPLITS = ('train', 'val', 'test')
 
 
+def id_array(ids: Iterable[int | str]) -> np.ndarray:
+    """Return image ids as int64 if all are whole numbers, or such in text; else as text.
+
+    Example:
+        >>> id_array(['7', 12]), id_array(['7', 'a', '012'])
+        (array([ 7, 12]), array(['7', 'a', '012'], dtype='<U3'))
+    """
+    ids = list(ids)
+    if set(map(type, ids)) <= {int} and (not ids or -(2**63) <= min(ids) <= max(ids) < 2**63):
+        return np.array(ids, np.int64)
+    texts = list(map(str, ids))
+    if all(t.isdecimal() and len(t) < 19 and t == str(int(t)) for t in texts):
+        return np.array(list(map(int, texts)), np.int64)
+    return np.array(texts, np.str_)
+
+
 def ragged_arange(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Concatenate ``arange(start, start + count)`` over all pairs.
 
@@ -40,11 +56,12 @@ class GraphAnnotations:
     them. They are read-only, so that copies of the container share them too.
 
     Args:
-        image_ids: (I,) int64, all different.
+        image_ids: (I,) int64, or text if an id is not a whole number, all different.
         file_names: (I,) text, paths within the image folder.
         sizes: (I, 2) int64, width and height in pixels.
         splits: (I,) int64, indices into ``SPLITS``.
-        boxes: (B, 4) float32, ``x1, y1, x2, y2`` in the image's pixels.
+        boxes: (B, 4) float32, ``x1, y1, x2, y2`` in the image's pixels; float64 from
+            readers of files, so that converters lose nothing.
         labels: (B,) int64, classes ``0 .. C-1``.
         box_offsets: (I+1,) int64, image ``i`` has the boxes
             ``box_offsets[i] : box_offsets[i+1]``.
@@ -82,7 +99,7 @@ class GraphAnnotations:
         """Join the annotations of single images.
 
         Args:
-            images: A dict per image: ``img_id`` (a whole number),
+            images: A dict per image: ``img_id`` (a whole number or text),
                 ``file_name``, ``width``, ``height``, ``split`` (one of
                 ``SPLITS``), ``boxes`` (N, 4), ``labels`` (N,) and
                 ``relations`` (K, 3), with the meaning they have above.
@@ -102,11 +119,11 @@ class GraphAnnotations:
             return np.concatenate([np.empty((0, *shape)), *rows]).astype(dtype)
 
         return cls(
-            image_ids=joined('img_id', np.int64),
+            image_ids=id_array(image['img_id'] for image in images),
             file_names=np.array([image['file_name'] for image in images], np.str_),
             sizes=np.column_stack([joined('width', np.int64), joined('height', np.int64)]),
             splits=np.array([SPLITS.index(image['split']) for image in images], np.int64),
-            boxes=joined('boxes', np.float32, 4),
+            boxes=joined('boxes', np.float64, 4),
             labels=joined('labels', np.int64),
             box_offsets=offsets_of([len(image['boxes']) for image in images]),
             relations=joined('relations', np.int64, 3),
@@ -149,7 +166,7 @@ class GraphAnnotations:
             )
         ]
         item = dict(
-            img_id=int(self.image_ids[index]),
+            img_id=self.image_ids[index].item(),
             file_name=str(self.file_names[index]),
             width=width,
             height=height,
@@ -159,6 +176,21 @@ class GraphAnnotations:
         if self.unseen is not None:
             item['relations_unseen'] = self.unseen[relations].copy()
         return item
+
+    def image(self, index: int) -> dict:
+        """Return an image as :meth:`from_images` takes it, with arrays."""
+        boxes = slice(*self.box_offsets[index : index + 2])
+        width, height = self.sizes[index].tolist()
+        return dict(
+            img_id=self.image_ids[index].item(),
+            file_name=str(self.file_names[index]),
+            width=width,
+            height=height,
+            split=SPLITS[self.splits[index]],
+            boxes=self.boxes[boxes],
+            labels=self.labels[boxes],
+            relations=self.relations[slice(*self.relation_offsets[index : index + 2])],
+        )
 
     @property
     def num_boxes(self) -> np.ndarray:
@@ -252,7 +284,7 @@ class GraphAnnotations:
                 np.isfinite(self.boxes).all(axis=1)
                 & (self.boxes[:, 2:] > self.boxes[:, :2]).all(axis=1),
                 self.image_of_box,
-                'x1 < x2 and y1 < y2',
+                'x1 < x2 and y1 < y2, in this order',
             ),
             (
                 'class',

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mmsgp.registry import DATASETS
 
-from .base_scene_graph_dataset import BaseSceneGraphDataset, join_root
+from .base_scene_graph_dataset import BaseSceneGraphDataset
 from .graph_annotations import GraphAnnotations
+from .paths import join_root
 from .vg_sgg.names import read_vg_names
 from .vg_sgg.reader import read_vg_annotations
 from .vg_sgg.vg150 import VG150_CLASSES, VG150_PREDICATES
@@ -16,7 +17,10 @@ from .vg_sgg.writer import ANN_FILE, DICT_FILE, IMAGE_FILE
 class VGDataset(BaseSceneGraphDataset):
     """Images with annotated scene graphs in the format of Visual Genome.
 
-    Validation takes the first ``num_val_images`` training images.
+    Validation takes the images with the split code 1, or the first
+    ``num_val_images`` training images if there are none. An image is the file
+    ``<image_id><img_suffix>``, or ``file_name`` in ``image_file``: a path within
+    the folder, with any suffix.
 
     Args:
         ann_file: Boxes and relations. Defaults to ``'VG-SGG.h5'``.
@@ -26,11 +30,14 @@ class VGDataset(BaseSceneGraphDataset):
             ``'image_data.json'``.
         data_prefix: ``img`` is the folder of the images, or several. Defaults
             to those of Visual Genome, ``('VG_100K', 'VG_100K_2')``.
-        img_suffix: Suffix of the image files. Defaults to ``'.jpg'``.
+        img_suffix: Suffix of the image files where ``image_file`` gives no
+            ``file_name``. Defaults to ``'.jpg'``.
         integer_corners: Whether the upper left corner of a box is cut to a
             whole pixel of the resized image, as the reference implementation of
             Neural Motifs does. Boxes differ by half a pixel of 1,024 where a
             side is odd. Defaults to False.
+        split_key: Array of the split codes. Defaults to None: ``'split'``, or
+            ``'split_rel'`` (IndoorVG) if there is no ``'split'``.
         **kwargs: Arguments of :class:`BaseSceneGraphDataset`.
     """
 
@@ -45,12 +52,14 @@ class VGDataset(BaseSceneGraphDataset):
         data_prefix: dict = dict(img=('VG_100K', 'VG_100K_2')),
         img_suffix: str = '.jpg',
         integer_corners: bool = False,
+        split_key: str | None = None,
         **kwargs,
     ) -> None:
         self.dict_file = dict_file
         self.image_file = image_file
         self.img_suffix = img_suffix
         self.integer_corners = integer_corners
+        self.split_key = split_key
         super().__init__(ann_file, data_prefix=data_prefix, **kwargs)
 
     @classmethod
@@ -69,4 +78,5 @@ class VGDataset(BaseSceneGraphDataset):
             **self.read_names(dict_file=self.dict_file),
             img_suffix=self.img_suffix,
             integer_corners=self.integer_corners,
+            split_key=self.split_key,
         )

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmsgp.registry import find_config
+
 from .config_variables import follow_files
 
 
@@ -16,7 +18,7 @@ def read_config_file(path: str | Path) -> Config:
     everywhere, whatever its base has made of it.
 
     Args:
-        path: The file; its code is run.
+        path: The file, or ``mmsgp::NAME.py``; its code is run.
 
     Returns:
         Config: The config.
@@ -26,6 +28,7 @@ def read_config_file(path: str | Path) -> Config:
         ValueError: If it is not a valid config. The message names the file.
     """
     try:
+        path = find_config(path)
         cfg = Config.fromfile(path)
         follow_files(cfg, path)
         return cfg

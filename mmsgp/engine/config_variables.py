@@ -15,6 +15,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmsgp.registry import SCOPE, find_config
+
 # Each variable with the keys of the places that read it.
 VARIABLES = {
     'data_root': ('data_root',),
@@ -24,6 +26,10 @@ VARIABLES = {
 }
 # These two are facts of the data, see fill_in_sizes.
 SIZES = ('num_classes', 'num_predicates')
+# Settings of data sets: given without a place, they act on all of them.
+DATASET_SETTINGS = ('num_val_images', 'skip_missing_images', 'data_prefix')
+# Ends of keys whose values are paths.
+PATHS = ('root', 'file', 'checkpoint', 'load_from', 'work_dir', 'config')
 # Keys that something reads when the run starts; all others are variables.
 SETTINGS = {
     *signature(Runner.__init__).parameters,
@@ -43,6 +49,13 @@ def merge_options(cfg: Config, options: Mapping | None) -> None:
         ValueError: If a setting would change nothing.
     """
     options = dict(options or {})
+    for key, value in options.items():
+        _check_path(key, value)
+    for name in DATASET_SETTINGS:
+        if name in options and name not in cfg:
+            value = options.pop(name)
+            # first, so that a place that is given goes before
+            options = {**{f'{p}.{name}': value for p, _ in innermost_places(cfg)}, **options}
     change_variables(
         cfg, {name: options.pop(name) for name in VARIABLES if name in options and name in cfg}
     )
@@ -50,6 +63,38 @@ def merge_options(cfg: Config, options: Mapping | None) -> None:
         if key.split('.')[0] not in SETTINGS:
             raise ValueError(_without_effect(cfg, key))
     cfg.merge_from_dict(options)
+
+
+def _check_path(key: str, value: object) -> None:
+    """Check that a path was not read as something else. Raises a ValueError."""
+    if not key.endswith(PATHS) or isinstance(value, (str, bool, dict, type(None))):
+        return
+    is_list = isinstance(value, (list, tuple))
+    text = ','.join(map(str, value)) if is_list else value
+    raise ValueError(
+        f'--cfg-options {key} is read as a {"list" if is_list else "number"}, {value!r}: '
+        f'put the text in quotes of its own: "{key}=\'{text}\'"'
+    )
+
+
+def innermost_places(cfg: Config) -> list[tuple[str, dict]]:
+    """Return the data sets that the loaders read, inside their wrappers.
+
+    Returns:
+        list: The dotted key and the config of each.
+    """
+
+    def inside(place: str, node: Mapping) -> Iterator[tuple[str, dict]]:
+        if 'dataset' in node:
+            yield from inside(f'{place}.dataset', node['dataset'])
+        elif 'datasets' in node:
+            for i, part in enumerate(node['datasets']):
+                yield from inside(f'{place}.datasets.{i}', part)
+        else:
+            yield place, node
+
+    loaders = (f'{split}_dataloader' for split in ('train', 'val', 'test'))
+    return [found for name in loaders if cfg.get(name) for found in inside(name, cfg[name])]
 
 
 def change_variables(cfg: Config, values: Mapping) -> None:
@@ -139,8 +184,9 @@ def _read_assignments(path: Path) -> tuple[set[str], list[Path]]:
             f"{path}: MMEngine reads '_base_' only from a line of its own "
             "such as _base_ = './other.py': write it so"
         )
-    # '::' names a config of another package
-    return names, [path.parent / base for base in bases if '::' not in base]
+    # '::' names a config of a package, of which only the own ones are followed
+    bases = [base for base in bases if '::' not in base or base.startswith(SCOPE)]
+    return names, [path.parent / find_config(base) for base in bases]
 
 
 def _assigns_plainly(tree: ast.Module, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmengine.config import Config
 
+from mmsgp.datasets.splits import has_val_split, num_training_images
 from mmsgp.engine.config_variables import SIZES
 from mmsgp.registry import DATASETS
 
@@ -39,16 +40,37 @@ def fill_in_sizes(cfg: Config, split: str = 'train') -> None:
                 'not give it: set it in the config'
             )
         return
-    for place, (owner, key) in slots.items():
-        if owner.get(key) is None:
-            owner[key] = sizes[key]
-        elif owner[key] != sizes[key]:
-            raise ValueError(
-                f'{place} is {owner[key]}, and the data set in '
-                f'{dataset.get("data_root", "")!r} has {sizes[key]}: leave it out '
-                'of the config, so that it is read from the data'
-            )
+    wrong = {p: owner[key] for p, (owner, key) in slots.items() if owner.get(key) is not None}
+    wrong = {p: value for p, value in wrong.items() if value != sizes[slots[p][1]]}
+    if wrong:
+        raise ValueError(_contradictions(cfg, dataset, wrong, sizes))
+    for owner, key in slots.values():
+        owner[key] = sizes[key]
     cfg.update({key: sizes[key] for key in SIZES if key in cfg})
+
+
+def _contradictions(cfg: Config, dataset: dict, wrong: dict, sizes: dict) -> str:
+    """Say in one message all that does not fit the data, and the command that mends it."""
+    options = [f'{key}={sizes[key]}' for key in SIZES if any(p.endswith(key) for p in wrong)]
+    wrong = [f'{place} is {value}' for place, value in wrong.items()]
+    try:
+        built = DATASETS.build({**dataset, 'lazy_init': True, 'pipeline': []})
+        annotations = built.load_annotations()
+        num_images = num_training_images(annotations)
+        if not has_val_split(annotations) and num_images <= built.num_val_images:
+            wrong.append(
+                f'num_val_images is {built.num_val_images}, and only {num_images} training '
+                'images have boxes and relations'
+            )
+            options.append(f'num_val_images={max(1, num_images // 10)}')
+    except (OSError, ValueError, AttributeError):
+        pass  # the data set reports it when it is built
+    return (
+        f'{", ".join(wrong)}; but the data set in {dataset.get("data_root", "")!r} has '
+        f'{sizes["num_classes"]} classes and {sizes["num_predicates"]} predicates. Set '
+        f'--cfg-options {" ".join(options)} (or leave the numbers of classes and '
+        f'predicates out of {cfg.filename}: they are read from the data)'
+    )
 
 
 def _slots(model: dict) -> dict[str, tuple[dict, str]]:

@@ -16,7 +16,8 @@ class ObjectBatch:
     """Objects of a batch of images, flat, image after image.
 
     Optional fields depend on the task: ``labels`` in PredCls, ``targets`` and
-    ``present`` in training, ``class_bboxes`` with detected boxes (SGGen).
+    ``present`` in training, ``class_bboxes`` with detected boxes (SGGen). Heads that
+    encode positions need ``image_sizes``.
 
     Attributes:
         bboxes: (N, 4), ``x1, y1, x2, y2`` in pixels of the network's input.
@@ -29,6 +30,8 @@ class ObjectBatch:
         class_bboxes: (N, C, 4), the box regressed for each class, or None.
         present: (B, C) bool, annotated classes of each image, detected or not;
             None if they are those of ``targets``.
+        image_sizes: (B, 2), width and height of each image in pixels of the
+            network's input, without padding, or None.
     """
 
     bboxes: Tensor
@@ -39,6 +42,7 @@ class ObjectBatch:
     targets: Tensor | None = None
     class_bboxes: Tensor | None = None
     present: Tensor | None = None
+    image_sizes: Tensor | None = None
 
     @classmethod
     def from_list(cls, bboxes: list[Tensor], logits: Tensor, **kwargs) -> ObjectBatch:

@@ -22,6 +22,19 @@ HEADS = {
     'LinkNetHead': {},
     'KERNHead': dict(hidden_size=16),
     'FrequencyHead': dict(visual=False, image_channels=64),
+    'TransformerHead': dict(hidden_size=32, num_heads=4, feedforward_channels=32),
+    'IMPHead': dict(hidden_size=32),
+    'GPSNetHead': dict(hidden_size=32, frequency_prior=dict(type='FrequencyPrior')),
+    'PENetHead': dict(hidden_size=32, embedding_dim=16, object_channels=32),
+    'VCTreeHead': dict(hidden_size=32),
+    'REACTHead': dict(
+        visual=False,
+        in_channels=[64],
+        strides=[8],
+        hidden_size=32,
+        embedding_dim=16,
+        object_channels=32,
+    ),
 }
 
 
@@ -124,6 +137,7 @@ def random_samples(
 
 def random_objects(sizes: Sequence[int], num_classes: int = 5, **kwargs) -> ObjectBatch:
     """Draw a batch of objects with random boxes and logits."""
+    kwargs.setdefault('image_sizes', torch.full((len(sizes), 2), 96.0))
     return ObjectBatch.from_list(
         [random_bboxes(n) for n in sizes], torch.randn(sum(sizes), num_classes + 1), **kwargs
     )

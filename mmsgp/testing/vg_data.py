@@ -47,8 +47,12 @@ class VGData:
         """Build the data set, with changes to :meth:`kwargs`."""
         return VGDataset(**self.kwargs(**changes))
 
-    def write(self) -> VGData:
-        """Write the three annotation files (again, after a change)."""
+    def write(self, **kwargs) -> VGData:
+        """Write the three annotation files (again, after a change).
+
+        Args:
+            **kwargs: Further arguments of :func:`write_vg_sgg`.
+        """
         write_vg_sgg(
             self.root,
             self.images,
@@ -57,6 +61,7 @@ class VGData:
             self.relations,
             self.classes,
             self.predicates,
+            **kwargs,
         )
         return self
 

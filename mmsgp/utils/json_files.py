@@ -60,7 +60,8 @@ def read_json(path: str | os.PathLike, max_bytes: int = MAX_BYTES) -> Any:
     except RecursionError as error:
         raise ValueError(f'{path} is not valid JSON: its brackets are nested too deeply') from error
     except ValueError as error:
-        raise ValueError(f'{path} is not valid JSON: {error}') from error
+        advice = '. Save it in UTF-8 without a byte order mark' if content[:1] > b'\x7f' else ''
+        raise ValueError(f'{path} is not valid JSON: {error}{advice}') from error
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict:

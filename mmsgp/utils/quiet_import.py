@@ -1,7 +1,9 @@
-"""Import MMDetection's data sets without a line about a package it does not need."""
+"""Import MMDetection's data sets without lines about packages it does not need."""
 
 import contextlib
 import io
+import warnings
 
+warnings.filterwarnings('ignore', 'faster_coco_eval is not installed')
 with contextlib.redirect_stdout(io.StringIO()):
     import mmdet.datasets  # noqa: F401

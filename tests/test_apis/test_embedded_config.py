@@ -40,7 +40,7 @@ def allowed(cfg):
         'frequency_ce_vrd',
         'motifnet_cce_scorer_wo_sa_vg',
         'motifnet_cce_scorer_sggen_vg',
-        'transformer_cce_scorer_minivg',
+        'selfattention_cce_scorer_minivg',
         'motifnet_ce_logit_adjusted_minivg',
         *(
             f'motifnet_cce_scorer_{detector}_minivg'

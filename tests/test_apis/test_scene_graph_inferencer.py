@@ -342,7 +342,7 @@ def test_limits_must_be_positive(checkpoint):
 
 
 @pytest.mark.parametrize(
-    'config', ['transformer_cce_scorer_minivg', 'motifnet_ce_logit_adjusted_minivg']
+    'config', ['selfattention_cce_scorer_minivg', 'motifnet_ce_logit_adjusted_minivg']
 )
 def test_a_checkpoint_alone_brings_its_encoder_or_debiasing(config, image, tmp_path):
     inferencer = SceneGraphInferencer(
@@ -350,7 +350,7 @@ def test_a_checkpoint_alone_brings_its_encoder_or_debiasing(config, image, tmp_p
     )
     head = inferencer.model.relation_head
     assert type(head.context).__name__ == (
-        'TransformerContext' if 'transformer' in config else 'MotifContext'
+        'TransformerContext' if 'selfattention' in config else 'MotifContext'
     )
     assert (head.debiasing is not None) == ('adjusted' in config)
     assert inferencer(image)['predictions'][0]['objects']

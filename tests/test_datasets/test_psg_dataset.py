@@ -153,14 +153,14 @@ def test_statistics_and_unseen_triplets_are_those_of_training(write):
         ),
         (
             [(('data', 2, 'height'), 0)],
-            r'psg.json: image train2017/000000000012.jpg has the size \[60, 0\]',
+            r'psg.json: data\[2\].height is \[0\], expected \[1 .. 1048576\]',
         ),
         ([(('data', 2, 'width'), 10**30)], r'data\[2\].width is \[10{30}\], expected'),
         (
             [(('data', 2, 'annotations', 1, 'bbox'), [0, 0, 10**400, 1])],
             r'annotations\[1\].bbox is',
         ),
-        ([(('data', 2, 'image_id'), 'x')], r"data\[2\].image_id is \['x'\], expected \[0 .. "),
+        ([(('data', 2, 'image_id'), '')], r"data\[2\]: image_id is '', expected a whole number"),
         (
             [(('data', 2, 'image_id'), '7')],
             'image train2017/000000000012.jpg has the id 7, expected',
@@ -219,3 +219,9 @@ def test_the_config_reads_it_and_gives_a_graph_to_train_on(write):
     assert sorted(graph.triplets.tolist()) == [[0, 2, 1], [1, 1, 2]]
     splits = [config[f'{split}_dataloader'].dataset.split for split in ('train', 'val', 'test')]
     assert splits == ['train', 'val', 'test']
+
+
+def test_ids_may_be_text_and_images_for_validation_be_listed(write):
+    root = write([(('data', 2, 'image_id'), 'x'), (('val_image_ids',), ['x', '9'])])
+    assert image_ids(PSGDataset(data_root=root)) == ['7']
+    assert image_ids(PSGDataset(data_root=root, split='val')) == ['x', '9']

@@ -183,3 +183,25 @@ def test_places_that_a_file_sets_stay_as_they_are(tmp_path):
         'data/minivg/',
         'data/minivg/',
     ]
+
+
+def test_a_setting_of_the_data_acts_on_all_data_sets():
+    cfg = read('motifnet_ce_minivg')
+    merge_options(
+        cfg, {'num_val_images': 6, 'val_dataloader.dataset.num_val_images': 7, 'data_root': 'é v/'}
+    )
+    assert [dataset.num_val_images for dataset in datasets(cfg)] == [6, 7, 6]
+    assert {dataset.data_root for dataset in datasets(cfg)} == {'é v/'}
+
+
+@pytest.mark.parametrize(
+    'key, value, message',
+    [
+        ('data_root', ['data/v', 'x[1]/'], r'''list, .*: "data_root='data/v,x\[1\]/'"'''),
+        ('train_dataloader.dataset.ann_file', 7, '''number, 7: .*ann_file='7'"'''),
+        ('load_from', (1, 2), 'list'),
+    ],
+)
+def test_a_path_that_is_read_as_something_else_is_refused(key, value, message):
+    with pytest.raises(ValueError, match=f'--cfg-options {key} is read as a {message}'):
+        merge_options(read('motifnet_ce_minivg'), {key: value})

@@ -1,10 +1,14 @@
 """Numbers of classes and predicates come from the data."""
 
+import re
+
 import pytest
+from mmengine.registry import init_default_scope
 
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
 from mmsgp.engine.data_sizes import fill_in_sizes
+from mmsgp.engine.detector_settings import detector_settings
 from mmsgp.registry import DATASETS, MODELS
 from mmsgp.testing import make_vg_data
 from mmsgp.testing.models import CONFIGS
@@ -81,7 +85,7 @@ def test_a_detector_gets_the_number_of_classes(data, name):
 def test_a_number_that_contradicts_the_data_is_refused(data, key):
     cfg = read('motifnet_ce_minivg', data)
     cfg.merge_from_dict({f'model.{key}': 8})
-    with pytest.raises(ValueError, match=rf'model\.{key} is 8, .* has [79]: '):
+    with pytest.raises(ValueError, match=rf'model\.{key} is 8, .* has 7 classes and 9 predicates'):
         fill_in_sizes(cfg)
 
 
@@ -130,3 +134,36 @@ def test_a_data_set_that_tells_no_names_needs_the_numbers(data):
         }
     )
     fill_in_sizes(cfg)
+
+
+def test_all_that_does_not_fit_is_said_at_once_with_the_command(tmp_path):
+    init_default_scope('mmsgp')
+    make_vg_data(tmp_path, num_train=60, num_classes=20, num_predicates=10, with_images=False)
+
+    def read_unchanged():
+        cfg = read_config_file(CONFIGS / 'motifnet_cce_scorer_minivg.py')
+        for split in ('train', 'val', 'test'):
+            cfg[f'{split}_dataloader'].dataset.data_root = str(tmp_path)
+        return cfg
+
+    with pytest.raises(ValueError) as error:
+        fill_in_sizes(read_unchanged())
+    message = str(error.value)
+    for part in (
+        'model.relation_head.num_classes is 24',
+        'model.relation_head.num_predicates is 18',
+        'model.detector.roi_head.bbox_head.num_classes is 24',
+        'num_val_images is 200, and only ',
+        'has 20 classes and 10 predicates',
+    ):
+        assert part in message
+    (options,) = re.findall('--cfg-options (.*) \\(', message)
+    cfg = read_unchanged()
+    merge_options(cfg, {k: int(v) for k, v in (o.split('=') for o in options.split())})
+    fill_in_sizes(cfg)
+    detector = read_config_file(CONFIGS / 'faster_rcnn_vgg16_minivg.py')
+    merge_options(detector, detector_settings(cfg, detector))
+    fill_in_sizes(detector)
+    for split in ('train', 'val', 'test'):
+        for config in (cfg, detector):
+            assert len(DATASETS.build(config[f'{split}_dataloader'].dataset))

@@ -1,5 +1,6 @@
 """The demo's stages run, are skipped, or fail with a helpful message."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def test_a_failure_shows_the_end_of_the_output(demo, make_stage):
     'text, expected',
     [
         ('', 0.0),
+        ('rendering images: 20 % (2 of 10) in 0:30\nrendering images: 40 % (4 of 10)', 0.4),
         ('Epoch(train) [2][ 50/200]  lr: 1', 0.3125),
         ('Epoch(train) [2][ 50/200]\nEpoch(val) [2][25/25]', 0.3125),
         ('Epoch(train)  [4][200/200]', 1.0),
@@ -84,6 +86,17 @@ def test_a_checkpoint_is_published_by_the_command(tmp_path, run_tool, capsys):
     run_tool('model_converters/publish_model', source, target)
     assert str(target) in capsys.readouterr().out
     assert set(torch.load(target)) == {'state_dict', 'meta', 'checksums'}
+
+
+def test_a_log_file_shows_how_far_the_demo_is(demo, make_stage, monkeypatch):
+    monkeypatch.setattr('mmsgp.utils.progress.PERIOD', 0)
+    log = Console(file=io.StringIO(), width=200)
+    sleep = '__import__("time").sleep(0.8)'
+    demo.run_stages([make_stage('a', sleep), make_stage('b', sleep)], log)
+    text = log.file.getvalue()
+    assert 'logs: work_dirs/demo/*.log' in text
+    for line in ('1/2 a: 0 % in 0:00', '2/2 b: 50 % in 0:0', '2/2 b: 100 % in 0:0'):
+        assert line in text, text
 
 
 def test_other_minivg_data_is_not_used(demo, make_stage, tmp_path):

@@ -109,6 +109,16 @@ def test_a_resumed_run_ends_where_the_uninterrupted_one_does(tmp_path, trained, 
     assert_same_weights(weights(tmp_path / 'epoch_2.pth'), weights(trained / 'epoch_2.pth'))
 
 
+def test_a_schedule_that_a_resumed_run_would_not_follow_is_refused(tmp_path, trained, options):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    longer = ['--work-dir', tmp_path, '--resume', *options, 'train_cfg.max_epochs=3']
+    with pytest.raises(ValueError, match=r'param_scheduler\.1\.milestones was \[3\] and is \[2\]'):
+        run('train', CONFIG, *longer, 'param_scheduler.1.milestones=[2]')
+    assert not (tmp_path / 'epoch_3.pth').exists()
+    run('train', CONFIG, *longer)
+    assert (tmp_path / 'epoch_3.pth').is_file()
+
+
 @pytest.mark.parametrize('workers', [1, 2])
 def test_a_run_does_not_depend_on_the_number_of_workers(tmp_path, trained, options, workers):
     run(
@@ -457,7 +467,7 @@ def test_a_missing_detector_is_trained_first(tmp_path, data, options):
 
 def test_one_option_trains_detector_and_parser_on_other_data(tmp_path):
     data = make_vg_data(
-        tmp_path / 'data', num_train=10, num_test=5, num_classes=6, num_predicates=5
+        tmp_path / 'é v,[1]', num_train=10, num_test=5, num_classes=6, num_predicates=5
     )
     few = ''.join(
         f'{split}_dataloader = dict(num_workers=0, dataset=dict(num_val_images=3))\n'
@@ -476,7 +486,7 @@ def test_one_option_trains_detector_and_parser_on_other_data(tmp_path):
         '--work-dir',
         tmp_path / 'relation',
         '--cfg-options',
-        f'data_root={data.root}',
+        f'data_root={str(data.root)!r}',
         'img_scale=(96, 96)',
         f'detector_config={configs["faster_rcnn_vgg16"]}',
         f'model.detector.init_cfg.checkpoint={tmp_path}/detector/detector.pth',
@@ -495,6 +505,17 @@ def test_one_option_trains_detector_and_parser_on_other_data(tmp_path):
     parser = load_parser(None, str(tmp_path / 'relation' / 'epoch_1.pth'))
     assert parser.relation_head.num_predicates == 5
     assert parser.data_preprocessor.pad_to == (96, 96)
+
+
+def test_a_launcher_that_did_not_launch_is_named_before_a_detector_is_trained(
+    tmp_path, options, monkeypatch
+):
+    for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'):
+        monkeypatch.delenv(name, raising=False)
+    checkpoint = f'model.detector.init_cfg.checkpoint={tmp_path}/detector/detector.pth'
+    with pytest.raises(SystemExit, match='--launcher pytorch, but RANK, .*tools/dist_train.sh'):
+        run('train', CONFIG, '--launcher', 'pytorch', *options, checkpoint)
+    assert not (tmp_path / 'detector').exists()
 
 
 def test_missing_weights_and_config_are_named(tmp_path, options):

@@ -17,13 +17,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mmsgp.datasets.formats.vrd import (
+    METADATA_FILE,
+    TRAIN_FILE,
+    VRDFile,
+    clip_boxes,
+    read_names,
+)
 from mmsgp.datasets.rendering import Layout, LayoutRenderer, render_images
-from mmsgp.datasets.vg_sgg.files import load_json, require_key
 from mmsgp.datasets.vg_sgg.writer import write_vg_sgg
-
-TRAIN_FILE = 'annotations_train.json'
-METADATA_FILE = 'image_metadata.json'
-HINT = f'. SRC_DIR has {TRAIN_FILE}, {METADATA_FILE}, objects.json and predicates.json'
 
 
 class Image(NamedTuple):
@@ -42,146 +44,32 @@ class Image(NamedTuple):
     relations: np.ndarray
 
 
-class Source:
-    """A file of annotations with the sizes of its images.
-
-    Args:
-        path: The annotations: lists of relations by image name.
-        metadata_path: Width and height by image name.
-        num_classes: Number of object categories.
-        num_predicates: Number of predicates.
+def convert(file: VRDFile, name: str, image_id: int, split: str, max_size: int) -> Image:
+    """Convert one image.
 
     Raises:
-        FileNotFoundError: If a file is missing.
-        ValueError: If a file is not a JSON object.
+        ValueError: If a relation or the metadata lacks something, or a number
+            is out of its range.
     """
-
-    def __init__(
-        self, path: Path, metadata_path: Path, num_classes: int, num_predicates: int
-    ) -> None:
-        self.path = path
-        self.metadata_path = metadata_path
-        self.annotations = load_json(str(path), HINT)
-        self.metadata = load_json(str(metadata_path), HINT)
-        for file, content in ((path, self.annotations), (metadata_path, self.metadata)):
-            if not isinstance(content, dict):
-                raise ValueError(f'{file} must map image names to their data')
-        self.num_classes = num_classes
-        self.num_predicates = num_predicates
-
-    @property
-    def names(self) -> list[str]:
-        return sorted(self.annotations)
-
-    def size(self, name: str) -> tuple[int, int]:
-        """Return width and height of an image in pixels.
-
-        Raises:
-            ValueError: If the metadata lacks the image or its size, or the size
-                is not positive.
-        """
-        if name not in self.metadata:
-            raise ValueError(
-                f'{self.metadata_path} has no entry for the image {name} of '
-                f'{self.path}: add its width and height'
-            )
-        where = f'{self.metadata_path}, image {name},'
-        if not isinstance(self.metadata[name], dict):
-            raise ValueError(f'{where} must have width and height, got {self.metadata[name]!r}')
-        for key in ('width', 'height'):
-            require_key(self.metadata[name], key, where)
-        width, height = (self.metadata[name][k] for k in ('width', 'height'))
-        if not _are_numbers([width, height]) or min(width, height) <= 0:
-            raise ValueError(
-                f'{where} has width {width!r} and height {height!r}: expected positive numbers'
-            )
-        return width, height
-
-    def convert(self, name: str, image_id: int, split: str, max_size: int) -> Image:
-        """Convert one image.
-
-        Raises:
-            ValueError: If a relation or the metadata lacks something, or a number
-                is out of its range.
-        """
-        width, height = self.size(name)
-        objects: dict[tuple, int] = {}
-        relations = []
-        if not isinstance(self.annotations[name], list):
-            raise ValueError(
-                f'{self._where(name)} must have a list of relations, got {self.annotations[name]!r}'
-            )
-        for relation in self.annotations[name]:
-            pair = []
-            for role in ('subject', 'object'):
-                require_key(relation, role, self._where(name))
-                key = self._object(name, relation[role])
-                pair.append(objects.setdefault(key, len(objects)))
-            require_key(relation, 'predicate', self._where(name))
-            predicate = relation['predicate']
-            self._check(name, 'predicate', predicate, self.num_predicates)
-            relations.append((*pair, predicate + 1))
-        scale = min(1.0, max_size / max(width, height))
-        new_size = [max(round(side * scale), 1) for side in (width, height)]
-        info = dict(
-            image_id=image_id,
-            width=new_size[0],
-            height=new_size[1],
-            split=split,
-            file_name=name,
-            original_width=width,
-            original_height=height,
-        )
-        corners = [_corners(box, width, height) for _, *box in objects]
-        factor = np.tile(np.array(new_size) / (width, height), 2)
-        return Image(
-            info=info,
-            boxes=np.array(corners, dtype=np.float64).reshape(-1, 4) * factor,
-            labels=np.array([key[0] for key in objects], dtype=np.int64),
-            relations=np.array(relations, dtype=np.int64).reshape(-1, 3),
-        )
-
-    def _object(self, name: str, entry: dict) -> tuple:
-        """Check an object; return ``(category, ymin, ymax, xmin, xmax)``."""
-        for key in ('category', 'bbox'):
-            require_key(entry, key, self._where(name))
-        self._check(name, 'category', entry['category'], self.num_classes)
-        bbox = entry['bbox']
-        if not _are_numbers(bbox) or len(bbox) != 4:
-            raise ValueError(
-                f'{self._where(name)} has the bbox {bbox!r}, expected [ymin, ymax, xmin, xmax]'
-            )
-        return entry['category'], *bbox
-
-    def _check(self, name: str, key: str, value: int, count: int) -> None:
-        if type(value) is not int or not 0 <= value < count:
-            raise ValueError(
-                f'{self._where(name)} has the {key} {value!r}, expected 0..{count - 1}'
-            )
-
-    def _where(self, name: str) -> str:
-        return f'{self.path}: image {name}'
-
-
-def _are_numbers(values: list) -> bool:
-    return isinstance(values, list) and all(
-        type(value) in (int, float) and np.isfinite(value) for value in values
+    width, height, boxes, labels, relations = file.read_image(name)
+    scale = min(1.0, max_size / max(width, height))
+    new_size = [max(round(side * scale), 1) for side in (width, height)]
+    info = dict(
+        image_id=image_id,
+        width=new_size[0],
+        height=new_size[1],
+        split=split,
+        file_name=name,
+        original_width=width,
+        original_height=height,
     )
+    boxes = clip_boxes(boxes, np.array([width, height]))
+    return Image(info, boxes * np.tile(np.array(new_size) / (width, height), 2), labels, relations)
 
 
-def _corners(bbox: list, width: int, height: int) -> tuple:
-    """Return ``x1, y1, x2, y2`` inside the image, at least a pixel wide and high."""
-    y1, y2, x1, x2 = bbox
-    corners = []
-    for low, high, side in ((x1, x2, width), (y1, y2, height)):
-        low, high = min(low, high), max(low, high)
-        low = min(max(low, 0), side - 1)
-        corners.append((low, max(min(high, side), low + 1)))
-    (x1, x2), (y1, y2) = corners
-    return x1, y1, x2, y2
-
-
-def convert_images(train: Source, test: Source | None, num_test: int, max_size: int) -> list[Image]:
+def convert_images(
+    train: VRDFile, test: VRDFile | None, num_test: int, max_size: int
+) -> list[Image]:
     """Convert all images, in name order, training before test.
 
     Args:
@@ -218,22 +106,9 @@ def convert_images(train: Source, test: Source | None, num_test: int, max_size: 
             for i, name in enumerate(train.names)
         ]
     return [
-        source.convert(name, image_id, split, max_size)
+        convert(source, name, image_id, split, max_size)
         for image_id, (source, name, split) in enumerate(entries, 1)
     ]
-
-
-def read_names(path: Path) -> list[str]:
-    """Read a list of class or predicate names.
-
-    Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If it does not hold a list of distinct names.
-    """
-    names = load_json(str(path), HINT)
-    if not isinstance(names, list) or len(set(names)) != len(names):
-        raise ValueError(f'{path} must hold a list of distinct names')
-    return names
 
 
 def print_counts(images: list[Image]) -> None:
@@ -300,7 +175,7 @@ def _source_file(args: argparse.Namespace, name: str) -> Path:
     return Path(name) if Path(name).is_file() else Path(args.src_dir, name)
 
 
-def _test_source(args: argparse.Namespace, *counts: int) -> Source | None:
+def _test_source(args: argparse.Namespace, *counts: int) -> VRDFile | None:
     if args.test_annotations is None:
         return None
     path = _source_file(args, args.test_annotations)
@@ -309,7 +184,7 @@ def _test_source(args: argparse.Namespace, *counts: int) -> Source | None:
         metadata = Path(args.test_metadata)
     elif not metadata.is_file():
         metadata = Path(args.src_dir) / METADATA_FILE
-    return Source(path, metadata, *counts)
+    return VRDFile(path, metadata, *counts)
 
 
 def main() -> None:
@@ -318,7 +193,7 @@ def main() -> None:
     classes = read_names(src_dir / 'objects.json')
     predicates = read_names(src_dir / 'predicates.json')
     counts = len(classes), len(predicates)
-    train = Source(_source_file(args, args.annotations), src_dir / METADATA_FILE, *counts)
+    train = VRDFile(_source_file(args, args.annotations), src_dir / METADATA_FILE, *counts)
     images = convert_images(train, _test_source(args, *counts), args.num_test, args.max_size)
     if not args.no_images:
         layouts = [

@@ -16,18 +16,11 @@ from pathlib import Path
 
 from mmengine.config import Config
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from mmsgp.datasets.minivg.generate import MARKER, holds_minivg
 from mmsgp.reporting.jobs import Job, JobFailed, run_jobs, sharing_cores
 from mmsgp.structures.tasks import TASKS
+from mmsgp.utils.progress import Progress
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORK_DIRS = Path('work_dirs')
@@ -39,6 +32,8 @@ MODELS = {
     'cross-entropy': 'motifnet_ce_minivg',
     'CCE + Scorer': 'motifnet_cce_scorer_minivg',
 }
+# "rendering images: 24 % (120 of 500) in 0:30"
+SHARE = re.compile(r': (\d+) % ')
 # "Epoch(train) [3][ 50/250]", "Epoch(test) [ 50/500]"
 STEP = re.compile(r'Epoch\((\w+)\)\s+(?:\[(\d+)\])?\[\s*(\d+)/(\d+)\]')
 
@@ -55,9 +50,10 @@ class Run(Job):
 
     def fraction(self) -> float:
         """Read the finished share of the command from its log."""
-        steps = [step for step in STEP.findall(self.log.read_text()) if step[0] != 'val']
+        text = self.log.read_text()
+        steps = [step for step in STEP.findall(text) if step[0] != 'val']
         if not steps:
-            return 0.0
+            return int((SHARE.findall(text) or [0])[-1]) / 100
         _, epoch, done, total = steps[-1]
         return (int(epoch or 1) - 1 + int(done) / int(total)) / self.epochs
 
@@ -109,6 +105,9 @@ def train(config: str) -> tuple[Run, Path]:
         '--work-dir',
         str(WORK_DIRS / config),
         '--resume',
+        # The demo uses the last epoch, whatever the best one is.
+        '--cfg-options',
+        f'train_cfg.val_interval={epochs}',
         epochs=epochs,
     )
     return run, WORK_DIRS / config / f'epoch_{epochs}.pth'
@@ -212,30 +211,22 @@ def run_stages(stages: list[Stage], console: Console) -> None:
             result.unlink(missing_ok=True)
             if result.suffix == '.pth':  # nothing to resume from
                 (result.parent / 'last_checkpoint').unlink(missing_ok=True)
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(bar_width=20),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn('left:'),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, speed_estimate_period=300) as progress:
-        bar = progress.add_task('', total=sum(s.weight for s in pending))
+    console.print(f'logs: {OUT_DIR}/*.log')
+    total = sum(stage.weight for stage in pending) or 1
+    with Progress('', console=console) as progress:
         before = 0.0
         for number, stage in enumerate(pending, 1):
             title = f'{number}/{len(pending)} {stage.title}'
-            progress.update(bar, description=title)
+            progress.update(before / total, 1, title)
             start = time.monotonic()
             run(
                 stage,
                 lambda fraction, before=before, stage=stage: progress.update(
-                    bar, completed=before + fraction * stage.weight
+                    (before + fraction * stage.weight) / total
                 ),
             )
             before += stage.weight
-            progress.update(bar, completed=before)
-            progress.console.print(f'{title}: {time.monotonic() - start:.0f} s')
+            console.print(f'{title}: {time.monotonic() - start:.0f} s')
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from rich.progress import track
 
 from helpers.browser import headless_chromium
+from mmsgp.apis import SceneGraphInferencer
 from mmsgp.reporting.jobs import Job, run_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,7 @@ NUM_PREDICATES = 40
 PAGE_WIDTH = 1000
 SCENE_CONFIG = ROOT / 'configs/motifnet_cce_scorer_minivg.py'
 SCENE = 2
+SCENE_IMAGE = ROOT / 'data/minivg/images/2203.jpg'
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,7 +70,7 @@ def photograph(page_file: Path, picture: Path) -> None:
 
 
 def draw_scene(checkpoint: str) -> None:
-    """Draw a scene of the demo, as wide as a page."""
+    """Draw a scene of the demo beside its annotation, and alone."""
     with tempfile.TemporaryDirectory() as folder:
         run(
             folder,
@@ -86,11 +88,17 @@ def draw_scene(checkpoint: str) -> None:
             'visualizer.topk=8',
         )
         *_, scene = sorted(Path(folder, 'scenes').iterdir())
-        picture = Image.open(scene)
-        height = round(picture.height * PAGE_WIDTH / picture.width)
-        path = PICTURES / 'parsed_scene.png'
-        picture.resize((PAGE_WIDTH, height), Image.Resampling.LANCZOS).save(path, optimize=True)
-        print(path)
+        save_as_wide_as_a_page(Image.open(scene), PICTURES / 'parsed_scene.png')
+    parse = SceneGraphInferencer(checkpoint, show_progress=False)
+    picture = parse(str(SCENE_IMAGE), return_vis=True)['visualization'][0]
+    save_as_wide_as_a_page(Image.fromarray(picture), PICTURES / 'parsed_image.png')
+
+
+def save_as_wide_as_a_page(picture: Image.Image, path: Path) -> None:
+    height = round(picture.height * PAGE_WIDTH / picture.width)
+    picture = picture.convert('RGB').resize((PAGE_WIDTH, height), Image.Resampling.LANCZOS)
+    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(path)
 
 
 def draw_figures(args: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 
-from mmsgp.datasets.image_files import MAX_PIXELS, read_as_annotated
+from mmsgp.datasets.image_files import MAX_PIXELS, missing_image, read_as_annotated
 from mmsgp.registry import TRANSFORMS
 from mmsgp.structures.bbox import boxes_overlap
 
@@ -65,10 +65,8 @@ class LoadImage(LoadImageFromFile):
                 return None
             if not isinstance(error, FileNotFoundError):
                 raise
-            folders = ', '.join(results.get('img_folders', ()))
             raise FileNotFoundError(
-                f'image {results.get("img_id")} is missing: no such file '
-                f'{path}{" (looked in: " + folders + ")" if folders else ""}'
+                missing_image(results.get('img_id'), path, results.get('img_folders', ()))
             ) from error
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]

@@ -31,9 +31,8 @@ def check_splits(splits: np.ndarray, path: str) -> None:
             f'{code} ({count} images)' for code, count in zip(codes[:8].tolist(), counts.tolist())
         )
         raise ValueError(
-            f'{path}: split has the codes {found}, but only 0 (train) and 2 (test) '
-            'are read. Give images for validation the code 0: validation takes the '
-            'first training images, see num_val_images'
+            f'{path}: split has the codes {found}, but only 0 (train), 1 (val) and 2 '
+            '(test) are read. Change the other codes, or list the ids of each split in split_ids'
         )
 
 
@@ -152,6 +151,29 @@ def check_boxes(
     if outside.mean() > _MOST_OUTSIDE:
         raise ValueError(f'{problem}. The sizes or their order belong to other data')
     _warn(problem)
+
+
+def check_exact_boxes(
+    exact: np.ndarray, corners: np.ndarray, scales: np.ndarray, path: str
+) -> None:
+    """Check that ``boxes_xyxy`` (B, 4) are the boxes of the other arrays.
+
+    Args:
+        exact: (B, 4) corners in pixels.
+        corners: (B, 4) corners in pixels, computed from the centre boxes.
+        scales: (B,), pixels per unit of the centre boxes.
+        path: The file, for errors.
+
+    Raises:
+        ValueError: If a box differs by more than a pixel, or a unit if it is larger.
+    """
+    wrong = (np.abs(exact - corners) > np.maximum(1, scales)[:, None]).any(axis=1)
+    if wrong.any():
+        row = wrong.argmax()
+        raise ValueError(
+            f'{path}: the box {exact[row].tolist()} of boxes_xyxy is '
+            f'{corners[row].tolist()} in the other arrays of boxes. Remove the array that is wrong'
+        )
 
 
 def check_pairs(pairs: np.ndarray, num_boxes: np.ndarray, image_ids: np.ndarray, path: str) -> None:

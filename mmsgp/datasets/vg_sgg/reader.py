@@ -21,6 +21,7 @@ from mmsgp.datasets.h5_file import H5File
 
 from .checks import (
     check_boxes,
+    check_exact_boxes,
     check_pairs,
     check_ranges,
     check_scales,
@@ -28,6 +29,8 @@ from .checks import (
 )
 from .images import read_vg_images
 from .writer import BOX_SCALES
+
+SPLIT_KEYS = ('split', 'split_rel')
 
 
 def read_vg_annotations(
@@ -37,11 +40,13 @@ def read_vg_annotations(
     predicates: Sequence[str],
     img_suffix: str = '.jpg',
     integer_corners: bool = False,
+    split_key: str | None = None,
 ) -> GraphAnnotations:
     """Read the boxes and relations of all images of all splits.
 
     Centre boxes on a resized image become corners in the original image's
-    pixels. Relations stay as they are annotated, including repeated ones and
+    pixels, in float32; corners of ``boxes_xyxy``, which MMSGP's converters write,
+    stay as they are, in float64. Relations stay as they are annotated, including repeated ones and
     those of an object with itself.
 
     Args:
@@ -49,8 +54,10 @@ def read_vg_annotations(
         image_file: Path of ``image_data.json``.
         classes: C names.
         predicates: R names.
-        img_suffix: End of the name of an image file, after the image's id.
+        img_suffix: End of the name of an image file, after the image's id, where
+            ``image_data.json`` has no ``file_name``.
         integer_corners: See :class:`VGDataset`.
+        split_key: See :class:`VGDataset`.
 
     Raises:
         OSError: If a file is missing or cannot be read.
@@ -58,8 +65,8 @@ def read_vg_annotations(
             contradicts itself or the other files.
     """
     with H5File(ann_file) as file:
-        splits = file.read_whole('split')[:, 0]
-        image_ids, sizes = read_vg_images(image_file, len(splits), ann_file)
+        splits = _read_splits(file, split_key)
+        image_ids, sizes, file_names = read_vg_images(image_file, len(splits), ann_file, img_suffix)
         labels = _read_indices(file, 'labels', len(classes)) - 1
         boxes, box_key, scale = _read_boxes(file, len(labels))
         pairs = file.read_whole('relationships', 2)
@@ -68,6 +75,9 @@ def read_vg_annotations(
         )
         first_box, num_boxes = _read_ranges(file, 'box', len(splits), len(labels))
         first_rel, num_rels = _read_ranges(file, 'rel', len(splits), len(pairs))
+        exact = None
+        if 'boxes_xyxy' in file and not integer_corners:
+            exact = file.read_real('boxes_xyxy', 4, ('labels', len(labels)))
     check_splits(splits, ann_file)
 
     image_of_relation = np.repeat(np.arange(len(splits)), num_rels)
@@ -82,14 +92,18 @@ def read_vg_annotations(
     check_boxes(boxes, scale, box_sizes, rows, box_key, ann_file)
     if integer_corners:
         boxes = _with_integer_corners(boxes, rows, box_key, ann_file)
+    scales = box_sizes.max(axis=1, initial=0) / scale
+    corners = _to_corners(boxes, scales)
+    if exact is not None:
+        check_exact_boxes(exact[rows], corners, scales, ann_file)
+        corners = exact[rows]
+    corners = _widened(corners, ann_file)
     return GraphAnnotations(
         image_ids=image_ids,
-        file_names=np.array(
-            [f'{image_id}{img_suffix}' for image_id in image_ids.tolist()], np.str_
-        ),
+        file_names=file_names,
         sizes=sizes,
         splits=splits,
-        boxes=_to_corners(boxes, box_sizes.max(axis=1, initial=0) / scale, ann_file),
+        boxes=corners if exact is not None else corners.astype(np.float32),
         labels=labels[rows],
         box_offsets=offsets_of(num_boxes),
         relations=relations,
@@ -97,6 +111,18 @@ def read_vg_annotations(
         classes=tuple(classes),
         predicates=tuple(predicates),
     )
+
+
+def _read_splits(file: H5File, split_key: str | None) -> np.ndarray:
+    """Read the codes (I,) of ``split``, or of IndoorVG's ``split_rel``."""
+    keys = [split_key] if split_key else [key for key in SPLIT_KEYS if key in file]
+    codes = [file.read_whole(key)[:, 0] for key in keys or SPLIT_KEYS[:1]]
+    if len(codes) == 2 and not np.array_equal(*codes):
+        raise ValueError(
+            f'{file.path} has both split and split_rel, and they differ: choose one of them '
+            "with split_key='split' or split_key='split_rel'"
+        )
+    return codes[0]
 
 
 def _read_indices(
@@ -154,15 +180,19 @@ def _with_integer_corners(boxes: np.ndarray, rows: np.ndarray, key: str, path: s
     return np.concatenate([np.trunc(centers - sizes / 2) + sizes / 2, sizes], axis=1)
 
 
-def _to_corners(boxes: np.ndarray, scales: np.ndarray, path: str) -> np.ndarray:
-    """Convert centre boxes times (B,) scales to float32 corners, never empty."""
+def _to_corners(boxes: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Convert centre boxes (B, 4) times (B,) scales to corners."""
     corners = np.concatenate(
         [boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], axis=1
     )
     # A grid of 1/1024 pixel brings corners that were whole pixels before
     # they were written in float32 back to whole pixels, so that boxes that
     # only touch do not begin to overlap.
-    corners = np.round(corners * scales[:, None] * 1024) / 1024
+    return np.round(corners * scales[:, None] * 1024) / 1024
+
+
+def _widened(corners: np.ndarray, path: str) -> np.ndarray:
+    """Widen corners (B, 4) without an area to a pixel."""
     empty = corners[:, 2:] <= corners[:, :2]
     if empty.any():
         # The regression targets of an empty box are infinite.
@@ -173,4 +203,4 @@ def _to_corners(boxes: np.ndarray, scales: np.ndarray, path: str) -> np.ndarray:
         )
         corners[:, :2] -= empty / 2
         corners[:, 2:] += empty / 2
-    return corners.astype(np.float32)
+    return corners

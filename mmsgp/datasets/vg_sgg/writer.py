@@ -19,7 +19,7 @@ ANN_FILE = 'VG-SGG.h5'
 DICT_FILE = 'VG-SGG-dicts.json'
 IMAGE_FILE = 'image_data.json'
 BOX_SCALES = (1024, 512)
-SPLIT_CODES = {'train': 0, 'test': 2}
+SPLIT_CODES = {'train': 0, 'val': 1, 'test': 2}
 _ROWS_PER_CHUNK = 16_384
 
 
@@ -31,18 +31,20 @@ def write_vg_sgg(
     relations: Sequence[np.ndarray],
     classes: Sequence[str],
     predicates: Sequence[str],
+    exact_boxes: bool = False,
 ) -> None:
     """Write ``VG-SGG.h5``, ``VG-SGG-dicts.json`` and ``image_data.json``.
 
-    The same input gives the same bytes. There is no ``val`` split in the
-    format: readers take the first training images for it.
+    The same input gives the same bytes. Boxes are written as the format has them:
+    centre and size, scaled to a longer side of 1024 and of 512, in float32.
 
     Args:
         out_dir: Folder to write to; made if missing.
-        images: For each image ``image_id`` (its file is
-            ``<image_id>.jpg``), ``width`` and ``height`` in pixels and
-            ``split``, ``'train'`` or ``'test'``. Further keys are copied
-            to ``image_data.json``.
+        images: For each image ``image_id``, a whole number or text, ``width`` and
+            ``height`` in pixels and ``split``, ``'train'``, ``'val'`` or
+            ``'test'``. Its file is ``<image_id>.jpg``, or ``file_name``. Further
+            keys are copied to ``image_data.json``. Without images of ``'val'``,
+            validation takes the first training images.
         boxes: For each image (N, 4), ``x1, y1, x2, y2`` in its pixels.
         labels: For each image (N,), 0-based classes.
         relations: For each image (M, 3), subject index, object index
@@ -50,6 +52,9 @@ def write_vg_sgg(
         classes: Names of the classes.
         predicates: Names of the predicates; predicate ``p`` is
             ``predicates[p - 1]``.
+        exact_boxes: Whether to write the boxes a second time as they are, in
+            pixels and float64, as ``boxes_xyxy``. :class:`VGDataset` prefers
+            them, other readers ignore them. Defaults to False.
 
     Raises:
         ValueError: If the lists differ in length, a number is out of its range
@@ -83,6 +88,8 @@ def write_vg_sgg(
         **_first_and_last('rel', num_relations),
         **_scaled_boxes(flat_boxes, images, num_boxes),
     )
+    if exact_boxes:
+        arrays['boxes_xyxy'] = flat_boxes
     dicts = dict(
         **_indices('label', classes),
         **_indices('predicate', predicates),
@@ -109,6 +116,32 @@ def write_vg_sgg(
                 track_times=False,
                 **(dict(fletcher32=True, chunks=chunks) if len(array) else {}),
             )
+
+
+def write_relations(
+    source: str | os.PathLike, out_file: str | os.PathLike, relations: Sequence[np.ndarray]
+) -> None:
+    """Write an annotation file with other relations; all else is copied.
+
+    Args:
+        source: The annotation file.
+        out_file: The new one, beside the same dicts and image files.
+        relations: For each row of ``split`` (M, 3), as of :func:`write_vg_sgg`.
+    """
+    counts = np.array([len(r) for r in relations], dtype=np.int64)
+    flat = _flatten(relations, (0, 3), np.int64)
+    with h5py.File(source) as old, replacing(out_file) as draft, h5py.File(draft, 'w') as file:
+        first_box = old['img_to_first_box'][:].reshape(-1)
+        arrays = dict(
+            relationships=flat[:, :2] + np.repeat(first_box, counts)[:, None],
+            predicates=flat[:, 2:],
+            **_first_and_last('rel', counts),
+        )
+        for key in old:
+            if key in arrays:
+                file.create_dataset(key, data=arrays[key].astype(np.int64), track_times=False)
+            else:
+                old.copy(key, file)
 
 
 def _flatten(arrays: Sequence, empty_shape: tuple, dtype: type) -> np.ndarray:

@@ -14,10 +14,14 @@ from mmsgp.registry import RUNNERS
 from mmsgp.utils.files import replacing
 from mmsgp.utils.unwritten import may_be_unwritten
 
+from .schedule import check_schedule
+
 
 @RUNNERS.register_module()
 class SceneGraphRunner(Runner):
     """MMEngine's Runner, which goes on if a log cannot be written.
+
+    It refuses to resume with another schedule than that of the checkpoint.
 
     It goes on inside :func:`~mmsgp.utils.unwritten.collecting_unwritten`, as in
     ``tools/train.py`` and ``tools/test.py``; elsewhere it raises the error.
@@ -52,10 +56,22 @@ class SceneGraphRunner(Runner):
             logger = MMLogger.get_instance(
                 self._experiment_name, logger_name='mmengine', log_level=log_level
             )
+        logger.addFilter(_is_ours_to_mend)
         for handler in logger.handlers:
             if isinstance(handler, logging.FileHandler):
                 handler.handleError = _log_once(handler)
         return logger
+
+    def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
+        """Load weights; to resume, the schedule must be that of the checkpoint.
+
+        Raises:
+            ValueError: See :func:`~.schedule.check_schedule`.
+        """
+        checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+        if self._resume and self._train_loop is not None:
+            check_schedule(self.cfg, checkpoint.get('meta') or {}, filename)
+        return checkpoint
 
     def dump_config(self) -> None:
         """Write the config into the work directory, completely or not at all."""
@@ -63,6 +79,11 @@ class SceneGraphRunner(Runner):
             path = Path(self.work_dir, Path(self.cfg.filename or f'{self.timestamp}.py').name)
             with may_be_unwritten(path), replacing(path) as draft:
                 draft.write_text(self.cfg.pretty_text, encoding='utf-8')
+
+
+def _is_ours_to_mend(record: logging.LogRecord) -> bool:
+    """Leave out what MMEngine says about its own use of its old names."""
+    return not str(record.msg).startswith(('"FileClient" will be dep', '"HardDiskBackend" is the'))
 
 
 def _log_once(handler: logging.FileHandler):

@@ -1,6 +1,15 @@
 from .base import ContextEncoder
 from .linknet import LinkNetContext
 from .motif import MotifContext
+from .sgb_transformer import SGBTransformerContext
 from .transformer import TransformerContext
+from .vctree import VCTreeContext
 
-__all__ = ['ContextEncoder', 'LinkNetContext', 'MotifContext', 'TransformerContext']
+__all__ = [
+    'ContextEncoder',
+    'LinkNetContext',
+    'MotifContext',
+    'SGBTransformerContext',
+    'TransformerContext',
+    'VCTreeContext',
+]

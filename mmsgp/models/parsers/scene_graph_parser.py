@@ -191,6 +191,8 @@ class SceneGraphParser(BaseDetector):
         head = self.relation_head
         if not self.has_statistics:
             head.load_statistics(dataset.statistics, dataset.metainfo['classes'])
+            if hasattr(head, 'load_predicates'):
+                head.load_predicates(dataset.metainfo['predicates'])
             self.has_priors.fill_(1)
         for part in (head.loss_relation, head.debiasing):
             if hasattr(part, 'load_statistics'):
@@ -343,8 +345,15 @@ class SceneGraphParser(BaseDetector):
     @torch.no_grad()
     def _given_objects(self, batch: PreparedBatch, bboxes: list[Tensor]) -> ObjectBatch:
         logits = self.detector_adapter.classify_boxes(batch, bboxes)
-        return ObjectBatch.from_list(bboxes, logits)
+        return ObjectBatch.from_list(bboxes, logits, image_sizes=_image_sizes(batch))
 
     @torch.no_grad()
     def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
-        return self.detector_adapter.detect_objects(batch, **self.detection_cfg)
+        objects = self.detector_adapter.detect_objects(batch, **self.detection_cfg)
+        return replace(objects, image_sizes=_image_sizes(batch))
+
+
+def _image_sizes(batch: PreparedBatch) -> Tensor:
+    """Return width and height of each image without padding: (B, 2)."""
+    sizes = [sample.img_shape[1::-1] for sample in batch.data_samples]
+    return batch.feature_maps[0].new_tensor(sizes).view(-1, 2)

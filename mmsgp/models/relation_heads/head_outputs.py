@@ -27,6 +27,7 @@ class RegionFeatures(NamedTuple):
     sizes: tuple[int, ...] | None = None  # pairs of each image, if they are known
     # Makes the unions (p, d_o) of pairs (p, 2), if there are none yet.
     pool_unions: Callable[[Tensor], Tensor] | None = None
+    scenes: Tensor | None = None  # (B, cells, channels), coarse maps, optional
 
     def pooled(self) -> RegionFeatures:
         """Return the features with the unions of all pairs, if the head uses unions."""
@@ -63,6 +64,7 @@ class ObjectEncoding(NamedTuple):
     logits: Tensor  # (N, C+1), background last
     representation: Tensor | None = None  # (N, d), model specific
     image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
+    pair_states: Tensor | None = None  # of pairs, model specific
 
 
 class ObjectContext(NamedTuple):
@@ -72,6 +74,7 @@ class ObjectContext(NamedTuple):
     labels: Tensor  # (N,), given, annotated or predicted
     representation: Tensor | None = None  # (N, d), model specific
     image_logits: Tensor | None = None  # (B, C+1), of the classes in an image
+    pair_states: Tensor | None = None  # of pairs, model specific
 
 
 class RelationOutput(NamedTuple):
@@ -80,6 +83,7 @@ class RelationOutput(NamedTuple):
     context: ObjectContext
     relation_logits: Tensor  # (P, R+1), unknown first
     significance: Tensor | None  # (P,), before the sigmoid
+    pairs: Tensor | None = None  # (P, 2), indices of subject and object
     features: Tensor | None = None  # (P, d_p), only with gradients
 
 

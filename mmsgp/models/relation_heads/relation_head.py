@@ -103,9 +103,8 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             image_channels = self.roi_extractor.out_channels
         if scorer is not None and image_channels is None:
             raise ValueError(
-                'relation_head.scorer needs image_channels, those of '
-                'the last feature map, or a roi_extractor: set '
-                'relation_head.image_channels'
+                'relation_head.scorer needs image_channels, those of the last feature map, '
+                'or a roi_extractor: set relation_head.image_channels'
             )
         self.scorer = build_or_none(
             scorer,
@@ -167,6 +166,12 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
     def auxiliary_losses(self, context: ObjectContext, objects: ObjectBatch) -> dict[str, Tensor]:
         """Compute losses that only this base model has."""
+        return {}
+
+    def relation_losses(
+        self, output: RelationOutput, objects: ObjectBatch, targets: Tensor
+    ) -> dict[str, Tensor]:
+        """Compute losses of the sampled pairs that only this base model has."""
         return {}
 
     def load_statistics(self, statistics, classes: Sequence[str]) -> None:
@@ -235,7 +240,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
                 image_ids = objects.image_ids[regions.pairs[:, 0]]
                 significance = self.scorer(embedded, regions.images, image_ids, regions.sizes)
             results.clear()  # before the next task: embeddings are large
-            outputs.append(RelationOutput(context, logits, significance, features))
+            outputs.append(RelationOutput(context, logits, significance, regions.pairs, features))
         return outputs
 
     def _classify(
@@ -300,6 +305,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             loss_object=_loss_or_zero(self.loss_object, object_logits, objects.targets),
             loss_relation=_loss_or_zero(self.loss_relation, output.relation_logits, targets),
             **self.auxiliary_losses(output.context, objects),
+            **self.relation_losses(output, objects, targets),
         )
         if self.scorer is not None:
             losses['loss_significance'] = self.scorer.loss(output.significance, annotated)

@@ -122,8 +122,8 @@ def test_ranges_are_refused_if_and_only_if_they_share_rows(ranges):
 
 
 @given(st.lists(WHOLE | st.sampled_from([0, 1, 2]), max_size=5))
-def test_split_codes_are_refused_unless_they_are_0_and_2(codes):
-    if set(codes) <= {0, 2}:
+def test_split_codes_are_refused_unless_they_are_0_1_and_2(codes):
+    if set(codes) <= {0, 1, 2}:
         check_splits(np.array(codes, dtype=np.int64), 'file.h5')
     else:
         with pytest.raises(ValueError, match='file.h5: split') as caught:

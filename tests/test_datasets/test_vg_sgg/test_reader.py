@@ -119,6 +119,66 @@ def test_id_of_a_broken_image_may_have_a_row(data):
     assert data.write().dataset(split='test').data_list[-1]['img_id'] == 1592
 
 
+def test_code_1_is_validation_and_num_val_images_has_no_effect(data):
+    edit_h5(data, 'split', lambda split: np.where(np.arange(8) % 4 == 2, 1, split))
+    ids = {s: data.dataset(split=s).data_list.image_ids.tolist() for s in ('train', 'val', 'test')}
+    assert ids == dict(train=[1, 2, 4, 5, 6], val=[3, 7], test=[8])
+
+
+def test_the_codes_of_indoorvg_have_another_key(data):
+    with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
+        file.move('split', 'split_rel')
+    assert data.dataset(split='test').data_list.image_ids.tolist() == [7, 8]
+    with h5py.File(data.root / 'VG-SGG.h5', 'r+') as file:
+        file['split'] = np.zeros(8, int)
+    with pytest.raises(ValueError, match="both split and split_rel.*split_key='split'"):
+        data.dataset(split='test')
+    chosen = data.dataset(split='test', split_key='split_rel')
+    assert chosen.data_list.image_ids.tolist() == [7, 8]
+
+
+def test_ids_may_be_text(data):
+    edit_json(data, 'image_data.json', lambda a: [dict(i, image_id=f'{i["image_id"]}') for i in a])
+    assert data.dataset(split='test').data_list.image_ids.tolist() == [7, 8]
+    edit_json(data, 'image_data.json', lambda a: [*a[:-1], dict(a[-1], image_id='x 8')])
+    item = data.dataset(split='test').get_data_info(1)
+    assert item['img_id'] == 'x 8'
+    assert item['img_path'].endswith('images/x 8.jpg')
+
+
+def test_file_names_have_any_suffix_and_folder(data):
+    names = ['0007.png', 'sub/folder/é 8.webp']
+    for image, name in zip(data.images[-2:], names):
+        image['file_name'] = name
+    dataset = data.write().dataset(split='test')
+    paths = [dataset.get_data_info(index)['img_path'] for index in (0, 1)]
+    assert paths == [f'{data.root}/images/{name}' for name in names]
+    other = data.dataset().get_data_info(0)
+    assert other['img_path'] == f'{data.root}/images/2.jpg'
+
+
+def test_the_file_name_of_an_original_is_not_that_of_a_rendered_image(data):
+    data.images[-1].update(file_name='a.png', original_width=640)
+    assert data.write().dataset(split='test').get_data_info(1)['img_path'].endswith('/8.jpg')
+
+
+def test_exact_boxes_are_read_to_the_last_bit(data):
+    data.boxes = [boxes + 1 / 3 for boxes in data.boxes]
+    data.write(exact_boxes=True)
+    boxes = data.dataset().load_annotations().boxes
+    np.testing.assert_array_equal(boxes, np.concatenate(data.boxes))
+    edit_h5(data, 'boxes_xyxy', put((5, 0), 0))
+    with pytest.raises(ValueError, match=r'the box \[0.0, .* of boxes_xyxy is'):
+        data.dataset()
+
+
+def test_an_exact_box_without_area_is_widened_like_others(data):
+    data.boxes[-1][0] = [10, 5, 10, 25]
+    data.write(exact_boxes=True)
+    item = data.dataset(split='test').data_list[-1]
+    assert item['instances'][0]['bbox'] == [9.5, 5, 10.5, 25]
+
+
 @pytest.mark.parametrize(
     'key',
     [
@@ -231,8 +291,8 @@ def test_rows_of_two_images_are_an_error(data):
 
 
 def test_a_split_code_without_a_meaning_is_listed(data):
-    edit_h5(data, 'split', put(2, 1))
-    with pytest.raises(ValueError, match=r'codes 0 \(5 .*, 1 \(1 .*, 2 \(2 '):
+    edit_h5(data, 'split', put(2, 3))
+    with pytest.raises(ValueError, match=r'codes 0 \(5 .*, 2 \(2 .*, 3 \(1 .*split_ids'):
         data.dataset()
 
 
@@ -272,11 +332,13 @@ def test_an_image_listed_twice_is_named(data):
         (lambda a: a + a[:1], 'lists 9 images, but .* has 8 rows'),
         (lambda a: [dict(image_id=1, width=4)] * 8, "no 'height'"),
         (
-            lambda a: [dict(a[0], image_id='a.jpg')] + a[1:],
-            "the image_id 'a.jpg', expected a whole number",
+            lambda a: [dict(a[0], image_id=' ')] + a[1:],
+            "the image_id ' ', expected a whole number of 0 to .* or a text",
         ),
         (lambda a: [dict(a[0], width=0)] + a[1:], 'image_id 1. has the width 0'),
         (lambda a: dict(images=a), 'must hold a list'),
+        (lambda a: [dict(a[0], file_name=5)] + a[1:], 'image_id 1. has the file_name 5'),
+        (lambda a: [dict(a[0], image_id='2')] + a[1:], 'lists the image 2 twice'),
     ],
 )
 def test_wrong_image_data_is_explained(data, change, message):

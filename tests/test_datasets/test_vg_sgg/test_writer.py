@@ -71,7 +71,7 @@ def test_dicts_count_objects_and_predicates(data):
         (dict(relations=[[[0, 1, 0]]]), 'predicates must be in 1..1, got 0'),
         (dict(relations=[[[0, 2, 1]]]), 'image 7 has 2 boxes'),
         (dict(relations=[]), r'\[1, 1, 1, 0\]'),
-        (dict(images=[dict(image_id=7, width=9, height=9, split='val')]), "image 7: split 'val'"),
+        (dict(images=[dict(image_id=7, width=9, height=9, split='dev')]), "image 7: split 'dev'"),
     ],
 )
 def test_impossible_annotations_are_refused(tmp_path, change, message):

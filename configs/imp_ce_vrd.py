@@ -1,0 +1,4 @@
+# IMP with cross-entropy on VRD.
+_base_ = './motifnet_ce_vrd.py'
+
+model = dict(relation_head=dict(type='IMPHead', hidden_size=128))

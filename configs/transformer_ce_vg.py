@@ -1,0 +1,4 @@
+# Transformer with cross-entropy on VG150.
+_base_ = '_base_/vg_parser.py'
+
+model = dict(relation_head=dict(type='TransformerHead', hidden_size=512))

@@ -1,0 +1,3 @@
+from .catalogue import FORMATS, Format
+
+__all__ = ['FORMATS', 'Format']
