@@ -232,8 +232,7 @@ class SceneGraphInferencer(BaseInferencer):
         """Yield batches of images and the model's inputs.
 
         Yields:
-            tuple[list[dict], dict]: The images, items of :class:`ImageSource`,
-            and the model's inputs.
+            tuple[list[dict], dict]: Items of :class:`ImageSource`, and the model's inputs.
         """
         images = iter(inputs)
         if bboxes is not None:

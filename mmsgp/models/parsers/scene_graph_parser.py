@@ -246,17 +246,13 @@ class SceneGraphParser(BaseDetector):
         feature_maps = self.extract_feat(batch_inputs)
         batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
         # Of all annotated objects, because the detector may miss some.
+        nothing = batch_inputs.new_zeros(num_classes, dtype=torch.bool)
         present = torch.stack(
-            [
-                batch_inputs.new_zeros(num_classes, dtype=torch.bool).index_fill(
-                    0, graph.objects.labels, True
-                )
-                for graph in graphs
-            ]
+            [nothing.index_fill(0, graph.objects.labels, True) for graph in graphs]
         )
         if given:
             logits = self.detector_adapter.classify_boxes(batch, bboxes).detach()
-            objects = replace(objects, logits=logits)
+            objects = replace(objects, logits=logits, image_sizes=batch.image_sizes)
         else:
             objects = self._detected_objects(batch)
             graphs = [
@@ -345,15 +341,9 @@ class SceneGraphParser(BaseDetector):
     @torch.no_grad()
     def _given_objects(self, batch: PreparedBatch, bboxes: list[Tensor]) -> ObjectBatch:
         logits = self.detector_adapter.classify_boxes(batch, bboxes)
-        return ObjectBatch.from_list(bboxes, logits, image_sizes=_image_sizes(batch))
+        return ObjectBatch.from_list(bboxes, logits, image_sizes=batch.image_sizes)
 
     @torch.no_grad()
     def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
         objects = self.detector_adapter.detect_objects(batch, **self.detection_cfg)
-        return replace(objects, image_sizes=_image_sizes(batch))
-
-
-def _image_sizes(batch: PreparedBatch) -> Tensor:
-    """Return width and height of each image without padding: (B, 2)."""
-    sizes = [sample.img_shape[1::-1] for sample in batch.data_samples]
-    return batch.feature_maps[0].new_tensor(sizes).view(-1, 2)
+        return replace(objects, image_sizes=batch.image_sizes)
