@@ -19,14 +19,12 @@ from mmsgp.models.detector_adapters.base import check_thresholds
 from mmsgp.models.layers import count_groups, full_precision
 from mmsgp.registry import MODELS, TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
-from mmsgp.structures.tasks import TASKS
 
 from .feature_cache import FeatureCache
 from .feature_maps import extract_maps
 from .freezing import frozen_parts
-from .input_checks import check_normalization, check_strides
+from .input_checks import check_keys, check_normalization, check_strides, check_tasks
 
-TRAINING_TASKS = ('sgcls', 'sggen')
 DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
 
 
@@ -104,16 +102,8 @@ class SceneGraphParser(BaseDetector):
             else detector_preprocessor,
             init_cfg=init_cfg,
         )
-        unknown = set(test_tasks) - set(TASKS)
-        if unknown or not test_tasks:
-            raise ValueError(f'test_tasks must be one or more of {TASKS}, got {tuple(test_tasks)}')
-        if train_task not in TRAINING_TASKS:
-            raise ValueError(f'train_task must be one of {TRAINING_TASKS}, got {train_task!r}')
-        for key in detection_cfg:
-            if key not in DEFAULT_DETECTION:
-                raise ValueError(
-                    f'detection_cfg may have the keys {list(DEFAULT_DETECTION)}, got {key!r}'
-                )
+        check_tasks(train_task, test_tasks)
+        check_keys(detection_cfg, DEFAULT_DETECTION)
         self.train_task = train_task
         self.test_tasks = tuple(test_tasks)
         self.detection_cfg = {**DEFAULT_DETECTION, **detection_cfg}
