@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MAX_LINES = 350
-MAX_UTILS_LINES = 600
+MAX_UTILS_LINES = 650
 # A room imports rooms of lower floors, and itself.
 FLOORS = (
     ('version',),

@@ -52,8 +52,10 @@ def compare(head, naive, regions, objects, tolerance=1e-9):
         regions: Leaf tensors.
         objects: The objects.
     """
-    inputs = [regions.objects, regions.unions]
-    inputs = [t for t in inputs if t is not None] + list(head.parameters())
+    inputs = [regions.objects, regions.unions, regions.scenes]
+    inputs = [t for t in inputs if t is not None] + [
+        p for p in head.parameters() if p.requires_grad
+    ]
     output = head(regions, objects)
     found = output.context.logits, output.relation_logits
     expected = naive(head, regions, objects)

@@ -35,11 +35,14 @@ def batch(sizes, related):
 
 
 def gradients(model, parser, inputs, samples):
-    """Of each trainable weight, by its name."""
+    """Of each trainable weight, by its name; moving averages stay where they are."""
     torch.manual_seed(0)
+    buffers = [buffer.clone() for buffer in parser.buffers()]
     parser.zero_grad(set_to_none=True)
     losses = model(inputs, samples, mode='loss')
     sum(value for key, value in losses.items() if 'loss' in key).backward()
+    for buffer, before in zip(parser.buffers(), buffers):
+        buffer.copy_(before)
     return {name: weight.grad for name, weight in parser.named_parameters() if weight.requires_grad}
 
 

@@ -8,20 +8,25 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmsgp.models import REACTHead
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 from mmsgp.testing.models import CONFIGS, HEADS, random_objects, random_samples, small_parser
 
-NEW = {name: HEADS[name] for name in ('TransformerHead', 'IMPHead')}
+OLD = ('MotifNetHead', 'LinkNetHead', 'KERNHead', 'FrequencyHead')
+NEW = {name: settings for name, settings in HEADS.items() if name not in OLD}
 # Of a head on VG150, without the fc layers of regions and the frequency table.
-PARAMETERS = dict(transformer=28_769_453, imp=7_454_926)
+PARAMETERS = dict(transformer=28_769_453, imp=7_454_926, penet=110_437_444, gpsnet=41_500_748)
 SIZES = (5, 0, 1, 3)
 CLOSE = dict(rtol=1e-4, atol=1e-4)
 
 
 def build(head):
-    """A head whose random weights are large enough to see differences."""
-    return small_parser(type=head, **NEW[head]).relation_head.eval()
+    """A head in tests; which classes go together is random instead of zero."""
+    built = small_parser(type=head, **NEW[head]).relation_head.eval()
+    if head == 'VCTreeHead':
+        torch.nn.init.uniform_(built.scorer_of_pairs.cooccurrence.weight)
+    return built
 
 
 @pytest.mark.parametrize('name', PARAMETERS)
@@ -36,6 +41,18 @@ def test_a_head_has_the_parameters_of_its_definition(name):
         if not key.startswith(parts)
     ]
     assert sum(counted) == PARAMETERS[name]
+
+
+def test_react_has_the_parameters_of_its_definition():
+    """Over three levels, without the word vectors, which are not trained."""
+    with torch.device('meta'):
+        head = REACTHead(
+            num_classes=150, num_predicates=50, in_channels=(256, 512, 512), strides=(8, 16, 32)
+        )
+    counted = {key: parameter.numel() for key, parameter in head.named_parameters()}
+    words = [counted.pop(key) for key in list(counted) if key.endswith('_embedding.weight')]
+    assert sum(words) == 40_400
+    assert sum(counted.values()) == 9_964_433
 
 
 @pytest.mark.parametrize('name', NEW)
@@ -85,6 +102,8 @@ def test_a_head_learns_images_by_heart(name):
     torch.manual_seed(0)
     model = small_parser(type=name, **NEW[name]).train()
     images, samples = torch.randn(8, 3, 96, 96), random_samples([4, 2, 3, 2, 4, 2, 1, 3])
+    maps = model.extract_feat(images)
+    model.extract_feat = lambda images: maps  # the detector is frozen
     optimizer = torch.optim.Adam(model.relation_head.parameters(), lr=2e-3)
     for step in range(150):
         torch.manual_seed(step % 4)  # dropout of only a few masks

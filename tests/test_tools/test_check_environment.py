@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,9 +67,10 @@ def test_a_compiler_too_old_for_cpp17_is_quoted(tmp_path):
     write_program(tmp_path, 'c++', 'echo "error: unrecognized option -std=c++17" >&2; exit 1')
     status, message = run_check(tmp_path, str(tmp_path))
     assert status == 1
-    assert 'c++ cannot compile a small C++17 program' in message
-    assert 'unrecognized option -std=c++17' in message
-    assert 'GCC 9' in message
+    (line,) = [line for line in message.splitlines() if 'MISSING: c++' in line]
+    assert 'c++ cannot compile a small C++17 program' in line
+    assert 'unrecognized option -std=c++17' in line
+    assert 'GCC 9' in line
 
 
 def test_cxx_names_another_compiler(tmp_path):
@@ -120,20 +122,38 @@ def test_old_pythons_can_read_the_script():
     ast.parse(SCRIPT.read_text(), feature_version=(3, 4))
 
 
-def test_make_stops_before_the_environment_is_created(tmp_path):
-    """``make install`` with an old Python leaves no .venv behind."""
+OLD_PYTHON = 'echo "MISSING: Python 3.10 or newer is needed" >&2; exit 1'
+WITHOUT_HEADERS = f"""exec {sys.executable} -c "
+import runpy, sys, sysconfig
+real = sysconfig.get_paths
+sysconfig.get_paths = lambda *args: {{**real(*args), 'include': '/nowhere'}}
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')" "$@"
+"""
+
+
+@pytest.mark.parametrize(
+    'python, options, words',
+    [
+        (OLD_PYTHON, [], 'Python 3.10 or newer is needed'),
+        (WITHOUT_HEADERS, [], 'no Python.h in /nowhere.*apt-get install python3-dev'),
+        (f'exec {sys.executable} "$@"', ['CXX=/nowhere/g++'], '/nowhere/g++ is not.*install g'),
+    ],
+)
+def test_make_stops_before_the_environment_is_created(tmp_path, python, options, words):
+    """``make install`` without what it needs says so in a line, and leaves no .venv."""
     root = SCRIPT.parents[2]
-    for name in ('Makefile', 'requirements', 'tools', 'setup.py', 'pyproject.toml'):
+    for name in ('Makefile', 'requirements', 'tools', 'setup.py', 'pyproject.toml', 'mmsgp'):
         (tmp_path / name).symlink_to(root / name)
-    (tmp_path / 'mmsgp').symlink_to(root / 'mmsgp')
-    old = write_program(
-        tmp_path, 'old-python', 'echo "MISSING: Python 3.10 or newer is needed" >&2; exit 1'
-    )
+    program = write_program(tmp_path, 'fake-python', python)
     result = subprocess.run(
-        ['make', '-C', str(tmp_path), 'install', f'PYTHON={old}'], capture_output=True, text=True
+        ['make', '-C', str(tmp_path), 'install', f'PYTHON={program}', *options],
+        capture_output=True,
+        text=True,
     )
     assert result.returncode != 0
-    assert 'Python 3.10 or newer is needed' in result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith('MISSING')]
+    assert any(re.search(words.replace('+', r'\+'), line) for line in lines), result.stderr
     assert not (tmp_path / '.venv').exists()
 
 

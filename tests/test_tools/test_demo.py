@@ -61,6 +61,7 @@ def test_a_failure_shows_the_end_of_the_output(demo, make_stage):
     'text, expected',
     [
         ('', 0.0),
+        ('rendering images: 20 % (2 of 10) in 0:30\nrendering images: 40 % (4 of 10)', 0.4),
         ('Epoch(train) [2][ 50/200]  lr: 1', 0.3125),
         ('Epoch(train) [2][ 50/200]\nEpoch(val) [2][25/25]', 0.3125),
         ('Epoch(train)  [4][200/200]', 1.0),

@@ -49,3 +49,36 @@ def test_a_failure_shows_its_last_lines_and_its_status(tmp_path):
 def test_progress_shows_compiled_files_and_the_time_left(output, expected):
     module = load_tool('misc/run_with_progress')
     assert module.describe('compiling', 100, output) == expected
+
+
+@pytest.mark.parametrize(
+    'output, expected',
+    [
+        ('[Errno 28] No space left on device', 'the disk is full'),
+        ('g++: fatal error: Killed signal terminated program cc1plus', 'MAX_JOBS=1 make install'),
+        ('a.h:3: fatal error: Python.h: No such file or directory', 'apt-get install python3-dev'),
+        ('ERROR: No matching distribution found for torch==2.99', 'no torch==2.99 for this Python'),
+    ],
+)
+def test_a_known_cause_comes_with_what_to_do(tmp_path, output, expected):
+    result = run(tmp_path / 'step.log', f'print({output!r}); raise SystemExit(1)')
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith('FIX: ') and expected in last
+
+
+def test_an_unknown_cause_comes_without_advice(tmp_path):
+    result = run(tmp_path / 'step.log', "print('a compiler error'); raise SystemExit(1)")
+    assert 'FIX' not in result.stderr
+
+
+def test_pip_without_network_is_told_what_to_do(tmp_path):
+    pip = [sys.executable, '-m', 'pip', '--isolated', 'download', '--retries', '1', '-d', tmp_path]
+    index = ['--index-url', 'http://127.0.0.1:9/simple', 'no-such-package']
+    result = subprocess.run(
+        [sys.executable, SCRIPT, 'installing', tmp_path / 'pip.log', *pip, *index],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode != 0
+    assert 'Check the connection and the proxy' in result.stderr.splitlines()[-1]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections import defaultdict
@@ -34,6 +33,7 @@ from mmsgp.reporting.grids import COST, GRIDS, TOPK
 from mmsgp.reporting.jobs import Job, run_jobs, sharing_cores
 from mmsgp.reporting.run_settings import RunSettings, check_folders
 from mmsgp.utils.files import replacing, write_csv
+from mmsgp.utils.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[2]
 # One cell at a time trains in a folder.
@@ -191,7 +191,7 @@ def make_cells(rows: dict[str, str], args: argparse.Namespace) -> list[Cell]:
     ]
 
 
-def wait_for_detector(cell: Cell, future: Future) -> bool:
+def wait_for_detector(cell: Cell, future: Future, progress: Progress) -> bool:
     """Wait until a cell has trained the detector; False if it failed."""
     if cell.metrics.is_file() or cell.settings.has_detector():
         return True
@@ -199,6 +199,7 @@ def wait_for_detector(cell: Cell, future: Future) -> bool:
         if future.done():
             return future.exception() is None
         wait([future], timeout=1)
+        progress.update(0, title='cells, training the detector')
     cell.settings.keep()  # with this detector
     return True
 
@@ -206,25 +207,25 @@ def wait_for_detector(cell: Cell, future: Future) -> bool:
 def run_cells(cells: Sequence[Cell], jobs: int, console: Console) -> list[str]:
     """Run the cells that are not done; return the errors."""
     environment = sharing_cores(jobs)
-    failures, start = [], time.monotonic()
-    with ThreadPoolExecutor(jobs) as pool:
+    failures = []
+    progress = Progress('cells', len(cells), console=console)
+    with ThreadPoolExecutor(jobs) as pool, progress:
         try:
             futures = []
             for cell in cells:
                 futures.append(pool.submit(cell.run, environment))
-                if not wait_for_detector(cell, futures[-1]):
+                if not wait_for_detector(cell, futures[-1], progress):
                     break
+            progress.update(0, len(futures), 'cells')
             for done, future in enumerate(futures, 1):
+                while not future.done():
+                    wait([future], timeout=1)
+                    progress.update(done - 1)
                 error = future.exception()
                 if error is not None:
                     failures.append(str(error))
-                minutes = (time.monotonic() - start) / 60
-                left = minutes / done * (len(futures) - done)
-                console.print(
-                    f'{done}/{len(futures)} {error or future.result()}; about '
-                    f'{math.ceil(left)} min left',
-                    markup=False,
-                )
+                console.print(f'{done}/{len(futures)} {error or future.result()}', markup=False)
+                progress.update(done)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -8,12 +8,12 @@ from pathlib import Path
 import mmcv
 from mmdet.structures.bbox import get_box_tensor
 from mmengine.registry import init_default_scope
-from rich.progress import track
 
 from mmsgp.cli.arguments import add_settings_argument
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
 from mmsgp.registry import DATASETS, VISUALIZERS
+from mmsgp.utils.progress import Progress
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,20 +39,22 @@ def main() -> None:
     # Pictures go to the window and to the folder, not to logging backends.
     visualizer = VISUALIZERS.build({'name': 'browse', **cfg.visualizer, 'vis_backends': None})
     visualizer.dataset_meta = dataset.metainfo
-    for index in track(range(len(dataset)), 'Drawing'):
-        item = dataset[index]
-        sample = item['data_samples']
-        sample.gt_instances.bboxes = get_box_tensor(sample.gt_instances.bboxes)
-        name = Path(sample.img_path).name
-        visualizer.add_datasample(
-            name,
-            mmcv.bgr2rgb(item['inputs'].permute(1, 2, 0).numpy()),
-            sample,
-            draw_pred=False,
-            show=not args.not_show,
-            wait_time=args.show_interval,
-            out_file=str(args.output_dir / name) if args.output_dir else None,
-        )
+    with Progress('drawing', len(dataset)) as progress:
+        for index in range(len(dataset)):
+            item = dataset[index]
+            sample = item['data_samples']
+            sample.gt_instances.bboxes = get_box_tensor(sample.gt_instances.bboxes)
+            name = Path(sample.img_path).name
+            visualizer.add_datasample(
+                name,
+                mmcv.bgr2rgb(item['inputs'].permute(1, 2, 0).numpy()),
+                sample,
+                draw_pred=False,
+                show=not args.not_show,
+                wait_time=args.show_interval,
+                out_file=str(args.output_dir / name) if args.output_dir else None,
+            )
+            progress.advance()
 
 
 if __name__ == '__main__':

@@ -119,8 +119,8 @@ def compiler_problem():
     if complaint is None:
         return None
     return Problem(
-        '%s cannot compile a small C++17 program:\n    %s'
-        % (' '.join(command), complaint.strip().replace('\n', '\n    ')),
+        '%s cannot compile a small C++17 program (%s).'
+        % (' '.join(command), ' '.join(complaint.split())),
         'GCC 9 or Clang 9 and newer can. ' + fix,
     )
 
@@ -181,7 +181,7 @@ def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else '.'
     problems = find_problems(folder)
     for problem in problems:
-        print('MISSING: %s\n  FIX: %s' % (problem.missing, problem.fix), file=sys.stderr)
+        print('MISSING: %s FIX: %s' % (problem.missing, problem.fix), file=sys.stderr)
     if problems:
         print('Nothing has been downloaded or installed.', file=sys.stderr)
     return 1 if problems else 0

@@ -32,6 +32,8 @@ MODELS = {
     'cross-entropy': 'motifnet_ce_minivg',
     'CCE + Scorer': 'motifnet_cce_scorer_minivg',
 }
+# "rendering images: 24 % (120 of 500) in 0:30"
+SHARE = re.compile(r': (\d+) % ')
 # "Epoch(train) [3][ 50/250]", "Epoch(test) [ 50/500]"
 STEP = re.compile(r'Epoch\((\w+)\)\s+(?:\[(\d+)\])?\[\s*(\d+)/(\d+)\]')
 
@@ -48,9 +50,10 @@ class Run(Job):
 
     def fraction(self) -> float:
         """Read the finished share of the command from its log."""
-        steps = [step for step in STEP.findall(self.log.read_text()) if step[0] != 'val']
+        text = self.log.read_text()
+        steps = [step for step in STEP.findall(text) if step[0] != 'val']
         if not steps:
-            return 0.0
+            return int((SHARE.findall(text) or [0])[-1]) / 100
         _, epoch, done, total = steps[-1]
         return (int(epoch or 1) - 1 + int(done) / int(total)) / self.epochs
 

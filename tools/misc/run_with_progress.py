@@ -3,8 +3,8 @@
 Usage: python run_with_progress.py TITLE LOGFILE COMMAND [ARGUMENT ...]
 
 It prints the elapsed time and, if ninja compiles, the finished share and the time
-left. If the command fails, it prints the end of the output. The exit status is the
-command's.
+left. If the command fails, it prints the end of the output, and a line with what to
+do about known causes. The exit status is the command's.
 """
 
 from __future__ import annotations
@@ -22,6 +22,30 @@ from mmsgp.reporting.jobs import Job, JobFailed, run_jobs  # noqa: E402
 
 # Seconds; a terminal's line is overwritten, a log file gets a line every 30 seconds.
 PERIOD = 1 if sys.stdout.isatty() else 30
+# What the output of a failed installation says, and what to do.
+REMEDIES = (
+    (
+        r'NameResolutionError|NewConnectionError|ConnectTimeoutError|ReadTimeoutError|'
+        r'ProxyError|Network is unreachable|Connection broken',
+        'the network or the package index cannot be reached. Check the connection and the proxy, '
+        'and run the same command again: it goes on where it was. Without a network: '
+        'make install PREBUILT=FOLDER, with the wheels of `make wheelhouse`',
+    ),
+    (r'No space left on device', 'the disk is full. Make room, and run the same command again'),
+    (
+        r'Killed signal|signal 9|MemoryError|virtual memory exhausted',
+        'there is too little memory. Compile one file at a time: MAX_JOBS=1 make install',
+    ),
+    (
+        r'Python\.h: No such file',
+        "Python's header files are missing. Debian, Ubuntu: apt-get install python3-dev",
+    ),
+    (
+        r'No matching distribution found for (\S+)',
+        r'there is no \1 for this Python and system where pip looks. Take another Python '
+        '(make PYTHON=python3.11) or versions (make LOCK= install), or another folder (PREBUILT=)',
+    ),
+)
 NINJA_STEP = re.compile(rb'\[(\d+)/(\d+)\]')
 
 
@@ -50,6 +74,14 @@ def show(line: str, *, end: bool = False) -> None:
     sys.stdout.flush()
 
 
+def remedy(output: str) -> str | None:
+    """Return what to do about the first known cause of a failure in an output."""
+    for cause, words in REMEDIES:
+        if found := re.search(cause, output):
+            return found.expand(words)
+    return None
+
+
 def run(job: Job) -> int:
     """Run a command and return its exit status."""
     start = time.monotonic()
@@ -71,6 +103,8 @@ def run(job: Job) -> int:
     show(f'{job.title}: {outcome} in {minutes(time.monotonic() - start)}', end=True)
     if failure:
         sys.stderr.write(f'{failure}\n')
+        fix = remedy(job.log.read_text(errors='replace'))
+        sys.stderr.write(f'FIX: {fix}\n' if fix else '')
     return failure.status if failure else 0
 
 

@@ -3,6 +3,7 @@ from .linknet import LinkNetContext
 from .motif import MotifContext
 from .sgb_transformer import SGBTransformerContext
 from .transformer import TransformerContext
+from .vctree import VCTreeContext
 
 __all__ = [
     'ContextEncoder',
@@ -10,4 +11,5 @@ __all__ = [
     'MotifContext',
     'SGBTransformerContext',
     'TransformerContext',
+    'VCTreeContext',
 ]

@@ -17,6 +17,7 @@ from torch import Tensor
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
+from ..layers import SummedLinear
 from ..losses.rebalanced_loss import ClassCountLoss
 from ..relation_heads.head_outputs import RegionFeatures, RelationOutput
 from .base import Debiasing
@@ -81,7 +82,7 @@ class GroupCollaborativeLearning(Debiasing):
 
     def check(self, head: nn.Module) -> None:
         """Check that classifier and loss can be split into groups."""
-        if not isinstance(head.fc_predicate, nn.Linear):
+        if not isinstance(head.fc_predicate, (nn.Linear, SummedLinear)):
             raise ValueError(
                 'relation_head.debiasing=GroupCollaborativeLearning needs a linear classifier, '
                 f'which {type(head).__name__} has not: choose another head or method'

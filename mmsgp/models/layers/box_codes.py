@@ -73,3 +73,25 @@ def _eight_numbers(bboxes: Tensor, margin: Tensor | float) -> Tensor:
     low, high = bboxes.chunk(2, dim=1)
     extent = high - low + margin
     return torch.cat([bboxes, low + extent / 2, extent], dim=1)
+
+
+def overlap_codes(bboxes: Tensor, image_ids: Tensor) -> Tensor:
+    """Encode how each box overlaps the others of its image, with 6 numbers: (N, 6).
+
+    The number of overlapping boxes; the sums of their intersections and of their IoUs; the
+    means of both; and the area of the box. Areas are in units of 1024^2 pixels.
+
+    Args:
+        bboxes: (N, 4), in pixels.
+        image_ids: (N,), image of each box.
+    """
+    low, high = bboxes.chunk(2, dim=1)
+    extent = torch.minimum(high[:, None], high) - torch.maximum(low[:, None], low)
+    inner = extent.clamp(min=0).prod(dim=2)
+    others = image_ids[:, None] == image_ids
+    inner = inner * others.fill_diagonal_(False) / 1024**2  # (N, N)
+    area = (high - low).prod(dim=1) / 1024**2
+    outer = (area[:, None] + area - inner).clamp(min=1e-12)
+    sums = torch.stack([inner, inner / outer]).sum(dim=2)  # (2, N)
+    count = (inner > 0).sum(dim=1).to(bboxes)
+    return torch.stack([count, *sums, *(sums / count.clamp(min=1)), area], dim=1)

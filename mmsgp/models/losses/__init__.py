@@ -1,5 +1,7 @@
 from .builder import build_relation_loss
 from .cce_loss import CCELoss, cce_loss
+from .node_priority_loss import NodePriorityLoss, node_focus
+from .prototype_loss import PrototypeLoss
 from .rebalanced_loss import LogitAdjustedLoss, ReweightedCrossEntropyLoss
 from .significance_loss import (
     SignificanceBCELoss,
@@ -12,6 +14,9 @@ from .softmax_focal_loss import SoftmaxFocalLoss, softmax_focal_loss
 __all__ = [
     'CCELoss',
     'LogitAdjustedLoss',
+    'NodePriorityLoss',
+    'PrototypeLoss',
+    'node_focus',
     'ReweightedCrossEntropyLoss',
     'SignificanceBCELoss',
     'SignificanceHingeLoss',

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from mmdet.models.detectors import BaseDetector
@@ -15,12 +16,13 @@ from torch import Tensor
 from mmsgp.checkpoint.pretrained import check_names, check_pretrained, pretrained_cfgs
 from mmsgp.models.detector_adapters import PreparedBatch, build_detector_adapter
 from mmsgp.models.detector_adapters.base import check_thresholds
-from mmsgp.models.layers import full_precision
+from mmsgp.models.layers import count_groups, full_precision
 from mmsgp.registry import MODELS, TASK_UTILS
-from mmsgp.structures import ObjectBatch, SceneGraphDataSample
+from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
 from mmsgp.structures.tasks import TASKS
 
 from .feature_cache import FeatureCache
+from .feature_maps import extract_maps
 from .freezing import frozen_parts
 from .input_checks import check_normalization, check_strides
 
@@ -189,6 +191,8 @@ class SceneGraphParser(BaseDetector):
         head = self.relation_head
         if not self.has_statistics:
             head.load_statistics(dataset.statistics, dataset.metainfo['classes'])
+            if hasattr(head, 'load_predicates'):
+                head.load_predicates(dataset.metainfo['predicates'])
             self.has_priors.fill_(1)
         for part in (head.loss_relation, head.debiasing):
             if hasattr(part, 'load_statistics'):
@@ -212,7 +216,7 @@ class SceneGraphParser(BaseDetector):
         Raises:
             ValueError: If the relation head pools with other strides.
         """
-        extract = self.detector.extract_feat
+        extract = partial(extract_maps, self.detector)
         maps = (
             extract(batch_inputs)
             if self.feature_cache is None
@@ -231,10 +235,16 @@ class SceneGraphParser(BaseDetector):
         Returns:
             dict: Losses by name.
         """
+        graphs = [sample.gt_scene_graph for sample in batch_data_samples]
+        head, num_classes = self.relation_head, self.relation_head.num_classes
+        given = self.train_task == 'sgcls'
+        if given:
+            # Before the backbone: a GPU then has little to do before it knows the pairs.
+            bboxes = [graph.objects.bboxes for graph in graphs]
+            objects = ObjectBatch.from_list(bboxes, logits=None)
+            sampled = self._sample_pairs(objects, graphs)
         feature_maps = self.extract_feat(batch_inputs)
         batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
-        graphs = [sample.gt_scene_graph for sample in batch_data_samples]
-        num_classes = self.relation_head.num_classes
         # Of all annotated objects, because the detector may miss some.
         present = torch.stack(
             [
@@ -244,21 +254,31 @@ class SceneGraphParser(BaseDetector):
                 for graph in graphs
             ]
         )
-        if self.train_task == 'sgcls':
-            objects = self._given_objects(batch, [graph.objects.bboxes for graph in graphs])
+        if given:
+            logits = self.detector_adapter.classify_boxes(batch, bboxes).detach()
+            objects = replace(objects, logits=logits)
         else:
             objects = self._detected_objects(batch)
             graphs = [
                 self.graph_assigner(bboxes, graph, num_classes)
                 for bboxes, graph in zip(objects.bboxes.split(objects.sizes), graphs)
             ]
+            sampled = self._sample_pairs(objects, graphs)
         objects = replace(
             objects, targets=torch.cat([graph.objects.labels for graph in graphs]), present=present
         )
-        head = self.relation_head
-        pairs, predicates = head.sample_pairs(objects, [graph.relations for graph in graphs])
+        pairs, predicates, sizes = sampled
         regions = head.extract_regions(feature_maps, objects, pairs)
-        return head.loss(regions, objects, predicates)
+        return head.loss(regions._replace(sizes=sizes), objects, predicates)
+
+    def _sample_pairs(
+        self, objects: ObjectBatch, graphs: list[SceneGraph]
+    ) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+        """Choose the pairs to train on; return their predicates and numbers per image."""
+        relations = [graph.relations for graph in graphs]
+        pairs, predicates = self.relation_head.sample_pairs(objects, relations)
+        sizes = count_groups(objects.image_ids[pairs[:, 0]], objects.num_images)
+        return pairs, predicates, tuple(sizes.tolist())
 
     @torch.no_grad()
     def predict(

@@ -40,6 +40,7 @@ class GatedPairHead(RoleProductHead):
             fc_head=fc_head,
             context=dict(hidden_size=hidden_size, **context),
             relation_channels=channels + 2 * hidden_size,
+            context_channels=2 * hidden_size,
             **kwargs,
         )
         self.fc_gate = init_xavier(nn.Linear(2 * hidden_size, channels))

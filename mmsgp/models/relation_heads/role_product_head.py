@@ -43,6 +43,7 @@ class RoleProductHead(RelationHead):
             Defaults to None, random embeddings.
         relation_channels: Size of a relation's feature, for subclasses that add
             to the product. Defaults to None: d_o.
+        context_channels: Values of an object's two roles. Defaults to None: 2 * d_o.
     """
 
     pairs_per_chunk = 512
@@ -59,6 +60,7 @@ class RoleProductHead(RelationHead):
         embedding_dim: int = 200,
         word_vectors: str | None = None,
         relation_channels: int | None = None,
+        context_channels: int | None = None,
         frequency_prior: dict | None = dict(type='FrequencyPrior'),
         scorer: dict | None = None,
         debiasing: dict | None = None,
@@ -81,7 +83,7 @@ class RoleProductHead(RelationHead):
             frequency_prior=frequency_prior,
             scorer=scorer,
             debiasing=debiasing,
-            context_channels=2 * object_channels,
+            context_channels=context_channels or 2 * object_channels,
             rank_by=rank_by,
             nms_iou_thr=nms_iou_thr,
             pair_sampler=pair_sampler,

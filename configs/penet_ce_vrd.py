@@ -1,0 +1,4 @@
+# PE-Net with cross-entropy on VRD.
+_base_ = './motifnet_ce_vrd.py'
+
+model = dict(relation_head=dict(type='PENetHead', hidden_size=128))

@@ -1,0 +1,4 @@
+# VCTree with cross-entropy on VG150.
+_base_ = '_base_/vg_parser.py'
+
+model = dict(relation_head=dict(type='VCTreeHead', hidden_size=512))
