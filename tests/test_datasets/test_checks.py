@@ -273,6 +273,13 @@ def one_predicate_for_nearly_all(data):
     data.write()
 
 
+def objects_far_apart(data):
+    for i, scene_boxes in enumerate(data.boxes):  # in a row of small boxes
+        x = np.arange(len(scene_boxes)) * 12.0
+        data.boxes[i] = np.column_stack([x, x * 0, x + 5, x * 0 + 5 + i / 100])
+    data.write()
+
+
 def no_test_image(data):
     with_arrays(data, split=np.zeros(len(data.images), np.int32))
 
@@ -319,6 +326,7 @@ FAULTS = [
     (one_image_annotated_twice_in_training, 'copied_annotations_within_a_split', '107.jpg'),
     (a_crowd, 'crowded_images', r'1 images .* one of them 4\d\d: 2\d\d,\d{3} pairs.* MiB'),
     (one_predicate_for_nearly_all, 'dominant_predicate', "% of the training .* 'on'"),
+    (objects_far_apart, 'distant_relations', 'recall is at most about 0 %'),
     (no_test_image, 'empty_split', 'test_dataloader.dataset has no image'),
     (a_class_without_a_name, 'unreadable', 'row 3 of labels is 99'),
     (a_huge_image, 'huge_images', '4.jpg'),
