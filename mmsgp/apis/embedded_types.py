@@ -101,13 +101,13 @@ PARTS = {
                        'mmdet.DETR')),
     'data_preprocessor': Types(('mmsgp.SceneGraphDataPreprocessor',
                                 'mmdet.DetDataPreprocessor')),
-    'backbone': Types(('mmsgp.VGG', 'mmdet.ResNet', 'mmdet.CSPNeXt')),
+    'backbone': Types(('mmsgp.VGG', 'mmdet.ResNet', 'mmdet.ResNeXt', 'mmdet.CSPNeXt')),
     'neck': Types(('mmdet.FPN', 'mmdet.ChannelMapper', 'mmdet.CSPNeXtPAFPN')),
     'rpn_head': Types(('mmdet.RPNHead', 'mmsgp.ReLU6RPNHead')),
     'roi_head': Types(('mmdet.StandardRoIHead', 'mmdet.CascadeRoIHead')),
     'bbox_head': Types(('mmdet.Shared2FCBBoxHead', 'mmsgp.VGGBBoxHead',
                         'mmdet.RTMDetSepBNHead', 'mmdet.DETRHead')),
-    'roi_extractor': Types(('mmdet.SingleRoIExtractor', )),
+    'roi_extractor': Types(('mmdet.SingleRoIExtractor', 'mmdet.GenericRoIExtractor')),
     'roi_layer': Types(('RoIAlign', ), arguments=(
         'output_size', 'sampling_ratio', 'pool_mode', 'aligned')),
     'prior_generator': Types(
@@ -138,7 +138,7 @@ PARTS = {
     'debiasing': Types(('mmsgp.PostHocLogitAdjustment', 'mmsgp.TotalDirectEffect',
                         'mmsgp.Resistance', 'mmsgp.GroupCollaborativeLearning')),
     'fc_head': Types(('mmsgp.VGGHead', )),
-    'pair_features': Types(('mmsgp.PairFeatures', )),
+    'pair_features': Types(('mmsgp.PairFeatures', 'mmsgp.SGBPairFeatures')),
     'frequency_prior': Types(('mmsgp.FrequencyPrior',
                               'mmsgp.SoftenedFrequencyPrior')),
     'scorer': Types(('mmsgp.Scorer', )),
@@ -174,7 +174,8 @@ _LAYERS = Settings(('num_layers', 'layer_cfg', 'post_norm_cfg', 'return_intermed
 ARGUMENTS = {
     # numbers of layers and factors of size, which need memory
     **dict.fromkeys(
-        ('depth', 'num_stages', 'num_outs', 'num_csp_blocks', 'stacked_convs',
+        ('groups', 'base_width',
+         'depth', 'num_stages', 'num_outs', 'num_csp_blocks', 'stacked_convs',
          'num_convs', 'num_layers', 'num_fcs', 'num_heads', 'num_object_layers',
          'num_edge_layers', 'num_shared_convs', 'num_shared_fcs', 'num_cls_convs',
          'num_cls_fcs', 'num_reg_convs', 'num_reg_fcs', 'num_steps',
@@ -237,6 +238,7 @@ ARGUMENTS = {
     'add_extra_convs': Words(('on_input', 'on_lateral', 'on_output')),
     'mode': Words(('nearest', 'bilinear')),
     'pool_mode': Words(('avg', 'max')),
+    'aggregation': Words(('sum', 'concat')),
     'predict_box_type': Words(('hbox', )),
     'reduction': Words(('none', 'mean', 'sum')),
     'scheme': Words(SCHEMES),

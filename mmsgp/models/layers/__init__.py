@@ -18,12 +18,14 @@ from .precision import full_precision
 from .predicate_embedding import PredicateEmbedding
 from .quad_attention import PairSelector, QuadAttentionLayer, select
 from .relational_embedding import RelationalEmbedding
+from .sgb_pair_features import SGBPairFeatures
 from .softened_prior import SoftenedFrequencyPrior
 from .summed_linear import SummedLinear, init_xavier
 from .swiglu import SwiGLU
 from .tree_lstm import TreeLabelDecoder, TreeLSTM, TreeLSTMCell
 
 __all__ = [
+    'SGBPairFeatures',
     'PairSelector',
     'QuadAttentionLayer',
     'select',

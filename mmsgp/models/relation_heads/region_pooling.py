@@ -123,7 +123,9 @@ class RegionPooling(BaseModule):
 
         def pool(pairs: Tensor) -> Tensor:
             with torch.autocast(**precision):
-                unions = self.pair_features(feature_maps, objects.bboxes, objects.image_ids, pairs)
+                unions = self.pair_features(
+                    feature_maps, objects.bboxes, objects.image_ids, pairs, objects.image_sizes
+                )
             return full_precision(unions)
 
         return pool
