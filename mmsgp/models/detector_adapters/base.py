@@ -35,12 +35,6 @@ class PreparedBatch(NamedTuple):
     data_samples: Sequence[SceneGraphDataSample]
     detections: list[InstanceData] | None = None
 
-    @property
-    def image_sizes(self) -> Tensor:
-        """Width and height of each image without padding: (B, 2)."""
-        sizes = [sample.img_shape[1::-1] for sample in self.data_samples]
-        return self.feature_maps[0].new_tensor(sizes).view(-1, 2)
-
 
 class DetectorAdapter(metaclass=ABCMeta):
     """Interface of a detector of MMDetection for the parser.

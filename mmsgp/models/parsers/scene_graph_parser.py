@@ -24,6 +24,7 @@ from .feature_cache import FeatureCache
 from .feature_maps import extract_maps
 from .freezing import frozen_parts
 from .input_checks import check_keys, check_normalization, check_strides, check_tasks
+from .sample_facts import image_sizes, present_classes
 
 DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
 
@@ -231,18 +232,15 @@ class SceneGraphParser(BaseDetector):
         if given:
             # Before the backbone: a GPU then has little to do before it knows the pairs.
             bboxes = [graph.objects.bboxes for graph in graphs]
-            objects = ObjectBatch.from_list(bboxes, logits=None)
+            sizes = image_sizes(batch_data_samples, batch_inputs)
+            objects = ObjectBatch.from_list(bboxes, logits=None, image_sizes=sizes)
             sampled = self._sample_pairs(objects, graphs)
         feature_maps = self.extract_feat(batch_inputs)
         batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
         # Of all annotated objects, because the detector may miss some.
-        nothing = batch_inputs.new_zeros(num_classes, dtype=torch.bool)
-        present = torch.stack(
-            [nothing.index_fill(0, graph.objects.labels, True) for graph in graphs]
-        )
+        present = present_classes(graphs, num_classes)
         if given:
-            logits = self.detector_adapter.classify_boxes(batch, bboxes).detach()
-            objects = replace(objects, logits=logits, image_sizes=batch.image_sizes)
+            objects = replace(objects, logits=self.detector_adapter.classify_boxes(batch, bboxes))
         else:
             objects = self._detected_objects(batch)
             graphs = [
@@ -331,9 +329,10 @@ class SceneGraphParser(BaseDetector):
     @torch.no_grad()
     def _given_objects(self, batch: PreparedBatch, bboxes: list[Tensor]) -> ObjectBatch:
         logits = self.detector_adapter.classify_boxes(batch, bboxes)
-        return ObjectBatch.from_list(bboxes, logits, image_sizes=batch.image_sizes)
+        sizes = image_sizes(batch.data_samples, logits)
+        return ObjectBatch.from_list(bboxes, logits, image_sizes=sizes)
 
     @torch.no_grad()
     def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
         objects = self.detector_adapter.detect_objects(batch, **self.detection_cfg)
-        return replace(objects, image_sizes=batch.image_sizes)
+        return replace(objects, image_sizes=image_sizes(batch.data_samples, objects.bboxes))
