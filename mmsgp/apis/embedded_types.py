@@ -15,6 +15,7 @@ from mmsgp.models.context_encoders.motif import ORDERS
 from mmsgp.models.debiasing.direct_effect import EFFECTS
 from mmsgp.models.debiasing.resistance import BIASES
 from mmsgp.models.losses.rebalanced_loss import SCHEMES
+from mmsgp.models.parsers.input_checks import SGGEN_PAIRS
 from mmsgp.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmsgp.structures.ranking import RANKINGS
 from mmsgp.structures.tasks import TASK_TITLES, TASKS
@@ -254,6 +255,7 @@ ARGUMENTS = {
     'task': Words(tuple(TASK_TITLES)),
     'train_task': Words(('sgcls', 'sggen')),
     'test_tasks': Words(TASKS),
+    'sggen_pairs': Words(SGGEN_PAIRS),
     'backend': Words(('cv2', 'pillow')),
     'interpolation': Words(('nearest', 'bilinear', 'bicubic', 'area', 'lanczos')),
     'meta_keys': Names(),

@@ -32,6 +32,7 @@ class ObjectBatch:
             None if they are those of ``targets``.
         image_sizes: (B, 2), width and height of each image in pixels of the
             network's input, without padding, or None.
+        pairs_overlap: Whether detected boxes are paired only if they overlap.
     """
 
     bboxes: Tensor
@@ -43,6 +44,7 @@ class ObjectBatch:
     class_bboxes: Tensor | None = None
     present: Tensor | None = None
     image_sizes: Tensor | None = None
+    pairs_overlap: bool = True
 
     @classmethod
     def from_list(cls, bboxes: list[Tensor], logits: Tensor, **kwargs) -> ObjectBatch:

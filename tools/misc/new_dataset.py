@@ -22,8 +22,11 @@ from mmsgp.datasets.format_datasets import FormatDataset
 from mmsgp.datasets.formats import FORMATS
 from mmsgp.datasets.graph_annotations import SPLITS, GraphAnnotations
 from mmsgp.datasets.splits import has_val_split, num_training_images
+from mmsgp.structures.bbox import boxes_overlap
 from mmsgp.utils.files import replacing
 
+# From this share of relations whose boxes do not overlap, all pairs are candidates.
+MOST_APART = 0.05
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 DATASETS = {
     'vg-sgg': 'VGDataset',
@@ -73,6 +76,7 @@ class Plan:
     has_test: bool
     side: int
     batch_size: int
+    apart: float  # share of relations whose boxes do not overlap
 
     @property
     def epochs(self) -> int:
@@ -150,6 +154,10 @@ def make_plan(annotations: GraphAnnotations, recipe: Recipe, batch_size: int | N
     # at least ten steps an epoch
     batch_size = batch_size or max(2, min(recipe.batch_size, num_train // 10))
     low, high = recipe.sides
+    first = annotations.box_offsets[annotations.image_of_relation]
+    subjects, objects = (
+        annotations.boxes[first + annotations.relations[:, role]] for role in (0, 1)
+    )
     longest = np.median(annotations.sizes.max(axis=1))
     return Plan(
         recipe=recipe,
@@ -159,6 +167,7 @@ def make_plan(annotations: GraphAnnotations, recipe: Recipe, batch_size: int | N
         has_test=bool((annotations.splits == SPLITS.index('test')).any()),
         side=int(np.clip(math.ceil(longest / 32) * 32, low, high)),
         batch_size=batch_size,
+        apart=1 - float(boxes_overlap(subjects, objects).mean()),
     )
 
 
@@ -227,6 +236,16 @@ param_scheduler = [
 auto_scale_lr = dict(base_batch_size={plan.batch_size})"""
 
 
+def pair_lines(plan: Plan) -> str:
+    """The setting of SGGen's pairs, if relations need another than the default."""
+    if plan.apart < MOST_APART:
+        return ''
+    return (
+        f'# {100 * plan.apart:.0f} % of the relations join boxes that do not overlap.\n'
+        "model.update(sggen_pairs='all')\n"
+    )
+
+
 def write_configs(args: argparse.Namespace) -> tuple[Path, Path]:
     """Write the two configs, and return their paths: the detector's first."""
     kind, annotations = read_any(args.data, args.format)
@@ -260,7 +279,7 @@ _base_ = '{(bases / f'motifnet_cce_scorer_{recipe.base}.py').as_posix()}'
 {common}detector_config = {detector.as_posix()!r}
 checkpoint = 'work_dirs/{detector.stem}/detector.pth'
 model = dict(detector=dict(init_cfg=dict(checkpoint=checkpoint)))
-{schedule_lines(plan, recipe.parser_lr)}
+{pair_lines(plan)}{schedule_lines(plan, recipe.parser_lr)}
 """,
     }
     for path in texts:

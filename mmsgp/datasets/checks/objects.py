@@ -129,7 +129,7 @@ def check_distances(data: CheckedData) -> Iterator[Finding]:
             'distant_relations', WARNING, int(apart.sum()),
             f'{apart.sum()} of {len(relations)} relations join boxes that do not overlap. SGGen '
             'pairs only detected boxes that overlap, so that its recall is at most about '
-            f'{100 * (1 - apart.mean()):.0f} %; predcls and sgcls pair all boxes',
+            f"{100 * (1 - apart.mean()):.0f} %, unless model.sggen_pairs='all'",
             some([data.names[i] for i in image_of[apart][:5]]),
         )  # fmt: skip
 

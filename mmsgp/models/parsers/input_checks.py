@@ -13,6 +13,7 @@ from torch import Tensor
 from mmsgp.structures.tasks import TASKS
 
 TRAINING_TASKS = ('sgcls', 'sggen')
+SGGEN_PAIRS = ('overlapping', 'all')
 
 
 def check_normalization(parser_cfg: dict, detector_cfg: dict) -> None:
@@ -83,6 +84,16 @@ def check_tasks(train_task: str, test_tasks: Sequence[str]) -> None:
         raise ValueError(f'test_tasks must be one or more of {TASKS}, got {tuple(test_tasks)}')
     if train_task not in TRAINING_TASKS:
         raise ValueError(f'train_task must be one of {TRAINING_TASKS}, got {train_task!r}')
+
+
+def check_pairs(sggen_pairs: str) -> None:
+    """Check the name of the candidate pairs of SGGen.
+
+    Raises:
+        ValueError: If it is unknown.
+    """
+    if sggen_pairs not in SGGEN_PAIRS:
+        raise ValueError(f'sggen_pairs must be one of {SGGEN_PAIRS}, got {sggen_pairs!r}')
 
 
 def check_keys(detection_cfg: Mapping, known: Mapping) -> None:

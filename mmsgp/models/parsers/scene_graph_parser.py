@@ -23,7 +23,7 @@ from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
 from .feature_cache import FeatureCache
 from .feature_maps import extract_maps
 from .freezing import frozen_parts
-from .input_checks import check_keys, check_normalization, check_strides, check_tasks
+from .input_checks import check_keys, check_normalization, check_pairs, check_strides, check_tasks
 from .sample_facts import image_sizes, present_classes
 
 DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
@@ -52,6 +52,9 @@ class SceneGraphParser(BaseDetector):
             :meth:`DetectorAdapter.detect_objects`. Defaults, also of single
             keys, are those of the reference: ``score_thr=0.01``, ``iou_thr=0.3``,
             ``max_per_image=64``.
+        sggen_pairs: Candidate pairs of SGGen: ``'overlapping'``, those whose boxes
+            overlap, as in the reference; or ``'all'``, for data with relations such
+            as "left of". Defaults to ``'overlapping'``.
         detector_adapter: Config of the :class:`DetectorAdapter`. Defaults to
             None, see :func:`build_detector_adapter`.
         graph_assigner: Config of the assigner of annotations to detected boxes.
@@ -83,6 +86,7 @@ class SceneGraphParser(BaseDetector):
         train_task: str = 'sgcls',
         test_tasks: Sequence[str] = ('sgcls',),
         detection_cfg: dict = DEFAULT_DETECTION,
+        sggen_pairs: str = 'overlapping',
         detector_adapter: dict | None = None,
         graph_assigner: dict = dict(type='GraphAssigner'),
         frozen: Sequence[str] | None = None,
@@ -104,9 +108,11 @@ class SceneGraphParser(BaseDetector):
             init_cfg=init_cfg,
         )
         check_tasks(train_task, test_tasks)
+        check_pairs(sggen_pairs)
         check_keys(detection_cfg, DEFAULT_DETECTION)
         self.train_task = train_task
         self.test_tasks = tuple(test_tasks)
+        self.pairs_overlap = sggen_pairs == 'overlapping'
         self.detection_cfg = {**DEFAULT_DETECTION, **detection_cfg}
         check_thresholds(**self.detection_cfg)
         self.detector = MODELS.build(detector)
@@ -335,4 +341,5 @@ class SceneGraphParser(BaseDetector):
     @torch.no_grad()
     def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
         objects = self.detector_adapter.detect_objects(batch, **self.detection_cfg)
-        return replace(objects, image_sizes=image_sizes(batch.data_samples, objects.bboxes))
+        sizes = image_sizes(batch.data_samples, objects.bboxes)
+        return replace(objects, image_sizes=sizes, pairs_overlap=self.pairs_overlap)
