@@ -41,7 +41,7 @@ AUDIT_STEP := $(STEPS)/audit-$(call key,requirements/audit.txt)
 quietly = $(BIN)/python tools/misc/run_with_progress.py
 check_ops = $(BIN)/python -c 'from mmsgp.utils import check_mmcv_ops; check_mmcv_ops()'
 
-.PHONY: help install wheelhouse demo docs test test-browser test-faults lint lock audit sbom rebuild-mmcv clean distclean
+.PHONY: help install wheelhouse demo docs test test-browser test-faults lint wheel lock audit sbom rebuild-mmcv clean distclean
 .DELETE_ON_ERROR:
 # Steps share one environment, in which one pip at a time may work.
 .NOTPARALLEL:
@@ -97,6 +97,11 @@ test-faults: install $(TESTS_STEP)  ## The long runs of what may go wrong: hours
 lint: $(TESTS_STEP)  ## Check style and format with ruff.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
+wheel: install  ## Build the wheel of MMSGP into dist.
+	@$(quietly) 'building the wheel' $(VENV)/logs/wheel.log \
+	    $(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/mmsgp-*.whl
+
 # After `make distclean` and `make LOCK= test`, so that versions are the newest.
 lock: install $(TESTS_STEP) $(DOCS_STEP)  ## Write what is installed to requirements/lock.txt.
 	$(BIN)/python tools/misc/lock_requirements.py >requirements/lock.txt.new
@@ -106,8 +111,7 @@ audit: install $(TESTS_STEP) $(AUDIT_STEP)  ## Look up what is installed in a li
 	$(VENV)/audit/bin/pip-audit --path $$($(BIN)/python -c \
 	    'import sysconfig; print(sysconfig.get_path("purelib"))')
 
-sbom: install $(AUDIT_STEP)  ## Build the wheel, and the bill of its materials (CycloneDX).
-	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+sbom: wheel $(AUDIT_STEP)  ## Build the wheel, and the bill of its materials (CycloneDX).
 	$(VENV)/audit/bin/cyclonedx-py environment --output-reproducible \
 	    --output-format JSON --output-file dist/mmsgp.cdx.json $(BIN)/python
 

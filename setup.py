@@ -60,6 +60,15 @@ if __name__ == '__main__':
         long_description_content_type='text/markdown',
         author='MMSGP authors',
         license='Apache-2.0',
+        # Pythons that the whole installation and the tests were run with; README and
+        # python_requires say which others the requirements can be installed for.
+        classifiers=[
+            'Intended Audience :: Science/Research',
+            'Operating System :: POSIX :: Linux',
+            'Programming Language :: Python :: 3',
+            'Programming Language :: Python :: 3.11',
+            'Topic :: Scientific/Engineering :: Image Recognition',
+        ],
         keywords='computer vision, scene graph, visual relationship detection',
         packages=find_packages(include=['mmsgp', 'mmsgp.*']),
         cmdclass=dict(build_py=BuildWithMim),

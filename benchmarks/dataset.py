@@ -19,13 +19,16 @@ from pathlib import Path
 
 import numpy as np
 from common import in_fresh_process, memory_mb
+from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from torch.utils.data import DataLoader, Subset
 
 from mmsgp.datasets import DatasetStatistics, VGDataset, write_vg_sgg
+from mmsgp.datasets.checks import check_config
 from mmsgp.datasets.vg_sgg.vg150 import VG150_CLASSES, VG150_PREDICATES
 
 BOXES_PER_IMAGE = 10.2  # 1.1 million boxes
@@ -36,6 +39,7 @@ LIMITS = {
     'ready_peak_mb': 1024,
     'statistics_s': 5,
     'statistics_peak_mb': 1024,
+    'check_s': 60,
 }
 
 
@@ -115,6 +119,22 @@ def measure_statistics(root: str) -> dict:
     return dict(statistics_s=time.process_time() - start, statistics_peak_mb=memory_mb('VmHWM'))
 
 
+def measure_check(root: str) -> dict:
+    """Check the data as tools/misc/check_dataset.py does, without image files."""
+    init_default_scope('mmsgp')
+    cfg = Config(
+        {
+            f'{split}_dataloader': dict(
+                dataset=dict(type='VGDataset', data_root=root, split=split, pipeline=[])
+            )
+            for split in ('train', 'val', 'test')
+        }
+    )
+    start = time.process_time()
+    findings = check_config(cfg).findings
+    return dict(check_s=time.process_time() - start, check_findings=len(findings))
+
+
 def read_privately(item: dict) -> float:
     """Measure the private memory of the worker that read the item, in MB."""
     path = '/proc/self/smaps_rollup'
@@ -163,6 +183,7 @@ def main() -> None:
         ('Writing the file', None),
         ('Reading it', (measure_ready, False)),
         ('Statistics', (measure_statistics,)),
+        ('Checking it', (measure_check,)),
         ('Single images', (measure_reads, False)),
         ('Reading it into pickled dictionaries', (measure_ready, True)),
         ('Single images as pickled dictionaries', (measure_reads, True)),

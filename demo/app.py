@@ -13,8 +13,6 @@ import argparse
 import re
 import signal
 import sys
-import tempfile
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -23,15 +21,14 @@ import numpy as np
 from guard import Guard, give_memory_back, own_folder
 from parsing import check_model, parse
 from rich.console import Console
+from shown import AS_TRAINED, COLUMNS, WELCOME, Parsed, Settings, draw, show
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from mmsgp.apis import describe_graph, save_graph, tabulate_relations
 from mmsgp.apis.worker import Worker
 from mmsgp.datasets import image_files
 from mmsgp.reporting.run_names import distinct_tails
-from mmsgp.structures import SceneGraph
-from mmsgp.visualization import draw_scene_graph
+from mmsgp.structures.ranking import RANKINGS
 
 WORK_DIRS = Path(__file__).resolve().parents[1] / 'work_dirs'
 DEMO_MODELS = ('motifnet_cce_scorer_minivg', 'motifnet_ce_minivg')
@@ -42,31 +39,6 @@ MAX_WAITING = 32
 MAX_SESSIONS = 50  # sessions whose images are kept
 KEEP_SECONDS = 3600
 LOOPBACK = ('127.0.0.1', 'localhost')
-COLUMNS = ['rank', 'subject', 'predicate', 'object', 'score']
-WELCOME = 'Drop an image: its boxes and relations appear here.'
-
-
-@dataclass
-class Parsed:
-    """An image and its graph, kept for a visitor.
-
-    Attributes:
-        image: (H, W, 3) uint8, RGB, not larger than needed for drawing.
-        graph: Its best relations; boxes are in the pixels of the file.
-        drawn: The same; boxes are in the pixels of ``image``.
-        meta: ``classes``, ``predicates`` and, optionally, ``palette``.
-        info: Name, size and task of the image, for JSON.
-        seconds: Seconds of parsing.
-        folder: Folder of the file to download; removed with this object.
-    """
-
-    image: np.ndarray
-    graph: SceneGraph
-    drawn: SceneGraph
-    meta: dict
-    info: dict
-    seconds: float
-    folder: tempfile.TemporaryDirectory = field(default_factory=tempfile.TemporaryDirectory)
 
 
 def find_demo_models() -> list[Path]:
@@ -99,53 +71,6 @@ def check_image(path: str, max_pixels: int) -> None:
         image_files.check_image(file, Path(path).name, max_pixels)
 
 
-def describe(parsed: Parsed, topk: int, score_thr: float) -> dict:
-    """Describe the graph for JSON, with the relations that the page shows."""
-    names = parsed.meta['classes'], parsed.meta['predicates']
-    return parsed.info | describe_graph(parsed.graph, *names, topk, score_thr)
-
-
-def draw(parsed: Parsed, topk: int, score_thr: float, highlight: int | None = None) -> np.ndarray:
-    return draw_scene_graph(
-        parsed.image,
-        parsed.drawn,
-        parsed.meta['classes'],
-        parsed.meta['predicates'],
-        palette=parsed.meta.get('palette'),
-        topk=topk,
-        score_thr=score_thr,
-        highlight=highlight,
-    )
-
-
-def table_of(graph: dict) -> list[list]:
-    """Make a row per relation."""
-    return [
-        [rank, *words, f'{score:.3f}']
-        for rank, (*words, score) in enumerate(tabulate_relations(graph), 1)
-    ]
-
-
-def show(parsed: Parsed | None, topk: int, score_thr: float) -> tuple:
-    """Make status, picture, table and file to download."""
-    if parsed is None:
-        return WELCOME, None, [], gr.DownloadButton(interactive=False)
-    graph = describe(parsed, topk, score_thr)
-    file = Path(parsed.folder.name, 'scene_graph.json')
-    save_graph(graph, file)
-    number = len(graph['relations'])
-    status = (
-        f'{len(graph["objects"])} objects, {number} relations shown; parsed '
-        f'in {parsed.seconds:.2f} s'
-    )
-    return (
-        status,
-        draw(parsed, topk, score_thr),
-        table_of(graph),
-        gr.DownloadButton(value=str(file), interactive=True),
-    )
-
-
 def refuse_addresses(component: gr.File) -> None:
     """Make a component accept only uploads; Gradio would also download URLs."""
     take = component.async_move_resource_to_block_cache
@@ -170,9 +95,9 @@ def make_page(
         max_pixels: Largest number of pixels of an image. Defaults to 16 million.
     """
 
-    def on_image(path: str | None, model: str, topk: int, score_thr: float) -> tuple:
+    def on_image(path: str | None, model: str, *settings) -> tuple:
         if path is None:
-            return None, *show(None, topk, score_thr)
+            return None, *show(None)
         try:
             check_image(path, max_pixels)
             parsed = Parsed(**worker(parse, path, models[model], device))
@@ -184,12 +109,21 @@ def make_page(
             for name, checkpoint in models.items():
                 message = message.replace(str(checkpoint), name)
         else:
-            return parsed, *show(parsed, topk, score_thr)
-        return None, f'**{message}**', *show(None, topk, score_thr)[1:]
+            return parsed, *show(parsed, *settings)
+        return None, f'**{message}**', *show(None)[1:]
 
-    def on_row(parsed: Parsed, topk: int, score_thr: float, event: gr.SelectData) -> np.ndarray:
+    def on_row(
+        parsed: Parsed,
+        topk: int,
+        score_thr: float,
+        rank_by: str,
+        per_pair: int,
+        object_thr: float,
+        event: gr.SelectData,
+    ) -> np.ndarray:
+        settings = Settings(topk, score_thr, rank_by, per_pair, object_thr)
         # The row contains its rank, even if the table is sorted.
-        return draw(parsed, topk, score_thr, highlight=int(event.row_value[0]) - 1)
+        return draw(parsed, settings, highlight=int(event.row_value[0]) - 1)
 
     with gr.Blocks(
         title='MMSGP', analytics_enabled=False, fill_width=True, delete_cache=(600, KEEP_SECONDS)
@@ -208,6 +142,19 @@ def make_page(
                 )
                 score_thr = gr.Slider(
                     0, 1, value=0, step=0.01, label='Least score', elem_id='score-thr'
+                )
+                rank_by = gr.Dropdown(
+                    [AS_TRAINED, *RANKINGS],
+                    value=AS_TRAINED,
+                    label='Score',
+                    info='sorts the relations; the least score refers to it',
+                    elem_id='rank-by',
+                )
+                per_pair = gr.Slider(
+                    1, 5, value=1, step=1, label='Predicates per pair', elem_id='per-pair'
+                )
+                object_thr = gr.Slider(
+                    0, 1, value=0, step=0.01, label='Least object score', elem_id='object-thr'
                 )
                 download = gr.DownloadButton('Download JSON', interactive=False, elem_id='download')
             with gr.Column(scale=3):
@@ -230,7 +177,7 @@ def make_page(
                     elem_id='table',
                 )
         shown = [status, picture, table, download]
-        settings = [topk, score_thr]
+        settings = [topk, score_thr, rank_by, per_pair, object_thr]
         for event in (image.upload, image.clear, model.change):
             event(on_image, [image, model, *settings], [parsed, *shown])
         for slider in settings:

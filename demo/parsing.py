@@ -11,7 +11,7 @@ import mmcv
 
 from mmsgp.apis import SceneGraphInferencer
 
-MAX_RELATIONS = 100
+MAX_RELATIONS = 1000  # from which the page chooses
 MAX_SIDE = 1200  # pixels of the kept image, twice its size in the picture
 
 

@@ -43,7 +43,9 @@ def to_markdown(docstring: Docstring, obj: Object) -> str:
 
 
 def formula(latex: str, margin: str = '', display: str = 'inline') -> str:
-    latex = re.sub(r'\s*\n\s*', ' ', latex.replace(r', \quad', r',\;')).strip()
+    for theirs, known in ((r', \quad', r',\;'), (r'\arg\max', r'\text{arg max}')):
+        latex = latex.replace(theirs, known)  # what the converter knows
+    latex = re.sub(r'\s*\n\s*', ' ', latex).strip()
     mathml = convert(latex, display=display)
     return f'\n{indent(mathml, margin)}\n' if display == 'block' else mathml
 

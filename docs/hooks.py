@@ -25,6 +25,7 @@ ROOT_PAGES = {
     'benchmarks.md': 'benchmarks/README.md',
     'changelog.md': 'CHANGELOG.md',
     'contributing.md': 'CONTRIBUTING.md',
+    'index.md': 'README.md',
     'security.md': 'SECURITY.md',
 }
 LINK = re.compile(r'\[([^\]]*)\]\(([^)\s]+)\)')

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 # What a page loads by itself; the others are links to follow.
 LOADED = {'audio', 'iframe', 'img', 'link', 'script', 'source', 'video'}
 PHONE, DESK = 390, 1280
+SCHEMES = dict(light='[data-md-color-scheme=default]', dark='[data-md-color-scheme=slate]')
 
 
 @pytest.fixture(scope='module')
@@ -168,19 +169,31 @@ def test_pages_fit_without_errors(page, address, site, pages):
             request.url.startswith((address, 'data:', 'blob:')) or problems.append(request.url)
         ),
     )
+    page.emulate_media(reduced_motion='reduce')
     for name in (path.relative_to(site) for path in pages):
         page.goto(f'{address}{name}')
-        for scheme, width in product(('light', 'dark'), (PHONE, DESK)):
-            page.emulate_media(color_scheme=scheme, reduced_motion='reduce')
+        for scheme, width in product(SCHEMES, (PHONE, DESK)):
+            page.evaluate(f"document.querySelector('input{SCHEMES[scheme]}').click()")
             page.set_viewport_size(dict(width=width, height=900))
             widest, background = page.evaluate(
                 """[document.documentElement.scrollWidth,
                     getComputedStyle(document.body).backgroundColor]"""
             )
             assert widest <= width, f'{name} is {widest} pixels wide'
-            brightness = sum(map(int, re.findall(r'\d+', background)[:3])) / 3
-            assert (brightness > 128) == (scheme == 'light'), f'{name}: {background}'
+            assert is_bright(background) == (scheme == 'light'), f'{name}: {background}'
         assert not problems, f'{name}: {problems}'
+
+
+def is_bright(color):
+    return sum(map(int, re.findall(r'\d+', color)[:3])) > 3 * 128
+
+
+@pytest.mark.parametrize('scheme', SCHEMES)
+def test_the_site_follows_the_system(page, address, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(address)
+    background = page.evaluate('getComputedStyle(document.body).backgroundColor')
+    assert is_bright(background) == (scheme == 'light')
 
 
 def test_the_search_finds_a_class(page, address):

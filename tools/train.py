@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
+import logging
 import os
 import sys
 import time
@@ -26,6 +28,7 @@ from mmsgp.checkpoint.pretrained import (
 from mmsgp.cli.arguments import add_settings_argument, parse_launched
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets import innermost_dataset
+from mmsgp.datasets.checks import check_config
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
 from mmsgp.engine.data_sizes import fill_in_sizes, read_names
@@ -46,10 +49,13 @@ from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.reporting.jobs import Job, run_jobs
+from mmsgp.reporting.runs import CHECK_FILE
+from mmsgp.reporting.training_log import TrainingLog
 from mmsgp.utils.environment import check_mmcv_ops
-from mmsgp.utils.files import clear_drafts
-from mmsgp.utils.unwritten import collecting_unwritten
+from mmsgp.utils.files import clear_drafts, replacing
+from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
 
+LEAST_MAP = 0.01  # of a detector that finds something
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
@@ -174,7 +180,9 @@ def train_detector(cfg: Config, target: Path) -> None:
         f'{target} not found: training the detector first, once, with {path}', logger='current'
     )
     command = [sys.executable, __file__, str(path), '--work-dir', str(target.parent), '--resume']
-    settings = detector_settings(cfg, read_config_file(path))
+    own = read_config_file(path)
+    validated = 'CocoMetric' in str(own.get('val_evaluator'))
+    settings = detector_settings(cfg, own)
     if cfg.get('load_from_by_name') and cfg.get('load_from'):
         settings.update(load_from=cfg.load_from, load_from_by_name=True)
     options = [f'{key}={value!r}' for key, value in settings.items()]
@@ -182,7 +190,23 @@ def train_detector(cfg: Config, target: Path) -> None:
     launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT', 'OMP_NUM_THREADS')
     environment = {k: v for k, v in os.environ.items() if k not in launch}
     run_jobs([Job('training the detector', command)], environment)
+    if validated and (reason := finds_nothing(target.parent)):
+        print_log(f'{path}: {reason}', logger='current', level=logging.WARNING)
     publish_weights(find_last_checkpoint(target.parent), target)
+
+
+def finds_nothing(work_dir: Path) -> str:
+    """Return what to do about a trained detector that finds nothing; empty if it does."""
+    log = TrainingLog.read(work_dir)
+    _, scores = log.curve('coco/bbox_mAP_50')
+    if not log.validation or scores.max(initial=0) >= LEAST_MAP:
+        return ''
+    return (
+        f'the detector finds nothing: its best coco/bbox_mAP_50 is {scores.max(initial=0):.3f}. '
+        'The parser will label given boxes (predcls, sgcls), but its sggen recall will be 0. Look '
+        'at the boxes (tools/misc/browse_dataset.py), train longer (train_cfg.max_epochs), with '
+        f'larger images (img_scale) or another learning rate; remove {work_dir} before that'
+    )
 
 
 @contextmanager
@@ -205,6 +229,16 @@ def kept_work_dir(cfg: Config) -> Iterator[None]:
         yield
 
 
+def look_at_data(cfg: Config) -> None:
+    """Say what is wrong with the data, and write it into the work directory."""
+    report = check_config(cfg)
+    for finding in report.findings:
+        print_log(f'{finding.check}: {finding}', logger='current', level=logging.WARNING)
+    path = Path(cfg.work_dir, CHECK_FILE)
+    with may_be_unwritten(path), replacing(path) as draft:
+        draft.write_text(json.dumps(report.to_dict()), encoding='utf-8')
+
+
 def train(cfg: Config, launcher: str) -> None:
     """Train from a config, and first a missing detector."""
     goes_on = cfg.get('load_from') and is_parser_config(cfg.model)
@@ -216,6 +250,8 @@ def train(cfg: Config, launcher: str) -> None:
         goes_on = False
     setup_launcher(cfg, launcher)
     runner = SceneGraphRunner.from_cfg(cfg)
+    if is_first_process():
+        look_at_data(cfg)
     if goes_on:
         dataset = innermost_dataset(runner.train_dataloader.dataset)
         check_load_from(cfg.load_from, unwrap_model(runner.model), dataset.metainfo)

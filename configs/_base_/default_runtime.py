@@ -1,6 +1,7 @@
 default_scope = 'mmsgp'
 
 default_hooks = dict(
+    runtime_info=dict(type='ScalarsHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='SteadyLoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
@@ -26,7 +27,9 @@ custom_hooks = [
 ]
 
 env_cfg = dict(
-    cudnn_benchmark=False,
+    # a GPU may round to TF32; 'highest': float32 throughout, several times slower
+    float32_matmul='high',
+    cudnn_benchmark=True,  # all images have one size
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     # seconds that a process waits for another one
     dist_cfg=dict(backend='nccl', timeout=1800),

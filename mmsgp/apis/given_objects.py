@@ -6,7 +6,7 @@ Shape shorthand: N objects, C object classes.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -62,6 +62,8 @@ def with_objects(
         images = _Exactly(images, total)
 
     def attach(boxes: Sequence, names: Sequence | None, image: dict) -> dict:
+        if image.get('finished'):
+            return image
         image['given'] = given_graph(
             boxes,
             names,
@@ -222,16 +224,3 @@ def _class_number(label: int | str, classes: Sequence[str], image: str) -> int:
             f'the classes 0 to {len(classes) - 1}'
         )
     return number
-
-
-def without_errors(items: Iterator, on_error: Callable[[Exception], None]) -> Iterator:
-    """Skip items with errors. Give no generator: it ends at its first error."""
-    while True:
-        try:
-            yield next(items)
-        except StopIteration:
-            return
-        except WrongNumber:
-            raise
-        except (OSError, ValueError) as error:
-            on_error(error)

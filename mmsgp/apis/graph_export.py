@@ -8,11 +8,13 @@ from pathlib import Path
 
 import networkx as nx
 import torch
-from mmengine.structures import InstanceData
+from torch import Tensor
 
-from mmsgp.structures import SceneGraph
+from mmsgp.structures import SceneGraph, SceneGraphDataSample
 from mmsgp.utils.files import replacing
 from mmsgp.visualization.scene_graph.view import number_names
+
+from .graph_selection import probabilities
 
 
 def describe_graph(
@@ -36,7 +38,9 @@ def describe_graph(
         dict: ``objects``, dicts of ``id``, ``label``, ``name``, ``bbox``
         (``[x1, y1, x2, y2]`` in pixels) and, predicted, ``score``; and
         ``relations``, dicts of ``subject`` and ``object`` (ids), ``label``,
-        ``predicate`` and, predicted, ``score``.
+        ``predicate`` and, predicted, ``score``, ``probability``
+        (P(subject) x P(predicate) x P(object)) and, with a Scorer,
+        ``significance``.
 
     Raises:
         ValueError: If a box or a score is NaN or infinite, e.g. because the
@@ -56,14 +60,43 @@ def describe_graph(
             graph.relations.pairs.tolist(), graph.relations.labels.tolist()
         )
     ]
-    _add_scores(objects, graph.objects)
-    _add_scores(relations, graph.relations)
+    _add_numbers(objects, 'score', graph.objects.get('scores'))
+    _add_numbers(relations, 'score', graph.relations.get('scores'))
+    if 'predicate_scores' in graph.relations:
+        _add_numbers(relations, 'probability', probabilities(graph))
+    _add_numbers(relations, 'significance', graph.relations.get('significance'))
     return dict(
         objects=objects,
         relations=[
             relation for relation in relations if relation.get('score', score_thr) >= score_thr
         ],
     )
+
+
+def describe_sample(
+    image: dict, sample: SceneGraphDataSample, names: dict, topk: int, score_thr: float
+) -> dict:
+    """Describe the predicted graph of an image, and the image.
+
+    Args:
+        image: An item of :class:`~.image_inputs.ImageSource`.
+        sample: Its prediction, of one task.
+        names: ``classes`` and ``predicates``.
+        topk: See :func:`describe_graph`.
+        score_thr: See :func:`describe_graph`.
+
+    Raises:
+        ValueError: If a number is not finite. The message names the image.
+    """
+    ((task, graph),) = sample.pred_scene_graphs.items()
+    height, width = image['ori_shape']
+    try:
+        described = describe_graph(graph, names['classes'], names['predicates'], topk, score_thr)
+    except ValueError as error:
+        raise ValueError(f'{image["img_path"] or image["name"]}: {error}') from error
+    origin = {key: image[key] for key in ('video', 'frame') if key in image}
+    about = dict(image=image['img_path'], **origin, width=width, height=height, task=task)
+    return about | described
 
 
 def _check_finite(graph: SceneGraph) -> None:
@@ -82,10 +115,16 @@ def _check_finite(graph: SceneGraph) -> None:
             )
 
 
-def _add_scores(items: list[dict], data: InstanceData) -> None:
-    if 'scores' in data:
-        for item, score in zip(items, data.scores.tolist()):
-            item['score'] = round(score, 6)
+def _add_numbers(items: list[dict], key: str, values: Tensor | None) -> None:
+    if values is not None:
+        for item, value in zip(items, values.tolist()):
+            item[key] = round(value, 6)
+
+
+def score_columns(graph: dict) -> list[str]:
+    """The numbers that the relations of a described graph have."""
+    first = next(iter(graph['relations']), {})
+    return [key for key in ('score', 'probability', 'significance') if key in first]
 
 
 def tabulate_relations(graph: dict) -> list[tuple[str, str, str, float]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
-from numbers import Integral
 from pathlib import Path
 
 import mmcv
@@ -24,10 +23,14 @@ from mmsgp.utils.progress import Progress
 from mmsgp.utils.unwritten import may_be_unwritten
 from mmsgp.visualization import SceneGraphVisualizer
 
-from .given_objects import MAX_OBJECTS, given_task, with_objects, without_errors
-from .graph_export import WRITERS, describe_graph, save_graph
-from .image_inputs import ImageInputs, ImageSource, without_loaders
+from .feature_file import FeatureFile, FeatureRecorder
+from .given_objects import MAX_OBJECTS, given_task, with_objects
+from .graph_export import describe_sample
+from .graph_selection import GraphSelection, check_positive
+from .image_inputs import ImageInputs, ImageSource, image_pipeline
 from .model_index import resolve_model
+from .output_folder import OutputFolder
+from .skipping import Unfinished, counting, without_errors
 from .trained_parser import load_parser
 
 
@@ -40,8 +43,9 @@ class SceneGraphInferencer(BaseInferencer):
 
     Args:
         model: Config file or config; a checkpoint (``.pth``) that holds its config;
-            or a name of the model index, see :func:`.resolve_model`. Defaults to
-            None: the config in ``weights``.
+            or a name of the model index, see
+            :func:`~mmsgp.apis.model_index.resolve_model`. Defaults to None: the config
+            in ``weights``.
         weights: Checkpoint. Defaults to None: ``model`` is the checkpoint, or the
             model index names it.
         device: Defaults to None: an accelerator if there is one.
@@ -62,9 +66,10 @@ class SceneGraphInferencer(BaseInferencer):
         {'subject': 0, 'object': 3, 'label': 5, 'predicate': 'riding', ...}
     """
 
-    preprocess_kwargs = {'bboxes', 'labels', 'on_error'}
-    visualize_kwargs = {'return_vis', 'show', 'wait_time', 'no_save_vis'}
-    postprocess_kwargs = {'return_datasamples', 'no_save_pred', 'formats'}
+    preprocess_kwargs = {'bboxes', 'labels', 'on_error', 'on_skipped'}
+    forward_kwargs = {'rank_by', 'predicates_per_pair', 'object_score_thr', 'top_objects'}
+    visualize_kwargs = {'return_vis', 'show', 'wait_time'}
+    postprocess_kwargs = {'return_datasamples'}
 
     def __init__(
         self,
@@ -75,7 +80,7 @@ class SceneGraphInferencer(BaseInferencer):
         max_pixels: int = MAX_PIXELS,
         max_objects: int = MAX_OBJECTS,
     ) -> None:
-        _check_positive(max_pixels=max_pixels, max_objects=max_objects)
+        check_positive(max_pixels=max_pixels, max_objects=max_objects)
         self.max_pixels = max_pixels
         self.max_objects = max_objects
         init_default_scope('mmsgp')
@@ -103,9 +108,8 @@ class SceneGraphInferencer(BaseInferencer):
             **kwargs: Arguments of :meth:`stream`.
 
         Returns:
-            dict: ``predictions``, a graph per image, see :meth:`stream`; and
-            ``visualization``, their pictures, (H', W', 3) uint8 RGB, if
-            ``return_vis``.
+            dict: ``predictions``, a graph per image, see :meth:`stream`; and, if
+            ``return_vis``, ``visualization``, their pictures, (H', W', 3) uint8 RGB.
         """
         predictions, pictures = [], []
         for result in self.stream(inputs, **kwargs):
@@ -124,6 +128,11 @@ class SceneGraphInferencer(BaseInferencer):
         topk: int = 100,
         pred_score_thr: float = 0.0,
         out_dir: str | Path = '',
+        no_save_vis: bool = False,
+        no_save_pred: bool = False,
+        formats: str | Sequence[str] = ('json',),
+        features: str | Path | None = None,
+        overwrite: bool = True,
         **kwargs,
     ) -> Iterator[dict]:
         """Parse images, with only one batch at a time in memory.
@@ -143,46 +152,64 @@ class SceneGraphInferencer(BaseInferencer):
             pred_score_thr: Lowest score of relations to keep. Defaults to 0.0.
             out_dir: Folder for pictures (``vis/``) and graphs (``preds/``).
                 Defaults to '': nothing is written.
-            return_vis: Whether to return pictures. Defaults to False.
-            show: Whether to show pictures. Defaults to False.
-            wait_time: Seconds to show each, 0 until a key is pressed.
-                Defaults to 0.
             no_save_vis: Whether to write no pictures. Defaults to False.
             no_save_pred: Whether to write no graphs. Defaults to False.
             formats: File formats of graphs: ``json``, ``graphml``, ``dot``.
                 Defaults to ``('json',)``.
+            features: HDF5 file for the features of objects and kept relations, see
+                :class:`FeatureFile`. Defaults to None: none are written.
+            overwrite: Whether images are parsed whose files are all in ``out_dir``
+                already. Defaults to True.
+            rank_by: As the next three, see :class:`GraphSelection`. The score of
+                relations: ``significance``, ``expected_significance``,
+                ``probability``, ``both``. Defaults to None: the model's.
+            predicates_per_pair: Relations per pair of objects. Defaults to 1.
+            object_score_thr: Lowest score of objects to keep. Defaults to 0.0.
+            top_objects: Number of best objects to keep. Defaults to None: all.
+            return_vis: Whether to return pictures. Defaults to False.
+            show: Whether to show pictures. Defaults to False.
+            wait_time: Seconds to show each, 0 until a key is pressed. Defaults to 0.
+            on_skipped: Called with each image that is not parsed again. Defaults to None.
             return_datasamples: Whether to return data samples, with all relations
                 and their distributions, instead of graphs for JSON. Defaults to
                 False.
 
         Yields:
-            dict: ``predictions``, the graph of one image: ``image`` (path or
-            None), ``width``, ``height``, ``task``, and ``objects`` and
-            ``relations`` as in :func:`describe_graph`; and ``visualization``,
-            its picture or None.
+            dict: ``predictions``, the graph of one image, see :func:`describe_sample`;
+            and ``visualization``, its picture or None.
 
         Raises:
             FileNotFoundError: If a file does not exist.
             ValueError: If a file is not an image, a folder has no images, or boxes
                 or labels do not fit.
         """
-        source = ImageSource(inputs, self.max_pixels)
-        given, _, visualize, postprocess = self._dispatch_kwargs(
+        given, forward, visualize, postprocess = self._dispatch_kwargs(
             bboxes=bboxes, labels=labels, on_error=on_error, **kwargs
         )
-        shared = dict(topk=topk, pred_score_thr=pred_score_thr, out_dir=out_dir)
-        if isinstance(postprocess.get('formats'), str):
-            postprocess['formats'] = (postprocess['formats'],)
-        unknown = set(postprocess.get('formats', ())) - set(WRITERS)
-        if unknown:
-            raise ValueError(f'formats must be some of {tuple(WRITERS)}, got {sorted(unknown)}')
-        _check_positive(batch_size=batch_size, topk=topk)
-        task = given_task(bboxes, labels)
+        check_positive(batch_size=batch_size, topk=topk)
+        task, selection = given_task(bboxes, labels), GraphSelection(**forward)
+        if task != 'sggen' and selection.selects_objects:
+            raise ValueError(
+                'object_score_thr and top_objects select detected objects, but bboxes are '
+                'given: leave them out'
+            )
+        outputs = OutputFolder(
+            out_dir,
+            (formats,) if isinstance(formats, str) else formats,
+            graphs=not no_save_pred,
+            pictures=not no_save_vis,
+            features=FeatureFile(features, self.model.dataset_meta) if features else None,
+        )
+        source = ImageSource(
+            inputs, self.max_pixels, None if overwrite else outputs.hold, outputs.folders
+        )
+        shared = dict(topk=topk, pred_score_thr=pred_score_thr, outputs=outputs)
         with Progress('parsing images', source.total, self.show_progress) as progress:
+            given['on_skipped'] = counting(given.get('on_skipped'), progress.advance)
             if on_error is not None:
-                given['on_error'] = lambda error: (progress.advance(), on_error(error))
+                given['on_error'] = counting(on_error, progress.advance)
             for images, data in self.preprocess(source, batch_size, **given):
-                samples = self.forward(data, task)
+                samples = self.forward(data, task, selection, outputs.features is not None)
                 pictures = self.visualize(images, samples, **shared, **visualize)
                 yield from self.postprocess(images, samples, pictures, **shared, **postprocess)
                 progress.advance(len(images))
@@ -196,52 +223,63 @@ class SceneGraphInferencer(BaseInferencer):
         bboxes: Sequence | None = None,
         labels: Sequence | None = None,
         on_error: Callable[[Exception], None] | None = None,
+        on_skipped: Callable[[dict], None] | None = None,
     ) -> Iterator[tuple]:
         """Yield batches of images and the model's inputs.
 
         Yields:
-            tuple[list[dict], dict]: The images, items of :class:`ImageSource`,
-            and the model's inputs.
+            tuple[list[dict], dict]: Items of :class:`ImageSource`, and the model's inputs.
         """
         images = iter(inputs)
         if bboxes is not None:
             images = with_objects(
                 inputs, bboxes, labels, self.model.dataset_meta['classes'], self.max_objects
             )
-        prepared = map(self._prepare, images)
+        prepared = map(self._prepare, Unfinished(images, on_skipped))
         if on_error is not None:
             prepared = without_errors(prepared, on_error)
         chunks = iter(lambda: list(islice(prepared, batch_size)), [])
         yield from map(self._collate, chunks)
 
-    def forward(self, inputs: dict, task: str = 'sggen') -> list[SceneGraphDataSample]:
-        """Predict the graphs of a batch for one task."""
+    def forward(
+        self,
+        inputs: dict,
+        task: str = 'sggen',
+        selection: GraphSelection | None = None,
+        with_features: bool = False,
+    ) -> list[SceneGraphDataSample]:
+        """Predict the graphs of a batch for one task, and select from them."""
         self.model.test_tasks = (task,)
-        return super().forward(inputs)
+        recorder = FeatureRecorder(self.model.relation_head)
+        with recorder.recording() if with_features else nullcontext():
+            samples = super().forward(inputs)
+        if with_features:
+            recorder.attach([sample.pred_scene_graphs[task] for sample in samples])
+        for sample in samples if selection is not None else ():
+            sample.pred_scene_graphs = {task: selection(sample.pred_scene_graphs[task])}
+        return samples
 
     def visualize(
         self,
         images: list[dict],
         samples: list[SceneGraphDataSample],
+        outputs: OutputFolder,
         topk: int = 100,
         pred_score_thr: float = 0.0,
-        out_dir: str | Path = '',
         return_vis: bool = False,
         show: bool = False,
         wait_time: float = 0,
-        no_save_vis: bool = False,
     ) -> list[np.ndarray | None]:
         """Draw, show and write a batch of images and their graphs.
 
         Returns:
             list: Pictures, (H', W', 3) uint8 RGB; None if no picture is needed.
         """
-        save = out_dir != '' and not no_save_vis
-        if not (save or show or return_vis):
+        if not (outputs.picture('') or show or return_vis):
             return [None] * len(images)
         pictures = []
         for image, sample in zip(images, samples):
-            out_file = str(Path(out_dir, 'vis', f'{image["name"]}.png')) if save else None
+            out_file = outputs.picture(image['name'])
             with may_be_unwritten(out_file):
                 self.visualizer.add_datasample(
                     image['name'],
@@ -262,12 +300,10 @@ class SceneGraphInferencer(BaseInferencer):
         images: list[dict],
         samples: list[SceneGraphDataSample],
         pictures: list[np.ndarray | None],
+        outputs: OutputFolder,
         topk: int = 100,
         pred_score_thr: float = 0.0,
-        out_dir: str | Path = '',
         return_datasamples: bool = False,
-        no_save_pred: bool = False,
-        formats: Sequence[str] = ('json',),
     ) -> Iterator[dict]:
         """Convert a batch of samples to plain data and write it.
 
@@ -275,26 +311,9 @@ class SceneGraphInferencer(BaseInferencer):
             dict: ``predictions`` and ``visualization`` of one image.
         """
         for image, sample, picture in zip(images, samples, pictures):
-            graph = self._describe(image, sample, topk, pred_score_thr)
-            if out_dir != '' and not no_save_pred:
-                for suffix in formats:
-                    path = Path(out_dir, 'preds', f'{image["name"]}.{suffix}')
-                    with may_be_unwritten(path):
-                        save_graph(graph, path)
+            graph = describe_sample(image, sample, self.model.dataset_meta, topk, pred_score_thr)
+            outputs.save(image['name'], graph, sample)
             yield dict(predictions=sample if return_datasamples else graph, visualization=picture)
-
-    def _describe(
-        self, image: dict, sample: SceneGraphDataSample, topk: int, score_thr: float
-    ) -> dict:
-        ((task, graph),) = sample.pred_scene_graphs.items()
-        height, width = image['ori_shape']
-        meta = self.model.dataset_meta
-        try:
-            described = describe_graph(graph, meta['classes'], meta['predicates'], topk, score_thr)
-        except ValueError as error:
-            name = image['img_path'] or image['name']
-            raise ValueError(f'{name}: {error}') from error
-        return dict(image=image['img_path'], width=width, height=height, task=task, **described)
 
     def _collate(self, prepared: list[tuple[dict, dict]]) -> tuple[list[dict], dict]:
         images, packed = map(list, zip(*prepared))
@@ -308,12 +327,7 @@ class SceneGraphInferencer(BaseInferencer):
         return image, packed
 
     def _init_pipeline(self, cfg: Config) -> Compose:
-        """Build the test pipeline without the steps that load from a data set."""
-        steps = copy.deepcopy(cfg.test_dataloader.dataset.pipeline)
-        for step in steps:
-            if 'meta_keys' in step:
-                step['meta_keys'] = [key for key in step['meta_keys'] if key != 'img_id']
-        return Compose(without_loaders(steps))
+        return Compose(image_pipeline(cfg))
 
     def _init_collate(self, cfg: Config) -> Callable:
         """Do not stack images: the model pads them."""
@@ -324,17 +338,9 @@ class SceneGraphInferencer(BaseInferencer):
 
     def _init_visualizer(self, cfg: Config) -> SceneGraphVisualizer:
         """Build the config's visualizer without its backends."""
-        settings = {
-            key: value
-            for key, value in cfg.get('visualizer', {}).items()
-            if key not in ('type', 'name', 'vis_backends')
-        }
-        visualizer = SceneGraphVisualizer(**settings)
+        settings = {**cfg.get('visualizer', {}), 'vis_backends': None}
+        visualizer = SceneGraphVisualizer(
+            **{key: value for key, value in settings.items() if key not in ('type', 'name')}
+        )
         visualizer.dataset_meta = self.model.dataset_meta
         return visualizer
-
-
-def _check_positive(**values: int) -> None:
-    for name, value in values.items():
-        if not isinstance(value, Integral) or value < 1:
-            raise ValueError(f'{name} must be a whole number of at least 1, got {value}')

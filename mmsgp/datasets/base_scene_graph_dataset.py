@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
@@ -64,6 +65,9 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
             the splits of the annotations; images in no list are left out.
             Defaults to None: the splits of the annotations.
         metainfo: Replaces names of the annotations, one for one.
+        skip_missing_images: Whether images without a file are left out, of the
+            statistics too, with their number in the log. Defaults to False: the
+            first one that is loaded is an error.
         lazy_init: Whether annotations are loaded when first needed. Defaults
             to False.
         **kwargs: Arguments of :class:`mmengine.dataset.BaseDataset`:
@@ -87,6 +91,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         filter_cfg: dict | None = None,
         split_ids: dict[str, str | Sequence[int | str]] | None = None,
         metainfo: dict | None = None,
+        skip_missing_images: bool = False,
         lazy_init: bool = False,
         **kwargs,
     ) -> None:
@@ -95,6 +100,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         self.split = split
         self.num_val_images = num_val_images
         self.split_ids = split_ids
+        self.skip_missing_images = skip_missing_images
         self._given_metainfo = dict(metainfo or {})
         filters = dict(filter_empty_gt=True, filter_empty_relations=split != 'test')
         unknown = set(filter_cfg or {}) - set(filters)
@@ -170,6 +176,8 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         # As the models compute; the files' own precision is for converters.
         annotations = replace(annotations, boxes=annotations.boxes.astype(np.float32, copy=False))
         self._set_names(annotations.classes, annotations.predicates)
+        if self.skip_missing_images:
+            annotations = self._without_missing(annotations, source)
         filter_relations = self.filter_cfg['filter_empty_relations']
         if self.split == 'val' and has_val_split(annotations):
             print_log(
@@ -196,6 +204,26 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         if self.split == 'train':
             return chosen
         return replace(chosen, unseen=self._statistics.triplet_counts[chosen.triplets] == 0)
+
+    def _without_missing(self, annotations: GraphAnnotations, source: str) -> GraphAnnotations:
+        """Leave out images without a file."""
+        folders = self.data_prefix['img']
+        exist = np.array(
+            [
+                exists(self._find_image(name, folders), backend_args=self.backend_args)
+                for name in annotations.file_names.tolist()
+            ],
+            dtype=bool,
+        )
+        if not exist.all():
+            print_log(
+                f'{source}: {(~exist).sum()} of {len(exist)} images are left out, because they do '
+                f'not exist in {", ".join(folders)}, the first is '
+                f'{annotations.file_names[exist.argmin()]} (skip_missing_images)',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return annotations.subset(exist)
 
     def filter_data(self) -> GraphAnnotations:
         """Leave out images as ``filter_cfg`` says."""

@@ -19,8 +19,10 @@ from PIL import Image
 
 # 8,000 x 8,000, more than most cameras have: 192 MB when decoded.
 MAX_PIXELS = 64_000_000
-# Formats that OpenCV decodes and whose size Pillow reads.
-_KINDS = ('JPEG', 'PNG', 'BMP', 'PPM', 'TIFF', 'WEBP', 'GIF', 'AVIF', 'JPEG2000', 'SUN')
+# Formats whose size Pillow reads. OpenCV decodes most of them; Pillow the rest.
+_KINDS = ('JPEG', 'PNG', 'BMP', 'PPM', 'TIFF', 'WEBP', 'GIF', 'AVIF', 'JPEG2000', 'SUN', 'HEIF')
+# Bytes 8 to 12 of HEIC files, which are in the same container as AVIF files.
+_HEIC_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1')
 # Four uncompressed channels of 16 bits; and a minimum, for metadata.
 _BYTES_PER_PIXEL = 8
 _FEWEST_BYTES = 2**24
@@ -98,7 +100,10 @@ def _decode(
     check_image(file, path, max_pixels)
     with _damage_named(path):
         file.seek(0)
-        image = mmcv.imfrombytes(file.read(), flag=flag, backend=backend)
+        content = file.read()
+        image = mmcv.imfrombytes(content, flag=flag, backend=backend)
+        if image is None and content[4:8] == b'ftyp':  # HEIC; AVIF where OpenCV has none
+            image = mmcv.imfrombytes(content, flag=flag, backend='pillow')
         if image is None:
             raise OSError('OpenCV cannot decode it')
     return image
@@ -161,6 +166,7 @@ def check_image(file: BinaryIO, path: str | Path, max_pixels: int) -> None:
             f'{max_pixels / 10**6:g} million pixels, the limit (max_pixels), has '
             f'at most {most_bytes / 2**20:.0f}'
         )
+    _let_pillow_read_heic(file, path)
     with _damage_named(path):
         width, height = _size_in_header(file)
     check_size(width, height, path, max_pixels)
@@ -237,6 +243,26 @@ def _size_in_header(file: BinaryIO) -> tuple[int, int]:
                     _check_tiff_tags(file, prefix)
                 return image.size
     raise OSError('unknown format')
+
+
+def _let_pillow_read_heic(file: BinaryIO, path: str | Path) -> None:
+    """Give Pillow a reader of HEIC, if the file is one.
+
+    Raises:
+        ValueError: If the package that reads it is not installed.
+    """
+    file.seek(0)
+    prefix = file.read(12)
+    is_heic = prefix[4:8] == b'ftyp' and prefix[8:] in _HEIC_BRANDS
+    if not is_heic or 'HEIF' in Image.OPEN:
+        return
+    try:
+        from pillow_heif import register_heif_opener  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise ValueError(
+            f'{path} is a HEIC image: pip install pillow-heif, or save it as JPEG'
+        ) from error
+    register_heif_opener()
 
 
 def _check_tiff_tags(file: BinaryIO, prefix: bytes) -> None:

@@ -81,17 +81,20 @@ def innermost_places(cfg: Config) -> list[tuple[str, dict]]:
     """Return the data sets that the loaders read, inside their wrappers.
 
     Returns:
-        list: Of each loader that is configured the dotted key and the config of
-        its data set. One that joins several has the key ``datasets``.
+        list: The dotted key and the config of each.
     """
-    places = []
-    for split in ('train', 'val', 'test'):
-        place, node = f'{split}_dataloader', cfg.get(f'{split}_dataloader')
-        while node and 'dataset' in node:
-            place, node = f'{place}.dataset', node['dataset']
-        if node and place.endswith('.dataset'):
-            places.append((place, node))
-    return places
+
+    def inside(place: str, node: Mapping) -> Iterator[tuple[str, dict]]:
+        if 'dataset' in node:
+            yield from inside(f'{place}.dataset', node['dataset'])
+        elif 'datasets' in node:
+            for i, part in enumerate(node['datasets']):
+                yield from inside(f'{place}.datasets.{i}', part)
+        else:
+            yield place, node
+
+    loaders = (f'{split}_dataloader' for split in ('train', 'val', 'test'))
+    return [found for name in loaders if cfg.get(name) for found in inside(name, cfg[name])]
 
 
 def change_variables(cfg: Config, values: Mapping) -> None:

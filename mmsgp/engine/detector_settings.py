@@ -25,6 +25,9 @@ def detector_settings(cfg: Config, own: Config) -> dict:
 
     Returns:
         dict: Values by dotted key, for ``--cfg-options``.
+
+    Raises:
+        ValueError: If the two join different numbers of data sets, of other folders.
     """
     wanted, present = _facts(cfg), _facts(own)
     settings = {
@@ -35,14 +38,29 @@ def detector_settings(cfg: Config, own: Config) -> dict:
     if present.get('data_root') != own.get('data_root'):  # set at each loader, see below
         settings.pop('data_root', None)
     change_variables(own, settings)
-    theirs = dict(innermost_places(own))
-    for place, dataset in innermost_places(cfg):
-        if place not in theirs or 'datasets' in dataset:  # its own config says what it reads
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        ours, theirs = (
+            [found for found in innermost_places(config) if found[0].startswith(loader)]
+            for config in (cfg, own)
+        )
+        if len(ours) != len(theirs):  # joined data sets
+            _check_same_roots(ours, theirs, loader, own)
             continue
-        for key in sorted(set(dataset) - set(_OWN)):
-            if theirs[place].get(key) != dataset[key]:
-                settings[f'{place}.{key}'] = dataset[key]
+        for (_, dataset), (place, other) in zip(ours, theirs):
+            for key in sorted(set(dataset) - set(_OWN)):
+                if other.get(key) != dataset[key]:
+                    settings[f'{place}.{key}'] = dataset[key]
     return {key: _plain(value) for key, value in settings.items()}
+
+
+def _check_same_roots(ours: list, theirs: list, loader: str, own: Config) -> None:
+    roots, others = ({dataset.get('data_root') for _, dataset in some} for some in (ours, theirs))
+    if roots != others:
+        raise ValueError(
+            f'{loader} reads {len(ours)} data sets, of {sorted(map(str, roots))}, but that of the '
+            f'detector in {own.filename} reads {len(theirs)}, of {sorted(map(str, others))}: set '
+            'detector_config to a config with the same data sets'
+        )
 
 
 def _facts(cfg: Config) -> dict:

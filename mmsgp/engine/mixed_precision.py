@@ -22,7 +22,7 @@ def train_in_mixed_precision(cfg: Config) -> None:
     if get_device() == 'cpu':
         cfg.optim_wrapper.type = 'AutocastOptimWrapper'
     else:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.type = 'SteadyAmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'
     if cfg.get('val_cfg') is not None:
         cfg.val_cfg.fp16 = True

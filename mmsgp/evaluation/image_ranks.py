@@ -1,6 +1,7 @@
 """Ranks of the relations of an image.
 
-Shape shorthand: M annotated relations of an image, T of all images, R predicates.
+Shape shorthand: I images, M annotated relations of an image, T of all images, S
+predictions of all images, R predicates.
 """
 
 from __future__ import annotations
@@ -58,6 +59,43 @@ class TaskRanks:
         return cls(**joined)
 
 
+@dataclass(frozen=True, eq=False)
+class PredictionScores:
+    """Predictions of a task under the graph constraint.
+
+    Attributes:
+        counts: (I,) int32, predictions of each image.
+        scores: (S,) float32, of the first predictions of each image, image after
+            image.
+        limit: Predictions of an image that have their score here.
+    """
+
+    counts: np.ndarray
+    scores: np.ndarray
+    limit: int
+
+    @property
+    def num_scored(self) -> np.ndarray:
+        """np.ndarray: (I,) int64, predictions of each image that have their score."""
+        return np.minimum(self.counts.astype(np.int64), self.limit)
+
+    @property
+    def images(self) -> np.ndarray:
+        """np.ndarray: (S,), the image of each score."""
+        return np.repeat(np.arange(len(self.counts)), self.num_scored)
+
+    @classmethod
+    def join(cls, images: Sequence[tuple[int, np.ndarray]], limit: int) -> PredictionScores:
+        """Join number and first scores of the predictions of images."""
+        counts = np.array([count for count, _ in images], np.int32)
+        return cls(counts, np.concatenate([scores for _, scores in images]), limit)
+
+    def take(self, order: np.ndarray) -> PredictionScores:
+        """Return the images in another order."""
+        parts = np.split(self.scores, np.cumsum(self.num_scored)[:-1])
+        return self.join([(self.counts[i], parts[i]) for i in order], self.limit)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class ImageRanks:
     """Annotated relations of an image and their ranks in each task.
@@ -70,11 +108,17 @@ class ImageRanks:
         layout: The meaning of each row of ``table``: a task (None for all
             tasks) and the name of a field.
         table: (F, M) int32.
+        predictions: Number and first scores of the predictions of each task.
+        detections: For the score of Open Images, by task.
+        baseline: (M,) ranks of the first hits of the frequency baseline, by task.
     """
 
     key: ImageKey
     layout: tuple[tuple[str | None, str], ...]
     table: np.ndarray
+    predictions: dict[str, tuple[int, np.ndarray]] | None = None
+    detections: dict[str, tuple] | None = None
+    baseline: dict[str, np.ndarray] | None = None
 
     @classmethod
     def pack(
@@ -84,6 +128,9 @@ class ImageRanks:
         first_of_pair: np.ndarray,
         tasks: dict[str, TaskRanks],
         unseen: np.ndarray | None = None,
+        predictions: dict[str, tuple[int, np.ndarray]] | None = None,
+        detections: dict[str, tuple] | None = None,
+        baseline: dict[str, np.ndarray] | None = None,
     ) -> ImageRanks:
         """Pack the relations of an image and their ranks.
 
@@ -95,6 +142,9 @@ class ImageRanks:
             tasks: Ranks by task.
             unseen: (M,) bool, whether the triplet of classes and predicate
                 never occurs in training.
+            predictions: See the class, as the next two.
+            detections: By task.
+            baseline: By task.
         """
         rows = {
             (None, 'predicates'): predicates,
@@ -106,7 +156,12 @@ class ImageRanks:
         rows = {name: row for name, row in rows.items() if row is not None}
         layout = tuple(rows)
         return cls(
-            key, _layouts.setdefault(layout, layout), np.array(list(rows.values()), np.int32)
+            key,
+            _layouts.setdefault(layout, layout),
+            np.array(list(rows.values()), np.int32),
+            predictions,
+            detections,
+            baseline,
         )
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +19,16 @@ from mmsgp.utils.files import replacing, write_csv
 from mmsgp.utils.tables import new_table, percent, render
 from mmsgp.utils.unwritten import may_be_unwritten
 
-from .functional import DESCRIPTIONS, GROUPS, TaskMetrics, predicate_groups
+from .functional import (
+    DESCRIPTIONS,
+    GROUPS,
+    TaskMetrics,
+    ThresholdCurve,
+    evaluate_task,
+    predicate_groups,
+    threshold_curve,
+)
+from .image_ranks import TaskRanks
 from .relation_ranks import RANKS_FILE, RelationRanks
 
 
@@ -50,6 +59,31 @@ class RecallReport:
             for name, value in result.values.items()
         }
 
+    @cached_property
+    def thresholds(self) -> dict[str, ThresholdCurve]:
+        """dict[str, ThresholdCurve]: Precision and recall over scores, by task."""
+        if 'P' not in self.wanted:
+            return {}
+        curves = {
+            task: threshold_curve(
+                self.relations.tasks[task].triplet, self.relations.images, predictions
+            )
+            for task, predictions in self.relations.predictions.items()
+        }
+        return {task: curve for task, curve in curves.items() if curve is not None}
+
+    @cached_property
+    def baseline(self) -> dict[str, float]:
+        """dict[str, float]: R, mR and F of the frequency baseline."""
+        result = {}
+        for task, ranks in self.relations.baseline.items():
+            relations = replace(
+                self.relations, tasks={task: TaskRanks(ranks, ranks)}, unseen=None, detections={}
+            )
+            values = evaluate_task(relations, task, self.topk, ('R', 'mR', 'F')).values
+            result |= {f'{task}/frequency-{key}': 100 * float(v) for key, v in values.items()}
+        return result
+
     def render(self, classwise: bool = True) -> str:
         """Return all tables and notes as text.
 
@@ -67,7 +101,8 @@ class RecallReport:
         cannot be written does not prevent the others.
 
         ``metrics.json`` has everything, ``metrics_<task>.csv`` the printed
-        table, ``per_class_recall_<task>.csv`` that of the predicates.
+        table, ``per_class_recall_<task>.csv`` that of the predicates, and
+        ``thresholds_<task>.csv`` precision and recall over thresholds of the score.
 
         Args:
             folder: Made if it does not exist.
@@ -75,6 +110,8 @@ class RecallReport:
         content = {
             # JSON has no NaN
             **{key: None if math.isnan(value) else value for key, value in self.metrics.items()},
+            **self._best_thresholds(),
+            **self.baseline,
             'num_images': self.relations.num_images,
             'num_images_without_relations': self._num_left_out,
             'absent_predicates': self._absent,
@@ -86,7 +123,10 @@ class RecallReport:
             for name, rows in (
                 ('metrics', self._metric_rows(task)),
                 ('per_class_recall', self._predicate_rows(task)),
+                ('thresholds', self._threshold_rows(task)),
             ):
+                if not rows:
+                    continue
                 path = folder / f'{name}_{task}.csv'
                 with may_be_unwritten(path):
                     write_csv(path, rows)
@@ -124,6 +164,32 @@ class RecallReport:
     def _absent(self) -> list[str]:
         num_gt = self.relations.num_gt
         return [self.relations.names[i] for i in self._order if not num_gt[i]]
+
+    def _best_thresholds(self) -> dict[str, float]:
+        """Return the threshold with the largest F of each task, and what it gives."""
+        return {
+            f'{task}/best_threshold{suffix}': float(values[curve.best]) * factor
+            for task, curve in self.thresholds.items()
+            for suffix, values, factor in (
+                ('', curve.thresholds, 1),
+                ('_precision', curve.precision, 100),
+                ('_recall', curve.recall, 100),
+                ('_F', curve.f, 100),
+            )
+        }
+
+    def _threshold_rows(self, task: str) -> list[list]:
+        """Return the names of the columns, then about 200 rows and the best."""
+        if task not in self.thresholds:
+            return []
+        curve = self.thresholds[task]
+        number = len(curve.thresholds)
+        rows = np.unique([*np.linspace(0, number - 1, 200).astype(int), curve.best])
+        columns = [curve.thresholds, 100 * curve.precision, 100 * curve.recall, 100 * curve.f]
+        return [
+            ['threshold', 'precision', 'recall', 'F'],
+            *([float(column[i]) for column in columns] for i in rows),
+        ]
 
     def _predicate_rows(self, task: str) -> list[list]:
         """Return the names of the columns, then one row per predicate."""
@@ -214,7 +280,33 @@ class RecallReport:
             notes.append(
                 "The data set gives no 'predicate_train_counts'; predicates are sorted by index."
             )
+        if relations.preset != 'mmsgp':
+            notes.append(
+                f'Protocol: {relations.preset}. Figures of other protocols are not comparable.'
+            )
+        for task in relations.baseline:
+            values = ', '.join(
+                f'{name}@{k} {self.baseline[f"{task}/frequency-{name}@{k}"]:.2f}'
+                for name in ('R', 'mR')
+                for k in self.topk
+            )
+            notes.append(f'{task}: the frequency baseline, on the same pairs, has {values} %.')
+        for task in self.thresholds:
+            best, *values = (
+                self._best_thresholds()[f'{task}/best_threshold{suffix}']
+                for suffix in ('', '_precision', '_recall', '_F')
+            )
+            notes.append(
+                f'{task}: of the thresholds of the score, {best:.4g} has the largest F: '
+                'precision {:.2f}, recall {:.2f}, F {:.2f} %, of all images together.'.format(
+                    *values
+                )
+            )
         for task, result in self.tasks.items():
+            open_images = [n for n in result.values if n.startswith(('OI-', 'wmAP'))]
+            if open_images:
+                values = (f'{n} {100 * float(result.values[n]):.2f}' for n in open_images)
+                notes.append(f'{task}, Open Images (%): {", ".join(values)}.')
             computed = {name.split('@')[0] for name in result.values}
             missing = [name for name in self.wanted if name not in computed]
             if missing:

@@ -9,14 +9,14 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from mmsgp.utils.files import replacing
 
-from .image_ranks import ImageRanks, TaskRanks, check_images
+from .image_ranks import ImageRanks, PredictionScores, TaskRanks, check_images
 
 RANKS_FILE = 'ranks.npz'
 
@@ -40,6 +40,10 @@ class RelationRanks:
         train_counts: R numbers of training relations.
         ng_limit: Predictions of an image that were ranked without the graph
             constraint.
+        preset: Name of the protocol that the ranks belong to.
+        predictions: Scores by task, of tasks whose predictions have some.
+        detections: Of each image by task, for the score of Open Images; not saved.
+        baseline: (T,) ranks of the frequency baseline by task; not saved.
     """
 
     image_ids: np.ndarray
@@ -51,6 +55,10 @@ class RelationRanks:
     names: Sequence[str]
     train_counts: Sequence[int] | None = None
     ng_limit: int = 100
+    preset: str = 'mmsgp'
+    predictions: dict[str, PredictionScores] = field(default_factory=dict)
+    detections: dict[str, list] = field(default_factory=dict)
+    baseline: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def concatenate(
@@ -59,6 +67,7 @@ class RelationRanks:
         names: Sequence[str],
         train_counts: Sequence[int] | None = None,
         ng_limit: int = 100,
+        preset: str = 'mmsgp',
     ) -> RelationRanks:
         """Join the ranks of images.
 
@@ -71,6 +80,7 @@ class RelationRanks:
             train_counts: R numbers of training relations.
             ng_limit: Predictions that were ranked without the graph constraint.
                 Defaults to 100.
+            preset: Name of the protocol. Defaults to ``'mmsgp'``.
 
         Raises:
             ValueError: If no image has a relation, images have different tasks
@@ -95,6 +105,22 @@ class RelationRanks:
             names=tuple(names),
             train_counts=train_counts,
             ng_limit=ng_limit,
+            preset=preset,
+            predictions={
+                task: PredictionScores.join([i.predictions[task] for i in images], ng_limit)
+                for task in by_image[0]
+                if all(i.predictions and task in i.predictions for i in images)
+            },
+            detections={
+                task: [i.detections[task] for i in filled]
+                for task in by_image[0]
+                if task in (filled[0].detections or ())
+            },
+            baseline={
+                task: np.concatenate([i.baseline[task] for i in filled])
+                for task in by_image[0]
+                if task in (filled[0].baseline or ())
+            },
         )
 
     @property
@@ -115,12 +141,25 @@ class RelationRanks:
         images = position[self.images]
         rows = np.argsort(images, kind='stable')
         return replace(
-            self,
+            self._take(rows),
             image_ids=self.image_ids[order],
             images=images[rows],
+            predictions={task: own.take(order) for task, own in self.predictions.items()},
+        )
+
+    def of_predicted_images(self, task: str) -> RelationRanks:
+        """Return the relations of images that have predictions of a task."""
+        return self._take(self.predictions[task].counts[self.images] > 0)
+
+    def _take(self, rows: np.ndarray) -> RelationRanks:
+        """Return some of the relations, by rows or booleans."""
+        return replace(
+            self,
+            images=self.images[rows],
             predicates=self.predicates[rows],
             first_of_pair=self.first_of_pair[rows],
             unseen=None if self.unseen is None else self.unseen[rows],
+            baseline={task: ranks[rows] for task, ranks in self.baseline.items()},
             tasks={
                 task: TaskRanks(
                     **{
@@ -165,6 +204,11 @@ class RelationRanks:
             names=np.array(self.names),
             ng_limit=np.array(self.ng_limit),
         )
+        if self.preset != 'mmsgp':
+            arrays['preset'] = np.array(self.preset)
+        for task, own in self.predictions.items():
+            arrays[f'{task}/scores'] = own.scores
+            arrays[f'{task}/num_predictions'] = own.counts
         for name in ('unseen', 'train_counts'):
             if (value := getattr(self, name)) is not None:
                 arrays[name] = np.asarray(value)
@@ -192,6 +236,14 @@ class RelationRanks:
             for key in [key for key in arrays if '/' in key]:
                 task, kind = key.split('/')
                 tasks.setdefault(task, {})[kind] = arrays.pop(key)
+            ng_limit = int(arrays.get('ng_limit', 0))
+            predictions = {
+                task: PredictionScores(
+                    values.pop('num_predictions'), values.pop('scores'), ng_limit
+                )
+                for task, values in tasks.items()
+                if 'scores' in values
+            }
             return cls(
                 image_ids=arrays['image_ids'],
                 images=arrays['images'].astype(np.int64),
@@ -202,6 +254,8 @@ class RelationRanks:
                 names=arrays['names'].tolist(),
                 train_counts=arrays['train_counts'].tolist() if 'train_counts' in arrays else None,
                 ng_limit=int(arrays['ng_limit']),
+                preset=str(arrays.get('preset', 'mmsgp')),
+                predictions=predictions,
             )
         except (
             OSError,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsgp.apis.image_inputs import IMAGE_SUFFIXES
+from mmsgp.apis.input_paths import IMAGE_SUFFIXES
 
 LIST_SUFFIX = '.txt'
 TAR_SUFFIX = '.tar'

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsgp.apis.image_inputs import IMAGE_SUFFIXES
+from mmsgp.apis.input_paths import IMAGE_SUFFIXES
 
 from .blocks import Block, find_image_column
 

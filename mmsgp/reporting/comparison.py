@@ -39,6 +39,7 @@ def load_runs(folders: list[Path]) -> list[RelationRanks]:
         'names',
         'train_counts',
         'unseen',
+        'preset',
     ):
         if not np.array_equal(getattr(first, name), getattr(second, name)):
             raise ValueError(

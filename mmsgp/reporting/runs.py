@@ -15,6 +15,7 @@ from mmsgp.evaluation.relation_ranks import RANKS_FILE, RelationRanks
 from mmsgp.reporting.training_log import LOGS, TrainingLog
 
 PREDICTIONS_FILE = 'predictions.h5'
+CHECK_FILE = 'dataset_check.json'
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,12 @@ class ReportedRun:
     @cached_property
     def log(self) -> TrainingLog | None:
         return TrainingLog.read(self.folder) if any(self.folder.glob(LOGS)) else None
+
+    @cached_property
+    def data_check(self) -> dict | None:
+        """dict: ``facts`` and ``findings`` of the data when training began."""
+        path = self.folder / CHECK_FILE
+        return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else None
 
     @property
     def predictions(self) -> PredictionFile | None:

@@ -13,7 +13,7 @@ def boxes_overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
         others: (..., 4), broadcast against ``boxes``.
 
     Returns:
-        (...) booleans: the intersection has a positive area.
+        np.ndarray: (...) bool, whether the intersection has a positive area.
     """
     top_left = np.maximum(boxes[..., :2], others[..., :2])
     bottom_right = np.minimum(boxes[..., 2:], others[..., 2:])

@@ -49,10 +49,9 @@ class ObjectBatch:
         """Build a batch from the boxes of images, (N_i, 4) each."""
         sizes = tuple(len(b) for b in bboxes)
         flat = torch.cat(bboxes)
-        image_ids = torch.arange(len(sizes), device=flat.device).repeat_interleave(
-            torch.tensor(sizes, device=flat.device)
-        )
-        return cls(flat, image_ids, sizes, logits, **kwargs)
+        # From the sizes, which a GPU would have to be waited for.
+        image_ids = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+        return cls(flat, image_ids.to(flat.device, non_blocking=True), sizes, logits, **kwargs)
 
     @property
     def num_images(self) -> int:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import os
 from reprlib import Repr
 from typing import Any
 
 MAX_BYTES = 2**30
-_BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: 'UTF-8 with a byte order mark',
-    codecs.BOM_UTF16_LE: 'UTF-16',
-    codecs.BOM_UTF16_BE: 'UTF-16',
-}
 
 _repr = Repr()
 _repr.maxlevel, _repr.maxlist, _repr.maxdict = 3, 20, 8
@@ -59,12 +53,6 @@ def read_json(path: str | os.PathLike, max_bytes: int = MAX_BYTES) -> Any:
         raise ValueError(
             f'{path} is larger than {max_bytes / 2**20:.0f} MiB, the limit for JSON files'
         )
-    for mark, encoding in _BYTE_ORDER_MARKS.items():
-        if content.startswith(mark):
-            raise ValueError(
-                f'{path} is not valid JSON: it is in {encoding}. Save it in UTF-8 without a '
-                'byte order mark'
-            )
     try:
         return json.loads(
             content.decode('utf-8'), object_pairs_hook=_distinct, parse_constant=_reject_constant
@@ -72,7 +60,8 @@ def read_json(path: str | os.PathLike, max_bytes: int = MAX_BYTES) -> Any:
     except RecursionError as error:
         raise ValueError(f'{path} is not valid JSON: its brackets are nested too deeply') from error
     except ValueError as error:
-        raise ValueError(f'{path} is not valid JSON: {error}') from error
+        advice = '. Save it in UTF-8 without a byte order mark' if content[:1] > b'\x7f' else ''
+        raise ValueError(f'{path} is not valid JSON: {error}{advice}') from error
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict:

@@ -12,6 +12,7 @@ from .predicate_figures import (
     plot_predicate_distribution,
 )
 from .scene_graph_visualizer import SceneGraphVisualizer
+from .tradeoff_figure import plot_tradeoff
 from .training_curves import plot_training_curves
 from .vis_backend import SteadyVisBackend
 
@@ -26,6 +27,7 @@ __all__ = [
     'plot_per_class_recall',
     'plot_predicate_distribution',
     'plot_scene_graph',
+    'plot_tradeoff',
     'plot_training_curves',
     'save_figure',
 ]

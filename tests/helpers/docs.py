@@ -33,7 +33,7 @@ BLOCK = re.compile(
 FILE_NAME = re.compile(r'# ([\w/]+\.py)\n')
 REGISTRIES = [value for value in vars(registries).values() if isinstance(value, Registry)]
 # Programs of others, whose arguments are not checked here.
-OTHERS = {'.', 'apt-get', 'docker', 'mkdocs', 'pip', 'pre-commit', 'ruff'}
+OTHERS = {'.', 'apt-get', 'cd', 'docker', 'export', 'mkdocs', 'pip', 'pre-commit', 'ruff'}
 
 
 class Block(NamedTuple):
@@ -119,11 +119,12 @@ def check_command(words: list[str]) -> argparse.Namespace | None:
         check_make(arguments)
     elif program.endswith('.sh'):
         check_files([program])
-    elif program == 'mmsgp-infer':
-        return parse_arguments(importlib.import_module('mmsgp.cli.infer').main, program, arguments)
     elif program in ('mmsgp-train', 'mmsgp-test'):
         tool = program.removeprefix('mmsgp-')
         return parse_arguments(load_tool(tool).main, program, arguments)
+    elif program.startswith('mmsgp-'):
+        module = f'mmsgp.cli.{program.removeprefix("mmsgp-")}'
+        return parse_arguments(importlib.import_module(module).main, program, arguments)
     elif program.startswith('tools/'):
         tool = program.removeprefix('tools/').removesuffix('.py')
         return parse_arguments(load_tool(tool).main, program, arguments)
@@ -214,6 +215,7 @@ class Reader:
         path = self.folder / (block.file or 'page.py')
         if f"'./{base}'" in block.code and not path.with_name(base).exists():
             path = next(self.folder.glob(f'configs/**/{base}')).with_name(path.name)
+        path.parent.mkdir(exist_ok=True)
         path.write_text(block.code)
         return path
 

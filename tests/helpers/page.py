@@ -95,7 +95,7 @@ class PageClient:
             json=dict(
                 fn_index=self._function,
                 session_hash=session,
-                data=[file, model or self.model, 12, 0.0],
+                data=[file, model or self.model, 12, 0.0, 'as the model', 1, 0.0],
             ),
         ).raise_for_status()
         with self._http.stream(

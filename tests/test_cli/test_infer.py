@@ -3,6 +3,7 @@
 import json
 import sys
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -62,7 +63,7 @@ def test_one_image_is_parsed_drawn_and_printed(infer, folder, tmp_path):
 
 def test_a_folder_is_parsed_in_batches(infer, folder, tmp_path):
     printed = infer(folder, '--batch-size', 2, '--formats', 'dot', 'graphml', '--no-pictures')
-    assert names(tmp_path / 'out') == ['preds']
+    assert names(tmp_path / 'out') == ['preds', 'settings.json']
     assert names(tmp_path / 'out' / 'preds') == [
         f'{name}.{suffix}' for name in 'abc' for suffix in ('dot', 'graphml')
     ]
@@ -182,8 +183,9 @@ def test_names_are_printed_as_they_are(infer, folder, tmp_path, name):
     path.mkdir(parents=True)
     (folder / 'a.png').rename(path / 'a.png')
     printed = infer(path / 'a.png', '--no-pictures', '--out', path / 'out')
-    assert name in printed.partition('the best relations')[0].replace('\n', '')
-    assert name in printed.partition('written into')[2].replace('\n', '')
+    # A long path goes on in the next line.
+    assert name in ''.join(printed.partition('the best relations')[0].split())
+    assert name in ''.join(printed.partition('written into')[2].split())
 
 
 def test_errors_are_one_line(infer, folder, tmp_path):
@@ -236,3 +238,148 @@ def test_a_model_without_weights_is_told_in_a_line(monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match='^mmsgp-infer: motifnet_cce_scorer_vg has no published'):
         main()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_run_goes_on_where_the_first_stopped(infer, folder, tmp_path):
+    (folder / 'c.png').rename(tmp_path / 'c.png')
+    infer(folder)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out' / 'vis').iterdir()}
+    (tmp_path / 'c.png').rename(folder / 'c.png')
+    (tmp_path / 'out' / 'preds' / 'b.json').write_text('{"image":')  # broken off
+    printed = infer(folder)
+    assert '2 graphs written' in printed and '1 images were parsed by an earlier run' in printed
+    assert names(tmp_path / 'out' / 'vis') == ['a.png', 'b.png', 'c.png']
+    a, b = (path.stat().st_mtime_ns != time for path, time in sorted(before.items()))
+    assert (a, b) == (False, True)
+    assert json.loads((tmp_path / 'out' / 'preds' / 'b.json').read_text())['relations']
+    assert '3 graphs written' in infer(folder, '--overwrite')
+
+
+def test_other_settings_or_another_image_of_the_name_are_parsed_anew(infer, folder, tmp_path):
+    infer(folder / 'a.png', '--no-pictures')
+    printed = infer(folder / 'a.png', '--no-pictures', '--topk', 2)
+    assert 'other settings (topk)' in printed and '1 graph written' in printed
+    other = tmp_path / 'other' / 'a.png'
+    other.parent.mkdir()
+    other.write_bytes((folder / 'b.png').read_bytes())
+    assert '1 graph written' in infer(other, '--no-pictures', '--topk', 2)
+    graph = json.loads((tmp_path / 'out' / 'preds' / 'a.json').read_text())
+    assert graph['image'] == str(other)
+
+
+def test_objects_stay_with_their_images_when_a_run_goes_on(infer, folder, tmp_path):
+    boxes = [[1, 2, 30, 40], [3, 4, 40, 45], [5, 6, 50, 47]]
+    file = tmp_path / 'objects.json'
+    file.write_text(json.dumps([dict(objects=[dict(bbox=box)]) for box in boxes]))
+    infer(folder, '--objects', file, '--no-pictures')
+    (tmp_path / 'out' / 'preds' / 'b.json').unlink()
+    infer(folder, '--objects', file, '--no-pictures')
+    for name, box in zip('abc', boxes):
+        graph = json.loads((tmp_path / 'out' / 'preds' / f'{name}.json').read_text())
+        assert [item['bbox'] for item in graph['objects']] == [box]
+
+
+def test_sub_folders_are_parsed_and_outputs_are_no_inputs(infer, folder, tmp_path):
+    (folder / 'sub').mkdir()
+    (folder / 'c.png').rename(folder / 'sub' / 'a.png')
+    out = folder / 'parsed'
+    for _ in range(2):
+        printed = infer(folder, '--out', out, '--overwrite')
+        assert '3 graphs written' in printed
+    found = sorted(str(path.relative_to(out)) for path in out.rglob('*.json'))
+    assert found == ['preds/a.json', 'preds/b.json', 'preds/sub/a.json', 'settings.json']
+
+
+def test_several_predicates_of_a_pair_come_out(infer, folder, tmp_path):
+    infer(folder / 'a.png', '--no-pictures', '--topk', 10000)
+    file = tmp_path / 'out' / 'preds' / 'a.json'
+    once = json.loads(file.read_text())['relations']
+    infer(folder / 'a.png', '--no-pictures', '--topk', 10000, '--predicates-per-pair', 3)
+    thrice = json.loads(file.read_text())['relations']
+    assert len(thrice) == 3 * len(once) > 0
+    scores = [relation['score'] for relation in thrice]
+    assert scores == sorted(scores, reverse=True)
+    best = {}
+    for relation in thrice:
+        labels = best.setdefault((relation['subject'], relation['object']), [])
+        labels.append(relation['label'])
+    assert all(len(set(labels)) == 3 for labels in best.values())
+    assert {(r['subject'], r['object']): r['label'] for r in once} == {
+        pair: labels[0] for pair, labels in best.items()
+    }
+
+
+def test_the_score_is_chosen_and_all_are_shown(infer, folder, tmp_path):
+    printed = infer(folder / 'a.png', '--no-pictures', '--rank-by', 'probability')
+    for column in ('score', 'probability', 'significance'):
+        assert column in printed
+    graph = json.loads((tmp_path / 'out' / 'preds' / 'a.json').read_text())
+    for relation in graph['relations']:
+        assert relation['score'] == pytest.approx(relation['probability'], abs=2e-6)
+        assert 0 <= relation['significance'] <= 1
+
+
+def test_objects_are_limited_by_number_and_score(infer, folder, tmp_path):
+    file = tmp_path / 'out' / 'preds' / 'a.json'
+    infer(folder / 'a.png', '--no-pictures', '--topk', 10000)
+    everything = json.loads(file.read_text())
+    infer(folder / 'a.png', '--no-pictures', '--topk', 10000, '--top-objects', 3)
+    graph = json.loads(file.read_text())
+    order = sorted(everything['objects'], key=lambda item: -item['score'])
+    kept = sorted(item['id'] for item in order[:3])
+    assert [item['bbox'] for item in graph['objects']] == [
+        everything['objects'][index]['bbox'] for index in kept
+    ]
+    assert [
+        (kept[r['subject']], kept[r['object']], r['label'], r['score']) for r in graph['relations']
+    ] == [
+        (r['subject'], r['object'], r['label'], r['score'])
+        for r in everything['relations']
+        if {r['subject'], r['object']} <= set(kept)
+    ]
+    limit = order[1]['score']
+    infer(folder / 'a.png', '--no-pictures', '--object-score-thr', limit - 1e-6)
+    assert len(json.loads(file.read_text())['objects']) == 2
+
+
+@pytest.mark.parametrize(
+    'options, fact',
+    [
+        (('--predicates-per-pair', 0), 'predicates_per_pair .* at least 1'),
+        (('--predicates-per-pair', 19), '19, but the model has 18 predicates'),
+        (('--top-objects', 0), 'top_objects'),
+        (('--object-score-thr', 2), 'object_score_thr .* 0 to 1'),
+        (('--font', 'none.ttf'), 'none.ttf'),
+    ],
+)
+def test_impossible_settings_end_in_one_line(infer, folder, options, fact):
+    with pytest.raises(SystemExit, match=f'mmsgp-infer: .*{fact}'):
+        infer(folder / 'a.png', '--no-pictures', *options)
+
+
+def test_given_objects_are_not_selected(infer, folder, tmp_path):
+    file = tmp_path / 'objects.json'
+    file.write_text(json.dumps(dict(objects=[dict(bbox=[1, 2, 30, 40])])))
+    with pytest.raises(SystemExit, match='top_objects .* detected objects'):
+        infer(folder / 'a.png', '--objects', file, '--top-objects', 3)
+
+
+def test_features_are_written_for_the_kept_relations(infer, folder, tmp_path):
+    file = tmp_path / 'features.h5'
+    infer(folder, '--no-pictures', '--topk', 4, '--features', file)
+    with h5py.File(file) as features:
+        assert sorted(features) == ['a', 'b', 'c']
+        assert len(features.attrs['classes']) == 24 and len(features.attrs['predicates']) == 18
+        for name in 'abc':
+            graph = json.loads((tmp_path / 'out' / 'preds' / f'{name}.json').read_text())
+            group = features[name]
+            assert group.attrs['image'] == graph['image'] and group.attrs['task'] == 'sggen'
+            assert group['object_features'].shape == (len(graph['objects']), 256)
+            assert group['relation_features'].shape == (4, 256)
+            assert group['relation_pairs'][()].tolist() == [
+                [relation['subject'], relation['object']] for relation in graph['relations']
+            ]
+    assert '0 graphs written' in infer(folder, '--no-pictures', '--topk', 4, '--features', file)
+    with h5py.File(file, 'a') as features:
+        del features['b']
+    assert '1 graph written' in infer(folder, '--no-pictures', '--topk', 4, '--features', file)

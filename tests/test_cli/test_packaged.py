@@ -1,6 +1,7 @@
 """A wheel works in a fresh environment, without the repository."""
 
 import os
+import runpy
 import shutil
 import site
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from setuptools import Distribution
 
 from mmsgp.registry import find_config
 from mmsgp.testing import make_vg_data
@@ -159,3 +161,20 @@ def test_an_unknown_config_is_named_in_a_line(run):
 def test_a_source_tree_has_its_own_configs():
     assert Path(find_config(CONFIG)) == ROOT / 'configs/motifnet_cce_scorer_minivg.py'
     assert find_config('configs/mine.py') == 'configs/mine.py'
+
+
+def test_an_editable_installation_has_links_in_place_of_copies(tmp_path, monkeypatch):
+    setup = runpy.run_path(str(ROOT / 'setup.py'))
+    command = setup['BuildWithMim'](Distribution())
+    monkeypatch.setitem(command.run.__globals__, 'ROOT', tmp_path)
+    for name in ('configs', 'tools', 'mmsgp'):
+        (tmp_path / name).mkdir()
+    (tmp_path / INDEX).touch()
+    command.ensure_finalized()
+    command.editable_mode = True
+    for _ in range(2):
+        command.run()
+    mim = tmp_path / 'mmsgp' / '.mim'
+    assert {path.name for path in mim.iterdir()} == {'configs', 'tools', INDEX}
+    assert (mim / 'configs').readlink() == Path('../../configs')
+    assert (mim / INDEX).samefile(tmp_path / INDEX)

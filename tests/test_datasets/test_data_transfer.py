@@ -155,6 +155,6 @@ def test_what_cannot_be_transferred_ends_in_a_line(six, run_tool, transfer):
     with pytest.raises(SystemExit, match=r'VG-SGG.h5 is the file that is read'):
         call(six / 'train.h5', six, six / 'VG-SGG.h5')
     write_predictions(six / 'few.h5', [np.ones((2, 4))] * 6, limit=5)
-    with pytest.raises(SystemExit, match=r'5 of 6 probabilities of image 0.*ng_limit'):
+    with pytest.raises(SystemExit, match=r'image 0 has 5 of 6 probabilities: .*ng_limit'):
         call(six / 'few.h5', six, six / 'out.h5')
     assert not (six / 'out.h5').exists()

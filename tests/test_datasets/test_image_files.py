@@ -2,14 +2,16 @@
 
 import io
 import struct
+import sys
 import zlib
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from helpers.mutations import claim_size, special_paths
 from mmsgp.datasets.image_files import check_image, read_image
@@ -179,3 +181,35 @@ def test_a_real_bomb_takes_no_memory(tmp_path):
     with pytest.raises(ValueError, match='bomb.png has 6000 x 6000 pixels'):
         read_image(path, max_pixels=16_000_000)
     assert read_image(path).shape == (6000, 6000, 3)
+
+
+def test_a_heic_image_names_the_package_that_reads_it(tmp_path, monkeypatch):
+    (tmp_path / 'a.heic').write_bytes(b'\0\0\0\x18ftypheic' + bytes(100))
+    monkeypatch.setitem(sys.modules, 'pillow_heif', None)
+    with pytest.raises(ValueError, match='a.heic is a HEIC image: pip install pillow-heif'):
+        read_image(tmp_path / 'a.heic')
+
+
+def test_a_heic_image_is_read_by_the_package(tmp_path, monkeypatch):
+    class Heif(ImageFile.ImageFile):
+        """Stands in for the package: an image of one colour."""
+
+        format = 'HEIF'
+
+        def _open(self):
+            self._size, self._mode, self.tile = SIZE, 'RGB', []
+
+        def load(self):
+            self.im = Image.new('RGB', SIZE, (10, 20, 30)).im
+
+    def register():
+        Image.register_open('HEIF', Heif, lambda prefix: prefix[4:12] == b'ftypheic')
+
+    monkeypatch.setattr(Image, 'OPEN', dict(Image.OPEN))
+    monkeypatch.setattr(Image, 'ID', list(Image.ID))
+    monkeypatch.setitem(sys.modules, 'pillow_heif', SimpleNamespace(register_heif_opener=register))
+    (tmp_path / 'a.heic').write_bytes(b'\0\0\0\x18ftypheic' + bytes(100))
+    image = read_image(tmp_path / 'a.heic')
+    assert image.shape == (47, 61, 3) and image[0, 0].tolist() == [30, 20, 10]
+    with pytest.raises(ValueError, match='61 x 47 pixels'):
+        read_image(tmp_path / 'a.heic', max_pixels=100)

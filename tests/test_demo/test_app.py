@@ -157,6 +157,36 @@ def test_moved_sliders_hide_relations(parsed, expected, image_file):
     wait_for_rows(parsed, len([score for score in scores[:3] if score >= threshold]))
 
 
+def test_the_score_and_the_predicates_per_pair_are_chosen(parsed, expected):
+    graph = expected['sample'].pred_scene_graphs['sggen']
+    relations, scores = graph.relations, graph.objects.scores
+    probability = scores[relations.pairs].prod(dim=1) * relations.predicate_scores
+    parsed.click('#rank-by input')
+    before = source(parsed)
+    parsed.click('[role=option]:has-text("probability")')
+    wait_for_another_picture(parsed, before)
+    for column in (4, 5):
+        shown = parsed.inner_text(f'[data-testid=cell-0-{column}]')
+        assert float(shown) == pytest.approx(probability.max().item(), abs=6e-4)
+    set_slider(parsed, 'per-pair', 5)
+    set_slider(parsed, 'topk', 30)
+    assert len(relations) > 3
+    number = min(30, 5 * len(relations))
+    parsed.wait_for_selector(f'#status:has-text("{number} relations shown")')
+    assert parsed.errors == []
+
+
+def test_a_score_that_the_model_lacks_is_refused_in_words(app, checkpoints, worker, image_file):
+    page = app.make_page(app.name_models(checkpoints), worker, 'cpu')
+    on_image = next(event.fn for event in page.fns.values() if event.fn.__name__ == 'on_image')
+    model = list(app.name_models(checkpoints))[1]  # it has no Scorer
+    parsed, status, picture, table, _ = on_image(str(image_file), model, 12, 0, 'significance')
+    assert 'needs a scorer' in status and picture is None and table == []
+    _, status, _, table, _ = on_image(str(image_file), model, 12, 0, 'probability', 2, 0.0)
+    assert 'relations shown' in status
+    assert table and all(row[4] != '' != row[5] and row[6] == '' for row in table)
+
+
 def test_a_clicked_relation_is_highlighted(parsed, expected, image_file):
     before = source(parsed)
     parsed.click('[data-testid=cell-1-2]')

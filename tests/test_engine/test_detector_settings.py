@@ -68,3 +68,41 @@ def test_images_have_one_size(options):
 def test_numbers_that_are_given_are_handed_on():
     _, own = settings(dict(num_classes=20, num_predicates=10))
     assert own.model.roi_head.bbox_head.num_classes == 20
+
+
+def joined(cfg, roots):
+    """Let training join data sets of these folders, inside a wrapper."""
+    part = cfg.train_dataloader.dataset
+    parts = [{**part, 'data_root': root} for root in roots]
+    join = dict(type='ConcatDataset', datasets=parts)
+    cfg.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=join)
+    return cfg
+
+
+def read_pair():
+    return [
+        read_config_file(CONFIGS / f'{name}.py')
+        for name in ('motifnet_ce_minivg', 'faster_rcnn_vgg16_minivg')
+    ]
+
+
+def test_joined_data_sets_get_the_settings_of_each():
+    parser, detector = read_pair()
+    given = detector_settings(joined(parser, ['a', 'b']), joined(detector, ['a', 'c']))
+    assert given == {'train_dataloader.dataset.dataset.datasets.1.data_root': 'b'}
+    merge_options(parser, {'num_val_images': 7})
+    parts = parser.train_dataloader.dataset.dataset.datasets
+    assert [part.num_val_images for part in parts] == [7, 7]
+
+
+def test_a_wrapper_of_the_parser_alone_changes_nothing():
+    parser, detector = read_pair()
+    dataset = parser.train_dataloader.dataset
+    parser.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=dataset)
+    assert detector_settings(parser, detector) == {}
+
+
+def test_data_that_cannot_be_handed_on_are_refused():
+    parser, detector = read_pair()
+    with pytest.raises(ValueError, match=r"reads 2 data sets, of \['a', 'b'\].*detector_config"):
+        detector_settings(joined(parser, ['a', 'b']), detector)

@@ -110,7 +110,9 @@ class Loops:
         ng_rank = next(
             (i for i, (_, row, r) in enumerate(entries) if on_pair[row] and r == predicate), NO_HIT
         )
-        return dict(rank=rank, pair_rank=pair_rank, correct=correct, ng_rank=ng_rank)
+        return dict(
+            rank=rank, pair_rank=pair_rank, correct=correct, ng_rank=ng_rank, number=len(ranked)
+        )
 
     def recall(self, rank, k, keep=lambda relation: True):
         """Mean over images of the share of relations found."""
@@ -121,6 +123,15 @@ class Loops:
             if kept:
                 shares.append(sum(r[rank] < limit for r in kept) / len(kept))
         return np.mean(shares) if shares else math.nan
+
+    def precision(self, k):
+        """Mean over images of the share of predictions that hit something new."""
+        limit = NO_HIT if k == 'all' else k
+        shares = []
+        for image in self.images:
+            right = {r['rank'] for r in image if r['rank'] < limit}
+            shares.append(len(right) / max(1, min(limit, image[0]['number'])))
+        return np.mean(shares)
 
     def mean_recall(self, rank, k, predicates=range(1, NUM_PREDICATES + 1)):
         return np.nanmean(
@@ -156,6 +167,7 @@ class Loops:
                     f'zR@{k}': self.recall('rank', k, lambda r: r['unseen']),
                     f'ng-zR@{k}': self.recall('ng_rank', k, lambda r: r['unseen']),
                     f'PR@{k}': self.recall('pair_rank', k, lambda r: r['new_pair']),
+                    f'P@{k}': self.precision(k),
                 }
             )
         return {name: 100 * value for name, value in result.items()}
@@ -293,6 +305,8 @@ def worked_samples():
 # ng @2  1                  0                   0     1/3
 # ng all 1                  (1 + 0)/2 = 1/2     1     5/6
 #
+# P: image 0 has 1/1 and 1/2, image 1 0/1 and 1/2, image 2 nothing
+#
 # F@1 = 2 (1/9)(1/6) / (1/9 + 1/6) = 2/15, F@2 = 2 (4/9)(1/3) / (7/9) = 8/21
 # A: right are 0-1-1 and 1-1-2 of five relations; by predicate 2/2, 0/2, 0/1
 WORKED = {
@@ -307,6 +321,7 @@ WORKED = {
     'zR@1': 1 / 2, 'zR@2': 1 / 2, 'zR@all': 1 / 2,
     'ng-zR@1': 1 / 2, 'ng-zR@2': 1 / 2, 'ng-zR@all': 1 / 2,
     'PR@1': 1 / 6, 'PR@2': 2 / 3, 'PR@all': 2 / 3,
+    'P@1': 1 / 3, 'P@2': 1 / 3, 'P@all': 1 / 3,
     'A@1': 2 / 5, 'mA@1': 1 / 3,
 }  # yapf: disable
 WORKED_META = dict(predicates=('a', 'b', 'c'), predicate_train_counts=[10, 5, 1])
@@ -638,7 +653,7 @@ def test_what_is_unknown_is_left_out_and_said(monkeypatch):
         del sample.pred_scene_graphs['sggen'].relations.distribution
     metrics = evaluate(samples, dict(predicates=META['predicates']))
     names = {key.split('/')[1].split('@')[0] for key in metrics}
-    assert names == {'R', 'mR', 'F', 'PR', 'A', 'mA'}
+    assert names == {'R', 'mR', 'F', 'PR', 'A', 'mA', 'P'}
     assert ('sggen: head-mR, body-mR, tail-mR, ng-R, ng-mR, zR, ng-zR left out') in lines[0]
 
 

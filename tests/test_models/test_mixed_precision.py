@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
+from mmsgp.engine import mixed_precision
 from mmsgp.engine.mixed_precision import (
     predict_in_mixed_precision,
     train_in_mixed_precision,
@@ -82,9 +83,14 @@ def test_suppression_by_hundredths_survives_bfloat16():
     assert labels.tolist() == [[1, 0]]
 
 
+@pytest.mark.parametrize('device', ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)])
 @pytest.mark.parametrize('task', ['sgcls', 'sggen'])
 @pytest.mark.parametrize('head', HEADS)
-def test_a_step_in_bfloat16_goes_the_way_of_a_step_in_float32(head, task):
+def test_a_step_in_half_precision_goes_the_way_of_a_step_in_float32(
+    head, task, device, monkeypatch
+):
+    """In bfloat16 on a CPU, whether or not there is a GPU, and in float16 on a GPU."""
+    monkeypatch.setattr(mixed_precision, 'get_device', lambda: device)
     init_default_scope('mmsgp')
     directions = []
     for amp in (False, True):
@@ -102,7 +108,9 @@ def test_a_step_in_bfloat16_goes_the_way_of_a_step_in_float32(head, task):
         if amp:
             train_in_mixed_precision(cfg)
             assert cfg.val_cfg.fp16
-        model = small_parser(type=head, scorer=SCORER, **HEADS[head]).train()
+            if device == 'cuda':
+                cfg.optim_wrapper.loss_scale = 128.0  # no step is left out
+        model = small_parser(type=head, scorer=SCORER, **HEADS[head]).train().to(device)
         model.train_task = task
         model.detection_cfg['score_thr'] = 0.0
         model.detection_cfg['max_per_image'] = 6
@@ -112,9 +120,10 @@ def test_a_step_in_bfloat16_goes_the_way_of_a_step_in_float32(head, task):
         wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
         before = [p.detach().clone() for p in model.relation_head.parameters()]
         torch.manual_seed(1)
-        data = dict(inputs=list(torch.randn(2, 3, 96, 96)), data_samples=random_samples([5, 6]))
+        images = torch.randn(2, 3, 96, 96).to(device)
+        samples = [sample.to(device) for sample in random_samples([5, 6])]
         with wrapper.optim_context(model):
-            losses = model.loss(torch.stack(data['inputs']), data['data_samples'])
+            losses = model.loss(images, samples)
         total = sum(v for k, v in losses.items() if 'loss' in k)
         assert total.dtype == torch.float32
         wrapper.update_params(total)
@@ -125,7 +134,8 @@ def test_a_step_in_bfloat16_goes_the_way_of_a_step_in_float32(head, task):
     assert torch.cosine_similarity(*directions, dim=0) > 0.7
 
 
-def test_a_detector_alone_needs_a_gpu():
+def test_a_detector_alone_needs_a_gpu(monkeypatch):
+    monkeypatch.setattr(mixed_precision, 'get_device', lambda: 'cpu')
     cfg = Config(dict(model=dict(type='mmdet.FasterRCNN')))
     for use in (train_in_mixed_precision, predict_in_mixed_precision):
         with pytest.raises(ValueError, match='mmdet.FasterRCNN'):

@@ -148,8 +148,8 @@ def test_pairs_are_pooled_once_for_all_tasks_some_at_a_time(parser, amp, monkeyp
     monkeypatch.setattr(
         head.pair_features,
         'forward',
-        lambda maps, bboxes, image_ids, pairs: (
-            seen.append(pairs) or pool(maps, bboxes, image_ids, pairs)
+        lambda maps, bboxes, image_ids, pairs, *more: (
+            seen.append(pairs) or pool(maps, bboxes, image_ids, pairs, *more)
         ),
     )
     monkeypatch.setattr(parser, 'test_tasks', ('predcls', 'sgcls'))

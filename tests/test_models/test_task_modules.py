@@ -75,6 +75,15 @@ def test_sampler_draws_all_pairs_equally_often():
     assert (counts - 500).abs().max() < 100
 
 
+def test_sampler_never_draws_pairs_that_are_left_out():
+    torch.manual_seed(0)
+    labels = torch.tensor([-1] * 20 + [0] * 3 + [2] * 3)
+    for _ in range(20):
+        sampled = PairSampler(num=8)(torch.zeros(26, dtype=torch.long), labels, 1)
+        assert (labels[sampled] == 0).sum() == 3 and (labels[sampled] == 2).sum() == 2
+        assert len(sampled) == 5
+
+
 def test_sampler_without_pairs():
     empty = torch.zeros(0, dtype=torch.long)
     assert len(PairSampler()(empty, empty, 2)) == 0

@@ -224,6 +224,20 @@ def test_pictures_show_the_pixels_that_boxes_are_on(tmp_path):
         np.testing.assert_array_equal(drawn, draw_worst(folder))
 
 
+def test_what_the_check_of_the_data_found_is_shown(tmp_path, folders):
+    folder = make_run(tmp_path / 'run', 1)
+    finding = dict(
+        check='leakage', severity='error', count=2, message='2 images <b> twice', examples=[]
+    )
+    facts = dict(splits=dict(train=dict(images=37, boxes=8, relations=9, most_boxes=5)))
+    (folder / 'dataset_check.json').write_text(json.dumps(dict(facts=facts, findings=[finding])))
+    runs = [ReportedRun('new', folder), ReportedRun('old', folders[0])]
+    write_report(runs, tmp_path / 'report.html', num_pictures=0)
+    text = (tmp_path / 'report.html').read_text()
+    assert 'leakage: 2 images &lt;b&gt; twice' in text and '>37</td>' in text
+    assert f'CONFIG --json {folders[0]}/dataset_check.json' in text
+
+
 def draw_worst(folder):
     run = ReportedRun('run', folder)
     return gallery(run.predictions, run.ranks, 'predcls', 20, 1)['worst'][0].drawn

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmsgp.cli.arguments import add_recall_arguments
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.evaluation import PredictionFile, SceneGraphMetric
+from mmsgp.evaluation.presets import PRESETS
 from mmsgp.structures.ranking import RANKINGS
 from mmsgp.utils.progress import Progress
 from mmsgp.utils.unwritten import collecting_unwritten
@@ -20,6 +21,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out-dir',
         help='folder for metrics.json, the tables and ranks.npz (default: none are written)',
+    )
+    parser.add_argument(
+        '--preset',
+        choices=PRESETS,
+        default='mmsgp',
+        help="protocol of a publication (default: mmsgp, the toolbox's own)",
+    )
+    parser.add_argument(
+        '--zero-shot-file',
+        metavar='FILE',
+        help="SGB's zeroshot_triplet.pytorch: triplets that count as unseen",
     )
     parser.add_argument('--iou-thr', type=float, default=0.5)
     parser.add_argument(
@@ -48,6 +60,8 @@ def run(args: argparse.Namespace) -> None:
         ng_limit=predictions.ng_limit,
         classwise=not args.no_classwise,
         output_dir=args.out_dir,
+        preset=args.preset,
+        zero_shot_file=args.zero_shot_file,
     )
     if metric.with_ng and metric.ng_limit > predictions.ng_limit:
         raise ValueError(

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets.formats import FORMATS, Format
 from mmsgp.datasets.formats.comparison import first_difference
 from mmsgp.datasets.graph_annotations import SPLITS, GraphAnnotations
@@ -153,10 +154,17 @@ def print_counts(annotations: GraphAnnotations, title: str) -> None:
     Console().print(table)
 
 
-def main() -> None:
-    args = parse_args()
+def convert(args: argparse.Namespace) -> None:
+    """Convert as the command line says.
+
+    Raises:
+        OSError: If a file is missing or cannot be written.
+        ValueError: If annotations or an argument are wrong.
+    """
     source, target = FORMATS[args.source], FORMATS[args.target]
     src, dst = Path(args.src), Path(args.dst)
+    if source is target and dst.resolve() == (src if src.is_dir() else src.parent).resolve():
+        raise ValueError(f'{dst} is the folder of the annotations themselves: choose another one')
     present = [name for name in target.written if (dst / name).exists()]
     if present and not args.overwrite:
         raise ValueError(f'{dst} has {", ".join(present)}: choose another folder, or --overwrite')
@@ -186,7 +194,14 @@ def main() -> None:
     if source.not_read:
         print(f'Not read from {source.title}: {source.not_read}')
     if args.images == 'keep':
-        print(f'The images stay in {", ".join(dict.fromkeys(sum(folders.values(), [])))}')
+        found = [f for f in dict.fromkeys(sum(folders.values(), [])) if os.path.isdir(f)]
+        print(f'The images stay where they are: {", ".join(found)}')
+
+
+def main() -> None:
+    args = parse_args()
+    with exit_on_user_error():
+        convert(args)
 
 
 if __name__ == '__main__':

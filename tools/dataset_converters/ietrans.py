@@ -29,6 +29,7 @@ from mmsgp.datasets.vg_sgg.names import read_vg_names
 from mmsgp.datasets.vg_sgg.reader import read_vg_annotations
 from mmsgp.datasets.vg_sgg.writer import ANN_FILE, DICT_FILE, IMAGE_FILE, write_relations
 from mmsgp.evaluation import PredictionFile
+from mmsgp.evaluation.distributions import distribution_of
 from mmsgp.structures.bbox import boxes_overlap
 
 
@@ -79,18 +80,9 @@ def read_distributions(path: str, num_predicates: int) -> Iterator[tuple[int, np
             raise ValueError(f'{path} has no predcls: write it with tools/test.py --tasks predcls')
         size = len(graph['objects']['labels'])
         table = np.zeros((size, size, num_predicates + 1))
-        pairs = graph['relations']['pairs'].numpy()
-        if len(pairs):
-            entries = graph['unconstrained']
-            if len(entries['rows']) < len(pairs) * num_predicates:
-                raise ValueError(
-                    f'{path} has {len(entries["rows"])} of {len(pairs) * num_predicates} '
-                    f'probabilities of image {sample["img_id"]}: write it with '
-                    'test_evaluator.ng_limit=1000000'
-                )
-            subjects, objects = pairs[entries['rows']].T
-            table[subjects, objects, entries['predicates']] = entries['scores']
-            table[..., 0] = np.maximum(1 - table.sum(axis=-1), 0)
+        table[tuple(graph['relations']['pairs'].numpy().T)] = distribution_of(
+            graph, num_predicates, f'{path}: image {sample["img_id"]}'
+        )
         yield sample['img_id'], table
 
 

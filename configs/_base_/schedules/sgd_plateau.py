@@ -4,7 +4,7 @@ test_cfg = dict(type='TestLoop')
 
 # 1e-3 x batch size
 optim_wrapper = dict(
-    type='OptimWrapper',
+    type='SteadyOptimWrapper',
     constructor='TrainableParamsConstructor',
     optimizer=dict(type='SGD', lr=6e-3, momentum=0.9, weight_decay=1e-4),
     # fc6 and fc7 of VGG are pre-trained

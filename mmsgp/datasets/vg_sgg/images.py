@@ -72,18 +72,15 @@ def read_vg_images(
 
 def _read_file_names(images: list[dict], ids: np.ndarray, suffix: str, path: str) -> np.ndarray:
     """Return the names (I,) of the image files."""
-    names = [
-        f'{image_id}{suffix}'
-        if 'file_name' not in image or 'original_width' in image
-        else image['file_name']
-        for image, image_id in zip(images, ids.tolist())
-    ]
-    for row, name in enumerate(names):
-        if type(name) is not str or not name.strip() or not name.isprintable():
-            raise ValueError(
-                f'{path}: image {row} of the list (image_id {in_brief(ids[row].item())}) has '
-                f'the file_name {in_brief(name)}, expected the path of its file'
-            )
+    names = [f'{image_id}{suffix}' for image_id in ids.tolist()]
+    for row, image in enumerate(images):
+        if 'file_name' in image and 'original_width' not in image:
+            names[row] = name = image['file_name']
+            if type(name) is not str or not name.strip() or not name.isprintable():
+                raise ValueError(
+                    f'{path}: image {row} of the list (image_id {in_brief(ids[row].item())}) has '
+                    f'the file_name {in_brief(name)}, expected the path of its file'
+                )
     return np.array(names, np.str_)
 
 

@@ -5,6 +5,7 @@ from .load_by_name_hook import LoadByNameHook
 from .log_hook import SteadyLoggerHook
 from .low_rate_hook import StopAtLowRateHook
 from .rank_watch_hook import RankWatchHook
+from .scalars_hook import ScalarsHook
 from .seed_hook import SeedHook
 from .validated_checkpoint_hook import ValidatedCheckpointHook
 from .visualization_hook import VisualizationHook
@@ -15,6 +16,7 @@ __all__ = [
     'InvalidLossHook',
     'LoadByNameHook',
     'RankWatchHook',
+    'ScalarsHook',
     'SeedHook',
     'SteadyLoggerHook',
     'StopAtLowRateHook',

@@ -29,6 +29,8 @@ class DatasetPriorsHook(Hook):
     def before_test(self, runner) -> None:
         """Check that the relation head was trained, and hand it the metainfo.
 
+        Metrics get the statistics of the training set, for the frequency baseline.
+
         Raises:
             ValueError: If the checkpoint holds no priors, e.g. because it is a
                 detector's.
@@ -42,6 +44,10 @@ class DatasetPriorsHook(Hook):
             )
         model.complete_statistics(runner.test_dataloader.dataset.metainfo)
         _check_images(model, runner.test_dataloader)
+        statistics = getattr(runner.test_dataloader.dataset, 'statistics', None)
+        for metric in runner.test_evaluator.metrics:
+            if statistics is not None and hasattr(metric, 'load_statistics'):
+                metric.load_statistics(statistics)
 
 
 def _check_images(model: nn.Module, loader: DataLoader | None) -> None:

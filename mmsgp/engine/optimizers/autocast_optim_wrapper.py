@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.optim import OptimWrapper
-from mmengine.runner.amp import autocast
 from torch import nn
 
 from mmsgp.registry import OPTIM_WRAPPERS
 
+from .gradient_norm import SteadyOptimWrapper
+
 
 @OPTIM_WRAPPERS.register_module()
-class AutocastOptimWrapper(OptimWrapper):
+class AutocastOptimWrapper(SteadyOptimWrapper):
     """Mixed precision in bfloat16, on a CPU too.
 
     MMEngine's ``AmpOptimWrapper`` needs a GPU, because it scales the loss.
@@ -25,5 +25,6 @@ class AutocastOptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Context of a training step of ``model``."""
-        with super().optim_context(model), autocast(dtype=torch.bfloat16):
+        device = next(model.parameters()).device.type
+        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
             yield

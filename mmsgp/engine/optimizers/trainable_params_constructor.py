@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from mmengine.optim import DefaultOptimWrapperConstructor
+from inspect import signature
+
+import torch
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
 from mmsgp.registry import OPTIM_WRAPPER_CONSTRUCTORS
@@ -11,7 +14,9 @@ class TrainableParamsConstructor(DefaultOptimWrapperConstructor):
     """Gives the optimiser only the parameters that have a gradient.
 
     MMEngine's default includes frozen parameters and makes a group per
-    parameter; here parameters with equal options share a group.
+    parameter; here parameters with equal options share a group. On a GPU PyTorch's
+    own optimisers update all parameters in a few kernels, unless the config sets
+    ``fused`` or ``foreach``.
 
     Args:
         optim_wrapper_cfg: Config of the optimiser wrapper.
@@ -25,6 +30,12 @@ class TrainableParamsConstructor(DefaultOptimWrapperConstructor):
         others = set(self.paramwise_cfg) - {'custom_keys'}
         if others:
             raise ValueError(f'paramwise_cfg takes only custom_keys, got {sorted(others)}')
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        """Build the optimiser and its wrapper."""
+        if fuses(self.optimizer_cfg, next(model.parameters()).device.type):
+            self.optimizer_cfg = dict(self.optimizer_cfg, fused=True)
+        return super().__call__(model)
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs) -> None:
         """Fill ``params`` with the parameter groups of a model."""
@@ -43,3 +54,11 @@ class TrainableParamsConstructor(DefaultOptimWrapperConstructor):
             if 'decay_mult' in options:
                 group['weight_decay'] = self.base_wd * options['decay_mult']
             params.append(group)
+
+
+def fuses(optimizer_cfg: dict, device: str) -> bool:
+    """Whether to set ``fused`` of an optimiser, which the config leaves open."""
+    if device != 'cuda' or {'fused', 'foreach'} & set(optimizer_cfg):
+        return False
+    optimizer = getattr(torch.optim, str(optimizer_cfg['type']), None)
+    return optimizer is not None and 'fused' in signature(optimizer).parameters

@@ -3,10 +3,13 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import torch
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
+from mmsgp.engine.float32_precision import set_float32_precision
 from mmsgp.registry import RUNNERS
 from mmsgp.utils.files import replacing
 from mmsgp.utils.unwritten import may_be_unwritten
@@ -22,7 +25,24 @@ class SceneGraphRunner(Runner):
 
     It goes on inside :func:`~mmsgp.utils.unwritten.collecting_unwritten`, as in
     ``tools/train.py`` and ``tools/test.py``; elsewhere it raises the error.
+
+    It also applies ``env_cfg.float32_matmul``
+    (:func:`~mmsgp.engine.float32_precision.set_float32_precision`), and lets data
+    loaders pin their memory where there is a GPU, unless the config sets
+    ``pin_memory``.
     """
+
+    def setup_env(self, env_cfg: dict) -> None:
+        """Set up processes and arithmetic."""
+        set_float32_precision(env_cfg)
+        super().setup_env(env_cfg)
+
+    @staticmethod
+    def build_dataloader(dataloader: DataLoader | dict, *args, **kwargs) -> DataLoader:
+        """Build a data loader whose images a GPU takes without being waited for."""
+        if not isinstance(dataloader, DataLoader):
+            dataloader = {'pin_memory': torch.cuda.is_available(), **dataloader}
+        return Runner.build_dataloader(dataloader, *args, **kwargs)
 
     def build_logger(
         self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs

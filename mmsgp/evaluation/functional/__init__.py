@@ -19,6 +19,8 @@ from .matching import (
     to_numpy,
     union_boxes,
 )
+from .open_images import open_images_metrics
+from .precision import ThresholdCurve, precision_at_k, threshold_curve
 from .recall import (
     check_topk,
     exact_mean,
@@ -36,8 +38,14 @@ from .recall_suite import (
     evaluate_task,
     predicate_groups,
 )
+from .relation_nms import relation_nms
 
 __all__ = [
+    'ThresholdCurve',
+    'open_images_metrics',
+    'precision_at_k',
+    'relation_nms',
+    'threshold_curve',
     'DESCRIPTIONS',
     'GROUPS',
     'METRIC_NAMES',

@@ -77,6 +77,7 @@ def predicate_recall_at_k(
     topk: Sequence[int | str],
     num_predicates: int,
     mean: Mean = exact_mean,
+    pooled: bool = False,
 ) -> np.ndarray:
     r"""Recall of each predicate: its mean over the images that contain it.
 
@@ -91,6 +92,8 @@ def predicate_recall_at_k(
         topk: The thresholds; ``'all'`` counts every hit.
         num_predicates: R.
         mean: Defaults to :func:`exact_mean`.
+        pooled: Whether to take the relations of all images together instead,
+            the share that is found. Defaults to False.
 
     Returns:
         ndarray: (K, R), float64 in [0, 1]. Column ``p - 1`` belongs to
@@ -100,6 +103,15 @@ def predicate_recall_at_k(
         ValueError: If a predicate lies outside 1..R.
     """
     check_predicates(predicates, num_predicates)
+    if pooled:
+        limits = [NO_HIT if k == 'all' else min(k, NO_HIT) for k in topk]
+        return np.concatenate(
+            [
+                predicate_accuracy(ranks < limit, images, predicates, num_predicates, mean)
+                for limit in limits
+            ],
+            axis=-2,
+        )
     # One group per predicate and image, in the order of the predicates.
     num_images = images.max(initial=0) + 1
     groups, shares = _share_found(ranks, topk, predicates.astype(np.int64) * num_images + images)
@@ -136,17 +148,21 @@ def predicate_accuracy(
     )
 
 
-def mean_over_predicates(recall: np.ndarray) -> np.ndarray:
+def mean_over_predicates(recall: np.ndarray, absent_as_zero: bool = False) -> np.ndarray:
     """Average over the predicates that occur.
 
     Args:
         recall: (..., K, R), NaN for absent predicates.
+        absent_as_zero: Average over all, those that are absent as 0. Defaults
+            to False.
 
     Returns:
         ndarray: (..., K); NaN when every predicate is absent.
     """
     present = ~np.isnan(recall)
     count = present.sum(axis=-1)
+    if absent_as_zero:
+        count = np.full_like(count, recall.shape[-1])
     return np.where(present, recall, 0).sum(axis=-1) / np.where(count, count, np.nan)
 
 

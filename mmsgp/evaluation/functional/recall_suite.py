@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmsgp.evaluation.presets import get_preset
 from mmsgp.evaluation.relation_ranks import RelationRanks
 
 from .matching import NO_HIT
+from .open_images import open_images_metrics
+from .precision import precision_at_k
 from .recall import (
     Mean,
     exact_mean,
@@ -37,6 +40,7 @@ DESCRIPTIONS = {
     'PR': 'recall of pairs, whatever the predicate',
     'A': "share of relations whose pair's best prediction is right",
     'mA': 'mean of the same over predicates',
+    'P': 'share of predictions that are annotated',
 }
 METRIC_NAMES = tuple(DESCRIPTIONS)
 GROUPS = ('head', 'body', 'tail')
@@ -69,7 +73,8 @@ def evaluate_task(
 
     Metrics without the graph constraint need their ranks, zero-shot recall needs
     the unseen triplets, and groups need the training counts; without these, they
-    are left out. A metric over nothing is NaN.
+    are left out. A metric over nothing is NaN. What is averaged depends on the ranks'
+    :mod:`preset <mmsgp.evaluation.presets>`.
 
     Args:
         relations: Annotated relations and their ranks.
@@ -79,11 +84,20 @@ def evaluate_task(
         groups: See :func:`predicate_groups`.
         mean: Mean over images. Defaults to :func:`exact_mean`.
     """
+    preset = get_preset(relations.preset)
+    annotated = relations.predicates
+    if preset.skip_unpredicted:
+        relations = relations.of_predicted_images(task)
     ranks = relations.tasks[task]
     images, num_predicates = relations.images, len(relations.names)
 
     def by_predicate(of: np.ndarray) -> np.ndarray:
-        return predicate_recall_at_k(of, images, relations.predicates, topk, num_predicates, mean)
+        return predicate_recall_at_k(
+            of, images, relations.predicates, topk, num_predicates, mean, preset.pooled
+        )
+
+    def over_predicates(recall: np.ndarray) -> np.ndarray:
+        return mean_over_predicates(recall, preset.absent_as_zero)
 
     def recall(of: np.ndarray, chosen: np.ndarray | slice) -> np.ndarray:
         return recall_at_k(of[chosen], images[chosen], topk, mean)
@@ -92,26 +106,31 @@ def evaluate_task(
     predicate_recall = by_predicate(ranks.triplet)
     curves = dict(
         R=recall(ranks.triplet, everything),
-        mR=mean_over_predicates(predicate_recall),
+        mR=over_predicates(predicate_recall),
         PR=recall(ranks.pair, relations.first_of_pair),
     )
     curves['F'] = harmonic_mean(curves['R'], curves['mR'])
     if relations.train_counts is not None:
         for name, group in predicate_groups(relations.train_counts, groups).items():
-            curves[f'{name}-mR'] = mean_over_predicates(predicate_recall[..., group])
+            curves[f'{name}-mR'] = over_predicates(predicate_recall[..., group])
     if relations.unseen is not None:
         curves['zR'] = recall(ranks.triplet, relations.unseen)
     if ranks.unconstrained is not None:
         curves['ng-R'] = recall(ranks.unconstrained, everything)
-        curves['ng-mR'] = mean_over_predicates(by_predicate(ranks.unconstrained))
+        curves['ng-mR'] = over_predicates(by_predicate(ranks.unconstrained))
         if relations.unseen is not None:
             curves['ng-zR'] = recall(ranks.unconstrained, relations.unseen)
+
+    if 'P' in metrics and task in relations.predictions:
+        curves['P'] = precision_at_k(
+            ranks.triplet, images, relations.predictions[task].counts, topk, mean
+        )
 
     # The first prediction for the pair is a hit.
     correct = (ranks.triplet == ranks.pair) & (ranks.pair < NO_HIT)
     at_one = dict(
         A=mean(correct[None].astype(np.float64), images),
-        mA=mean_over_predicates(
+        mA=over_predicates(
             predicate_accuracy(correct, images, relations.predicates, num_predicates, mean)
         ),
     )
@@ -125,6 +144,15 @@ def evaluate_task(
                     values[f'{name}@{k}'] = curves[name][..., i]
         elif name in at_one:
             values[f'{name}@1'] = at_one[name][..., 0]
+    if task in relations.detections:
+        values.update(
+            {
+                name: np.float64(value)
+                for name, value in open_images_metrics(
+                    relations.detections[task], annotated, num_predicates
+                ).items()
+            }
+        )
     return TaskMetrics(values, predicate_recall)
 
 

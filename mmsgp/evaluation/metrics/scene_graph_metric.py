@@ -10,28 +10,15 @@ from mmengine.dist import all_gather_object, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmsgp.evaluation.image_ranks import ImageKey, ImageRanks, TaskRanks, distinct
+from mmsgp.evaluation.image_matching import ImageMatcher
+from mmsgp.evaluation.image_ranks import ImageRanks, distinct
+from mmsgp.evaluation.presets import get_preset
 from mmsgp.evaluation.recall_report import RecallReport
 from mmsgp.evaluation.relation_ranks import RelationRanks
+from mmsgp.evaluation.unseen_triplets import read_unseen
 from mmsgp.registry import METRICS
-from mmsgp.structures.tasks import METRIC_TASKS
 
-from ..functional import (
-    METRIC_NAMES,
-    NO_HIT,
-    GraphArrays,
-    ObjectMatcher,
-    PhraseMatcher,
-    check_topk,
-    evaluate_task,
-    first_of_each_pair,
-    predicate_groups,
-    to_numpy,
-    unconstrained_entries,
-)
-
-# Other metric tasks are matched by objects.
-MATCHERS = {'phrdet': PhraseMatcher}
+from ..functional import METRIC_NAMES, check_topk, evaluate_task, predicate_groups
 
 
 @METRICS.register_module()
@@ -55,6 +42,11 @@ class SceneGraphMetric(BaseMetric):
       classes and predicate never occurs in training.
     - ``PR``: the share of an image's annotated ordered pairs that its first K
       predictions hit, whatever the predicate.
+    - ``P``: the share of an image's first K predictions that hit an annotated
+      relation which no better one hits; divided by the number of predictions if
+      that is smaller. Annotations are not complete, so it is a lower bound. With
+      it come the threshold of the score with the largest harmonic mean
+      of precision and recall, and their curve.
     - ``A@1``, ``mA@1``: the share of all annotated relations whose pair's best
       prediction has their predicate, and its mean over predicates. A pair
       without prediction counts as wrong.
@@ -66,6 +58,11 @@ class SceneGraphMetric(BaseMetric):
     with relations, but without predictions, counts as 0. Except for ``ng-``, only
     the best of several predictions for one ordered pair counts (the graph
     constraint).
+
+    If the Runner hands over the statistics of the training set, the same is measured of
+    the frequency baseline: the pairs of the prediction get the predicate that is most
+    frequent for their two classes, and are ranked by its share times the objects'
+    probabilities.
 
     An image is reduced to the ranks of its relations' first hits
     (:func:`~mmsgp.evaluation.functional.match_triplets`): a few bytes are kept
@@ -80,6 +77,11 @@ class SceneGraphMetric(BaseMetric):
     are skipped and listed in the log.
 
     Args:
+        preset: The protocol of a publication, one of
+            :data:`~mmsgp.evaluation.presets.PRESETS`. Defaults to ``'mmsgp'``,
+            as above.
+        zero_shot_file: List of unseen triplets (``zeroshot_triplet.pytorch`` of
+            SGB), instead of those that the data give. Defaults to None.
         iou_thr: The least IoU of a matched box. Defaults to 0.5.
         topk: The K thresholds, ``'all'`` for every prediction. Defaults to (20,
             50, 100, 'all').
@@ -123,6 +125,8 @@ class SceneGraphMetric(BaseMetric):
         collect_device: str = 'cpu',
         prefix: str | None = None,
         collect_dir: str | None = None,
+        preset: str = 'mmsgp',
+        zero_shot_file: str | None = None,
     ) -> None:
         # BaseMetric warns of an empty prefix, but task names are prefixes.
         super().__init__(
@@ -143,6 +147,23 @@ class SceneGraphMetric(BaseMetric):
         self.with_ng = any(name.startswith('ng-') for name in self.metrics)
         self.classwise = classwise
         self.output_dir = output_dir
+        self.preset = preset
+        self._match = ImageMatcher(
+            iou_thr,
+            self.ng_limit,
+            self.with_ng,
+            get_preset(preset),
+            None if zero_shot_file is None else read_unseen(zero_shot_file),
+        )
+
+    def load_statistics(self, statistics) -> None:
+        """Take the statistics of the training set, for the frequency baseline.
+
+        Args:
+            statistics: With ``triplet_counts`` (C+1, C+1, R+1), unknown first.
+        """
+        counts = np.asarray(statistics.triplet_counts, np.float64)
+        self._match.frequency = counts[..., 1:] / counts.sum(axis=-1, keepdims=True)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Reduce each sample to the predicates and ranks of its relations.
@@ -151,57 +172,7 @@ class SceneGraphMetric(BaseMetric):
             data_batch: Not used.
             data_samples: Samples, given as ``SceneGraphDataSample.to_dict``.
         """
-        self.results.extend(map(self._reduce, data_samples))
-
-    def _reduce(self, sample: dict) -> ImageRanks:
-        """Return the image's relations and their ranks."""
-        key = ImageKey.of(sample)
-        for field in ('gt_scene_graph', 'pred_scene_graphs'):
-            if not sample.get(field):
-                raise KeyError(
-                    f'SceneGraphMetric needs {field!r}, but the sample of '
-                    f'{key} has none; it has {sorted(sample)}.'
-                )
-        annotated = sample['gt_scene_graph']
-        gt = GraphArrays.from_dict(annotated)
-        gt.check(f'annotation of {key}')
-        unseen = annotated['relations'].get('unseen')
-        tasks = {}
-        for task, graph in sample['pred_scene_graphs'].items():
-            tasks.update(self._rank(gt, graph, task, f'{task} prediction of {key}'))
-        return ImageRanks.pack(
-            key,
-            gt.predicates,
-            _first_of_pair(gt.pair_ids),
-            tasks,
-            None if unseen is None else to_numpy(unseen, bool),
-        )
-
-    def _rank(self, gt: GraphArrays, graph: dict, task: str, name: str) -> dict[str, TaskRanks]:
-        """Rank a task's prediction for each of its metric tasks."""
-        pred = GraphArrays.from_dict(graph)
-        _check_prediction(pred, graph, name)
-        best = first_of_each_pair(pred.pair_ids)
-        constrained = (
-            (pred.pair_ids, pred.predicates)
-            if best is None
-            else (pred.pair_ids[best], pred.predicates[best])
-        )
-        entries = unconstrained_entries(pred, graph, self.ng_limit, name) if self.with_ng else None
-        result = {}
-        for metric_task in METRIC_TASKS.get(task, (task,)):
-            matcher = MATCHERS.get(metric_task, ObjectMatcher)
-            match = matcher(gt, pred, self.iou_thr)
-            ranks = match(*constrained)
-            result[metric_task] = TaskRanks(
-                triplet=ranks.triplet,
-                pair=ranks.pair,
-                unconstrained=None
-                if entries is None
-                else match.triplet_ranks(pred.pair_ids[entries.rows], entries.predicates),
-                predicted=_predicates_at(ranks.pair, constrained[1]),
-            )
-        return result
+        self.results.extend(map(self._match, data_samples))
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Compute the metrics of the whole data set.
@@ -229,7 +200,7 @@ class SceneGraphMetric(BaseMetric):
         """
         images = [image for image in results if image is not None]
         relations = RelationRanks.concatenate(
-            distinct(images), self._names, self._train_counts, self.ng_limit
+            distinct(images), self._names, self._train_counts, self.ng_limit, self.preset
         )
         report = RecallReport(
             relations,
@@ -279,52 +250,3 @@ def effective_ng_limit(ng_limit: int, topk: Sequence[int | str]) -> int:
     if ng_limit < 1:
         raise ValueError(f'ng_limit must be positive, got {ng_limit}')
     return max([ng_limit, *(k for k in topk if k != 'all')])
-
-
-def _first_of_pair(pair_ids: np.ndarray) -> np.ndarray:
-    """Return (M,) bool, whether no earlier relation has the same pair."""
-    first = first_of_each_pair(pair_ids)
-    if first is None:
-        return np.ones(len(pair_ids), bool)
-    is_first = np.zeros(len(pair_ids), bool)
-    is_first[first] = True
-    return is_first
-
-
-def _predicates_at(ranks: np.ndarray, predicates: np.ndarray) -> np.ndarray:
-    """Return the predicates (M,) predicted at these ranks, 0 for ``NO_HIT``."""
-    found = ranks != NO_HIT
-    predicted = np.zeros(len(ranks), np.int64)
-    predicted[found] = predicates[ranks[found]]
-    return predicted
-
-
-def _check_prediction(pred: GraphArrays, graph: dict, name: str) -> None:
-    """Check that a prediction is finite and sorted. Raises a ValueError.
-
-    Args:
-        pred: A predicted graph.
-        graph: The same, as ``SceneGraph.to_dict`` gives it.
-        name: Name of the prediction, for the message.
-    """
-    pred.check(name)
-    for part, field in (
-        ('objects', 'scores'),
-        ('relations', 'scores'),
-        ('relations', 'significance'),
-        ('relations', 'weights'),
-    ):
-        if field in graph[part]:
-            values = to_numpy(graph[part][field], np.float32)
-            if not np.isfinite(values).all():
-                raise ValueError(
-                    f'The {name} has {(~np.isfinite(values)).sum()} NaN or '
-                    f'infinite {part[:-1]} {field} of {len(values)}.'
-                )
-    if 'scores' in graph['relations'] and len(pred.pairs):
-        scores = to_numpy(graph['relations']['scores'], np.float32)
-        # Last digits may be out of order where logits were sorted, not scores.
-        if (scores[1:] > scores[:-1]).any() and (
-            scores > np.minimum.accumulate(scores) + 1e-3 * np.abs(scores)
-        ).any():
-            raise ValueError(f'The relations of the {name} are not sorted by score, best first.')

@@ -20,11 +20,12 @@ class SceneGraphDataPreprocessor(DetDataPreprocessor):
 
     Args:
         pad_to: Height and width H and W in pixels.
-        **kwargs: Arguments of MMDetection's ``DetDataPreprocessor``.
+        **kwargs: Arguments of MMDetection's ``DetDataPreprocessor``. ``non_blocking``
+            defaults to True: copies to a GPU are not waited for.
     """
 
     def __init__(self, pad_to: tuple[int, int], **kwargs) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{'non_blocking': True, **kwargs})
         self.pad_to = tuple(pad_to)
 
     def forward(self, data: dict, training: bool = False) -> dict:

@@ -1,6 +1,7 @@
 from .attention import Attention
 from .box_codes import BOX_CODE_DIM, PAIR_CODE_DIM, box_codes, overlap_codes, pair_codes
 from .class_embedding import ClassEmbedding
+from .counting import count_groups
 from .frequency_prior import FrequencyPrior
 from .gated_graph import GatedGraphUnit, ObjectGraph, PairGraph, Readout
 from .highway_lstm import AlternatingHighwayLSTM, highway_lstm_cell
@@ -62,6 +63,7 @@ __all__ = [
     'Readout',
     'RelationalEmbedding',
     'RelativeLayoutEncoding',
+    'count_groups',
     'draw_pair_masks',
     'full_precision',
     'highway_lstm_cell',

@@ -182,8 +182,8 @@ class PairGraph(nn.Module):
     Args:
         hidden_size: H.
         num_steps: Steps of message passing.
-        nodes_per_chunk: Without gradients, approximate number of nodes computed
-            at once, to fit into a processor's cache. Defaults to 2048.
+        nodes_per_chunk: Without gradients on a CPU, approximate number of nodes
+            computed at once, to fit into its cache. Defaults to 2048.
     """
 
     def __init__(self, hidden_size: int, num_steps: int, nodes_per_chunk: int = 2048) -> None:
@@ -208,9 +208,12 @@ class PairGraph(nn.Module):
             predicates.
         """
         rows = subjects, objects, pairs, weights
-        num_nodes = len(pairs) + int(weights.count_nonzero())
         fold = self.unit.weight_of_halves()  # (3H, H)
-        if torch.is_grad_enabled() or num_nodes <= self.nodes_per_chunk:
+        # Memory of a GPU is bounded by the number of pairs, and it likes large chunks.
+        if torch.is_grad_enabled() or weights.is_cuda:
+            return self._run(fold, *rows)
+        num_nodes = len(pairs) + int(weights.count_nonzero())
+        if num_nodes <= self.nodes_per_chunk:
             return self._run(fold, *rows)
         size = max(1, self.nodes_per_chunk * len(pairs) // num_nodes)
         chunks = zip(*(row.split(size) for row in rows))

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .counting import count_groups
+
 
 class ObjectSequences:
     """Lays flat objects out as one sequence per image, best score first.
@@ -27,7 +29,8 @@ class ObjectSequences:
     def __init__(self, image_ids: Tensor, sizes: Sequence[int], scores: Tensor) -> None:
         by_score = scores.argsort(descending=True, stable=True)
         self.order = by_score[image_ids[by_score].argsort(stable=True)]
-        lengths = torch.tensor(sizes, device=image_ids.device)
+        # Counted on the device, because a copy of the sizes would be waited for.
+        lengths = count_groups(image_ids, len(sizes))
         starts = lengths.cumsum(0) - lengths
         self.image = image_ids
         self.step = torch.arange(len(image_ids), device=image_ids.device) - starts[image_ids]

@@ -22,7 +22,9 @@ class PairFeatures(BaseModule):
     """Union box features plus an encoding of the two boxes as masks.
 
     ``fc_head(RoIAlign(union box) + conv(masks - 0.5))`` (reference
-    implementation of Neural Motifs). The union box of (i, j) and (j, i) is pooled once.
+    implementation of Neural Motifs). On a CPU the union box of (i, j) and (j, i) is
+    pooled once; a GPU pools it twice sooner than it tells how many different ones
+    there are.
 
     Args:
         roi_extractor: Config of the RoI extractor of union boxes.
@@ -94,15 +96,17 @@ class PairFeatures(BaseModule):
     def _pool_unions(
         self, feature_maps: tuple[Tensor], bboxes: Tensor, image_ids: Tensor, pairs: Tensor
     ) -> Tensor:
-        """Pool each unordered pair once: (P, D, S, S)."""
+        """Pool the union boxes: (P, D, S, S)."""
         first, second = pairs.amin(dim=1), pairs.amax(dim=1)
-        unordered, inverse = torch.unique(first * len(bboxes) + second, return_inverse=True)
-        first = unordered.div(max(1, len(bboxes)), rounding_mode='floor')
-        second = unordered % max(1, len(bboxes))
+        inverse = slice(None)
+        if not bboxes.is_cuda:
+            unordered, inverse = torch.unique(first * len(bboxes) + second, return_inverse=True)
+            first = unordered.div(max(1, len(bboxes)), rounding_mode='floor')
+            second = unordered % max(1, len(bboxes))
         top_left = torch.minimum(bboxes[first, :2], bboxes[second, :2])
         bottom_right = torch.maximum(bboxes[first, 2:], bboxes[second, 2:])
         rois = torch.cat(
             [image_ids[first, None].to(bboxes.dtype), top_left, bottom_right], 1
-        )  # (U, 5)
+        )  # (U or P, 5)
         feature_maps = feature_maps[: self.roi_extractor.num_inputs]
         return self.roi_extractor(feature_maps, rois)[inverse]

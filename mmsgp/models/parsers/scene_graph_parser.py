@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from mmdet.models.detectors import BaseDetector
@@ -15,16 +16,16 @@ from torch import Tensor
 from mmsgp.checkpoint.pretrained import check_names, check_pretrained, pretrained_cfgs
 from mmsgp.models.detector_adapters import PreparedBatch, build_detector_adapter
 from mmsgp.models.detector_adapters.base import check_thresholds
-from mmsgp.models.layers import full_precision
+from mmsgp.models.layers import count_groups, full_precision
 from mmsgp.registry import MODELS, TASK_UTILS
-from mmsgp.structures import ObjectBatch, SceneGraphDataSample
-from mmsgp.structures.tasks import TASKS
+from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
 
 from .feature_cache import FeatureCache
+from .feature_maps import extract_maps
 from .freezing import frozen_parts
-from .input_checks import check_normalization, check_strides
+from .input_checks import check_keys, check_normalization, check_strides, check_tasks
+from .sample_facts import image_sizes, present_classes
 
-TRAINING_TASKS = ('sgcls', 'sggen')
 DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
 
 
@@ -102,16 +103,8 @@ class SceneGraphParser(BaseDetector):
             else detector_preprocessor,
             init_cfg=init_cfg,
         )
-        unknown = set(test_tasks) - set(TASKS)
-        if unknown or not test_tasks:
-            raise ValueError(f'test_tasks must be one or more of {TASKS}, got {tuple(test_tasks)}')
-        if train_task not in TRAINING_TASKS:
-            raise ValueError(f'train_task must be one of {TRAINING_TASKS}, got {train_task!r}')
-        for key in detection_cfg:
-            if key not in DEFAULT_DETECTION:
-                raise ValueError(
-                    f'detection_cfg may have the keys {list(DEFAULT_DETECTION)}, got {key!r}'
-                )
+        check_tasks(train_task, test_tasks)
+        check_keys(detection_cfg, DEFAULT_DETECTION)
         self.train_task = train_task
         self.test_tasks = tuple(test_tasks)
         self.detection_cfg = {**DEFAULT_DETECTION, **detection_cfg}
@@ -214,7 +207,7 @@ class SceneGraphParser(BaseDetector):
         Raises:
             ValueError: If the relation head pools with other strides.
         """
-        extract = self.detector.extract_feat
+        extract = partial(extract_maps, self.detector)
         maps = (
             extract(batch_inputs)
             if self.feature_cache is None
@@ -233,34 +226,43 @@ class SceneGraphParser(BaseDetector):
         Returns:
             dict: Losses by name.
         """
+        graphs = [sample.gt_scene_graph for sample in batch_data_samples]
+        head, num_classes = self.relation_head, self.relation_head.num_classes
+        given = self.train_task == 'sgcls'
+        if given:
+            # Before the backbone: a GPU then has little to do before it knows the pairs.
+            bboxes = [graph.objects.bboxes for graph in graphs]
+            sizes = image_sizes(batch_data_samples, batch_inputs)
+            objects = ObjectBatch.from_list(bboxes, logits=None, image_sizes=sizes)
+            sampled = self._sample_pairs(objects, graphs)
         feature_maps = self.extract_feat(batch_inputs)
         batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
-        graphs = [sample.gt_scene_graph for sample in batch_data_samples]
-        num_classes = self.relation_head.num_classes
         # Of all annotated objects, because the detector may miss some.
-        present = torch.stack(
-            [
-                batch_inputs.new_zeros(num_classes, dtype=torch.bool).index_fill(
-                    0, graph.objects.labels, True
-                )
-                for graph in graphs
-            ]
-        )
-        if self.train_task == 'sgcls':
-            objects = self._given_objects(batch, [graph.objects.bboxes for graph in graphs])
+        present = present_classes(graphs, num_classes)
+        if given:
+            objects = replace(objects, logits=self.detector_adapter.classify_boxes(batch, bboxes))
         else:
             objects = self._detected_objects(batch)
             graphs = [
                 self.graph_assigner(bboxes, graph, num_classes)
                 for bboxes, graph in zip(objects.bboxes.split(objects.sizes), graphs)
             ]
+            sampled = self._sample_pairs(objects, graphs)
         objects = replace(
             objects, targets=torch.cat([graph.objects.labels for graph in graphs]), present=present
         )
-        head = self.relation_head
-        pairs, predicates = head.sample_pairs(objects, [graph.relations for graph in graphs])
+        pairs, predicates, sizes = sampled
         regions = head.extract_regions(feature_maps, objects, pairs)
-        return head.loss(regions, objects, predicates)
+        return head.loss(regions._replace(sizes=sizes), objects, predicates)
+
+    def _sample_pairs(
+        self, objects: ObjectBatch, graphs: list[SceneGraph]
+    ) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+        """Choose the pairs to train on; return their predicates and numbers per image."""
+        relations = [graph.relations for graph in graphs]
+        pairs, predicates = self.relation_head.sample_pairs(objects, relations)
+        sizes = count_groups(objects.image_ids[pairs[:, 0]], objects.num_images)
+        return pairs, predicates, tuple(sizes.tolist())
 
     @torch.no_grad()
     def predict(
@@ -327,15 +329,10 @@ class SceneGraphParser(BaseDetector):
     @torch.no_grad()
     def _given_objects(self, batch: PreparedBatch, bboxes: list[Tensor]) -> ObjectBatch:
         logits = self.detector_adapter.classify_boxes(batch, bboxes)
-        return ObjectBatch.from_list(bboxes, logits, image_sizes=_image_sizes(batch))
+        sizes = image_sizes(batch.data_samples, logits)
+        return ObjectBatch.from_list(bboxes, logits, image_sizes=sizes)
 
     @torch.no_grad()
     def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
         objects = self.detector_adapter.detect_objects(batch, **self.detection_cfg)
-        return replace(objects, image_sizes=_image_sizes(batch))
-
-
-def _image_sizes(batch: PreparedBatch) -> Tensor:
-    """Return width and height of each image without padding: (B, 2)."""
-    sizes = [sample.img_shape[1::-1] for sample in batch.data_samples]
-    return batch.feature_maps[0].new_tensor(sizes).view(-1, 2)
+        return replace(objects, image_sizes=image_sizes(batch.data_samples, objects.bboxes))

@@ -6,7 +6,7 @@ R predicates, d_o, d_p and d_i features of an object, a relation, an image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from torch import Tensor
@@ -24,6 +24,7 @@ class RegionFeatures(NamedTuple):
     images: Tensor  # (B, d_i), average-pooled feature map
     objects: Tensor | None = None  # (N, d_o), if the head uses them
     unions: Tensor | None = None  # (P, d_o), of the pairs, optional
+    sizes: tuple[int, ...] | None = None  # pairs of each image, if they are known
     # Makes the unions (p, d_o) of pairs (p, 2), if there are none yet.
     pool_unions: Callable[[Tensor], Tensor] | None = None
     scenes: Tensor | None = None  # (B, cells, channels), coarse maps, optional
@@ -86,11 +87,22 @@ class RelationOutput(NamedTuple):
     features: Tensor | None = None  # (P, d_p), only with gradients
 
 
-def join_rows(rows: Sequence[slice | Tensor], parts: Sequence[Tensor]) -> Tensor:
-    """Put parts (p, ...) into their rows of one tensor (P, ...)."""
-    if len(parts) == 1:
-        return parts[0]
-    joined = parts[0].new_empty(sum(map(len, parts)), *parts[0].shape[1:])
-    for row, part in zip(rows, parts):
-        joined[row] = part
-    return joined
+class JoinedRows:
+    """One tensor of parts that come one after the other.
+
+    Attributes:
+        joined: The tensor (P, ...), None before the first part.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self.joined: Tensor | None = None
+
+    def put(self, rows: slice | Tensor, part: Tensor | None) -> None:
+        """Put a part (p, ...) into its rows; all rows at once are taken as they are."""
+        if part is None or len(part) == self._total:
+            self.joined = part
+            return
+        if self.joined is None:
+            self.joined = part.new_empty(self._total, *part.shape[1:])
+        self.joined[rows] = part

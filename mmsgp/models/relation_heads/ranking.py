@@ -17,6 +17,8 @@ from mmsgp.structures.ranking import (
     relation_scores,
 )
 
+from ..layers import count_groups
+
 
 def rank_relations(
     object_logits: Tensor,
@@ -74,7 +76,7 @@ def rank_relations(
 
     graphs, start = [], 0
     image_of_pair = objects.image_ids[pairs[:, 0]]
-    counts = image_of_pair.bincount(minlength=objects.num_images).tolist()
+    counts = count_groups(image_of_pair, objects.num_images).tolist()
     chunks = torch.arange(len(pairs), device=pairs.device).split(counts)
     for size, chunk in zip(objects.sizes, chunks):
         order = chunk[scores[chunk].argsort(descending=True, stable=True)]

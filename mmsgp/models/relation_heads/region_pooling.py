@@ -133,7 +133,11 @@ class RegionPooling(BaseModule):
     @staticmethod
     def candidate_pairs(objects: ObjectBatch) -> Tensor:
         """List all pairs of given boxes, or the overlapping pairs of detected ones."""
-        pairs = all_pairs(objects.image_ids)
+        # On the CPU, because a GPU would be waited for: it alone knew their number.
+        image_ids = torch.arange(objects.num_images).repeat_interleave(
+            torch.tensor(objects.sizes, dtype=torch.long)
+        )
+        pairs = all_pairs(image_ids).to(objects.bboxes.device, non_blocking=True)
         if objects.class_bboxes is not None:
             pairs = pairs[overlapping(objects.bboxes, pairs)]
         return pairs
@@ -163,8 +167,6 @@ class RegionPooling(BaseModule):
             own = annotated[:, 0] == annotated[:, 1]
             pairs = torch.cat([pairs, annotated[own]])
         labels = label_pairs(pairs, annotated, torch.cat([r.labels for r in relations]), start)
-        used = labels >= 0
-        pairs, labels = pairs[used], labels[used]
         sampled = self.pair_sampler(objects.image_ids[pairs[:, 0]], labels, objects.num_images)
         return pairs[sampled], labels[sampled]
 

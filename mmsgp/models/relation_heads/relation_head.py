@@ -20,7 +20,7 @@ from mmsgp.structures.ranking import check_ranking, default_ranking
 
 from ..debiasing.builder import build_debiasing
 from ..losses import build_relation_loss
-from .head_outputs import ObjectContext, ObjectEncoding, RegionFeatures, RelationOutput, join_rows
+from .head_outputs import JoinedRows, ObjectContext, ObjectEncoding, RegionFeatures, RelationOutput
 from .labelling import label_objects
 from .ranking import rank_relations
 from .region_pooling import RegionPooling, build_or_none
@@ -227,24 +227,20 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             for objects in tasks
         ]
         size = self.pairs_per_chunk if self.in_parts else max(1, len(regions.pairs))
-        classified = [[] for _ in tasks]
+        collected = [[JoinedRows(len(regions.pairs)) for _ in range(3)] for _ in tasks]
         for rows, part in regions.split_pairs(size):
-            for results, context, objects in zip(classified, contexts, tasks):
-                results.append((rows, *self._classify(context, part, objects)))
+            for results, context, objects in zip(collected, contexts, tasks):
+                for result, values in zip(results, self._classify(context, part, objects)):
+                    result.put(rows, values)
         outputs = []
-        for results, context, objects in zip(classified, contexts, tasks):
-            rows, logits, embedded, features = zip(*results)
-            results.clear()
+        for results, context, objects in zip(collected, contexts, tasks):
+            logits, embedded, features = (result.joined for result in results)
             significance = None
             if self.scorer is not None:
-                embedded = join_rows(rows, embedded)  # the parts are freed
-                significance = self.scorer(
-                    embedded, regions.images, objects.image_ids[regions.pairs[:, 0]]
-                )
-            logits = join_rows(rows, logits)
-            outputs.append(
-                RelationOutput(context, logits, significance, regions.pairs, features[0])
-            )
+                image_ids = objects.image_ids[regions.pairs[:, 0]]
+                significance = self.scorer(embedded, regions.images, image_ids, regions.sizes)
+            results.clear()  # before the next task: embeddings are large
+            outputs.append(RelationOutput(context, logits, significance, regions.pairs, features))
         return outputs
 
     def _classify(
@@ -292,7 +288,7 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
 
         Returns:
             dict: Losses by name, and the accuracy on objects and on annotated
-            relations in percent.
+            relations in percent, 0 if there are none.
         """
         output = self(regions, objects)
         if self.debiasing is not None:
@@ -315,10 +311,10 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             losses['loss_significance'] = self.scorer.loss(output.significance, annotated)
         if len(objects.targets):
             losses['acc_object'] = accuracy(object_logits, objects.targets)
-        if annotated.any():
-            losses['acc_relation'] = accuracy(
-                output.relation_logits[annotated, 1:], targets[annotated] - 1
-            )
+        if len(targets):
+            # As a sum over all pairs, because a GPU would be waited for to select some.
+            correct = annotated & (output.relation_logits[:, 1:].argmax(dim=1) + 1 == targets)
+            losses['acc_relation'] = 100 * correct.sum() / annotated.sum().clamp(min=1)
         return losses
 
     # ---- inference

@@ -6,6 +6,8 @@ relation, I features of an image.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -13,6 +15,8 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmsgp.registry import MODELS
+
+from ..layers import count_groups
 
 
 @MODELS.register_module()
@@ -136,28 +140,43 @@ class Scorer(BaseModule):
         """
         return F.relu_(self.fc_feature(features)) + F.relu_(self.fc_distribution(distributions))
 
-    def forward(self, embedded: Tensor, image_features: Tensor, image_ids: Tensor) -> Tensor:
+    def forward(
+        self,
+        embedded: Tensor,
+        image_features: Tensor,
+        image_ids: Tensor,
+        sizes: Sequence[int] | None = None,
+    ) -> Tensor:
         """Score the relations of each image.
 
         Args:
             embedded: (P, hidden_channels), from :meth:`embed`.
             image_features: (B, I), globally average-pooled.
             image_ids: (P,), image of each relation, in any order.
+            sizes: Number of relations of each image. Defaults to None: counted,
+                for which a GPU is waited for.
 
         Returns:
             Tensor: (P,), significance before the sigmoid.
         """
+        if len(image_features) == 1 and not torch.is_grad_enabled():
+            # A crowded image: nothing is copied only to be sorted.
+            images = image_features.expand(len(embedded), -1)
+            return self._score(embedded, images, [len(embedded)])
         order = image_ids.argsort(stable=True)
-        sizes = image_ids.bincount(minlength=len(image_features)).tolist()
+        sizes = list(sizes or count_groups(image_ids, len(image_features)).tolist())
         parts = [(order, sizes)]
         if not torch.is_grad_enabled():  # one image at a time: less memory
             parts = [(rows, [len(rows)]) for rows in order.split(sizes)]
         logits = embedded.new_empty(len(embedded))
         for rows, sizes in parts:
-            hidden = torch.cat([embedded[rows], image_features[image_ids[rows]]], dim=1)
-            attended = self.context(hidden, sizes)
-            logits[rows] = self.fc_score(attended).squeeze(1)
+            logits[rows] = self._score(embedded[rows], image_features[image_ids[rows]], sizes)
         return logits
+
+    def _score(self, embedded: Tensor, images: Tensor, sizes: list[int]) -> Tensor:
+        """Score relations with the features of their image, image after image."""
+        attended = self.context(torch.cat([embedded, images], dim=1), sizes)
+        return self.fc_score(attended).squeeze(1)
 
     def loss(self, logits: Tensor, annotated: Tensor) -> Tensor:
         """Compute the loss of significance logits (P,) against ``annotated`` (P,)."""

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from mmsgp.registry import TASK_UTILS
 
+from ..layers import count_groups
+
 
 @TASK_UTILS.register_module()
 class PairSampler:
@@ -44,7 +46,7 @@ class PairSampler:
 
         Args:
             image_ids: (P,), image of each pair.
-            labels: (P,), predicates, 0 is unknown.
+            labels: (P,), predicates, 0 is unknown. Pairs with -1 are never drawn.
             num_images: B.
 
         Returns:
@@ -56,18 +58,20 @@ class PairSampler:
             image_ids, num_images = torch.zeros_like(image_ids), 1
         max_positive = int(num * self.positive_fraction)
         positive = labels > 0
-        rank = self._rank_in_group(image_ids * 2 + positive)
-        num_positive = image_ids[positive].bincount(minlength=num_images)
+        groups = image_ids * 3 + labels.sign() + 1  # left out, unknown, annotated
+        rank = self._rank_in_group(groups, 3 * num_images)
+        num_positive = count_groups(groups, 3 * num_images)[2::3]
         room = num - num_positive.clamp(max=max_positive)
-        quota = torch.where(positive, max_positive, room[image_ids])
+        quota = torch.where(positive, max_positive, room[image_ids]).masked_fill(labels < 0, 0)
+        # The only place where a GPU is waited for: it alone knows how many there are.
         return (rank < quota).nonzero().squeeze(1)
 
     @staticmethod
-    def _rank_in_group(groups: Tensor) -> Tensor:
+    def _rank_in_group(groups: Tensor, num_groups: int) -> Tensor:
         """Draw a random rank for each element within its group."""
         shuffled = torch.randperm(len(groups), device=groups.device)
         order = shuffled[groups[shuffled].argsort(stable=True)]
-        sizes = groups.bincount()
+        sizes = count_groups(groups, num_groups)
         starts = sizes.cumsum(0) - sizes
         rank = torch.empty_like(groups)
         rank[order] = torch.arange(len(groups), device=groups.device) - starts[groups[order]]

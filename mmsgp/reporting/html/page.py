@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mmsgp.evaluation.functional import DESCRIPTIONS, predicate_confusion
-from mmsgp.reporting.runs import PREDICTIONS_FILE, ReportedRun
+from mmsgp.reporting.runs import CHECK_FILE, PREDICTIONS_FILE, ReportedRun
 from mmsgp.structures.tasks import TASK_TITLES
 from mmsgp.utils.files import replacing
 from mmsgp.visualization.predicate_figures import (
@@ -81,6 +81,7 @@ def write_report(
         chart=chart,
         differences=config_differences([run.config for run in runs]),
         predictions_file=PREDICTIONS_FILE,
+        check_file=CHECK_FILE,
         galleries=[_gallery(run, task, k, num_pictures) for run in runs],
         **_figures(runs, task, chart),
     )

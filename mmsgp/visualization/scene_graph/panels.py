@@ -9,11 +9,14 @@ from functools import lru_cache
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 from matplotlib.patheffects import Normal, Stroke
+from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
 from mmsgp.visualization.colors import text_color
+from mmsgp.visualization.fonts import DEFAULT
 
 from .labels import place_in_middle, place_labels
 from .layout import GraphLayout, edge_curves
@@ -28,16 +31,25 @@ _ARROW_LENGTH, _ARROW_WIDTH = 7.0, 5.5
 
 
 @lru_cache(maxsize=4096)
-def text_size(text: str, font_size: float) -> tuple[float, float]:
+def text_size(
+    text: str, font_size: float, fonts: tuple[str, ...] = (DEFAULT,)
+) -> tuple[float, float]:
     """Compute the width and the line height of a text."""
-    # A blank text has no outline.
-    width = TextPath((0, 0), text, size=font_size).get_extents().width if text.strip() else 0.0
+    if not text.strip():  # a blank text has no outline
+        return 0.0, _LINE_HEIGHT * font_size
+    font = FontProperties(family=list(fonts))
+    width = TextPath((0, 0), text, size=font_size, prop=font).get_extents().width
     return float(width), _LINE_HEIGHT * font_size
 
 
-def text_sizes(texts: list[str], font_size: float, padding: tuple[float, float]) -> np.ndarray:
+def text_sizes(
+    texts: list[str],
+    font_size: float,
+    padding: tuple[float, float],
+    fonts: tuple[str, ...] = (DEFAULT,),
+) -> np.ndarray:
     """Compute the sizes (N, 2) of boxes around texts."""
-    sizes = [text_size(text, font_size) for text in texts]
+    sizes = [text_size(text, font_size, fonts) for text in texts]
     return np.array(sizes).reshape(-1, 2) + 2 * np.asarray(padding)
 
 
@@ -73,11 +85,14 @@ def draw_image_panel(
     boxes = np.clip(boxes, np.tile(low + 1, 2), np.tile(high - 1, 2))
     for box, color in zip(boxes, view.colors, strict=True):
         axes.add_patch(_box_patch(box, color))
-    sizes = text_sizes(view.names, SMALL_FONT_SIZE, (2.5, 0.8))
+    sizes = text_sizes(view.names, SMALL_FONT_SIZE, (2.5, 0.8), view.fonts)
     frames = boxes + np.array([-1, -1, 1, 1]) * _FRAME_WIDTH / 2
     corners = place_labels(frames, sizes, size)
     for index, name in enumerate(view.names):
-        _draw_box_label(axes, boxes[index], corners[index], sizes[index], name, view.colors[index])
+        text = _draw_box_label(
+            axes, boxes[index], corners[index], sizes[index], name, view.colors[index]
+        )
+        text.set_fontfamily(view.fonts)
 
 
 def _box_patch(box: np.ndarray, color: np.ndarray) -> Rectangle:
@@ -94,7 +109,7 @@ def _box_patch(box: np.ndarray, color: np.ndarray) -> Rectangle:
 
 def _draw_box_label(
     axes: Axes, box: np.ndarray, corner: np.ndarray, size: np.ndarray, name: str, color: np.ndarray
-) -> None:
+) -> Text:
     center = corner + size / 2
     nearest = np.clip(center, box[:2], box[2:])
     # A line connects a name with its box if the two are apart.
@@ -103,7 +118,7 @@ def _draw_box_label(
             *np.stack([center, nearest], axis=1), color=color, linewidth=1.0, solid_capstyle='round'
         )
     axes.add_patch(Rectangle(corner, *size, facecolor=color, linewidth=0, zorder=3))
-    axes.text(
+    return axes.text(
         *center,
         name,
         fontsize=SMALL_FONT_SIZE,
@@ -116,12 +131,12 @@ def _draw_box_label(
 
 def object_sizes(view: GraphView) -> np.ndarray:
     """Compute the sizes (N, 2) of the objects in the graph."""
-    return text_sizes(view.names, FONT_SIZE, (6.0, 3.0))
+    return text_sizes(view.names, FONT_SIZE, (6.0, 3.0), view.fonts)
 
 
 def predicate_sizes(view: GraphView) -> np.ndarray:
     """Compute the sizes (M, 2) of the predicates' labels in the graph."""
-    return text_sizes(view.predicates, SMALL_FONT_SIZE, (3.0, 1.0))
+    return text_sizes(view.predicates, SMALL_FONT_SIZE, (3.0, 1.0), view.fonts)
 
 
 def draw_graph_panel(
@@ -164,14 +179,18 @@ def draw_graph_panel(
             va='center_baseline',
         )
     for index, name in enumerate(view.predicates):
-        _draw_predicate(axes, predicates[index], label_sizes[index], name, view.styles[index])
+        text = _draw_predicate(
+            axes, predicates[index], label_sizes[index], name, view.styles[index]
+        )
+        text.set_fontfamily(view.fonts)
     for index, name in enumerate(view.names):
-        _draw_object(axes, objects[index], node_sizes[index], name, view.colors[index])
+        text = _draw_object(axes, objects[index], node_sizes[index], name, view.colors[index])
+        text.set_fontfamily(view.fonts)
 
 
 def _draw_object(
     axes: Axes, center: np.ndarray, size: np.ndarray, name: str, color: np.ndarray
-) -> None:
+) -> Text:
     axes.add_patch(
         FancyBboxPatch(
             center - size / 2,
@@ -184,7 +203,7 @@ def _draw_object(
             boxstyle='round,pad=0,rounding_size=4',
         )
     )
-    axes.text(
+    return axes.text(
         *center,
         name,
         fontsize=FONT_SIZE,
@@ -197,7 +216,7 @@ def _draw_object(
 
 def _draw_predicate(
     axes: Axes, center: np.ndarray, size: np.ndarray, name: str, style: RelationStyle
-) -> None:
+) -> Text:
     axes.add_patch(
         FancyBboxPatch(
             center - size / 2,
@@ -211,7 +230,7 @@ def _draw_predicate(
             boxstyle='round,pad=0,rounding_size=3',
         )
     )
-    axes.text(
+    return axes.text(
         *center,
         name,
         fontsize=SMALL_FONT_SIZE,

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mmsgp.structures import SceneGraph
+from mmsgp.visualization.fonts import DEFAULT, families_of
 
 
 class RelationStyle(NamedTuple):
@@ -58,6 +59,8 @@ class GraphView:
     """(M,) from 0 to 1, the score relative to the best one."""
     styles: list[RelationStyle]
     """M styles."""
+    fonts: tuple[str, ...] = (DEFAULT,)
+    """Font families that have all characters of the names."""
 
 
 def view_graph(
@@ -113,16 +116,18 @@ def view_graph(
             strict=True,
         )
     )
+    shown_names = [object_names[index] for index in shown.tolist()]
     return GraphView(
         objects=shown,
         bboxes=_array(graph.objects.bboxes).reshape(-1, 4)[shown].astype(float),
-        names=[object_names[index] for index in shown.tolist()],
+        names=shown_names,
         colors=colors[labels[shown]],
         pairs=position[pairs],
         labels=predicate_labels,
         predicates=names,
         strengths=strengths,
         styles=list(styles),
+        fonts=families_of([*shown_names, *names]),
     )
 
 

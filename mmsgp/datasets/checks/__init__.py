@@ -1,0 +1,4 @@
+from .findings import Finding, Report
+from .run import check_config
+
+__all__ = ['Finding', 'Report', 'check_config']
