@@ -238,7 +238,8 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             significance = None
             if self.scorer is not None:
                 image_ids = objects.image_ids[regions.pairs[:, 0]]
-                significance = self.scorer(embedded, regions.images, image_ids, regions.sizes)
+                sizes = regions.sizes_for(self.scorer)
+                significance = self.scorer(embedded, regions.images, image_ids, **sizes)
             results.clear()  # before the next task: embeddings are large
             outputs.append(RelationOutput(context, logits, significance, regions.pairs, features))
         return outputs
