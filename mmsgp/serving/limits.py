@@ -7,7 +7,6 @@ import json
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-
 # Bodies of up to so many times the limit are read to their end before they are refused.
 _DISCARDED = 8
 
