@@ -12,6 +12,7 @@ from rich.table import Table
 from mmsgp.apis import SceneGraphInferencer, score_columns, tabulate_relations
 from mmsgp.apis.given_objects import MAX_OBJECTS, WrongNumber
 from mmsgp.apis.graph_export import WRITERS
+from mmsgp.apis.model_index import resolve_model
 from mmsgp.apis.objects_file import read_objects
 from mmsgp.datasets.image_files import MAX_PIXELS
 from mmsgp.structures.ranking import RANKINGS
@@ -179,10 +180,12 @@ def main() -> None:
         given = read_objects(args.objects) if args.objects else {}
         if args.font:
             add_font(args.font)
+        if args.model:  # the settings of the run then name its files, which may change
+            args.config, args.checkpoint = resolve_model(args.model, args.checkpoint)
         if args.track or args.webcam is not None:
             return run_streams(args, console, report)
         inferencer = SceneGraphInferencer(
-            args.model or args.config,
+            args.config,
             args.checkpoint,
             args.device,
             max_pixels=args.max_pixels,
