@@ -92,6 +92,7 @@ if __name__ == '__main__':
             'extract': read_requirements('extract'),
             'serve': read_requirements('serve'),
             'video': read_requirements('video'),
+            'deploy': read_requirements('deploy'),
             'optional': read_requirements('optional'),
         },
         zip_safe=False,
