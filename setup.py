@@ -89,6 +89,7 @@ if __name__ == '__main__':
             'tests': read_requirements('tests'),
             'extract': read_requirements('extract'),
             'serve': read_requirements('serve'),
+            'video': read_requirements('video'),
             'optional': read_requirements('optional'),
         },
         zip_safe=False,

@@ -120,7 +120,8 @@ PARTS = {
         'mmdet.CrossEntropyLoss', 'mmdet.SmoothL1Loss', 'mmdet.L1Loss',
         'mmdet.GIoULoss', 'mmdet.QualityFocalLoss', 'mmsgp.CCELoss',
         'mmsgp.SoftmaxFocalLoss', 'mmsgp.ReweightedCrossEntropyLoss',
-        'mmsgp.LogitAdjustedLoss', 'mmsgp.PrototypeLoss',
+        'mmsgp.LogitAdjustedLoss', 'mmsgp.BalancedLogitAdjustedLoss',
+        'mmsgp.PrototypeLoss',
         'mmsgp.NodePriorityLoss', 'mmsgp.SignificanceBCELoss',
         'mmsgp.SignificanceMSELoss', 'mmsgp.SignificanceHingeLoss',
         'mmsgp.SignificanceRankingLoss'),
@@ -222,6 +223,7 @@ ARGUMENTS = {
          # losses
          'loss_weight', 'use_sigmoid', 'class_weight', 'bg_cls_weight', 'beta',
          'ignore_index', 'avg_non_ignore', 'activated', 'margin', 'gamma', 'tau',
+         'unknown_weight', 'softness',
          # relation heads and the Scorer
          'num_predicates', 'hidden_size', 'embedding_dim', 'position_dim',
          'layout_dim', 'loss_image_weight', 'image_channels', 'nms_iou_thr', 'num',

@@ -340,7 +340,11 @@ TOGETHER = {
 }
 
 
-@pytest.mark.parametrize('plant, found, message', FAULTS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    'plant, found, message',
+    FAULTS,
+    ids=lambda value: getattr(value, '__name__', str(value)[:40]),
+)
 def test_a_planted_fault_is_found(data, plant, found, message):
     plant(data)
     by_pixels = found in (

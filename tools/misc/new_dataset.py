@@ -22,6 +22,7 @@ from mmsgp.datasets.format_datasets import FormatDataset
 from mmsgp.datasets.formats import FORMATS
 from mmsgp.datasets.graph_annotations import SPLITS, GraphAnnotations
 from mmsgp.datasets.splits import has_val_split, num_training_images
+from mmsgp.datasets.transforms.flip import unpaired_predicates
 from mmsgp.structures.bbox import boxes_overlap
 from mmsgp.utils.files import replacing
 
@@ -47,6 +48,7 @@ class Recipe:
         sides: Smallest and largest side of a scaled image, in pixels.
         batch_size: Largest one.
         num_seen: Images that a training sees, all epochs together.
+        most_epochs: Limit of the epochs, for few images.
         detector_lr: Learning rate of the detector, for ``batch_size``.
         parser_lr: Of the parser.
     """
@@ -55,13 +57,14 @@ class Recipe:
     sides: tuple[int, int]
     batch_size: int
     num_seen: int
+    most_epochs: int
     detector_lr: float
     parser_lr: float
 
 
 RECIPES = {
-    'small': Recipe('minivg', (160, 320), 8, 4000, 0.02, 1e-3),
-    'vgg16': Recipe('vg', (320, 592), 6, 100_000, 6e-3, 6e-3),
+    'small': Recipe('minivg', (160, 320), 8, 4000, 40, 0.02, 1e-3),
+    'vgg16': Recipe('vg', (320, 592), 6, 100_000, 200, 6e-3, 6e-3),
 }
 
 
@@ -77,11 +80,13 @@ class Plan:
     side: int
     batch_size: int
     apart: float  # share of relations whose boxes do not overlap
+    one_sided: tuple[str, ...]  # predicates that a flip of the image would make wrong
 
     @property
     def epochs(self) -> int:
         """int: At least 4, and so many that few images are seen often."""
-        return min(200, max(4, math.ceil(self.recipe.num_seen / self.num_train)))
+        wanted = math.ceil(self.recipe.num_seen / self.num_train)
+        return min(self.recipe.most_epochs, max(4, wanted))
 
     @property
     def interval(self) -> int:
@@ -168,6 +173,7 @@ def make_plan(annotations: GraphAnnotations, recipe: Recipe, batch_size: int | N
         side=int(np.clip(math.ceil(longest / 32) * 32, low, high)),
         batch_size=batch_size,
         apart=1 - float(boxes_overlap(subjects, objects).mean()),
+        one_sided=unpaired_predicates(tuple(annotations.predicates)),
     )
 
 
@@ -246,8 +252,21 @@ def pair_lines(plan: Plan) -> str:
     )
 
 
-def write_configs(args: argparse.Namespace) -> tuple[Path, Path]:
-    """Write the two configs, and return their paths: the detector's first."""
+def flip_lines(plan: Plan) -> str:
+    """The pipeline, if a flip of the image would make predicates wrong."""
+    if not plan.one_sided:
+        return ''
+    names = ' or '.join(map(repr, plan.one_sided))
+    return f"""# Images with {names} are not flipped: no predicate is its mirror image.
+train_dataloader['dataset']['pipeline'] = [
+    dict(step, unpaired='no_flip') if step.type == 'SceneGraphRandomFlip' else step
+    for step in _base_.train_pipeline
+]
+"""
+
+
+def write_configs(args: argparse.Namespace) -> tuple[Path, Plan]:
+    """Write the two configs, and return the parser's path and what was planned."""
     kind, annotations = read_any(args.data, args.format)
     annotations.check(str(args.data))
     recipe = RECIPES[args.detector or ('vgg16' if torch.cuda.is_available() else 'small')]
@@ -276,7 +295,7 @@ _base_ = '{(bases / f'faster_rcnn_vgg16_{recipe.base}.py').as_posix()}'
         parser: f"""# A parser of {args.name}. tools/train.py trains its detector first.
 {head}
 _base_ = '{(bases / f'motifnet_cce_scorer_{recipe.base}.py').as_posix()}'
-{common}detector_config = {detector.as_posix()!r}
+{common}{flip_lines(plan)}detector_config = {detector.as_posix()!r}
 checkpoint = 'work_dirs/{detector.stem}/detector.pth'
 model = dict(detector=dict(init_cfg=dict(checkpoint=checkpoint)))
 {pair_lines(plan)}{schedule_lines(plan, recipe.parser_lr)}
@@ -288,17 +307,19 @@ model = dict(detector=dict(init_cfg=dict(checkpoint=checkpoint)))
     for path, text in texts.items():
         with replacing(path) as draft:
             draft.write_text(text, encoding='utf-8')
-    return detector, parser
+    return parser, plan
 
 
 def main() -> None:
     args = parse_args()
     with exit_on_user_error():
-        _, parser = write_configs(args)
+        parser, plan = write_configs(args)
+    checkpoint = f'work_dirs/{parser.stem}/epoch_{plan.epochs}.pth'
     print(f"""{parser} and the config of its detector are written. Next:
 python tools/misc/check_dataset.py {parser} --images
 python tools/train.py {parser}
-python tools/test.py {parser} work_dirs/{parser.stem}/epoch_N.pth""")
+python tools/test.py {parser} {checkpoint}
+mmsgp-infer IMAGE --checkpoint {checkpoint} --out parsed""")
 
 
 if __name__ == '__main__':
