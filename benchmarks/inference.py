@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmsgp.models import SceneGraphParser
-from mmsgp.models.relation_heads import relation_head
+from mmsgp.models.relation_heads import labelling
 from mmsgp.registry import MODELS
 from mmsgp.testing.models import random_samples
 from mmsgp.utils.flops import counting_flops
@@ -52,11 +52,13 @@ def parts(model: SceneGraphParser) -> list[tuple[str, Any, str]]:
         ('objects', head.roi_extractor, 'forward'),
         ('objects', head.fc_head, 'forward'),
         ('pairs', head.pair_features, 'forward'),
-        ('context', head, 'context'),
-        (REST, relation_head, 'joint_nms'),  # within the context
-        ('context', head, 'relate'),
+        ('context', head.context, 'encode_objects'),
+        (REST, labelling, 'joint_nms'),
+        ('context', head.context, 'encode_edges'),
+        ('context', head, 'relation_features'),
         ('context', head.fc_predicate, 'forward'),
         ('context', head.frequency_prior, 'forward'),
+        ('scorer', head.scorer, 'embed'),
         ('scorer', head.scorer, 'forward'),
     ]
 

@@ -20,7 +20,7 @@ FLOORS = (
     ('engine',),
     ('visualization', 'reporting', 'testing'),
     ('apis', 'deploy'),
-    ('extraction', 'serving'),
+    ('extraction', 'serving', 'streams'),
     ('cli',),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

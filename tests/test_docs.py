@@ -19,7 +19,7 @@ PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('benc
 LINK = re.compile(r'\]\(([^)\s]+)\)')
 COMMAND = re.compile(r'(?<![\w/])(?:configs|tools|benchmarks|demo)/[\w/]+\.(?:py|sh)')
 RUN = {'python', 'bash', 'console'}
-LANGUAGES = RUN | {'', 'bibtex', 'json', 'mermaid'}
+LANGUAGES = RUN | {'', 'bibtex', 'json', 'mermaid', 'sql'}
 PYTHON = re.compile(r'```python\n(.*?)```', re.DOTALL)
 
 

@@ -187,12 +187,18 @@ def train_detector(cfg: Config, target: Path) -> None:
         settings.update(load_from=cfg.load_from, load_from_by_name=True)
     options = [f'{key}={value!r}' for key, value in settings.items()]
     command += ['--cfg-options', *options] if options else []
-    launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT', 'OMP_NUM_THREADS')
-    environment = {k: v for k, v in os.environ.items() if k not in launch}
-    run_jobs([Job('training the detector', command)], environment)
+    run_jobs([Job('training the detector', command)], unlaunched())
     if validated and (reason := finds_nothing(target.parent)):
         print_log(f'{path}: {reason}', logger='current', level=logging.WARNING)
     publish_weights(find_last_checkpoint(target.parent), target)
+
+
+def unlaunched() -> dict[str, str]:
+    """Return the environment without what a launcher of several processes has set."""
+    launch = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
+    if 'RANK' in os.environ:  # torchrun gives each process one thread; else the user chose
+        launch += ('OMP_NUM_THREADS',)
+    return {key: value for key, value in os.environ.items() if key not in launch}
 
 
 def finds_nothing(work_dir: Path) -> str:

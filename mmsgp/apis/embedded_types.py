@@ -15,6 +15,7 @@ from mmsgp.models.context_encoders.motif import ORDERS
 from mmsgp.models.debiasing.direct_effect import EFFECTS
 from mmsgp.models.debiasing.resistance import BIASES
 from mmsgp.models.losses.rebalanced_loss import SCHEMES
+from mmsgp.models.parsers.input_checks import SGGEN_PAIRS
 from mmsgp.registry import MODELS, TASK_UTILS, TRANSFORMS
 from mmsgp.structures.ranking import RANKINGS
 from mmsgp.structures.tasks import TASK_TITLES, TASKS
@@ -101,13 +102,13 @@ PARTS = {
                        'mmdet.DETR')),
     'data_preprocessor': Types(('mmsgp.SceneGraphDataPreprocessor',
                                 'mmdet.DetDataPreprocessor')),
-    'backbone': Types(('mmsgp.VGG', 'mmdet.ResNet', 'mmdet.CSPNeXt')),
+    'backbone': Types(('mmsgp.VGG', 'mmdet.ResNet', 'mmdet.ResNeXt', 'mmdet.CSPNeXt')),
     'neck': Types(('mmdet.FPN', 'mmdet.ChannelMapper', 'mmdet.CSPNeXtPAFPN')),
     'rpn_head': Types(('mmdet.RPNHead', 'mmsgp.ReLU6RPNHead')),
     'roi_head': Types(('mmdet.StandardRoIHead', 'mmdet.CascadeRoIHead')),
     'bbox_head': Types(('mmdet.Shared2FCBBoxHead', 'mmsgp.VGGBBoxHead',
                         'mmdet.RTMDetSepBNHead', 'mmdet.DETRHead')),
-    'roi_extractor': Types(('mmdet.SingleRoIExtractor', )),
+    'roi_extractor': Types(('mmdet.SingleRoIExtractor', 'mmdet.GenericRoIExtractor')),
     'roi_layer': Types(('RoIAlign', ), arguments=(
         'output_size', 'sampling_ratio', 'pool_mode', 'aligned')),
     'prior_generator': Types(
@@ -119,7 +120,8 @@ PARTS = {
         'mmdet.CrossEntropyLoss', 'mmdet.SmoothL1Loss', 'mmdet.L1Loss',
         'mmdet.GIoULoss', 'mmdet.QualityFocalLoss', 'mmsgp.CCELoss',
         'mmsgp.SoftmaxFocalLoss', 'mmsgp.ReweightedCrossEntropyLoss',
-        'mmsgp.LogitAdjustedLoss', 'mmsgp.PrototypeLoss',
+        'mmsgp.LogitAdjustedLoss', 'mmsgp.BalancedLogitAdjustedLoss',
+        'mmsgp.PrototypeLoss',
         'mmsgp.NodePriorityLoss', 'mmsgp.SignificanceBCELoss',
         'mmsgp.SignificanceMSELoss', 'mmsgp.SignificanceHingeLoss',
         'mmsgp.SignificanceRankingLoss'),
@@ -129,7 +131,8 @@ PARTS = {
                             'mmsgp.RoleProductHead', 'mmsgp.GatedPairHead',
                             'mmsgp.TransformerHead', 'mmsgp.IMPHead',
                             'mmsgp.PENetHead', 'mmsgp.REACTHead',
-                            'mmsgp.GPSNetHead', 'mmsgp.VCTreeHead')),
+                            'mmsgp.GPSNetHead', 'mmsgp.VCTreeHead',
+                            'mmsgp.SQUATHead')),
     'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
                               'mmsgp.TransformerContext',
                               'mmsgp.SGBTransformerContext',
@@ -137,7 +140,7 @@ PARTS = {
     'debiasing': Types(('mmsgp.PostHocLogitAdjustment', 'mmsgp.TotalDirectEffect',
                         'mmsgp.Resistance', 'mmsgp.GroupCollaborativeLearning')),
     'fc_head': Types(('mmsgp.VGGHead', )),
-    'pair_features': Types(('mmsgp.PairFeatures', )),
+    'pair_features': Types(('mmsgp.PairFeatures', 'mmsgp.SGBPairFeatures')),
     'frequency_prior': Types(('mmsgp.FrequencyPrior',
                               'mmsgp.SoftenedFrequencyPrior')),
     'scorer': Types(('mmsgp.Scorer', )),
@@ -173,7 +176,8 @@ _LAYERS = Settings(('num_layers', 'layer_cfg', 'post_norm_cfg', 'return_intermed
 ARGUMENTS = {
     # numbers of layers and factors of size, which need memory
     **dict.fromkeys(
-        ('depth', 'num_stages', 'num_outs', 'num_csp_blocks', 'stacked_convs',
+        ('groups', 'base_width',
+         'depth', 'num_stages', 'num_outs', 'num_csp_blocks', 'stacked_convs',
          'num_convs', 'num_layers', 'num_fcs', 'num_heads', 'num_object_layers',
          'num_edge_layers', 'num_shared_convs', 'num_shared_fcs', 'num_cls_convs',
          'num_cls_fcs', 'num_reg_convs', 'num_reg_fcs', 'num_steps',
@@ -219,6 +223,7 @@ ARGUMENTS = {
          # losses
          'loss_weight', 'use_sigmoid', 'class_weight', 'bg_cls_weight', 'beta',
          'ignore_index', 'avg_non_ignore', 'activated', 'margin', 'gamma', 'tau',
+         'unknown_weight', 'softness',
          # relation heads and the Scorer
          'num_predicates', 'hidden_size', 'embedding_dim', 'position_dim',
          'layout_dim', 'loss_image_weight', 'image_channels', 'nms_iou_thr', 'num',
@@ -228,6 +233,7 @@ ARGUMENTS = {
          'object_channels', 'max_scale', 'similarity_weight', 'distance_weight',
          'pull_weight', 'distance_margin', 'pull_margin', 'num_negatives', 'smooth',
          'official_normalization', 'loss_pair_weight',
+         'query_share', 'key_share', 'pass_nodes', 'loss_selection_weight',
          # debiasing
          'weight', 'rate', 'distill_weight', 'other_weight'), Numbers()),
     'arch': Words(('P5', 'P6')),
@@ -235,6 +241,7 @@ ARGUMENTS = {
     'add_extra_convs': Words(('on_input', 'on_lateral', 'on_output')),
     'mode': Words(('nearest', 'bilinear')),
     'pool_mode': Words(('avg', 'max')),
+    'aggregation': Words(('sum', 'concat')),
     'predict_box_type': Words(('hbox', )),
     'reduction': Words(('none', 'mean', 'sum')),
     'scheme': Words(SCHEMES),
@@ -250,6 +257,7 @@ ARGUMENTS = {
     'task': Words(tuple(TASK_TITLES)),
     'train_task': Words(('sgcls', 'sggen')),
     'test_tasks': Words(TASKS),
+    'sggen_pairs': Words(SGGEN_PAIRS),
     'backend': Words(('cv2', 'pillow')),
     'interpolation': Words(('nearest', 'bilinear', 'bicubic', 'area', 'lanczos')),
     'meta_keys': Names(),

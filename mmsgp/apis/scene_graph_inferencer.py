@@ -168,19 +168,15 @@ class SceneGraphInferencer(BaseInferencer):
             top_objects: Number of best objects to keep. Defaults to None: all.
             return_vis: Whether to return pictures. Defaults to False.
             show: Whether to show pictures. Defaults to False.
-            wait_time: Seconds to show each, 0 until a key is pressed.
-                Defaults to 0.
-            on_skipped: Called with the ``name`` and the path of each image that is
-                not parsed again, a dict. Defaults to None.
+            wait_time: Seconds to show each, 0 until a key is pressed. Defaults to 0.
+            on_skipped: Called with each image that is not parsed again. Defaults to None.
             return_datasamples: Whether to return data samples, with all relations
                 and their distributions, instead of graphs for JSON. Defaults to
                 False.
 
         Yields:
-            dict: ``predictions``, the graph of one image: ``image`` (path or
-            None), ``width``, ``height``, ``task``, and ``objects`` and
-            ``relations`` as in :func:`describe_graph`; and ``visualization``,
-            its picture or None.
+            dict: ``predictions``, the graph of one image, see :func:`describe_sample`;
+            and ``visualization``, its picture or None.
 
         Raises:
             FileNotFoundError: If a file does not exist.
@@ -232,8 +228,7 @@ class SceneGraphInferencer(BaseInferencer):
         """Yield batches of images and the model's inputs.
 
         Yields:
-            tuple[list[dict], dict]: The images, items of :class:`ImageSource`,
-            and the model's inputs.
+            tuple[list[dict], dict]: Items of :class:`ImageSource`, and the model's inputs.
         """
         images = iter(inputs)
         if bboxes is not None:

@@ -84,10 +84,17 @@ def named_axes(cfg: ConfigDict, names: Names) -> dict[str, dict[int, NamedAxis]]
 
 
 def _with_sizes(value: object, sizes: Mapping[str, int]) -> object:
-    """Copy a config; its numbers of classes and predicates become those in ``sizes``."""
+    """Copy a config; its numbers of classes and predicates become those in ``sizes``.
+
+    Debiasing is left out: its other numbers may have to fit these.
+    """
     if isinstance(value, Mapping):
         return ConfigDict(
-            {key: sizes.get(key) or _with_sizes(item, sizes) for key, item in value.items()}
+            {
+                key: sizes.get(key) or _with_sizes(item, sizes)
+                for key, item in value.items()
+                if key != 'debiasing'
+            }
         )
     if isinstance(value, (list, tuple)):
         return type(value)(_with_sizes(item, sizes) for item in value)
@@ -116,7 +123,8 @@ def carry_over(
 ) -> list[str]:
     """Copy weights into a model; of named axes the rows of shared names.
 
-    Buffers with rows of names are statistics of a training set and are not copied.
+    Buffers with rows of names are statistics of a training set and are not copied, nor is
+    debiasing, whose weights are in the order of the frequencies there.
 
     Args:
         model: It has the statistics of its own training set already.
@@ -127,7 +135,7 @@ def carry_over(
         source: The checkpoint, for error messages.
 
     Returns:
-        list[str]: Tensors of the model that ``weights`` lacks.
+        list[str]: Tensors of the model that start anew.
 
     Raises:
         ValueError: If a shape differs in more than the numbers of names.
@@ -136,9 +144,10 @@ def carry_over(
     missing = []
     for name, target in model.state_dict().items():
         named = axes.get(name, {})
-        if named and name in buffers:
+        debiases = 'debiasing' in name.split('.')
+        if (named or debiases) and name in buffers:
             continue
-        if name not in weights:
+        if debiases or name not in weights:
             missing.append(name)
             continue
         shape = tuple(

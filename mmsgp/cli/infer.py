@@ -12,6 +12,7 @@ from rich.table import Table
 from mmsgp.apis import SceneGraphInferencer, score_columns, tabulate_relations
 from mmsgp.apis.given_objects import MAX_OBJECTS, WrongNumber
 from mmsgp.apis.graph_export import WRITERS
+from mmsgp.apis.model_index import resolve_model
 from mmsgp.apis.objects_file import read_objects
 from mmsgp.datasets.image_files import MAX_PIXELS
 from mmsgp.structures.ranking import RANKINGS
@@ -19,6 +20,7 @@ from mmsgp.utils.unwritten import collecting_unwritten
 from mmsgp.visualization.fonts import add_font
 
 from .run_settings import changed_settings, describe_file, keep_settings
+from .streaming import add_stream_options, check_stream_options, run_streams, settings_of_images
 
 # As many as a picture shows, so that objects have the same numbers in both.
 _SHOWN = 20
@@ -27,7 +29,7 @@ _SHOWN = 20
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='mmsgp-infer', description=__doc__)
     parser.add_argument(
-        'inputs', nargs='+', help='images, folders of images (with their sub-folders), videos'
+        'inputs', nargs='*', help='images, folders of images (with their sub-folders), videos'
     )
     model = parser.add_mutually_exclusive_group()
     model.add_argument('--model', metavar='NAME', help='model of the model index')
@@ -37,7 +39,7 @@ def parse_args() -> argparse.Namespace:
         '--out',
         required=True,
         type=Path,
-        help='folder for the pictures (vis/) and the graphs (preds/)',
+        help='folder for the pictures (vis/) and the graphs (preds/), or the files of videos',
     )
     parser.add_argument(
         '--objects',
@@ -75,8 +77,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--object-score-thr',
         type=float,
-        default=0.0,
-        help='leave out detected objects with a lower score (default: 0)',
+        help='leave out detected objects with a lower score (default: 0; with tracks 0.1)',
     )
     parser.add_argument(
         '--top-objects', type=int, metavar='N', help='keep the N best detected objects only'
@@ -117,9 +118,11 @@ def parse_args() -> argparse.Namespace:
         '--font', type=Path, help='font file for names that the usual fonts cannot show'
     )
     parser.add_argument('--device', help='e.g. cpu or cuda:1 (default: a GPU if there is one)')
+    add_stream_options(parser)
     args = parser.parse_args()
     if not (args.model or args.checkpoint):
         parser.error('give --model NAME or --checkpoint FILE')
+    check_stream_options(parser, args)
     return args
 
 
@@ -144,7 +147,7 @@ def settings_of(args: argparse.Namespace) -> dict:
     limits = ('max_pixels', 'max_objects')
     return {
         name: describe_file(value) if name in files else value
-        for name, value in vars(args).items()
+        for name, value in settings_of_images(vars(args)).items()
         if name not in (*elsewhere, *limits)
     }
 
@@ -177,8 +180,12 @@ def main() -> None:
         given = read_objects(args.objects) if args.objects else {}
         if args.font:
             add_font(args.font)
+        if args.model:  # the settings of the run then name its files, which may change
+            args.config, args.checkpoint = resolve_model(args.model, args.checkpoint)
+        if args.track or args.webcam is not None:
+            return run_streams(args, console, report)
         inferencer = SceneGraphInferencer(
-            args.model or args.config,
+            args.config,
             args.checkpoint,
             args.device,
             max_pixels=args.max_pixels,

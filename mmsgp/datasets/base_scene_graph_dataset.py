@@ -179,7 +179,7 @@ class BaseSceneGraphDataset(BaseDetDataset, metaclass=ABCMeta):
         if self.skip_missing_images:
             annotations = self._without_missing(annotations, source)
         filter_relations = self.filter_cfg['filter_empty_relations']
-        if self.split == 'val' and has_val_split(annotations):
+        if self.split == 'val' and self.num_val_images and has_val_split(annotations):
             print_log(
                 f'{source} has a split for validation, so that num_val_images has no effect',
                 logger='current',

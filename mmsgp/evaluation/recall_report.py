@@ -29,6 +29,7 @@ from .functional import (
     threshold_curve,
 )
 from .image_ranks import TaskRanks
+from .presets import get_preset
 from .relation_ranks import RANKS_FILE, RelationRanks
 
 
@@ -265,12 +266,21 @@ class RecallReport:
             f'Evaluated {relations.num_images} images; skipped '
             f'{self._num_left_out} without annotated relations.'
         ]
+        preset = get_preset(relations.preset)
         if self._absent:
             notes.append(
-                'Predicates left out of mR@K because this split has no relation '
-                f'of them: {len(self._absent)} of {len(relations.names)} '
-                f'({", ".join(self._absent)}).'
+                f'Predicates {"that count 0 in" if preset.absent_as_zero else "left out of"} mR@K '
+                'because this split has no relation of them: '
+                f'{len(self._absent)} of {len(relations.names)} ({", ".join(self._absent)}).'
             )
+        if preset.skip_unpredicted:
+            for task in self.tasks:
+                evaluated = relations.of_predicted_images(task).num_images
+                if evaluated < relations.num_images:
+                    notes.append(
+                        f'{task}: {relations.num_images - evaluated} images without predictions '
+                        'are left out.'
+                    )
         if relations.unseen is not None and 'zR' in self.wanted:
             notes.append(
                 'Relations whose triplet never occurs in training: '

@@ -26,11 +26,16 @@ def load_runs(folders: list[Path]) -> list[RelationRanks]:
     """Load the ranks of both runs, images in the same order.
 
     Raises:
-        ValueError: If they were not tested on the same annotations.
+        ValueError: If they were not tested on the same annotations, by the same protocol.
     """
     first, second = (
         RelationRanks.load(folder / RANKS_FILE).sorted_by_image() for folder in folders
     )
+    if first.preset != second.preset:
+        raise ValueError(
+            f'{folders[0]} was tested by the protocol {first.preset!r} and {folders[1]} by '
+            f'{second.preset!r}: test one of them again with the preset of the other'
+        )
     for name in (
         'image_ids',
         'images',
@@ -39,7 +44,6 @@ def load_runs(folders: list[Path]) -> list[RelationRanks]:
         'names',
         'train_counts',
         'unseen',
-        'preset',
     ):
         if not np.array_equal(getattr(first, name), getattr(second, name)):
             raise ValueError(

@@ -26,7 +26,10 @@ def read_paper(path: Path) -> dict[str, dict[str, str]]:
 
 
 def summarise(
-    runs: Sequence[Mapping[str, float]], topk: Sequence[str], paper: Mapping[str, str]
+    runs: Sequence[Mapping[str, float]],
+    topk: Sequence[str],
+    paper: Mapping[str, str],
+    metrics: Sequence[str] = ('mR',),
 ) -> list[dict]:
     """Make the entries of a method, task by task.
 
@@ -34,22 +37,23 @@ def summarise(
         runs: Metrics of each seed, by ``task/mR@K``, in percent.
         topk: K of the columns.
         paper: Published figures, by ``task_mR@K``.
+        metrics: Names of the metrics. Defaults to mR alone.
 
     Returns:
-        list[dict]: Mean and sample standard deviation of mR@K over the seeds
+        list[dict]: Mean and sample standard deviation of each metric over the seeds
         that have it; None if they are too few.
     """
     entries = []
     for task, title in TITLES.items():
-        for k in topk:
-            values = [run[f'{task}/mR@{k}'] for run in runs if f'{task}/mR@{k}' in run]
+        for key in (f'{metric}@{k}' for metric in metrics for k in topk):
+            values = [run[f'{task}/{key}'] for run in runs if f'{task}/{key}' in run]
             entries.append(
                 dict(
-                    metric=f'{title} mR@{k}',
+                    metric=f'{title} {key}',
                     seeds=len(values),
                     mean=statistics.fmean(values) if values else None,
                     std=statistics.stdev(values) if len(values) > 1 else None,
-                    paper=paper.get(f'{task}_mR@{k}') or None,
+                    paper=paper.get(f'{task}_{key}') or None,
                 )
             )
     return entries

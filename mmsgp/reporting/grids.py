@@ -2,8 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 # Base models, the cheapest first.
-COST = ('frequency', 'motifnet', 'linknet', 'kern')
+COST = (
+    *('frequency', 'imp', 'motifnet', 'linknet', 'transformer', 'gpsnet'),
+    *('react', 'penet', 'squat', 'vctree', 'kern'),
+)
+# Heads that papers compare.
+HEADS = {
+    'IMP': 'imp',
+    'MotifNet': 'motifnet',
+    'LinkNet': 'linknet',
+    'KERN': 'kern',
+    'Transformer': 'transformer',
+    'GPS-Net': 'gpsnet',
+    'VCTree': 'vctree',
+    'PE-Net': 'penet',
+    'REACT++': 'react',
+    'SQUAT': 'squat',
+}
+# Settings of further tests of a trained model; a row names one as CONFIG+VARIANT.
+VARIANTS = {
+    'logit_adjusted': (
+        'model.relation_head.debiasing.type=PostHocLogitAdjustment',
+        'model.relation_head.debiasing.tau=0.3',
+    )
+}
 # Rows of each grid: name in the paper, and name of the config without its data set.
 GRIDS = {
     'table1': {
@@ -46,10 +71,32 @@ GRIDS = {
         'KERN, further epochs': 'kern_ce_from_ce',
         'KERN+CCE+Scorer from CE': 'kern_cce_scorer_from_ce',
     },
+    # heads, each with cross-entropy, with CCE and Scorer, and debiased in tests
+    'methods': {
+        f'{name}{suffix}': f'{head}_{row}'
+        for name, head in HEADS.items()
+        for suffix, row in (
+            ('', 'ce'),
+            ('+CCE+Scorer', 'cce_scorer'),
+            ('+logit adjustment', 'ce+logit_adjusted'),
+        )
+    },
 }
 # K of the columns of each grid.
 TOPK = {
     'table1': ('20', '50', '100'),
     'table2': ('20', '50', '100', 'all'),
     'from_ce': ('20', '50', '100', 'all'),
+    'methods': ('50', '100'),
 }
+# Columns other than mR alone.
+METRICS = {'methods': ('R', 'mR', 'F')}
+
+
+def available(rows: dict[str, str], data: str, folder: Path) -> dict[str, str]:
+    """Return the rows of a grid whose configs exist for a data set."""
+    return {
+        method: row
+        for method, row in rows.items()
+        if (folder / f'{row.partition("+")[0]}_{data}.py').is_file()
+    }

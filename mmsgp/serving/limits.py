@@ -7,14 +7,16 @@ import json
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# Bodies of up to so many times the limit are read to their end before they are refused.
+_DISCARDED = 8
+
 
 class BodyLimits:
     """Middleware that limits the size of a request's body and the time it takes to come.
 
     Args:
         app: The application.
-        max_bytes: Largest body; a larger one is answered with status 413 as soon as it is
-            known to be larger.
+        max_bytes: Largest body; a larger one is answered with status 413.
         seconds: Time for the whole body; then the answer has status 408.
     """
 
@@ -33,7 +35,7 @@ class BodyLimits:
             declared = int(dict(scope['headers']).get(b'content-length', b'0'))
         except ValueError:
             declared = 0
-        if declared > self.max_bytes:
+        if declared > _DISCARDED * self.max_bytes:
             await _refuse(send, 413, too_large)
             return
         try:
@@ -51,16 +53,22 @@ class BodyLimits:
         await self.app(scope, replay, send)
 
     async def _read(self, receive: Receive) -> list[Message] | None:
-        """The body's messages; None if it is too large."""
+        """The body's messages; None if it is too large.
+
+        Of a body that is too large, some more is read and discarded: a client that is
+        still sending would not see the answer.
+        """
         messages, size = [], 0
         while True:
             message = await receive()
-            messages.append(message)
             size += len(message.get('body', b''))
             if size > self.max_bytes:
-                return None
-            if message['type'] != 'http.request' or not message.get('more_body'):
-                return messages
+                messages.clear()
+            else:
+                messages.append(message)
+            is_last = message['type'] != 'http.request' or not message.get('more_body')
+            if is_last or size > _DISCARDED * self.max_bytes:
+                return messages or None
 
 
 async def _refuse(send: Send, status: int, words: str) -> None:

@@ -32,6 +32,7 @@ class ObjectBatch:
             None if they are those of ``targets``.
         image_sizes: (B, 2), width and height of each image in pixels of the
             network's input, without padding, or None.
+        pairs_overlap: Whether detected boxes are paired only if they overlap.
         valid: (B, T) bool, in a batch with as many rows for each image: the rows that
             are objects. ``sizes`` is then not used. None in all other batches.
     """
@@ -45,6 +46,7 @@ class ObjectBatch:
     class_bboxes: Tensor | None = None
     present: Tensor | None = None
     image_sizes: Tensor | None = None
+    pairs_overlap: bool = True
     valid: Tensor | None = None
 
     @classmethod

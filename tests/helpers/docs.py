@@ -215,6 +215,7 @@ class Reader:
         path = self.folder / (block.file or 'page.py')
         if f"'./{base}'" in block.code and not path.with_name(base).exists():
             path = next(self.folder.glob(f'configs/**/{base}')).with_name(path.name)
+        path.parent.mkdir(exist_ok=True)
         path.write_text(block.code)
         return path
 

@@ -42,6 +42,11 @@ def allowed(cfg):
         'motifnet_cce_scorer_sggen_vg',
         'selfattention_cce_scorer_minivg',
         'motifnet_ce_logit_adjusted_minivg',
+        'transformer_ce_sgb_vg',
+        *(
+            f'{head}_cce_scorer_minivg'
+            for head in ('transformer', 'imp', 'gpsnet', 'vctree', 'penet', 'squat', 'react')
+        ),
         *(
             f'motifnet_cce_scorer_{detector}_minivg'
             for detector in (

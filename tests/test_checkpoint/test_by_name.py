@@ -102,6 +102,21 @@ def test_statistics_of_the_training_set_are_the_new_ones():
     assert torch.equal(after[name], before[name])
 
 
+def test_debiasing_starts_anew():
+    """Its classifiers and averages belong to the frequencies of a training set."""
+    own = dict(OWN, predicates=['near', 'wears', 'on'])
+    gcl = dict(type='GroupCollaborativeLearning', groups=(1, 2))
+    _, before, after, missing = carried(own, debiasing=gcl)
+    classifier = 'relation_head.debiasing.classifiers.0'
+    assert missing == [f'{classifier}.weight', f'{classifier}.bias']
+    assert torch.equal(after[missing[0]], before[missing[0]])
+    _, before, after, missing = carried(debiasing=dict(type='TotalDirectEffect'))
+    assert missing == []
+    for name in ('mean_context', 'mean_classes', 'num_batches'):
+        name = f'relation_head.debiasing.{name}'
+        assert torch.equal(after[name], before[name])
+
+
 def test_a_model_that_differs_in_more_than_names_is_refused():
     sizes = dict(num_classes=3, num_predicates=4)
     wide, narrow = (

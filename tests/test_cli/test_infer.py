@@ -1,6 +1,7 @@
 """The command mmsgp-infer."""
 
 import json
+import shutil
 import sys
 
 import h5py
@@ -265,6 +266,23 @@ def test_other_settings_or_another_image_of_the_name_are_parsed_anew(infer, fold
     assert '1 graph written' in infer(other, '--no-pictures', '--topk', 2)
     graph = json.loads((tmp_path / 'out' / 'preds' / 'a.json').read_text())
     assert graph['image'] == str(other)
+
+
+def test_new_weights_of_a_model_of_the_index_are_used(checkpoint, folder, tmp_path, monkeypatch):
+    weights, index = tmp_path / 'weights.pth', tmp_path / 'index.yml'
+    entry = dict(Name='mine', Config='mmsgp::motifnet_cce_scorer_minivg.py', Weights='weights.pth')
+    index.write_text(json.dumps(dict(Models=[entry])))
+    monkeypatch.setenv('MMSGP_MODEL_INDEX', str(index))
+    arguments = [str(folder), '--model', 'mine', '--no-pictures', '--device', 'cpu']
+    monkeypatch.setattr(sys, 'argv', ['mmsgp-infer', *arguments, '--out', str(tmp_path / 'out')])
+    parsed = []
+    for renewed in (True, False, True):
+        if renewed:
+            shutil.copy(checkpoint, weights)
+        main()
+        written = (tmp_path / 'out' / 'preds' / 'a.json').stat().st_mtime_ns
+        parsed.append(written)
+    assert parsed[0] == parsed[1] != parsed[2]
 
 
 def test_objects_stay_with_their_images_when_a_run_goes_on(infer, folder, tmp_path):

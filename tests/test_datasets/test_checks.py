@@ -273,6 +273,13 @@ def one_predicate_for_nearly_all(data):
     data.write()
 
 
+def objects_far_apart(data):
+    for i, scene_boxes in enumerate(data.boxes):  # in a row of small boxes
+        x = np.arange(len(scene_boxes)) * 12.0
+        data.boxes[i] = np.column_stack([x, x * 0, x + 5, x * 0 + 5 + i / 100])
+    data.write()
+
+
 def no_test_image(data):
     with_arrays(data, split=np.zeros(len(data.images), np.int32))
 
@@ -313,12 +320,13 @@ FAULTS = [
     (a_predicate_none, 'no_relation_predicate', r"'None' \(number \d+, \d+ % .*no annotation"),
     (a_predicate_no_relation, 'no_relation_predicate', "'no_relation'"),
     (a_class_background, 'background_class', "'__background__'"),
-    (a_side_without_a_partner, 'one_sided_predicates', "1 predicates .*'no_flip'.*left-of"),
+    (a_side_without_a_partner, 'one_sided_predicates', '1 predicates .*=no_flip.*left-of'),
     (names_alike, 'similar_names', '2 predicates differ only .*on; ON|ON; on'),
     (one_image_annotated_twice, 'copied_annotations', '2 images .*106.jpg; 460.jpg'),
     (one_image_annotated_twice_in_training, 'copied_annotations_within_a_split', '107.jpg'),
     (a_crowd, 'crowded_images', r'1 images .* one of them 4\d\d: 2\d\d,\d{3} pairs.* MiB'),
     (one_predicate_for_nearly_all, 'dominant_predicate', "% of the training .* 'on'"),
+    (objects_far_apart, 'distant_relations', 'recall is at most about 0 %'),
     (no_test_image, 'empty_split', 'test_dataloader.dataset has no image'),
     (a_class_without_a_name, 'unreadable', 'row 3 of labels is 99'),
     (a_huge_image, 'huge_images', '4.jpg'),
@@ -332,7 +340,11 @@ TOGETHER = {
 }
 
 
-@pytest.mark.parametrize('plant, found, message', FAULTS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    'plant, found, message',
+    FAULTS,
+    ids=lambda value: getattr(value, '__name__', str(value)[:40]),
+)
 def test_a_planted_fault_is_found(data, plant, found, message):
     plant(data)
     by_pixels = found in (
@@ -354,6 +366,13 @@ def test_what_is_checked_depends_on_the_config(data):
     assert check(data, train_dataloader__dataset__pipeline__4__prob=0) == {}
     swap = [['left-of', 'behind']]
     assert check(data, train_dataloader__dataset__pipeline__4__swap_predicates=swap) == {}
+
+
+def test_the_setting_that_the_message_names_mends_one_sided_predicates(data):
+    a_side_without_a_partner(data)
+    message = check(data)['one_sided_predicates'].message
+    key, value = re.search(r'--cfg-options (\S+)=(\w+)', message).groups()
+    assert check(data, **{key.replace('.', '__'): value}) == {}
 
 
 def test_the_flip_of_mmdetection_swaps_no_predicate(data):

@@ -8,6 +8,7 @@ from mmengine.structures import InstanceData
 from mmsgp.datasets import ConcatDataset, ResampledDataset, innermost_dataset
 from mmsgp.datasets.resampling import repeat_factors
 from mmsgp.registry import DATASETS
+from mmsgp.structures import ObjectBatch
 from mmsgp.testing import make_vg_data
 from mmsgp.testing.models import random_objects, random_samples, small_parser
 
@@ -92,15 +93,29 @@ def test_an_ignored_pair_is_neither_annotated_nor_unknown():
     assert found == {(1, 2): 3, (0, 2): 0, (1, 0): 0, (2, 0): 0, (2, 1): 0, (3, 4): 0}
 
 
-def test_ignored_pairs_of_detected_boxes_are_not_trained_on():
-    """With every relation ignored no pair is annotated."""
-    samples = random_samples([3])
-    samples[0].gt_scene_graph.relations.labels.fill_(-1)
+@pytest.mark.parametrize('ignored', [False, True])
+def test_ignored_pairs_of_detected_boxes_are_not_trained_on(ignored, monkeypatch):
+    """The detector finds the annotated boxes; with all relations ignored no pair is annotated."""
+    (sample,) = random_samples([3])
+    graph = sample.gt_scene_graph
+    if ignored:
+        graph.relations.labels.fill_(-1)
     model = small_parser().train()
     model.train_task = 'sggen'
+    size = torch.full((1, 2), 96.0)
+    found = ObjectBatch.from_list([graph.objects.bboxes], torch.randn(3, 6), image_sizes=size)
+    monkeypatch.setattr(model, '_detected_objects', lambda batch: found)
+    loss, trained_on = model.relation_head.loss, []
+
+    def keep_targets(regions, objects, targets):
+        trained_on.extend(targets.tolist())
+        return loss(regions, objects, targets)
+
+    monkeypatch.setattr(model.relation_head, 'loss', keep_targets)
     with torch.no_grad():
-        losses = model.loss(torch.randn(1, 3, 96, 96), samples)
-    assert 'acc_relation' not in losses and losses['loss_relation'].isfinite()
+        losses = model.loss(torch.randn(1, 3, 96, 96), [sample])
+    assert losses['loss_relation'].isfinite()
+    assert trained_on and any(trained_on) != ignored
 
 
 def test_statistics_are_those_of_the_annotations(data):

@@ -20,6 +20,7 @@ from mmsgp.evaluation.functional import (
 from mmsgp.evaluation.functional.open_images import average_precision
 from mmsgp.evaluation.image_ranks import PredictionScores
 from mmsgp.evaluation.presets import PRESETS
+from mmsgp.reporting.comparison import load_runs
 from mmsgp.structures import SceneGraph
 from mmsgp.testing.graphs import (
     all_pairs,
@@ -242,6 +243,24 @@ def test_ranks_of_a_protocol_are_kept_as_such(tmp_path):
     assert {f'sggen/{name}': 100 * float(v) for name, v in values.items()} == pytest.approx(
         {key: value for key, value in expected.items() if key.startswith('sggen/')}, nan_ok=True
     )
+
+
+@pytest.mark.parametrize(
+    ('preset', 'note'), [('sgb', 'that count 0 in mR@K'), ('neural-motifs', 'left out of mR@K')]
+)
+def test_the_log_says_what_the_protocol_does(preset, note, capsys):
+    """Image 6 has no predictions; nothing is annotated with f."""
+    evaluate(samples_of(), preset)
+    printed = ' '.join(capsys.readouterr().out.split())
+    assert f'Predicates {note} because this split has no relation of them: 1 of 6 (f)' in printed
+    assert ('sggen: 1 images without predictions are left out.' in printed) == (preset == 'sgb')
+
+
+def test_runs_of_two_protocols_are_not_compared(tmp_path):
+    for preset in ('sgb', 'psg'):
+        evaluate(samples_of(), preset, output_dir=tmp_path / preset)
+    with pytest.raises(ValueError, match="by the protocol 'sgb' and .*psg by 'psg': test one"):
+        load_runs([tmp_path / 'sgb', tmp_path / 'psg'])
 
 
 # ---- relation NMS

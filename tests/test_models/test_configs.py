@@ -26,6 +26,7 @@ HEADS = dict(
     react='REACTHead',
     gpsnet='GPSNetHead',
     vctree='VCTreeHead',
+    squat='SQUATHead',
 )
 RELATIONS = [name for name in NAMES if name.startswith(tuple(HEADS))]
 DETECTORS = sorted(set(NAMES) - set(RELATIONS))
@@ -36,6 +37,7 @@ LOSSES = dict(
     scorer='CrossEntropyLoss',
     reweighted='ReweightedCrossEntropyLoss',
 )
+NOT_IN_TABLES = {'from', 'sggen', 'r50', 'rtmdet', 'selfattention', 'sgb'}
 DEBIASED = {'logit', 'tde', 'resistance', 'gcl', 'bilevel'}
 SIZES = dict(vg=(150, 50), vrd=(100, 70), minivg=(24, 18))
 # Data that no table of all models is made of.
@@ -44,8 +46,7 @@ ALL_SIZES = {**SIZES, **OTHER_SIZES}
 VARIANTS = [
     name
     for name in RELATIONS
-    if name.split('_')[1] in LOSSES
-    and not {'from', 'sggen', 'r50', 'rtmdet', 'selfattention', *DEBIASED} & set(name.split('_'))
+    if name.split('_')[1] in LOSSES and not (NOT_IN_TABLES | DEBIASED) & set(name.split('_'))
 ]
 SIDE = 160
 

@@ -218,6 +218,7 @@ REFUSED = {
     ('FrequencyHead', 'TDE'): 'context_channels',
     ('FrequencyHead', 'GCL'): 'linear classifier',
     ('IMPHead', 'TDE'): 'context_channels',
+    ('SQUATHead', 'TDE'): 'context_channels',
     ('PENetHead', 'GCL'): 'linear classifier',
     ('REACTHead', 'GCL'): 'linear classifier',
     ('RTPB', 'logit-adjusted'): 'both add log-frequencies',

@@ -161,7 +161,7 @@ def test_images_without_detections_are_counted_and_wrong_ids_refused(tmp_path, c
     adapter = parser(type='PrecomputedDetections', file=str(file)).detector_adapter
     with caplog.at_level('WARNING', logger='current'):
         adapter.check_images([7, 8, 9])
-    with pytest.raises(ValueError, match="found.json .* none of the 2 images .*'8'.* 7 "):
+    with pytest.raises(ValueError, match="found.json .* none of the 2 images .*'8'.* 7: "):
         adapter.check_images([8, 9])
     (sample,) = random_samples([2])
     (found,) = adapter.prepare((torch.zeros(1),), [sample]).detections

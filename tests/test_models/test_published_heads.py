@@ -29,18 +29,69 @@ def build(head):
     return built
 
 
-@pytest.mark.parametrize('name', PARAMETERS)
-def test_a_head_has_the_parameters_of_its_definition(name):
+def parameters_of(name):
+    """Parameters on VG150, without the fc layers of regions and the frequency table."""
     init_default_scope('mmsgp')
     with torch.device('meta'):
         head = MODELS.build(copy.deepcopy(Config.fromfile(CONFIGS / f'{name}_ce_vg.py').model))
     parts = ('fc_head.', 'pair_features.', 'frequency_prior.')
-    counted = [
+    return sum(
         parameter.numel()
         for key, parameter in head.relation_head.named_parameters()
         if not key.startswith(parts)
-    ]
-    assert sum(counted) == PARAMETERS[name]
+    )
+
+
+@pytest.mark.parametrize('name', PARAMETERS)
+def test_a_head_has_the_parameters_of_its_definition(name):
+    assert parameters_of(name) == PARAMETERS[name]
+
+
+def linear(inputs, outputs):
+    return inputs * outputs + outputs
+
+
+# Box code of 9 numbers to 32, batch normalisation, then to 128.
+POSITION = 9 * 32 + 32 + 2 * 32 + 32 * 128 + 128
+
+
+def test_vctree_has_the_parameters_of_its_layers():
+    """Sizes: visual 4096, words 200, boxes 128, hidden 512; half of it in each direction."""
+    looks = linear(9, 128) + linear(6, 128) + 2 * 2 * 128 + linear(4096, 128) + linear(200, 128)
+    scores = linear(4 * 128, 512) + 2 * linear(512, 512) + linear(3 * 512 + 1, 1) + 151**2
+
+    def tree_cell(inputs, hidden, relatives):
+        """Gates i, o, r, u and one f per relative, and the highway; states without bias."""
+        gates = 4 + relatives
+        return linear(inputs, (gates + 1) * hidden) + relatives * hidden * gates * hidden
+
+    def tree(inputs):
+        return tree_cell(inputs, 256, 2) + tree_cell(inputs, 256, 1)
+
+    decoder = 152 * 200 + tree_cell(512 + 200, 512, 1) + linear(512, 151)
+    pairs = linear(512, 1024) + linear(1024, 4096) + linear(4096, 51) + linear(1024, 51)
+    trees = tree(4096 + 200 + 128) + tree(200 + 4096 + 512)
+    total = 2 * 151 * 200 + POSITION + looks + scores + trees + decoder + pairs
+    assert total == 42_982_976
+    assert parameters_of('vctree') == total
+
+
+def test_squat_has_the_parameters_of_its_layers():
+    """Sizes: visual 4096, words 200, boxes 128, hidden 512, attention 512 instead of 2048."""
+    labels = linear(4096, 512) + linear(512, 512) + linear(512, 151)
+    word_and_looks = 200 + 4096 + 512
+    objects = linear(4096 + 200 + 128, 512) + linear(word_and_looks, 512)
+    pairs = linear(word_and_looks, 1024) + linear(32, 512) + linear(512, 1024)
+    pairs += linear(1024, 512) + linear(4096, 512)
+    selector = 2 * 512 + linear(512, 512) + linear(512, 256) + linear(256, 128) + linear(128, 1)
+    attention = 4 * linear(512, 512)
+    rest = 4 * 2 * 512 + linear(512, 1024) + linear(1024, 512)
+    # No later layer uses the objects of the last one: it lacks two attentions.
+    layers = 2 * (6 * attention + rest) + (4 * attention + rest)
+    total = 2 * 151 * 200 + POSITION + labels + objects + pairs
+    total += 3 * selector + layers + linear(512, 51)
+    assert total == 36_602_557
+    assert parameters_of('squat') == total
 
 
 def test_react_has_the_parameters_of_its_definition():

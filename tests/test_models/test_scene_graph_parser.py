@@ -1,6 +1,7 @@
 """The parser and MotifNet's head as a whole."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mmsgp.evaluation.functional import GraphArrays, unconstrained_entries
 from mmsgp.models import select_objects
 from mmsgp.models.relation_heads import RegionFeatures
 from mmsgp.registry import MODELS
+from mmsgp.structures import ObjectBatch
 from mmsgp.structures.ranking import RANKINGS
 from mmsgp.testing import make_vg_data
 from mmsgp.testing.graphs import assert_same_graphs
@@ -148,8 +150,8 @@ def test_pairs_are_pooled_once_for_all_tasks_some_at_a_time(parser, amp, monkeyp
     monkeypatch.setattr(
         head.pair_features,
         'forward',
-        lambda maps, bboxes, image_ids, pairs: (
-            seen.append(pairs) or pool(maps, bboxes, image_ids, pairs)
+        lambda maps, bboxes, image_ids, pairs, *more: (
+            seen.append(pairs) or pool(maps, bboxes, image_ids, pairs, *more)
         ),
     )
     monkeypatch.setattr(parser, 'test_tasks', ('predcls', 'sgcls'))
@@ -599,3 +601,24 @@ def test_double_precision_is_kept(parser):
     relations = sample.pred_scene_graphs['sgcls'].relations
     assert relations.distribution.dtype == torch.float64
     assert relations.scores.dtype == torch.float64
+
+
+def test_all_pairs_of_detected_boxes_are_candidates_where_it_is_set():
+    bboxes = torch.tensor([[0.0, 0, 10, 10], [5, 5, 15, 15], [40, 40, 50, 50]])
+    objects = ObjectBatch.from_list(
+        [bboxes], torch.zeros(3, 6), class_bboxes=bboxes[:, None].expand(-1, 5, -1)
+    )
+    pairs = {}
+    for name in ('overlapping', 'all'):
+        cfg = small_model_cfg()
+        cfg.sggen_pairs = name
+        parser = MODELS.build(cfg)
+        parser.detector_adapter.detect_objects = lambda *args, **kwargs: objects
+        batch = SimpleNamespace(data_samples=random_samples([3]))
+        detected = parser._detected_objects(batch)
+        pairs[name] = parser.relation_head.candidate_pairs(detected).tolist()
+    assert pairs['overlapping'] == [[0, 1], [1, 0]]
+    assert pairs['all'] == [[i, j] for i in range(3) for j in range(3) if i != j]
+    cfg.sggen_pairs = 'none'
+    with pytest.raises(ValueError, match='sggen_pairs must be one of'):
+        MODELS.build(cfg)

@@ -199,7 +199,7 @@ def test_an_image_that_takes_too_long_is_answered(inferencer, png, monkeypatch):
 @pytest.fixture(scope='module')
 def server(checkpoint):
     command = [sys.executable, '-m', 'mmsgp.cli.serve', '--checkpoint', checkpoint, '--port', '0']
-    command += ['--device', 'cpu', '--upload-seconds', '1']
+    command += ['--device', 'cpu', '--upload-seconds', '5']
     process = subprocess.Popen(
         list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -217,7 +217,14 @@ def test_a_client_that_sends_slowly_does_not_hold_the_server(server):
         slow.sendall(b'POST /v1/parse HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc')
         slow.settimeout(60)
         answer = slow.recv(4096)
-    assert b'408' in answer.split(b'\r\n')[0] and b'did not come within 1 s' in answer
+    assert b'408' in answer.split(b'\r\n')[0] and b'did not come within 5 s' in answer
+
+
+def test_a_client_that_sends_too_much_reads_why_it_is_refused(server):
+    _, url = server
+    for _ in range(3):
+        answer = httpx.post(url, files=dict(image=('a.png', bytes(40 * 2**20))), timeout=120)
+        assert answer.status_code == 413 and 'more than 33554432 bytes' in answer.json()['error']
 
 
 def test_it_stops_under_load_and_answers_what_it_has_accepted(server, png):

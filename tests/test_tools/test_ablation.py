@@ -20,6 +20,8 @@ with open('calls.txt', 'a') as file:
     cached = 'default_hooks.feature_cache.root=maps' in sys.argv
     file.write(f'{NAME} {folder.parent.name} {folder.name}'
                f'{" cached" * cached}\\n')
+adjusted = 'model.relation_head.debiasing.tau=0.3' in sys.argv
+assert adjusted == (folder.name == 'logit_adjusted'), sys.argv
 if NAME == 'train':
     detector = Path('work_dirs/faster_rcnn_vgg16_minivg/detector.pth')
     together = Path('together').exists()
@@ -46,9 +48,11 @@ if NAME == 'train':
     (folder / f'epoch_{epochs}.pth').touch()
 else:
     assert Path(sys.argv[2]).is_file(), sys.argv
-    value = len(folder.parent.name) + int(folder.name[-1])
+    seed = folder.parent if adjusted else folder
+    value = len(seed.parent.name) + int(seed.name[-1]) + 50 * adjusted
     (folder / 'metrics.json').write_text(json.dumps({
-        f'{task}/mR@{k}': value for task in ('predcls', 'sgcls', 'sggen')
+        f'{task}/{name}@{k}': value for task in ('predcls', 'sgcls', 'sggen')
+        for name in ('R', 'mR', 'F')
         for k in (20, 50, 100, 'all')}))
 """
 
@@ -111,6 +115,23 @@ def test_cells_are_trained_and_tested_once_and_cheap_ones_first(ablation, tmp_pa
     assert ' 20.00 ± 1.41 (9.07) |' in text and ' 20.00 ± 1.41 |' in text
     assert '| KERN | 0 | - |' in text  # a row of the grid, not run
     assert ablation(*METHODS, '--seeds', 1, 3, '--paper', paper) == []
+
+
+def test_a_variant_tests_the_model_of_its_config(ablation, tmp_path):
+    """It is trained once, and has its own results; rows without configs are left out."""
+    methods = ['MotifNet', 'MotifNet+logit adjustment']
+    grid = ('--grid', 'methods', '--methods', *methods, '--seeds', 1)
+    assert ablation(*grid) == [
+        'train motifnet_ce_minivg seed_1',
+        'test motifnet_ce_minivg seed_1',
+        'test seed_1 logit_adjusted',
+    ]
+    lines = (tmp_path / 'work_dirs/ablation/methods_minivg.md').read_text().splitlines()
+    assert '| PredCls R@50 | PredCls R@100 | PredCls mR@50 |' in lines[0]
+    rows = {line.split('|')[1].strip(): line.split('|')[3].strip() for line in lines[2:]}
+    assert [rows[method] for method in methods] == ['19.00', '69.00']
+    assert rows['KERN+CCE+Scorer'] == '-'
+    assert ablation(*grid) == []
 
 
 def test_what_failed_is_done_again_and_nothing_else(ablation, tmp_path):

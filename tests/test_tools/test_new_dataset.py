@@ -1,6 +1,7 @@
 """From a folder of annotated images to configs that train."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from mmengine.registry import init_default_scope
 
 from helpers.tools import load_tool
 from helpers.tools import run_tool as run
+from mmsgp.datasets.checks import check_config
 from mmsgp.datasets.formats import FORMATS
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.data_sizes import fill_in_sizes
@@ -49,17 +51,42 @@ def test_the_configs_read_the_data_and_have_its_numbers(data, tmp_path, capsys):
         )
         assert len(test) == 4 and len(val) >= counted // 10
         assert train[0]['inputs'].shape[-1] <= 320
-        assert cfg.train_cfg.max_epochs * (counted - counted // 10) >= 4000
+        assert cfg.train_cfg.max_epochs == 40  # few images are not seen for ever
         assert cfg.param_scheduler[1].milestones[0] < cfg.train_cfg.max_epochs
     assert parser.model.relation_head.num_predicates == 3
     assert parser.detector_config == str(tmp_path / 'c' / 'faster_rcnn_vgg16_mine.py')
-    # in proportion to the rates of the bases, for batches of 8
+    # in proportion to those for batches of 8; from random weights SGD finds nothing so soon
+    assert detector.optim_wrapper.optimizer.type == 'AdamW'
+    assert 'momentum' not in detector.optim_wrapper.optimizer
     batch = parser.train_dataloader.batch_size
-    assert detector.optim_wrapper.optimizer.lr == pytest.approx(0.02 * batch / 8, rel=0.05)
+    assert detector.optim_wrapper.optimizer.lr == pytest.approx(2e-3 * batch / 8, rel=0.05)
     assert parser.optim_wrapper.optimizer.lr == pytest.approx(1e-3 * batch / 8, rel=0.05)
     text = (tmp_path / 'c' / 'motifnet_cce_scorer_mine.py').read_text()
     assert f'Counted: {counted - counted // 10} images to train on; in all ' in text
-    assert 'tools/train.py' in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert 'tools/train.py' in out and 'motifnet_cce_scorer_mine/epoch_40.pth' in out
+
+
+def test_many_images_are_seen_as_often_as_the_recipe_says(tmp_path):
+    data = make_vg_data(tmp_path / 'data', num_train=300, num_objects=(2, 3), with_images=False)
+    _, parser = new_dataset(data.root, tmp_path, '--detector', 'small')
+    assert 4000 <= parser.train_cfg.max_epochs * 270 < 4270
+
+
+@pytest.mark.parametrize(
+    'names, unpaired',
+    [(('left of', 'on', 'near'), 'no_flip'), (('left of', 'on', 'right of'), None)],
+)
+def test_a_predicate_of_one_side_without_partner_is_not_flipped(data, tmp_path, names, unpaired):
+    annotations = replace(FORMATS['vg-sgg'].read(str(data.root)), predicates=names)
+    FORMATS['coco-relations'].write(annotations, tmp_path / 'sided')
+    _, parser = new_dataset(tmp_path / 'sided', tmp_path)
+    steps = parser.train_dataloader.dataset.pipeline
+    (flip,) = (step for step in steps if step.type == 'SceneGraphRandomFlip')
+    assert flip.get('unpaired') == unpaired
+    (resize,) = (step for step in steps if step.type == 'Resize')
+    assert resize.scale == parser.img_scale
+    assert all(finding.check != 'one_sided_predicates' for finding in check_config(parser).findings)
 
 
 @pytest.mark.parametrize('kind', ['coco-relations', 'psg'])

@@ -518,6 +518,16 @@ def test_a_launcher_that_did_not_launch_is_named_before_a_detector_is_trained(
     assert not (tmp_path / 'detector').exists()
 
 
+@pytest.mark.parametrize('launch', [{}, {'RANK': '0', 'WORLD_SIZE': '2'}])
+def test_the_detector_has_the_threads_of_the_user_not_those_of_a_launcher(monkeypatch, launch):
+    monkeypatch.delenv('RANK', raising=False)
+    for key, value in {'OMP_NUM_THREADS': '1', **launch}.items():
+        monkeypatch.setenv(key, value)
+    environment = load_tool('train').unlaunched()
+    assert environment.get('OMP_NUM_THREADS') == (None if launch else '1')
+    assert 'RANK' not in environment and environment['PATH'] == os.environ['PATH']
+
+
 def test_missing_weights_and_config_are_named(tmp_path, options):
     with pytest.raises(FileNotFoundError, match='none.pth.*nothing.py'):
         run(

@@ -29,7 +29,7 @@ from mmsgp.cli.arguments import SettingsAction
 from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.folder_lock import locked
 from mmsgp.reporting.grid_table import csv_rows, markdown, read_paper, summarise
-from mmsgp.reporting.grids import COST, GRIDS, TOPK
+from mmsgp.reporting.grids import COST, GRIDS, METRICS, TOPK, VARIANTS, available
 from mmsgp.reporting.jobs import Job, run_jobs, sharing_cores
 from mmsgp.reporting.run_settings import RunSettings, check_folders
 from mmsgp.utils.files import replacing, write_csv
@@ -50,6 +50,7 @@ class Cell:
         folder: Where its files are.
         options: Settings that affect the results, ``key=value``.
         cache: Settings that do not.
+        variant: How the trained model is tested, one of ``VARIANTS``; empty: as it is.
     """
 
     config: str
@@ -57,10 +58,11 @@ class Cell:
     folder: Path
     options: tuple[str, ...] = ()
     cache: tuple[str, ...] = ()
+    variant: str = ''
 
     @property
     def metrics(self) -> Path:
-        return self.folder / 'metrics.json'
+        return self.folder / self.variant / 'metrics.json'
 
     @property
     def checkpoint(self) -> Path:
@@ -124,7 +126,8 @@ class Cell:
         if self.metrics.is_file():
             return f'{self.config}, seed {self.seed}: done before'
         self.train(environment)
-        self._call('test', environment, *self._options, checkpoint=self.checkpoint)
+        options = [*self._options, *VARIANTS.get(self.variant, ())]
+        self._call('test', environment, *options, checkpoint=self.checkpoint)
         minutes = (time.monotonic() - start) / 60
         return f'{self.config}, seed {self.seed}: {minutes:.1f} min'
 
@@ -154,28 +157,18 @@ class Cell:
         *arguments: str,
         checkpoint: Path | None = None,
     ) -> None:
-        checkpoints = [] if checkpoint is None else [str(checkpoint)]
-        command = [
-            sys.executable,
-            str(ROOT / 'tools' / f'{tool}.py'),
-            self.path,
-            *checkpoints,
-            '--work-dir',
-            str(self.folder),
-            *arguments,
-        ]
-        run_jobs(
-            [Job(f'{self.config}, seed {self.seed}: {tool}', command, self.folder / f'{tool}.log')],
-            environment,
-        )
+        folder = self.folder if checkpoint is None else self.metrics.parent
+        command = [sys.executable, str(ROOT / 'tools' / f'{tool}.py'), self.path]
+        command += [*([] if checkpoint is None else [str(checkpoint)]), '--work-dir', str(folder)]
+        name = f'{self.config}, seed {self.seed}: {tool}'
+        run_jobs([Job(name, [*command, *arguments], folder / f'{tool}.log')], environment)
 
 
 def make_cells(rows: dict[str, str], args: argparse.Namespace) -> list[Cell]:
     """Make the cells of a grid, those of cheap base models first."""
-    names = sorted(
-        {f'{config}_{args.data}' for config in rows.values()},
-        key=lambda name: (COST.index(name.split('_')[0]), name),
-    )
+    parts = {config.partition('+')[::2] for config in rows.values()}  # config, variant
+    names = ((f'{config}_{args.data}', variant) for config, variant in parts)
+    names = sorted(names, key=lambda name: (COST.index(name[0].split('_')[0]), name))
     cache = (
         ()
         if args.feature_cache is None
@@ -185,8 +178,15 @@ def make_cells(rows: dict[str, str], args: argparse.Namespace) -> list[Cell]:
         )
     )
     return [
-        Cell(name, seed, args.out_dir / name / f'seed_{seed}', tuple(args.cfg_options), cache)
-        for name in names
+        Cell(
+            name,
+            seed,
+            args.out_dir / name / f'seed_{seed}',
+            tuple(args.cfg_options),
+            cache,
+            variant,
+        )
+        for name, variant in names
         for seed in args.seeds
     ]
 
@@ -255,6 +255,7 @@ def collect(
             read_results(make_cells({method: config}, args), console),
             TOPK[args.grid],
             paper.get(method, {}),
+            METRICS.get(args.grid, ('mR',)),
         )
         for method, config in rows.items()
     }
@@ -303,7 +304,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     console = Console()
-    rows = GRIDS[args.grid]
+    rows = available(GRIDS[args.grid], args.data, ROOT / 'configs')
     methods = args.methods or list(rows)
     unknown = set(methods) - set(rows)
     if unknown:

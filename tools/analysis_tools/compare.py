@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mmsgp.cli.arguments import add_recall_arguments, threshold
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.evaluation.functional import ResampledMean
 from mmsgp.reporting.comparison import (
     Comparison,
@@ -94,4 +95,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with exit_on_user_error():
+        main()

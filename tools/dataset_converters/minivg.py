@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets.minivg.generate import generate_minivg, print_statistics
 
 
@@ -39,4 +40,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with exit_on_user_error():
+        main()

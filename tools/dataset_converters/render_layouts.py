@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets.rendering import Layout, LayoutRenderer, render_images
 from mmsgp.datasets.vg_sgg.names import read_vg_names
 from mmsgp.datasets.vg_sgg.reader import read_vg_annotations
@@ -58,4 +59,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with exit_on_user_error():
+        main()

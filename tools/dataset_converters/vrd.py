@@ -17,6 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.datasets.formats.vrd import (
     METADATA_FILE,
     TRAIN_FILE,
@@ -221,4 +222,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with exit_on_user_error():
+        main()

@@ -10,6 +10,7 @@ from mmdet.structures.bbox import get_box_tensor
 from mmengine.registry import init_default_scope
 
 from mmsgp.cli.arguments import add_settings_argument
+from mmsgp.cli.errors import exit_on_user_error
 from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
 from mmsgp.registry import DATASETS, VISUALIZERS
@@ -58,4 +59,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with exit_on_user_error():
+        main()

@@ -10,7 +10,7 @@ import argparse
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,12 @@ from mmsgp.datasets.format_datasets import FormatDataset
 from mmsgp.datasets.formats import FORMATS
 from mmsgp.datasets.graph_annotations import SPLITS, GraphAnnotations
 from mmsgp.datasets.splits import has_val_split, num_training_images
+from mmsgp.datasets.transforms.flip import unpaired_predicates
+from mmsgp.structures.bbox import boxes_overlap
 from mmsgp.utils.files import replacing
 
+# From this share of relations whose boxes do not overlap, all pairs are candidates.
+MOST_APART = 0.05
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 DATASETS = {
     'vg-sgg': 'VGDataset',
@@ -44,21 +48,27 @@ class Recipe:
         sides: Smallest and largest side of a scaled image, in pixels.
         batch_size: Largest one.
         num_seen: Images that a training sees, all epochs together.
+        most_epochs: Limit of the epochs, for few images.
         detector_lr: Learning rate of the detector, for ``batch_size``.
         parser_lr: Of the parser.
+        optimizer: That of the detector, where it is not the one of ``base``.
     """
 
     base: str
     sides: tuple[int, int]
     batch_size: int
     num_seen: int
+    most_epochs: int
     detector_lr: float
     parser_lr: float
+    optimizer: dict = field(default_factory=dict)
 
 
+# Some hundred steps from random weights find nothing by SGD, and all by Adam.
+ADAM = dict(_delete_=True, type='AdamW', weight_decay=1e-4)
 RECIPES = {
-    'small': Recipe('minivg', (160, 320), 8, 4000, 0.02, 1e-3),
-    'vgg16': Recipe('vg', (320, 592), 6, 100_000, 6e-3, 6e-3),
+    'small': Recipe('minivg', (160, 320), 8, 4000, 40, 2e-3, 1e-3, ADAM),
+    'vgg16': Recipe('vg', (320, 592), 6, 100_000, 200, 6e-3, 6e-3),
 }
 
 
@@ -73,11 +83,14 @@ class Plan:
     has_test: bool
     side: int
     batch_size: int
+    apart: float  # share of relations whose boxes do not overlap
+    one_sided: tuple[str, ...]  # predicates that a flip of the image would make wrong
 
     @property
     def epochs(self) -> int:
         """int: At least 4, and so many that few images are seen often."""
-        return min(200, max(4, math.ceil(self.recipe.num_seen / self.num_train)))
+        wanted = math.ceil(self.recipe.num_seen / self.num_train)
+        return min(self.recipe.most_epochs, max(4, wanted))
 
     @property
     def interval(self) -> int:
@@ -150,6 +163,10 @@ def make_plan(annotations: GraphAnnotations, recipe: Recipe, batch_size: int | N
     # at least ten steps an epoch
     batch_size = batch_size or max(2, min(recipe.batch_size, num_train // 10))
     low, high = recipe.sides
+    first = annotations.box_offsets[annotations.image_of_relation]
+    subjects, objects = (
+        annotations.boxes[first + annotations.relations[:, role]] for role in (0, 1)
+    )
     longest = np.median(annotations.sizes.max(axis=1))
     return Plan(
         recipe=recipe,
@@ -159,6 +176,8 @@ def make_plan(annotations: GraphAnnotations, recipe: Recipe, batch_size: int | N
         has_test=bool((annotations.splits == SPLITS.index('test')).any()),
         side=int(np.clip(math.ceil(longest / 32) * 32, low, high)),
         batch_size=batch_size,
+        apart=1 - float(boxes_overlap(subjects, objects).mean()),
+        one_sided=unpaired_predicates(tuple(annotations.predicates)),
     )
 
 
@@ -215,11 +234,12 @@ def head_lines(annotations: GraphAnnotations, plan: Plan) -> str:
 images are seen."""
 
 
-def schedule_lines(plan: Plan, lr: float) -> str:
+def schedule_lines(plan: Plan, lr: float, optimizer: dict | None = None) -> str:
+    optimizer = dict(optimizer or {}, lr=plan.rate(lr))
     steps = plan.epochs * math.ceil(plan.num_train / plan.batch_size)
     return f"""train_cfg = dict(max_epochs={plan.epochs}, val_interval={plan.interval})
 default_hooks = dict(checkpoint=dict(interval={plan.interval}))
-optim_wrapper = dict(optimizer=dict(lr={plan.rate(lr)}))
+optim_wrapper = dict(optimizer={as_code(optimizer)})
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, end={min(500, max(1, steps // 10))}),
     dict(type='MultiStepLR', milestones=[{max(1, plan.epochs * 3 // 4)}], gamma=0.1),
@@ -227,8 +247,31 @@ param_scheduler = [
 auto_scale_lr = dict(base_batch_size={plan.batch_size})"""
 
 
-def write_configs(args: argparse.Namespace) -> tuple[Path, Path]:
-    """Write the two configs, and return their paths: the detector's first."""
+def pair_lines(plan: Plan) -> str:
+    """The setting of SGGen's pairs, if relations need another than the default."""
+    if plan.apart < MOST_APART:
+        return ''
+    return (
+        f'# {100 * plan.apart:.0f} % of the relations join boxes that do not overlap.\n'
+        "model.update(sggen_pairs='all')\n"
+    )
+
+
+def flip_lines(plan: Plan) -> str:
+    """The pipeline, if a flip of the image would make predicates wrong."""
+    if not plan.one_sided:
+        return ''
+    names = ' or '.join(map(repr, plan.one_sided))
+    return f"""# Images with {names} are not flipped: no predicate is its mirror image.
+train_dataloader['dataset']['pipeline'] = [
+    dict(step, unpaired='no_flip') if step.type == 'SceneGraphRandomFlip' else step
+    for step in _base_.train_pipeline
+]
+"""
+
+
+def write_configs(args: argparse.Namespace) -> tuple[Path, Plan]:
+    """Write the two configs, and return the parser's path and what was planned."""
     kind, annotations = read_any(args.data, args.format)
     annotations.check(str(args.data))
     recipe = RECIPES[args.detector or ('vgg16' if torch.cuda.is_available() else 'small')]
@@ -252,15 +295,15 @@ num_predicates = {len(annotations.predicates)}
         detector: f"""# A detector of {args.name}, for the parser beside it.
 {head}
 _base_ = '{(bases / f'faster_rcnn_vgg16_{recipe.base}.py').as_posix()}'
-{common}{schedule_lines(plan, recipe.detector_lr)}
+{common}{schedule_lines(plan, recipe.detector_lr, recipe.optimizer)}
 """,
         parser: f"""# A parser of {args.name}. tools/train.py trains its detector first.
 {head}
 _base_ = '{(bases / f'motifnet_cce_scorer_{recipe.base}.py').as_posix()}'
-{common}detector_config = {detector.as_posix()!r}
+{common}{flip_lines(plan)}detector_config = {detector.as_posix()!r}
 checkpoint = 'work_dirs/{detector.stem}/detector.pth'
 model = dict(detector=dict(init_cfg=dict(checkpoint=checkpoint)))
-{schedule_lines(plan, recipe.parser_lr)}
+{pair_lines(plan)}{schedule_lines(plan, recipe.parser_lr)}
 """,
     }
     for path in texts:
@@ -269,17 +312,19 @@ model = dict(detector=dict(init_cfg=dict(checkpoint=checkpoint)))
     for path, text in texts.items():
         with replacing(path) as draft:
             draft.write_text(text, encoding='utf-8')
-    return detector, parser
+    return parser, plan
 
 
 def main() -> None:
     args = parse_args()
     with exit_on_user_error():
-        _, parser = write_configs(args)
+        parser, plan = write_configs(args)
+    checkpoint = f'work_dirs/{parser.stem}/epoch_{plan.epochs}.pth'
     print(f"""{parser} and the config of its detector are written. Next:
 python tools/misc/check_dataset.py {parser} --images
 python tools/train.py {parser}
-python tools/test.py {parser} work_dirs/{parser.stem}/epoch_N.pth""")
+python tools/test.py {parser} {checkpoint}
+mmsgp-infer IMAGE --checkpoint {checkpoint} --out parsed""")
 
 
 if __name__ == '__main__':

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mmsgp.datasets.image_files import MAX_PIXELS
+from mmsgp.structures.bbox import boxes_overlap
 
 from .data import CheckedData, is_repeated, row_hashes
 from .findings import ERROR, WARNING, Finding, some
@@ -20,6 +21,7 @@ _MANY = 0.1
 # More boxes in an image make more pairs than most images of Visual Genome together.
 _CROWDED = 200
 _DOMINANT = 0.8
+_MOST_APART = 0.5
 
 
 def check_boxes(data: CheckedData) -> Iterator[Finding]:
@@ -110,6 +112,25 @@ def check_relations(data: CheckedData) -> Iterator[Finding]:
             'dominant_predicate', WARNING, int(counts.max()),
             f'{100 * counts.max() / counts.sum():.0f} % of the training relations are {name!r}: '
             'always saying it is right so often. See the debiasing methods and mR@K',
+        )  # fmt: skip
+
+
+def check_distances(data: CheckedData) -> Iterator[Finding]:
+    """Relations between boxes that do not overlap, which SGGen never pairs."""
+    annotations = data.annotations
+    relations, image_of = annotations.relations, annotations.image_of_relation
+    if not len(relations):
+        return
+    first = annotations.box_offsets[image_of]
+    subjects, objects = (annotations.boxes[first + relations[:, end]] for end in (0, 1))
+    apart = ~boxes_overlap(subjects, objects)
+    if apart.mean() > _MOST_APART:
+        yield Finding(
+            'distant_relations', WARNING, int(apart.sum()),
+            f'{apart.sum()} of {len(relations)} relations join boxes that do not overlap. SGGen '
+            'pairs only detected boxes that overlap, so that its recall is at most about '
+            f"{100 * (1 - apart.mean()):.0f} %, unless model.sggen_pairs='all'",
+            some([data.names[i] for i in image_of[apart][:5]]),
         )  # fmt: skip
 
 

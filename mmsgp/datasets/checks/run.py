@@ -16,6 +16,7 @@ CHECKS = (
     names.check_labels,
     objects.check_boxes,
     objects.check_relations,
+    objects.check_distances,
     objects.check_images,
     names.check_use,
     names.check_names,

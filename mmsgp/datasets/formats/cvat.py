@@ -62,7 +62,8 @@ def _read_image(item: ElementTree.Element, where: str) -> dict:
     boxes, labels, attributes, number_of = [], [], [], {}
     for index, shape in enumerate(child for child in item if child.tag != 'tag'):
         place = f'{where}: shape {index}'
-        if shape.tag != 'box' or float(shape.get('rotation', 0)):
+        turned = _number({'rotation': shape.get('rotation', '0')}, 'rotation', float, place)
+        if shape.tag != 'box' or turned:
             raise ValueError(f'{place} is a {shape.tag}, maybe turned; expected an upright box')
         numbers = [_number(shape.attrib, key, float, place) for key in _BOX_KEYS]
         boxes.append(check_numbers(numbers, [None] * 4, f'{place} ({", ".join(_BOX_KEYS)})'))

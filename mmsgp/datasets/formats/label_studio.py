@@ -63,7 +63,9 @@ def _read_task(task: dict, where: str) -> Iterator[dict]:
     done = [
         (index, annotation)
         for index, annotation in enumerate(get_field(task, 'annotations', list, where))
-        if not annotation.get('was_cancelled')
+        if not get_field({index: annotation}, index, dict, f'{where}.annotations').get(
+            'was_cancelled'
+        )
     ]
     if not done:
         return
@@ -125,12 +127,12 @@ def _read_relation(result: dict, number_of: dict, where: str) -> Iterator[tuple[
             raise ValueError(f'{where}.{key} is {end!r}, which is the id of no box of this task')
         ends.append(number_of[end])
     direction = result.get('direction', 'right')
-    if direction not in _DIRECTIONS:
+    if direction not in list(_DIRECTIONS):
         raise ValueError(
             f'{where}.direction is {in_brief(direction)}, expected one of {list(_DIRECTIONS)}'
         )
-    labels = result.get('labels') or []
-    if not labels:
+    labels = result.get('labels')
+    if not isinstance(labels, list) or not labels:
         raise ValueError(
             f'{where} has no labels: give the relation between {result["from_id"]!r} and '
             f'{result["to_id"]!r} a label (the tags Relations and Relation)'

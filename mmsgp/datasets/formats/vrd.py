@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmsgp.datasets.graph_annotations import GraphAnnotations
+from mmsgp.datasets.json_fields import get_names
 from mmsgp.datasets.vg_sgg.files import load_json, require_key
 
 from .common import check_inside
@@ -208,12 +209,12 @@ def read_names(path: Path) -> list[str]:
         ValueError: If it does not hold a list of distinct names.
     """
     names = load_json(str(path), HINT)
-    if not isinstance(names, list) or len(set(names)) != len(names):
+    if not isinstance(names, list):
         raise ValueError(f'{path} must hold a list of distinct names')
-    return names
+    return list(get_names({'names': names}, 'names', str(path)))
 
 
 def _are_numbers(values: list) -> bool:
     return isinstance(values, list) and all(
-        type(value) in (int, float) and np.isfinite(value) for value in values
+        type(value) in (int, float) and abs(value) < 2**63 for value in values
     )

@@ -16,13 +16,19 @@ from .pair_features import PairFeatures
 from .pair_masks import draw_pair_masks
 from .precision import full_precision
 from .predicate_embedding import PredicateEmbedding
+from .quad_attention import PairSelector, QuadAttentionLayer, select
 from .relational_embedding import RelationalEmbedding
+from .sgb_pair_features import SGBPairFeatures
 from .softened_prior import SoftenedFrequencyPrior
 from .summed_linear import SummedLinear, init_xavier
 from .swiglu import SwiGLU
 from .tree_lstm import TreeLabelDecoder, TreeLSTM, TreeLSTMCell
 
 __all__ = [
+    'SGBPairFeatures',
+    'PairSelector',
+    'QuadAttentionLayer',
+    'select',
     'TreeLSTM',
     'TreeLSTMCell',
     'TreeLabelDecoder',

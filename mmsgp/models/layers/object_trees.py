@@ -84,7 +84,7 @@ class TreeLevels:
 
     Attributes:
         order: (N,), objects by depth.
-        sizes: Number of objects of each level.
+        sizes: Number of objects of each level; without objects, one empty level.
         parents: For each level one tuple: the row of an object's parent in the level
             above, or the number of rows there if it has none.
         children: For each level the rows of left and right child in the level below,
@@ -93,7 +93,7 @@ class TreeLevels:
 
     def __init__(self, trees: Trees, device: torch.device) -> None:
         order = trees.depth.argsort(stable=True)
-        self.sizes = trees.depth.bincount().tolist()
+        self.sizes = trees.depth.bincount(minlength=1).tolist()
         starts = torch.tensor([0, *self.sizes]).cumsum(0)
         row = torch.empty_like(order)
         row[order] = torch.arange(len(order)) - starts[trees.depth[order]]
@@ -106,8 +106,5 @@ class TreeLevels:
             return found.to(device).split(self.sizes)
 
         self.order = order.to(device)
-        if not self.sizes:
-            self.parents = self.children = []
-            return
         self.parents = list(zip(rows_of(trees.parent, above)))
         self.children = list(zip(rows_of(trees.left, below), rows_of(trees.right, below)))

@@ -33,6 +33,7 @@ class PairFeatures(BaseModule):
         norm_momentum: Of the batch normalisation of masks; 0.01 in the
             reference implementation. Defaults to 0.1.
         init_cfg: Defaults to None.
+        channels: D of the sum. Defaults to None: those of ``roi_extractor``.
     """
 
     def __init__(
@@ -42,12 +43,13 @@ class PairFeatures(BaseModule):
         roi_size: int = 7,
         norm_momentum: float = 0.1,
         init_cfg: dict | None = None,
+        channels: int | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.roi_extractor = MODELS.build(roi_extractor)
         self.fc_head = MODELS.build(fc_head)
         self.out_channels = self.fc_head.out_channels
-        channels = self.roi_extractor.out_channels
+        channels = channels or self.roi_extractor.out_channels
         # Halved twice, rounded up, the mask has roi_size cells.
         self.mask_size = 4 * roi_size - 1
         self.mask_encoder = nn.Sequential(
@@ -61,7 +63,12 @@ class PairFeatures(BaseModule):
         )
 
     def forward(
-        self, feature_maps: tuple[Tensor], bboxes: Tensor, image_ids: Tensor, pairs: Tensor
+        self,
+        feature_maps: tuple[Tensor],
+        bboxes: Tensor,
+        image_ids: Tensor,
+        pairs: Tensor,
+        image_sizes: Tensor | None = None,
     ) -> Tensor:
         """Compute the features of pairs.
 
@@ -70,14 +77,21 @@ class PairFeatures(BaseModule):
             bboxes: (N, 4), in pixels of the network's input.
             image_ids: (N,), image of each object in the batch.
             pairs: (P, 2), indices of subject and object.
+            image_sizes: (B, 2), for :meth:`draw_masks`.
 
         Returns:
             Tensor: (P, out_channels).
         """
-        masks = draw_pair_masks(*bboxes[pairs].unbind(1), self.mask_size)
-        layout = self.mask_encoder(masks - 0.5)  # (P, D, S, S)
+        masks = self.draw_masks(bboxes, image_ids, pairs, image_sizes)
+        layout = self.mask_encoder(masks)  # (P, D, S, S)
         union = self._pool_unions(feature_maps, bboxes, image_ids, pairs)
         return self.fc_head(union + layout)
+
+    def draw_masks(
+        self, bboxes: Tensor, image_ids: Tensor, pairs: Tensor, image_sizes: Tensor | None
+    ) -> Tensor:
+        """Draw both boxes of a pair in the frame of their union: (P, 2, size, size)."""
+        return draw_pair_masks(*bboxes[pairs].unbind(1), self.mask_size) - 0.5
 
     def _pool_unions(
         self, feature_maps: tuple[Tensor], bboxes: Tensor, image_ids: Tensor, pairs: Tensor

@@ -1,4 +1,5 @@
-from .builder import build_relation_loss
+from .balanced_loss import BalancedLogitAdjustedLoss
+from .builder import build_relation_loss, relation_loss
 from .cce_loss import CCELoss, cce_loss
 from .node_priority_loss import NodePriorityLoss, node_focus
 from .prototype_loss import PrototypeLoss
@@ -12,6 +13,7 @@ from .significance_loss import (
 from .softmax_focal_loss import SoftmaxFocalLoss, softmax_focal_loss
 
 __all__ = [
+    'BalancedLogitAdjustedLoss',
     'CCELoss',
     'LogitAdjustedLoss',
     'NodePriorityLoss',
@@ -25,5 +27,6 @@ __all__ = [
     'SoftmaxFocalLoss',
     'build_relation_loss',
     'cce_loss',
+    'relation_loss',
     'softmax_focal_loss',
 ]

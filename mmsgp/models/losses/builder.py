@@ -1,10 +1,11 @@
-"""Build the loss of a relation head."""
+"""Build and call the loss of a relation head."""
 
 from __future__ import annotations
 
 from inspect import signature
 
 import torch.nn as nn
+from torch import Tensor
 
 from mmsgp.registry import MODELS
 
@@ -29,3 +30,18 @@ def build_relation_loss(cfg: dict, num_predicates: int) -> nn.Module:
             f"{num_predicates}: leave it out to use the head's"
         )
     return MODELS.build({**cfg, 'num_predicates': num_predicates})
+
+
+def relation_loss(loss: nn.Module, logits: Tensor, labels: Tensor, classes: Tensor) -> Tensor:
+    """Compute a loss of predicate logits; 0 with a gradient without pairs.
+
+    Args:
+        loss: Built by :func:`build_relation_loss`. One with ``takes_classes`` gets the
+            classes, too.
+        logits: (P, R+1).
+        labels: (P,).
+        classes: (P, 2), annotated classes of subject and object.
+    """
+    if not len(labels):
+        return logits.sum() * 0
+    return loss(logits, labels, *([classes] if getattr(loss, 'takes_classes', False) else []))

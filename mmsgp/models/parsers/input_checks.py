@@ -1,12 +1,19 @@
-"""Check that a parser and its detector agree on images and feature maps."""
+"""Check a parser's settings, and that it and its detector agree on images and maps."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import torch.nn as nn
 from mmdet.models.roi_heads.roi_extractors.base_roi_extractor import (
     BaseRoIExtractor,
 )
 from torch import Tensor
+
+from mmsgp.structures.tasks import TASKS
+
+TRAINING_TASKS = ('sgcls', 'sggen')
+SGGEN_PAIRS = ('overlapping', 'all')
 
 
 def check_normalization(parser_cfg: dict, detector_cfg: dict) -> None:
@@ -64,3 +71,37 @@ def check_strides(
                     'of the detector, whose strides are '
                     f'{[round(sides[1] / m.shape[-1]) for m in feature_maps]}'
                 )
+
+
+def check_tasks(train_task: str, test_tasks: Sequence[str]) -> None:
+    """Check the tasks of a parser.
+
+    Raises:
+        ValueError: If one is unknown, or there is none to test.
+    """
+    unknown = set(test_tasks) - set(TASKS)
+    if unknown or not test_tasks:
+        raise ValueError(f'test_tasks must be one or more of {TASKS}, got {tuple(test_tasks)}')
+    if train_task not in TRAINING_TASKS:
+        raise ValueError(f'train_task must be one of {TRAINING_TASKS}, got {train_task!r}')
+
+
+def check_pairs(sggen_pairs: str) -> None:
+    """Check the name of the candidate pairs of SGGen.
+
+    Raises:
+        ValueError: If it is unknown.
+    """
+    if sggen_pairs not in SGGEN_PAIRS:
+        raise ValueError(f'sggen_pairs must be one of {SGGEN_PAIRS}, got {sggen_pairs!r}')
+
+
+def check_keys(detection_cfg: Mapping, known: Mapping) -> None:
+    """Check the names of the thresholds of SGGen.
+
+    Raises:
+        ValueError: If one is unknown.
+    """
+    for key in detection_cfg:
+        if key not in known:
+            raise ValueError(f'detection_cfg may have the keys {list(known)}, got {key!r}')

@@ -19,14 +19,13 @@ from mmsgp.models.detector_adapters.base import check_thresholds
 from mmsgp.models.layers import count_groups, full_precision
 from mmsgp.registry import MODELS, TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
-from mmsgp.structures.tasks import TASKS
 
 from .feature_cache import FeatureCache
 from .feature_maps import extract_maps
 from .freezing import frozen_parts
-from .input_checks import check_normalization, check_strides
+from .input_checks import check_keys, check_normalization, check_pairs, check_strides, check_tasks
+from .sample_facts import image_sizes, present_classes
 
-TRAINING_TASKS = ('sgcls', 'sggen')
 DEFAULT_DETECTION = dict(score_thr=0.01, iou_thr=0.3, max_per_image=64)
 
 
@@ -53,6 +52,9 @@ class SceneGraphParser(BaseDetector):
             :meth:`DetectorAdapter.detect_objects`. Defaults, also of single
             keys, are those of the reference: ``score_thr=0.01``, ``iou_thr=0.3``,
             ``max_per_image=64``.
+        sggen_pairs: Candidate pairs of SGGen: ``'overlapping'``, those whose boxes
+            overlap, as in the reference; or ``'all'``, for data with relations such
+            as "left of". Defaults to ``'overlapping'``.
         detector_adapter: Config of the :class:`DetectorAdapter`. Defaults to
             None, see :func:`build_detector_adapter`.
         graph_assigner: Config of the assigner of annotations to detected boxes.
@@ -84,6 +86,7 @@ class SceneGraphParser(BaseDetector):
         train_task: str = 'sgcls',
         test_tasks: Sequence[str] = ('sgcls',),
         detection_cfg: dict = DEFAULT_DETECTION,
+        sggen_pairs: str = 'overlapping',
         detector_adapter: dict | None = None,
         graph_assigner: dict = dict(type='GraphAssigner'),
         frozen: Sequence[str] | None = None,
@@ -104,18 +107,12 @@ class SceneGraphParser(BaseDetector):
             else detector_preprocessor,
             init_cfg=init_cfg,
         )
-        unknown = set(test_tasks) - set(TASKS)
-        if unknown or not test_tasks:
-            raise ValueError(f'test_tasks must be one or more of {TASKS}, got {tuple(test_tasks)}')
-        if train_task not in TRAINING_TASKS:
-            raise ValueError(f'train_task must be one of {TRAINING_TASKS}, got {train_task!r}')
-        for key in detection_cfg:
-            if key not in DEFAULT_DETECTION:
-                raise ValueError(
-                    f'detection_cfg may have the keys {list(DEFAULT_DETECTION)}, got {key!r}'
-                )
+        check_tasks(train_task, test_tasks)
+        check_pairs(sggen_pairs)
+        check_keys(detection_cfg, DEFAULT_DETECTION)
         self.train_task = train_task
         self.test_tasks = tuple(test_tasks)
+        self.pairs_overlap = sggen_pairs == 'overlapping'
         self.detection_cfg = {**DEFAULT_DETECTION, **detection_cfg}
         check_thresholds(**self.detection_cfg)
         self.detector = MODELS.build(detector)
@@ -241,22 +238,15 @@ class SceneGraphParser(BaseDetector):
         if given:
             # Before the backbone: a GPU then has little to do before it knows the pairs.
             bboxes = [graph.objects.bboxes for graph in graphs]
-            objects = ObjectBatch.from_list(bboxes, logits=None)
+            sizes = image_sizes(batch_data_samples, batch_inputs)
+            objects = ObjectBatch.from_list(bboxes, logits=None, image_sizes=sizes)
             sampled = self._sample_pairs(objects, graphs)
         feature_maps = self.extract_feat(batch_inputs)
         batch = self.detector_adapter.prepare(feature_maps, batch_data_samples)
         # Of all annotated objects, because the detector may miss some.
-        present = torch.stack(
-            [
-                batch_inputs.new_zeros(num_classes, dtype=torch.bool).index_fill(
-                    0, graph.objects.labels, True
-                )
-                for graph in graphs
-            ]
-        )
+        present = present_classes(graphs, num_classes)
         if given:
-            logits = self.detector_adapter.classify_boxes(batch, bboxes).detach()
-            objects = replace(objects, logits=logits)
+            objects = replace(objects, logits=self.detector_adapter.classify_boxes(batch, bboxes))
         else:
             objects = self._detected_objects(batch)
             graphs = [
@@ -345,15 +335,11 @@ class SceneGraphParser(BaseDetector):
     @torch.no_grad()
     def _given_objects(self, batch: PreparedBatch, bboxes: list[Tensor]) -> ObjectBatch:
         logits = self.detector_adapter.classify_boxes(batch, bboxes)
-        return ObjectBatch.from_list(bboxes, logits, image_sizes=_image_sizes(batch))
+        sizes = image_sizes(batch.data_samples, logits)
+        return ObjectBatch.from_list(bboxes, logits, image_sizes=sizes)
 
     @torch.no_grad()
     def _detected_objects(self, batch: PreparedBatch) -> ObjectBatch:
         objects = self.detector_adapter.detect_objects(batch, **self.detection_cfg)
-        return replace(objects, image_sizes=_image_sizes(batch))
-
-
-def _image_sizes(batch: PreparedBatch) -> Tensor:
-    """Return width and height of each image without padding: (B, 2)."""
-    sizes = [sample.img_shape[1::-1] for sample in batch.data_samples]
-    return batch.feature_maps[0].new_tensor(sizes).view(-1, 2)
+        sizes = image_sizes(batch.data_samples, objects.bboxes)
+        return replace(objects, image_sizes=sizes, pairs_overlap=self.pairs_overlap)

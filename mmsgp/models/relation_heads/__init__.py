@@ -11,6 +11,7 @@ from .prototype_head import PrototypeHead
 from .react_head import REACTHead
 from .relation_head import RelationHead
 from .role_product_head import RoleProductHead
+from .squat_head import SQUATHead
 from .transformer_head import TransformerHead
 from .vctree_head import VCTreeHead
 
@@ -30,6 +31,7 @@ __all__ = [
     'RegionFeatures',
     'RelationHead',
     'RoleProductHead',
+    'SQUATHead',
     'TransformerHead',
     'VCTreeHead',
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmsgp.registry import MODELS
@@ -56,5 +57,9 @@ class GatedPairHead(RoleProductHead):
         """[Gated union feature, roles]: (P, d_o + 2 * H)."""
         subjects, objects_ = context.representation.chunk(2, dim=1)
         subject, object_ = regions.pairs.unbind(1)
-        roles = torch.cat([subjects[subject], objects_[object_]], dim=1)
-        return torch.cat([regions.unions * self.fc_gate(roles), roles], dim=1)
+        # The gate is linear in the roles: each is projected once, not once per pair.
+        of_subject, of_object = self.fc_gate.weight.chunk(2, dim=1)
+        gates = F.linear(subjects, of_subject, self.fc_gate.bias)[subject]
+        gates = gates + F.linear(objects_, of_object)[object_]
+        roles = subjects[subject], objects_[object_]
+        return torch.cat([regions.unions * gates, *roles], dim=1)

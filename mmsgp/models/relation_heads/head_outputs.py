@@ -7,9 +7,10 @@ R predicates, d_o, d_p and d_i features of an object, a relation, an image.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from inspect import signature
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class RegionFeatures(NamedTuple):
@@ -34,6 +35,11 @@ class RegionFeatures(NamedTuple):
         if self.pool_unions is None:
             return self
         return self._replace(unions=self.pool_unions(self.pairs), pool_unions=None)
+
+    def sizes_for(self, scorer: nn.Module) -> dict[str, tuple[int, ...]]:
+        """Return the argument ``sizes`` of a Scorer that else counts the pairs itself."""
+        takes_sizes = self.sizes and 'sizes' in signature(scorer.forward).parameters
+        return dict(sizes=self.sizes) if takes_sizes else {}
 
     def split_pairs(self, size: int) -> Iterator[tuple[slice | Tensor, RegionFeatures]]:
         """Take ``size`` pairs at a time, the last part may have fewer.

@@ -123,20 +123,22 @@ class RegionPooling(BaseModule):
 
         def pool(pairs: Tensor) -> Tensor:
             with torch.autocast(**precision):
-                unions = self.pair_features(feature_maps, objects.bboxes, objects.image_ids, pairs)
+                unions = self.pair_features(
+                    feature_maps, objects.bboxes, objects.image_ids, pairs, objects.image_sizes
+                )
             return full_precision(unions)
 
         return pool
 
     @staticmethod
     def candidate_pairs(objects: ObjectBatch) -> Tensor:
-        """List all pairs of given boxes, or the overlapping pairs of detected ones."""
+        """List all pairs of boxes; of detected ones the overlapping, unless all are wanted."""
         # On the CPU, because a GPU would be waited for: it alone knew their number.
         image_ids = torch.arange(objects.num_images).repeat_interleave(
             torch.tensor(objects.sizes, dtype=torch.long)
         )
         pairs = all_pairs(image_ids).to(objects.bboxes.device, non_blocking=True)
-        if objects.class_bboxes is not None:
+        if objects.class_bboxes is not None and objects.pairs_overlap:
             pairs = pairs[overlapping(objects.bboxes, pairs)]
         return pairs
 

@@ -19,7 +19,7 @@ from mmsgp.structures import ObjectBatch, SceneGraph
 from mmsgp.structures.ranking import check_ranking, default_ranking
 
 from ..debiasing.builder import build_debiasing
-from ..losses import build_relation_loss
+from ..losses import build_relation_loss, relation_loss
 from .head_outputs import JoinedRows, ObjectContext, ObjectEncoding, RegionFeatures, RelationOutput
 from .labelling import label_objects
 from .ranking import rank_relations
@@ -238,7 +238,8 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
             significance = None
             if self.scorer is not None:
                 image_ids = objects.image_ids[regions.pairs[:, 0]]
-                significance = self.scorer(embedded, regions.images, image_ids, regions.sizes)
+                sizes = regions.sizes_for(self.scorer)
+                significance = self.scorer(embedded, regions.images, image_ids, **sizes)
             results.clear()  # before the next task: embeddings are large
             outputs.append(RelationOutput(context, logits, significance, regions.pairs, features))
         return outputs
@@ -303,7 +304,9 @@ class RelationHead(RegionPooling, metaclass=ABCMeta):
         object_logits = output.context.logits
         losses = dict(
             loss_object=_loss_or_zero(self.loss_object, object_logits, objects.targets),
-            loss_relation=_loss_or_zero(self.loss_relation, output.relation_logits, targets),
+            loss_relation=relation_loss(
+                self.loss_relation, output.relation_logits, targets, objects.targets[output.pairs]
+            ),
             **self.auxiliary_losses(output.context, objects),
             **self.relation_losses(output, objects, targets),
         )

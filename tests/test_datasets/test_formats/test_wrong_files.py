@@ -1,6 +1,8 @@
 """A wrong file ends in one line with the file, the key, the value and what is expected."""
 
+import itertools
 import json
+import random
 
 import h5py
 import pytest
@@ -223,6 +225,8 @@ def test_wrong_numbers_in_an_h5_file_are_named(name, root):
         ('holding 1', '1', "relations has '1', expected a predicate"),
         ('xtl="1.0"', 'xtl="one"', "xtl is 'one', expected a number"),
         ('xtl="1.0"', 'xtl="1.0" rotation="30"', 'maybe turned; expected an upright box'),
+        ('xtl="1.0"', 'xtl="1.0" rotation="?"', "rotation is '?', expected a number"),
+        ('xtl="1.0"', 'xtl="nan"', 'is [nan, 2.0, 30.5, 40.25], expected [a number'),
         ('xtl="1.0"', '', "has no key 'xtl'"),
         ('xtl="1.0"', 'xtl="31"', 'has the box [31.0, 2.0, 30.5, 40.25], expected x1 < x2'),
         ('subset="Test"', 'subset="mine"', "subset is 'mine', expected one of ['train', 'val',"),
@@ -252,3 +256,32 @@ def test_two_h5_files_are_not_chosen_from(root):
     WRITERS['indoorvg'](root)
     (root / 'other.h5').write_bytes(b'')
     assert "['VG-SGG-augmented-penet-cat.h5', 'other.h5']" in message_of('indoorvg', root)
+
+
+def places(content, prefix=()):
+    """All places in a JSON file."""
+    yield prefix
+    if isinstance(content, (dict, list)):
+        for key in content if isinstance(content, dict) else range(len(content)):
+            yield from places(content[key], (*prefix, key))
+
+
+@pytest.mark.parametrize('name', JSON_FORMATS)
+def test_any_other_value_anywhere_is_read_or_refused_in_one_line(name, root):
+    WRITERS[name](root)
+    rng = random.Random(1)
+    for path in root.rglob('*.json'):
+        text = path.read_text()
+        for place, _ in itertools.product(places(json.loads(text)), range(3)):
+            value = rng.choice([None, True, -1, 1.5, 'x', '', [], {}, [[]], {'a': 1}, 10**30])
+            content = dict(all=json.loads(text))
+            part, key = content, 'all'
+            for step in place:
+                part, key = part[key], step
+            part[key] = value
+            path.write_text(json.dumps(content['all']))
+            try:
+                read(name, root)
+            except (ValueError, OSError) as error:
+                assert '\n' not in str(error) and str(root) in str(error), (place, value)
+        path.write_text(text)

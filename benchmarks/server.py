@@ -1,0 +1,113 @@
+"""Load a server: errors, memory, and what batching brings.
+
+Starts mmsgp-serve on the loopback, lets clients send images, garbage, huge and slow
+requests for some time, and reads the server's memory. Then it compares the rate of
+images without and with batches of requests that come together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from common import memory_mb
+
+
+@contextmanager
+def server(checkpoint: Path, *options: str) -> Iterator[tuple[int, str]]:
+    """Start a server; yield its process id and address, and stop it by SIGTERM."""
+    command = [sys.executable, '-m', 'mmsgp.cli.serve', '--checkpoint', str(checkpoint)]
+    process = subprocess.Popen(
+        [*command, '--port', '0', *options], stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if line.startswith('parsing at '):
+            break
+    yield process.pid, line.split()[-1]
+    process.send_signal(signal.SIGTERM)
+    if process.wait(120):
+        raise RuntimeError(f'the server ended with code {process.returncode}')
+
+
+def send(url: str, images: list[bytes], until: float, answers: Counter, mixed: bool) -> None:
+    """Send requests one after the other; of ten, three are wrong if ``mixed``."""
+    with httpx.Client(timeout=120) as client:
+        for number in itertools.count():
+            if time.monotonic() > until:
+                return
+            kind = number % 10 if mixed else 0
+            if kind == 9:
+                slow(url)
+                answers['slow'] += 1
+                continue
+            content = {7: b'garbage', 8: bytes(40 * 2**20)}.get(kind, images[number % len(images)])
+            answer = client.post(url, files={'image': ('a.jpg', content)})
+            expected = {7: 400, 8: 413}.get(kind, 200)
+            name = 'as expected' if answer.status_code == expected else f'{answer.status_code}'
+            answers[name] += 1
+            answers['images'] += answer.status_code == 200
+
+
+def slow(url: str) -> None:
+    """Begin a request, and go away in the middle of its body."""
+    host, port = url.split('/')[2].split(':')
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b'POST /v1/parse HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\nabc')
+        time.sleep(0.5)
+
+
+def load(url: str, pid: int, args: argparse.Namespace, seconds: float, mixed: bool) -> dict:
+    """Let the clients work for some seconds."""
+    images = [path.read_bytes() for path in sorted(args.images.glob('*.*g'))[:50]]
+    answers, memory = Counter(), []
+    start = time.monotonic()
+    threads = [
+        threading.Thread(target=send, args=(url, images, start + seconds, answers, mixed))
+        for _ in range(args.clients)
+    ]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(seconds / 10)
+        memory.append(round(memory_mb('VmRSS', f'/proc/{pid}/status')))
+    elapsed = time.monotonic() - start
+    rate = round(answers.pop('images', 0) / elapsed, 2)
+    return dict(answers=dict(answers), images_per_second=rate, memory_mib=memory)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('images', type=Path, help='folder of images')
+    parser.add_argument('--clients', type=int, default=8)
+    parser.add_argument('--seconds', type=float, default=300)
+    parser.add_argument('--batching-seconds', type=float, default=30)
+    args = parser.parse_args()
+    result = dict(clients=args.clients, seconds=args.seconds, cores=os.cpu_count())
+    with server(args.checkpoint) as (pid, url):
+        result['load'] = load(url, pid, args, args.seconds, mixed=True)
+    print(f'{args.seconds:g} s of {args.clients} clients: {result["load"]}')
+    for size in (1, args.clients):
+        with server(args.checkpoint, '--max-batch', str(size)) as (pid, url):
+            load(url, pid, args, 3, mixed=False)  # to warm up
+            rate = load(url, pid, args, args.batching_seconds, mixed=False)['images_per_second']
+        result[f'images_per_second_batches_of_{size}'] = rate
+        print(f'batches of at most {size}: {rate} images/s')
+    print(json.dumps(result))
+
+
+if __name__ == '__main__':
+    main()
