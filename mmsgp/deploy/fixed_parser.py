@@ -44,6 +44,7 @@ class FixedRelations(nn.Module):
     def __init__(self, parser: SceneGraphParser, num_objects: int) -> None:
         super().__init__()
         self.relation_head = parser.relation_head
+        self.pairs_overlap = parser.pairs_overlap
         rows = torch.arange(num_objects)
         different = rows[:, None] != rows
         self.register_buffer('pair_slots', different.nonzero(), persistent=False)  # (P, 2)
@@ -104,9 +105,9 @@ class FixedRelations(nn.Module):
             overlap = (bbox_overlaps(bboxes, bboxes) >= head.nms_iou_thr).to(bboxes)
             likely = probabilities[:, :-1].unflatten(0, (-1, slots))
             labels = label_jointly(likely, overlap, valid).flatten()
-            related = related & overlapping(objects.bboxes, pairs).unflatten(
-                0, (-1, len(self.pair_slots))
-            )
+            if self.pairs_overlap:
+                overlaps = overlapping(objects.bboxes, pairs)
+                related = related & overlaps.unflatten(0, (-1, len(self.pair_slots)))
         context = ObjectContext(labels=labels, **encoding._asdict())
         context = head.encode_edges(context, objects)
         features = head.relation_features(context, regions, objects)

@@ -9,7 +9,6 @@ import torch
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from torch import Tensor
 
-from mmsgp.models.layers.pair_masks import draw_pair_masks
 from mmsgp.models.relation_heads import RelationHead
 from mmsgp.models.relation_heads.head_outputs import RegionFeatures
 from mmsgp.structures import ObjectBatch
@@ -40,7 +39,9 @@ def pool_objects_and_pairs(
         ],
         dim=1,
     )
-    layout = layer.mask_encoder(draw_pair_masks(subject, object_, layer.mask_size) - 0.5)
+    layout = layer.mask_encoder(
+        layer.draw_masks(objects.bboxes, objects.image_ids, pairs, objects.image_sizes)
+    )
     return RegionFeatures(
         pairs,
         images=feature_maps[-1].mean(dim=(2, 3)),

@@ -24,7 +24,7 @@ from mmsgp.models.relation_heads import (
     RoleProductHead,
     TransformerHead,
 )
-from mmsgp.models.scorers.scorer import RelationFC, RelationSelfAttention
+from mmsgp.models.scorers.scorer import RelationFC, RelationSelfAttention, Scorer
 
 HEADS = (FrequencyHead, LinkNetHead, PENetHead, REACTHead, RoleProductHead, TransformerHead)
 CONTEXTS = (LinkNetContext, SGBTransformerContext, TransformerContext)
@@ -50,15 +50,16 @@ def check_relation_head(head: RelationHead) -> None:
             + ', '.join(kind.__name__ for kind in CONTEXTS),
         )
     if head.roi_extractor is not None:
-        if not isinstance(head.pair_features, PairFeatures):
+        if type(head.pair_features) is not PairFeatures:
             raise _refused(type(head.pair_features).__name__, 'only PairFeatures is known')
         for extractor in (head.roi_extractor, head.pair_features.roi_extractor):
             _check_extractor(extractor)
-    if head.scorer is not None and not isinstance(
-        head.scorer.context, (RelationSelfAttention, RelationFC)
-    ):
+    scorer = head.scorer
+    if scorer is not None and type(scorer) is not Scorer:
+        raise _refused(type(scorer).__name__, 'of significance, only Scorer is known')
+    if scorer is not None and type(scorer.context) not in (RelationSelfAttention, RelationFC):
         raise _refused(
-            type(head.scorer.context).__name__,
+            type(scorer.context).__name__,
             'its attention has no mask; RelationSelfAttention and RelationFC are known',
         )
     if isinstance(head.debiasing, TotalDirectEffect):

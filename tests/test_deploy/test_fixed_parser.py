@@ -71,7 +71,7 @@ def test_other_detectors_are_refused_and_the_relation_part_is_named(tmp_path):
         export_onnx(build('LinkNetHead'), Config(), tmp_path / 'parser.onnx')
 
 
-def build_react(num_objects, side=96):
+def build_react(num_objects, side=96, **settings):
     """REACT++ over an RTMDet-tiny that finds objects, and its images."""
     init_default_scope('mmsgp')
     cfg = Config.fromfile(CONFIGS / 'react_cce_scorer_rtmdet_tiny_minivg.py')
@@ -79,17 +79,19 @@ def build_react(num_objects, side=96):
     cfg.model.detector.data_preprocessor.pad_to = (side, side)
     cfg.model.detection_cfg.max_per_image = num_objects
     torch.manual_seed(0)
-    model = MODELS.build(cfg.model).eval()
+    model = MODELS.build({**cfg.model, **settings}).eval()
     images = torch.randn(6, 3, side, side)
     spread_detections(model.detector, images)
     model.test_tasks = ('sggen',)
     return model, images
 
 
-@pytest.mark.parametrize('num_objects', [2, 12])
+@pytest.mark.parametrize(
+    'num_objects, pairs', [(2, 'overlapping'), (12, 'overlapping'), (5, 'all')]
+)
 @torch.no_grad()
-def test_objects_are_detected_labelled_and_paired_as_by_the_parser(num_objects):
-    model, images = build_react(num_objects)
+def test_objects_are_detected_labelled_and_paired_as_by_the_parser(num_objects, pairs):
+    model, images = build_react(num_objects, sggen_pairs=pairs)
     samples = random_samples([0] * len(images), 24, 18)
     for sample, height in zip(samples, (96, 60, 96, 40, 80, 96)):
         sample.set_metainfo(dict(img_shape=(height, 96)))
