@@ -176,7 +176,7 @@ _LAYERS = Settings(('num_layers', 'layer_cfg', 'post_norm_cfg', 'return_intermed
 ARGUMENTS = {
     # numbers of layers and factors of size, which need memory
     **dict.fromkeys(
-        ('groups', 'base_width',
+        ('base_width',
          'depth', 'num_stages', 'num_outs', 'num_csp_blocks', 'stacked_convs',
          'num_convs', 'num_layers', 'num_fcs', 'num_heads', 'num_object_layers',
          'num_edge_layers', 'num_shared_convs', 'num_shared_fcs', 'num_cls_convs',

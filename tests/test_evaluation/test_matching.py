@@ -152,7 +152,7 @@ def test_number_types_of_the_two_graphs_may_differ():
     assert torch.equal(ranks, expected)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+@pytest.mark.gpu
 def test_ranks_are_the_same_on_a_gpu():
     generator = torch.Generator().manual_seed(0)
     for _ in range(20):
