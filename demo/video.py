@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 
 import gradio as gr
@@ -22,7 +21,12 @@ WELCOME = 'Drop or record a video: its objects are followed, and their relations
 
 
 def parse_video(
-    path: str, checkpoint: Path, device: str | None, folder: str, max_pixels: int
+    path: str,
+    checkpoint: Path,
+    device: str | None,
+    folder: str,
+    max_pixels: int,
+    max_seconds: float,
 ) -> dict:
     """Parse a video file; called in the worker.
 
@@ -32,9 +36,11 @@ def parse_video(
         device: Its device.
         folder: Gets what :func:`~mmsgp.streams.parse_stream` writes.
         max_pixels: Largest number of pixels of a frame.
+        max_seconds: Time after which the rest of the video is left out.
 
     Returns:
-        dict: ``frames`` that were parsed, of which ``every`` so many one, in ``seconds``.
+        dict: ``frames`` that were parsed, one of ``every`` so many, in ``seconds``; and
+        whether the rest is ``left_out``.
 
     Raises:
         OSError: If the checkpoint does not exist.
@@ -47,11 +53,17 @@ def parse_video(
         every = -(-(VideoFrames(path, 1, max_pixels).total or 1) // MAX_FRAMES)
         frames = VideoFrames(path, every, max_pixels)
         with closing(parse_stream(inferencer, frames, folder, NAME)) as lines:
-            number = sum(1 for _ in islice(lines, MAX_FRAMES))
+            number, left_out = 0, False
+            for number, _ in enumerate(lines, 1):
+                left_out = time.perf_counter() - start > max_seconds or number == MAX_FRAMES
+                if left_out:
+                    break
     except ValueError as error:
         # Do not show the server's paths to visitors.
         raise ValueError(str(error).replace(path, Path(path).name)) from error
-    return dict(frames=number, every=every, seconds=time.perf_counter() - start)
+    left_out &= number < (frames.total or number + 1)
+    seconds = time.perf_counter() - start
+    return dict(frames=number, every=every, seconds=seconds, left_out=left_out)
 
 
 def add_video(
@@ -78,8 +90,10 @@ def add_video(
             return None, WELCOME, None, None, gr.DownloadButton(interactive=False)
         # Removed with this object, when the visitor's session ends.
         folder = tempfile.TemporaryDirectory()
+        # The worker is ended at its limit; the files need some of the time.
+        limits = max_pixels, worker.time_limit / 2
         try:
-            parsed = worker(parse_video, path, models[model], device, folder.name, max_pixels)
+            parsed = worker(parse_video, path, models[model], device, folder.name, *limits)
         except TimeoutError as error:
             message = f'{Path(path).name}: {error}; try a shorter or smaller video'
         except (OSError, ValueError, ModuleNotFoundError) as error:
@@ -91,6 +105,8 @@ def add_video(
             )
             which = '' if parsed['every'] == 1 else f', one of {parsed["every"]}'
             status = f'{parsed["frames"]} frames{which}; parsed in {parsed["seconds"]:.2f} s'
+            if parsed['left_out']:
+                status += '; the rest of the video is left out'
             return folder, status, *files, lines
         return None, f'**{message}**', None, None, gr.DownloadButton(interactive=False)
 
@@ -109,10 +125,14 @@ def add_video(
         with gr.Column(scale=3):
             status = gr.Markdown(WELCOME, elem_id='video-status')
             shown = gr.Video(
-                label='Objects and relations', interactive=False, elem_id='shown-video'
+                label='Objects and relations',
+                show_label=False,  # it would cover a corner
+                interactive=False,
+                elem_id='shown-video',
             )
             timeline = gr.Image(
                 label='Timeline of relations',
+                show_label=False,
                 interactive=False,
                 format='png',
                 buttons=['download', 'fullscreen'],

@@ -78,10 +78,17 @@ def test_of_a_long_clip_some_frames_are_parsed(app, checkpoints, worker, folder)
         written.write(np.zeros((32, 32, 3), np.uint8))
     written.release()
     found = worker(video.parse_video, str(path), checkpoints[0], 'cpu', str(folder / 'long'), 10**6)
-    assert (found['frames'], found['every']) == (31, 2)
+    assert (found['frames'], found['every'], found['left_out']) == (31, 2, False)
 
 
 def test_large_frames_are_refused(app, checkpoints, worker, folder, clip):
     parse_video = import_demo('video').parse_video
     with pytest.raises(ValueError, match=r'^walk.mp4 has 128 x 96 pixels'):
-        worker(parse_video, str(clip), checkpoints[0], 'cpu', str(folder), 100)
+        worker(parse_video, str(clip), checkpoints[0], 'cpu', str(folder), 100, 300)
+
+
+def test_what_takes_too_long_is_left_out_and_said(app, checkpoints, worker, folder, clip):
+    parse_video = import_demo('video').parse_video
+    found = worker(parse_video, str(clip), checkpoints[0], 'cpu', str(folder / 'cut'), 10**6, 0)
+    assert (found['frames'], found['left_out']) == (1, True)
+    assert len((folder / 'cut' / 'video.jsonl').read_text().splitlines()) == 1
