@@ -34,7 +34,7 @@ TORCH_STEP := $(STEPS)/torch-$(torch_key)
 RUNTIME_STEP := $(STEPS)/runtime-$(call key,requirements/build.txt requirements/runtime.txt $(LOCK))
 OPENMMLAB_STEP := $(STEPS)/openmmlab-$(torch_key)-$(call key,requirements/mminstall.txt)
 PROJECT_STEP := $(STEPS)/project-$(call key,setup.py pyproject.toml mmsgp/version.py)
-TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt requirements/demo.txt requirements/extract.txt requirements/serve.txt requirements/video.txt requirements/trackers.txt requirements/peers.txt $(LOCK))
+TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt requirements/demo.txt requirements/extract.txt requirements/serve.txt requirements/deploy.txt requirements/video.txt requirements/trackers.txt requirements/peers.txt $(LOCK))
 DOCS_STEP := $(STEPS)/docs-$(call key,requirements/docs.txt $(LOCK))
 AUDIT_STEP := $(STEPS)/audit-$(call key,requirements/audit.txt)
 
@@ -69,7 +69,8 @@ wheelhouse: install  ## Collect the wheels of an installation, for machines like
 	    $(PIP) wheel --wheel-dir '$(WHEELHOUSE)' --find-links '$(WHEELHOUSE)' $(CONSTRAINTS) \
 	    -r requirements/build.txt -r requirements/runtime.txt \
 	    -r requirements/tests.txt -r requirements/demo.txt -r requirements/docs.txt \
-	    -r requirements/extract.txt -r requirements/serve.txt -r requirements/video.txt
+	    -r requirements/extract.txt -r requirements/serve.txt -r requirements/video.txt \
+	    -r requirements/deploy.txt
 	@$(quietly) 'collecting the wheels of OpenMMLab' $(VENV)/logs/wheelhouse.log \
 	    $(PIP) wheel --wheel-dir '$(WHEELHOUSE)' $(CONSTRAINTS) --no-deps --no-build-isolation \
 	    -r requirements/mminstall.txt -r requirements/peers.txt -r requirements/trackers.txt .
@@ -171,7 +172,8 @@ $(PROJECT_STEP): | $(RUNTIME_STEP)
 $(TESTS_STEP): | $(VENV_STEP)
 	@$(quietly) 'installing the test tools' $(VENV)/logs/tests.log \
 	    $(PIP) install $(CONSTRAINTS) -r requirements/tests.txt -r requirements/demo.txt \
-	    -r requirements/extract.txt -r requirements/serve.txt -r requirements/video.txt
+	    -r requirements/extract.txt -r requirements/serve.txt -r requirements/video.txt \
+	    -r requirements/deploy.txt
 	@$(quietly) 'installing the tracker' $(VENV)/logs/trackers.log \
 	    $(PIP) install $(CONSTRAINTS) --no-deps -r requirements/trackers.txt
 	@$(quietly) 'installing libraries to compare with' $(VENV)/logs/peers.log \

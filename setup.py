@@ -76,6 +76,7 @@ if __name__ == '__main__':
             console_scripts=[
                 'mmsgp-infer = mmsgp.cli.infer:main',
                 'mmsgp-serve = mmsgp.cli.serve:main',
+                'mmsgp-setup = mmsgp.cli.setup_openmmlab:main',
                 'mmsgp-train = mmsgp.cli.packaged:train',
                 'mmsgp-test = mmsgp.cli.packaged:test',
             ]
@@ -84,12 +85,14 @@ if __name__ == '__main__':
         python_requires='>=3.10',
         install_requires=read_requirements('runtime'),
         extras_require={
+            'build': read_requirements('build'),
             'mim': read_requirements('mminstall'),
             'demo': read_requirements('demo'),
             'tests': read_requirements('tests'),
             'extract': read_requirements('extract'),
             'serve': read_requirements('serve'),
             'video': read_requirements('video'),
+            'deploy': read_requirements('deploy'),
             'optional': read_requirements('optional'),
         },
         zip_safe=False,

@@ -56,28 +56,28 @@ def build(cfg: Config) -> nn.Module:
 
 def keep_features(model: nn.Module) -> None:
     """Compute maps and features of a batch once; all that makes them is frozen."""
-    head, known = model.relation_head, {}
+    head, known_maps, known_regions = model.relation_head, {}, {}
     extract_maps, extract_regions = model.extract_feat, head.extract_regions
 
     def maps_of(images: Tensor) -> tuple[Tensor, ...]:
-        if images.data_ptr() not in known:
-            known[images.data_ptr()] = extract_maps(images)
-        return known[images.data_ptr()]
+        if images.data_ptr() not in known_maps:
+            known_maps[images.data_ptr()] = extract_maps(images)
+        return known_maps[images.data_ptr()]
 
     @torch.no_grad()
     def regions_of(maps: tuple[Tensor, ...], objects, pairs: Tensor):
-        if id(maps) not in known:
+        if id(maps) not in known_regions:
             training = head.training
-            known[id(maps)] = head.eval() and extract_regions(maps, objects, pairs).pooled()
+            head.eval()
+            known_regions[id(maps)] = extract_regions(maps, objects, pairs).pooled()
             head.train(training)
-        return known[id(maps)]
+        return known_regions[id(maps)]
 
     model.extract_feat, head.extract_regions = maps_of, regions_of
 
 
-@torch.no_grad()
 def accuracy(model: nn.Module, batches: list[tuple[Tensor, list]]) -> dict[str, float]:
-    """Accuracy on annotated relations and on objects, in percent."""
+    """Compute the accuracy on annotated relations and on objects, in percent."""
     model.eval()
     right = torch.zeros(2)
     total = torch.zeros(2)

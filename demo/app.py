@@ -1,4 +1,4 @@
-"""Serve a web page that parses images into boxes and scene graphs.
+"""Serve a web page that parses images and videos into boxes and scene graphs.
 
     python demo/app.py                 # the models of `make demo`
     python demo/app.py CHECKPOINT ...  # other checkpoints of training
@@ -21,9 +21,10 @@ import numpy as np
 from guard import Guard, give_memory_back, own_folder
 from parsing import check_model, parse
 from rich.console import Console
-from shown import AS_TRAINED, COLUMNS, WELCOME, Parsed, Settings, draw, show
+from shown import AS_TRAINED, COLUMNS, WELCOME, Parsed, Settings, draw, hide_paths, show
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from video import add_video
 
 from mmsgp.apis.worker import Worker
 from mmsgp.datasets import image_files
@@ -71,13 +72,13 @@ def check_image(path: str, max_pixels: int) -> None:
         image_files.check_image(file, Path(path).name, max_pixels)
 
 
-def refuse_addresses(component: gr.File) -> None:
+def refuse_addresses(component: gr.File | gr.Video) -> None:
     """Make a component accept only uploads; Gradio would also download URLs."""
     take = component.async_move_resource_to_block_cache
 
     async def take_upload(path: str | Path | None) -> str | None:
         if '://' in str(path):
-            raise gr.Error('upload the image itself', print_exception=False)
+            raise gr.Error('upload the file itself', print_exception=False)
         return await take(path)
 
     component.async_move_resource_to_block_cache = take_upload
@@ -104,10 +105,7 @@ def make_page(
         except TimeoutError as error:
             message = f'{Path(path).name}: {error}; try a smaller image'
         except (OSError, ValueError) as error:
-            # Do not show the server's paths to visitors.
-            message = str(error)
-            for name, checkpoint in models.items():
-                message = message.replace(str(checkpoint), name)
+            message = hide_paths(str(error), models)
         else:
             return parsed, *show(parsed, *settings)
         return None, f'**{message}**', *show(None)[1:]
@@ -130,7 +128,7 @@ def make_page(
     ) as page:
         gr.Markdown('# MMSGP: images to scene graphs')
         parsed = gr.State(time_to_live=KEEP_SECONDS)
-        with gr.Row():
+        with gr.Tab('Image'), gr.Row():
             with gr.Column(scale=1, min_width=280):
                 image = gr.File(label='Image', file_types=['image'], height=140, elem_id='image')
                 refuse_addresses(image)
@@ -176,6 +174,8 @@ def make_page(
                     label='Relations: click one to see its boxes',
                     elem_id='table',
                 )
+        with gr.Tab('Video'):
+            add_video(models, worker, device, max_pixels, KEEP_SECONDS, refuse_addresses)
         shown = [status, picture, table, download]
         settings = [topk, score_thr, rank_by, per_pair, object_thr]
         for event in (image.upload, image.clear, model.change):

@@ -58,6 +58,13 @@ class Parsed:
     folder: tempfile.TemporaryDirectory = field(default_factory=tempfile.TemporaryDirectory)
 
 
+def hide_paths(message: str, models: dict[str, Path]) -> str:
+    """Replace the paths of checkpoints, which visitors should not see, by their names."""
+    for name, checkpoint in models.items():
+        message = message.replace(str(checkpoint), name)
+    return message
+
+
 def describe(parsed: Parsed, settings: Settings) -> dict:
     """Describe the graph for JSON, with the relations that the page shows."""
     graph = describe_graph(

@@ -232,7 +232,7 @@ ARGUMENTS = {
          # prototypes
          'object_channels', 'max_scale', 'similarity_weight', 'distance_weight',
          'pull_weight', 'distance_margin', 'pull_margin', 'num_negatives', 'smooth',
-         'official_normalization', 'loss_pair_weight',
+         'official_normalization', 'loss_pair_weight', 'decode_inputs',
          'query_share', 'key_share', 'pass_nodes', 'loss_selection_weight',
          # debiasing
          'weight', 'rate', 'distill_weight', 'other_weight'), Numbers()),

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from mmsgp.apis import SceneGraphInferencer
 from mmsgp.apis.input_paths import is_video
-from mmsgp.streams import LatestFrames, ObjectTracker, StreamSettings, VideoFrames, parse_stream
+from mmsgp.streams import GraphTracker, LatestFrames, StreamSettings, VideoFrames, parse_stream
 from mmsgp.utils.progress import Progress
 
 _OF_STREAMS = ('every', 'time_constant', 'show_thr', 'hide_thr', 'lost_seconds', 'new_track_thr')
@@ -104,13 +104,14 @@ def run_streams(
     Raises:
         SystemExit: If a video could not be parsed, or was stopped.
     """
-    try:
-        ObjectTracker()  # before the model is loaded
-    except ModuleNotFoundError as error:
-        sys.exit(f'mmsgp-infer: {error}')
     settings = StreamSettings(
         **{name: getattr(args, name) for name in StreamSettings.__dataclass_fields__}
     )
+    try:
+        # Before the model is loaded: wrong settings, missing packages.
+        GraphTracker(dict(classes=(), predicates=()), 25.0, settings)
+    except ModuleNotFoundError as error:
+        sys.exit(f'mmsgp-infer: {error}')
     inferencer = SceneGraphInferencer(
         args.model or args.config, args.checkpoint, args.device, show_progress=False
     )

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 import numpy as np
+from anyio import to_thread
 from fastapi import FastAPI, File, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
@@ -30,6 +31,8 @@ from .metrics import ServerMetrics
 from .parsing import BatchParser, ParseRequest
 
 _MEBIBYTE = 2**20
+# Threads that decode images.
+_DECODERS = 4
 
 
 class JsonRequest(BaseModel):
@@ -77,6 +80,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Few threads decode: each keeps memory of its own.
+        to_thread.current_default_thread_limiter().total_tokens = _DECODERS
         yield
         # Requests in flight are answered before.
         await run_in_threadpool(batcher.close)

@@ -69,6 +69,10 @@ class RelationFilter:
         hide_thr: Probability below which it disappears. Defaults to 0.2.
         lost_seconds: Time after which a track that is not detected ends. Defaults to 1.
 
+    Attributes:
+        tracks: (T,) ids of the tracks that are not lost.
+        log_odds: (T, T, R), of each subject, object and predicate.
+
     Raises:
         ValueError: If a setting is out of its range.
     """
@@ -81,9 +85,10 @@ class RelationFilter:
         hide_thr: float = 0.2,
         lost_seconds: float = 1.0,
     ) -> None:
-        if not 0 < hide_thr <= show_thr < 1:
+        if not _LEAST < hide_thr <= show_thr < 1 - _LEAST:
             raise ValueError(
-                f'hide_thr must be above 0 and not above show_thr, and that below 1, '
+                f'hide_thr must be above {_LEAST} and not above show_thr, and that below '
+                f'{1 - _LEAST}, '
                 f'got hide_thr={hide_thr} and show_thr={show_thr}'
             )
         for name, value in dict(time_constant=time_constant, lost_seconds=lost_seconds).items():
@@ -95,7 +100,7 @@ class RelationFilter:
         self.tracks = np.empty(0, dtype=np.int64)  # (T,)
         self._detected_at = np.empty(0)  # (T,)
         self._measured_at = np.empty((0, 0))  # (T, T)
-        self._log_odds = np.empty((0, 0, num_predicates))  # (T, T, R)
+        self.log_odds = np.empty((0, 0, num_predicates))  # (T, T, R)
         self._shown = np.empty((0, 0, num_predicates), dtype=bool)  # (T, T, R)
 
     def update(
@@ -124,16 +129,16 @@ class RelationFilter:
         else:
             gain = np.ones((len(rows), len(rows)))
         measured = _logit(np.clip(probabilities, _LEAST, 1 - _LEAST))  # (D, D, R)
-        self._log_odds[pairs] += gain[..., None] * (measured - self._log_odds[pairs])
+        self.log_odds[pairs] += gain[..., None] * (measured - self.log_odds[pairs])
         self._measured_at[pairs] = time
         threshold = np.where(self._shown[pairs], self._hide, self._show)
-        self._shown[pairs] = self._log_odds[pairs] >= threshold
+        self._shown[pairs] = self.log_odds[pairs] >= threshold
         return self._list_shown()
 
     def _keep(self, rows: np.ndarray) -> None:
         pairs = np.ix_(rows, rows)
         self.tracks, self._detected_at = self.tracks[rows], self._detected_at[rows]
-        self._measured_at, self._log_odds = self._measured_at[pairs], self._log_odds[pairs]
+        self._measured_at, self.log_odds = self._measured_at[pairs], self.log_odds[pairs]
         self._shown = self._shown[pairs]
 
     def _add(self, tracks: np.ndarray) -> None:
@@ -141,12 +146,12 @@ class RelationFilter:
         self.tracks = np.concatenate([self.tracks, tracks])
         self._detected_at = np.pad(self._detected_at, more)
         self._measured_at = np.pad(self._measured_at, (more, more), constant_values=-np.inf)
-        self._log_odds = np.pad(self._log_odds, (more, more, (0, 0)))
+        self.log_odds = np.pad(self.log_odds, (more, more, (0, 0)))
         self._shown = np.pad(self._shown, (more, more, (0, 0)))
 
     def _list_shown(self) -> list[ShownRelation]:
         subjects, objects, predicates = self._shown.nonzero()
-        values = 1 / (1 + np.exp(-self._log_odds[subjects, objects, predicates]))
+        values = 1 / (1 + np.exp(-self.log_odds[subjects, objects, predicates]))
         return [
             ShownRelation(
                 int(self.tracks[subjects[row]]),

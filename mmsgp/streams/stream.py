@@ -52,7 +52,6 @@ class GraphTracker:
 
     def __init__(self, names: dict, rate: float, settings: StreamSettings) -> None:
         self.names = names
-        self._tracker = ObjectTracker(rate, settings.lost_seconds, settings.new_track_thr)
         self._filter = RelationFilter(
             len(names['predicates']),
             settings.time_constant,
@@ -60,6 +59,7 @@ class GraphTracker:
             settings.hide_thr,
             settings.lost_seconds,
         )
+        self._tracker = ObjectTracker(rate, settings.lost_seconds, settings.new_track_thr)
         self._last_seen: dict[int, dict] = {}
 
     def update(self, time: float, graph: SceneGraph) -> dict:

@@ -27,6 +27,7 @@ class ObjectTracker:
     Raises:
         ModuleNotFoundError: If ``trackers`` or ``supervision`` is not installed. The
             message tells how to install them.
+        ValueError: If ``new_track_thr`` is not from 0 to 1.
 
     References:
         .. [1] Zhang et al., ByteTrack: Multi-Object Tracking by Associating Every
@@ -36,6 +37,8 @@ class ObjectTracker:
     def __init__(
         self, frame_rate: float = 25.0, lost_seconds: float = 1.0, new_track_thr: float = 0.5
     ) -> None:
+        if not 0 <= new_track_thr <= 1:
+            raise ValueError(f'new_track_thr must be a number from 0 to 1, got {new_track_thr}')
         try:
             import supervision  # noqa: PLC0415 - optional
             from trackers import ByteTrackTracker  # noqa: PLC0415 - optional

@@ -63,17 +63,18 @@ class StreamWriter:
             for path in (self.lines_file, self.video_file):
                 path.unlink(missing_ok=True)  # a link is not followed
             self._lines = self.lines_file.open('w', encoding='utf-8')
+        picture = self._painter.draw(image, line)
         # One call, so that a line is there as a whole or not at all.
         self._lines.write(json.dumps(line, allow_nan=False) + '\n')
         self._lines.flush()
+        self._end = line['time'] + 1 / self._rate
         names = [object_name(item) for item in line['objects']]
         self._timeline.update(
             line['time'],
             [(names[r['subject']], r['predicate'], names[r['object']]) for r in line['relations']],
         )
         self._repeat_until(line['time'])
-        self._picture = self._painter.draw(image, line)
-        self._end = line['time'] + 1 / self._rate
+        self._picture = picture
 
     def _repeat_until(self, seconds: float) -> None:
         """Write the last picture for as long as it was the latest one."""

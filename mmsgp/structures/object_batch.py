@@ -33,6 +33,8 @@ class ObjectBatch:
         image_sizes: (B, 2), width and height of each image in pixels of the
             network's input, without padding, or None.
         pairs_overlap: Whether detected boxes are paired only if they overlap.
+        valid: (B, T) bool, in a batch with as many rows for each image: the rows that
+            are objects. ``sizes`` is then not used. None in all other batches.
     """
 
     bboxes: Tensor
@@ -45,6 +47,7 @@ class ObjectBatch:
     present: Tensor | None = None
     image_sizes: Tensor | None = None
     pairs_overlap: bool = True
+    valid: Tensor | None = None
 
     @classmethod
     def from_list(cls, bboxes: list[Tensor], logits: Tensor, **kwargs) -> ObjectBatch:

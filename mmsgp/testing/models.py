@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import torch.nn as nn
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
@@ -97,6 +98,30 @@ def write_random_checkpoint(
     add_checksum(checkpoint)
     torch.save(checkpoint, path)
     return Path(path)
+
+
+@torch.no_grad()
+def spread_detections(
+    detector: nn.Module, images: torch.Tensor, score: float = -4.0, size: float = 2.0
+) -> None:
+    """Set the last layers of an RTMDet so that it finds objects of many classes and sizes.
+
+    Args:
+        detector: With random weights.
+        images: (B, 3, H, W), which then have scores around ``sigmoid(score)``.
+        score: Mean of the class logits.
+        size: Mean distance of a box's sides, in strides.
+    """
+    head = detector.bbox_head
+    for layers in (head.rtm_cls, head.rtm_reg):
+        for layer in layers:
+            torch.nn.init.normal_(layer.weight)
+            torch.nn.init.zeros_(layer.bias)
+    outputs = head(detector.extract_feat(images))
+    for maps, layers, mean in zip(outputs, (head.rtm_cls, head.rtm_reg), (score, size)):
+        for output, layer, (stride, _) in zip(maps, layers, head.prior_generator.strides):
+            layer.weight /= output.std() / (1 if layers is head.rtm_cls else stride)
+            layer.bias.fill_(mean)
 
 
 def random_bboxes(num: int, size: float = 96.0) -> torch.Tensor:

@@ -320,7 +320,7 @@ FAULTS = [
     (a_predicate_none, 'no_relation_predicate', r"'None' \(number \d+, \d+ % .*no annotation"),
     (a_predicate_no_relation, 'no_relation_predicate', "'no_relation'"),
     (a_class_background, 'background_class', "'__background__'"),
-    (a_side_without_a_partner, 'one_sided_predicates', "1 predicates .*'no_flip'.*left-of"),
+    (a_side_without_a_partner, 'one_sided_predicates', '1 predicates .*=no_flip.*left-of'),
     (names_alike, 'similar_names', '2 predicates differ only .*on; ON|ON; on'),
     (one_image_annotated_twice, 'copied_annotations', '2 images .*106.jpg; 460.jpg'),
     (one_image_annotated_twice_in_training, 'copied_annotations_within_a_split', '107.jpg'),
@@ -366,6 +366,13 @@ def test_what_is_checked_depends_on_the_config(data):
     assert check(data, train_dataloader__dataset__pipeline__4__prob=0) == {}
     swap = [['left-of', 'behind']]
     assert check(data, train_dataloader__dataset__pipeline__4__swap_predicates=swap) == {}
+
+
+def test_the_setting_that_the_message_names_mends_one_sided_predicates(data):
+    a_side_without_a_partner(data)
+    message = check(data)['one_sided_predicates'].message
+    key, value = re.search(r'--cfg-options (\S+)=(\w+)', message).groups()
+    assert check(data, **{key.replace('.', '__'): value}) == {}
 
 
 def test_the_flip_of_mmdetection_swaps_no_predicate(data):

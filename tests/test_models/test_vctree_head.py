@@ -1,5 +1,7 @@
 """VCTree: trees, and LSTMs over them, against their formulas."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -136,6 +138,7 @@ def both_ways(tree, inputs, root, left, right):
 
 
 def decode_all(head, context, root, left, right):
+    """Of what the decoder sees of each object."""
     decoded = {}
 
     def decode(node, above):
@@ -149,7 +152,7 @@ def decode_all(head, context, root, left, right):
     return decoded
 
 
-def naive(head, regions, objects):
+def naive(head, regions, objects, decode_inputs=False):
     logits, roles, labels, pair = [], [], [], head.scorer_of_pairs
     table = (pair.cooccurrence.weight + pair.cooccurrence.weight.T) / 2
     overlaps = overlap_codes(objects.bboxes, objects.image_ids)
@@ -184,7 +187,10 @@ def naive(head, regions, objects):
                 scores[i, j] = (torch.sigmoid(seen) * co).item()
         root, left, right = naive_tree((scores + scores.T) / 2)
         context = both_ways(head.object_tree, inputs, root, left, right)
-        decoded = decode_all(head, context, root, left, right)
+        seen = context
+        if decode_inputs:
+            seen = [torch.cat([row, c]) for row, c in zip(inputs, context)]
+        decoded = decode_all(head, seen, root, left, right)
         own = [decoded[node] for node in range(len(rows))]
         own_labels = [row[:-1].argmax().item() for row in own]
         inputs = [
@@ -203,11 +209,13 @@ def naive(head, regions, objects):
     return torch.stack(logits), torch.stack(relations)
 
 
-def test_it_equals_its_formulas_by_recursion():
-    head = small_head('VCTreeHead')
+@pytest.mark.parametrize('decode_inputs', [False, True])
+def test_it_equals_its_formulas_by_recursion(decode_inputs):
+    head = small_head('VCTreeHead', decode_inputs=decode_inputs)
     torch.manual_seed(1)
     torch.nn.init.uniform_(head.scorer_of_pairs.cooccurrence.weight)
-    compare(head, naive, *random_inputs(head, (5, 0, 1, 3)))
+    formulas = partial(naive, decode_inputs=decode_inputs)
+    compare(head, formulas, *random_inputs(head, (5, 0, 1, 3)))
 
 
 def test_gates_start_as_in_the_definition():

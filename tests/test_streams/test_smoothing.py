@@ -49,14 +49,15 @@ def test_log_odds_are_those_of_the_naive_recursion():
     times = np.cumsum(rng.uniform(0.02, 0.2, 30))
     tracks = [rng.permutation(6)[: rng.integers(0, 7)].tolist() for _ in times]
     probabilities = [rng.random((len(t), len(t), 4)) for t in tracks]
-    smoother = RelationFilter(4, 0.3, show_thr=1e-6, hide_thr=1e-6, lost_seconds=100)
+    smoother = RelationFilter(4, 0.3, lost_seconds=100)
     for time, present, values in zip(times, tracks, probabilities):
-        shown = smoother.update(time, present, values)
-    expected = naive(times, tracks, probabilities.copy(), 0.3)
-    found = {(s, o, r - 1): math.log(p / (1 - p)) for s, o, r, p in shown}
-    assert len(found) == len(expected) > 100
-    for key, value in expected.items():
-        assert found[key] == pytest.approx(value, abs=1e-9)
+        smoother.update(time, present, values)
+    expected = naive(times, tracks, probabilities, 0.3)
+    assert len(expected) > 100
+    place = smoother.tracks.tolist().index
+    for (subject, object_, predicate), value in expected.items():
+        found = smoother.log_odds[place(subject), place(object_), predicate]
+        assert found == pytest.approx(value, abs=1e-9)
 
 
 def test_half_a_time_constant_moves_the_log_odds_by_two_fifths():

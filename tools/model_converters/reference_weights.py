@@ -304,7 +304,7 @@ def apply_rules(rules: dict[str, Rule], state: dict[str, Tensor], kind: str) -> 
         missing.update(s for s in lacking if not s.endswith(OPTIONAL))
     if missing:
         raise ValueError(
-            f'not a checkpoint of {kind} on VGG16: it lacks '
+            f'not a checkpoint of {kind}: it lacks '
             f'{", ".join(sorted(missing))}; it has '
             f'{", ".join(sorted(state)[:5]) or "nothing"} ...'
         )
@@ -334,14 +334,14 @@ def convert(
     # a model may be saved inside its data-parallel wrapper
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     rules = {**RULES[kind], **(SEPARATE_GATES if separate_gates else {})}
-    head = apply_rules(rules, state, kind)
+    of_kind = f'{kind} on VGG16'
+    head = apply_rules(rules, state, of_kind)
     if kind == 'motifnet':
         unpack_lstms(head)
     weights = {f'relation_head.{key}': value for key, value in head.items()}
     if any(key.startswith('detector.') for key in state):
-        weights.update(
-            {f'detector.{key}': value for key, value in apply_rules(DETECTOR, state, kind).items()}
-        )
+        made = apply_rules(DETECTOR, state, of_kind)
+        weights.update({f'detector.{key}': value for key, value in made.items()})
         rules = {**rules, **DETECTOR}
     if kind != 'kern':  # KERN has its co-occurrences in other files
         weights['has_priors'] = torch.tensor(1.0)

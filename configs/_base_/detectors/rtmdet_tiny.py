@@ -37,7 +37,7 @@ detector = dict(
         stacked_convs=2,
         anchor_generator=dict(type='mmdet.MlvlPointGenerator', offset=0, strides=[8, 16, 32]),
         bbox_coder=dict(type='mmdet.DistancePointBBoxCoder'),
-        loss_cls=dict(type='mmdet.QualityFocalLoss', beta=2.0),
+        loss_cls=dict(type='mmdet.QualityFocalLoss', use_sigmoid=True, beta=2.0),
         loss_bbox=dict(type='mmdet.GIoULoss', loss_weight=2.0),
         with_objectness=False,
         share_conv=True,

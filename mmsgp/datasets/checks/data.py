@@ -52,11 +52,11 @@ class CheckedData:
 
     Attributes:
         parts: The data sets.
-        pipelines: Steps of the training pipelines, as configured.
+        pipelines: Steps of the training pipelines, as configured, by their dotted key.
     """
 
     parts: list[Part]
-    pipelines: list[list[dict]] = field(default_factory=list)
+    pipelines: dict[str, list[dict]] = field(default_factory=dict)
 
     @cached_property
     def annotations(self) -> GraphAnnotations:
@@ -115,10 +115,11 @@ def read_data(cfg: Config) -> tuple[CheckedData | None, list[Finding]]:
     Returns:
         The data, None if they cannot be read, and what the readers complained of.
     """
-    parts, findings, pipelines, read = [], [], [], {}
+    parts, findings, pipelines, read = [], [], {}, {}
     for split in SPLITS:
         loader = cfg.get(f'{split}_dataloader')
-        for dataset_cfg in _leaves(loader.dataset) if loader else ():
+        key = f'{split}_dataloader.dataset'
+        for place, dataset_cfg in _leaves(loader.dataset, key) if loader else ():
             with _collected_warnings() as messages:
                 try:
                     parts.append(_read_part(split, dataset_cfg, read))
@@ -128,7 +129,7 @@ def read_data(cfg: Config) -> tuple[CheckedData | None, list[Finding]]:
                     continue
             findings += [Finding('reader', WARNING, 1, message) for message in messages]
             if split == 'train':
-                pipelines.append(dataset_cfg.get('pipeline', []))
+                pipelines[f'{place}.pipeline'] = dataset_cfg.get('pipeline', [])
     for part in parts[1:]:
         for kind in ('classes', 'predicates'):
             if getattr(part.whole, kind) != getattr(parts[0].whole, kind):
@@ -138,15 +139,15 @@ def read_data(cfg: Config) -> tuple[CheckedData | None, list[Finding]]:
     return (CheckedData(parts, pipelines) if parts and is_readable else None), findings
 
 
-def _leaves(dataset: Mapping) -> Iterator[Mapping]:
-    """Yield the configs of the data sets inside wrappers."""
+def _leaves(dataset: Mapping, place: str) -> Iterator[tuple[str, Mapping]]:
+    """Yield dotted keys and configs of the data sets inside wrappers."""
     if 'datasets' in dataset:
-        for part in dataset['datasets']:
-            yield from _leaves(part)
+        for i, part in enumerate(dataset['datasets']):
+            yield from _leaves(part, f'{place}.datasets.{i}')
     elif 'dataset' in dataset:
-        yield from _leaves(dataset['dataset'])
+        yield from _leaves(dataset['dataset'], f'{place}.dataset')
     else:
-        yield dataset
+        yield place, dataset
 
 
 def _read_part(split: str, cfg: Mapping, read: dict[str, GraphAnnotations]) -> Part:

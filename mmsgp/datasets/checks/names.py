@@ -109,18 +109,16 @@ def check_labels(data: CheckedData) -> Iterator[Finding]:
 
 def check_flips(data: CheckedData) -> Iterator[Finding]:
     """Predicates of one side that a flip of the image makes wrong."""
-    for pipeline in data.pipelines:
-        steps = [step for step in pipeline if step.get('prob', 0.5)]
+    for place, pipeline in data.pipelines.items():
         if not _has(pipeline, LoadRelations):
             continue
-        for step in steps:
-            if not names_subclass(step['type'], TRANSFORMS, RandomFlip):
-                continue
-            own = names_subclass(step['type'], TRANSFORMS, SceneGraphRandomFlip)
-            yield from _check_flip(data, step, own)
+        for i, step in enumerate(pipeline):
+            if step.get('prob', 0.5) and names_subclass(step['type'], TRANSFORMS, RandomFlip):
+                own = names_subclass(step['type'], TRANSFORMS, SceneGraphRandomFlip)
+                yield from _check_flip(data, step, f'{place}.{i}', own)
 
 
-def _check_flip(data: CheckedData, step: dict, own: bool) -> Iterator[Finding]:
+def _check_flip(data: CheckedData, step: dict, place: str, own: bool) -> Iterator[Finding]:
     predicates = data.annotations.predicates
     swaps = step.get('swap_predicates') if own else []
     try:
@@ -132,8 +130,8 @@ def _check_flip(data: CheckedData, step: dict, own: bool) -> Iterator[Finding]:
         return
     if unpaired and not step.get('unpaired'):
         advice = (
-            "set unpaired='no_flip' of SceneGraphRandomFlip (such images are not flipped), "
-            "unpaired='keep' if the word is no direction, or swap_predicates"
+            f'set --cfg-options {place}.unpaired=no_flip (such images are not flipped), or '
+            '=keep if the word is no direction, or swap_predicates'
             if own
             else 'take SceneGraphRandomFlip, which swaps them'
         )

@@ -14,7 +14,7 @@ from torch import Tensor
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
-from ..layers import BoxPositionEncoding, ObjectSequences
+from ..layers import BoxPositionEncoding, in_order
 from ..relation_heads.head_outputs import (
     ObjectContext,
     ObjectEncoding,
@@ -106,7 +106,7 @@ def attend(encoder: DetrTransformerEncoder, inputs: Tensor, objects: ObjectBatch
     Returns:
         Tensor: (N, H).
     """
-    sequences = ObjectSequences(objects.image_ids, objects.sizes, inputs.new_zeros(len(inputs)))
+    sequences = in_order(objects)
     padding = ~sequences.valid
     padding[:, 0] = False  # attention without any key gives NaN
     encoded = encoder(sequences.pad(inputs), query_pos=None, key_padding_mask=padding)

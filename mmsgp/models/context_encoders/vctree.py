@@ -55,6 +55,8 @@ class VCTreeContext(ContextEncoder):
         position_dim: Size of a box's position. Defaults to 128.
         norm_momentum: Of the batch normalisation of boxes; 0.001 in the official code,
             which takes many steps. Defaults to 0.1.
+        decode_inputs: Whether the decoder sees the inputs of the LSTMs, too, as in the
+            official code. Defaults to False.
         decoder_word_vectors: GloVe text file of the decoder's label embedding. Defaults to
             None: random.
     """
@@ -69,9 +71,11 @@ class VCTreeContext(ContextEncoder):
         hidden_size: int = 512,
         position_dim: int = 128,
         norm_momentum: float = 0.1,
+        decode_inputs: bool = False,
         decoder_word_vectors: str | None = None,
     ) -> None:
         super().__init__()
+        self.decode_inputs = decode_inputs
         self.scorer_of_pairs = PairScorer(
             num_classes, object_channels, embedding_dim, hidden_size, norm_momentum
         )
@@ -81,9 +85,14 @@ class VCTreeContext(ContextEncoder):
             nn.Linear(32, position_dim),
             nn.ReLU(inplace=True),
         )
-        self.object_tree = TreeLSTM(object_channels + embedding_dim + position_dim, hidden_size)
+        inputs = object_channels + embedding_dim + position_dim
+        self.object_tree = TreeLSTM(inputs, hidden_size)
         self.decoder = TreeLabelDecoder(
-            num_classes, hidden_size, hidden_size, embedding_dim, decoder_word_vectors
+            num_classes,
+            hidden_size + decode_inputs * inputs,
+            hidden_size,
+            embedding_dim,
+            decoder_word_vectors,
         )
         self.edge_tree = TreeLSTM(embedding_dim + object_channels + hidden_size, hidden_size)
         roles = nn.Linear(hidden_size, 2 * hidden_size)
@@ -103,7 +112,8 @@ class VCTreeContext(ContextEncoder):
         hidden = self.object_tree(torch.cat(inputs, dim=1), levels)
         logits = objects.logits
         if not objects.is_labelled:
-            logits = self.decoder(hidden, objects.known_labels, levels)
+            seen = torch.cat([*inputs, hidden], dim=1) if self.decode_inputs else hidden
+            logits = self.decoder(seen, objects.known_labels, levels)
         return ObjectEncoding(
             logits,
             torch.cat([regions.objects, hidden], dim=1),

@@ -168,7 +168,7 @@ def logits_by_overlap(
     them. Without such a detection all classes are equally probable.
 
     Args:
-        bboxes: (N, 4).
+        bboxes: (N, 4), or (B, N, 4) with detections of as many images.
         detections: ``bboxes`` (D, 4), ``labels`` (D,) and ``scores`` (D,),
             probabilities.
         num_classes: C.
@@ -178,10 +178,10 @@ def logits_by_overlap(
         Tensor: (N, C+1), logarithms of probabilities, background last.
     """
     overlap = bbox_overlaps(bboxes, detections.bboxes)  # (N, D)
-    evidence = torch.where(overlap >= iou_thr, overlap, 0) * detections.scores
-    of_class = evidence.new_zeros(len(bboxes), num_classes).scatter_reduce(
-        1, detections.labels.expand_as(evidence), evidence, 'amax'
+    evidence = torch.where(overlap >= iou_thr, overlap, 0) * detections.scores[..., None, :]
+    of_class = evidence.new_zeros(*bboxes.shape[:-1], num_classes).scatter_reduce(
+        -1, detections.labels[..., None, :].expand_as(evidence), evidence, 'amax'
     )
-    background = 1 - of_class.amax(dim=1, keepdim=True)
-    probabilities = torch.cat([of_class, background], dim=1)
+    background = 1 - of_class.amax(dim=-1, keepdim=True)
+    probabilities = torch.cat([of_class, background], dim=-1)
     return probabilities.clamp(min=MIN_PROBABILITY).log()

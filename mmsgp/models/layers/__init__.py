@@ -10,7 +10,7 @@ from .label_decoder import LabelDecoder
 from .layout_encoding import BoxPositionEncoding, RelativeLayoutEncoding
 from .map_reader import ObjectReader, SceneReader
 from .normalization import BatchNorm1d, BatchNorm2d
-from .object_sequences import ObjectSequences
+from .object_sequences import ObjectSequences, in_order
 from .object_trees import TreeLevels, Trees, grow_trees
 from .pair_features import PairFeatures
 from .pair_masks import draw_pair_masks
@@ -47,6 +47,7 @@ __all__ = [
     'SummedLinear',
     'box_codes',
     'pair_codes',
+    'in_order',
     'init_xavier',
     'AlternatingHighwayLSTM',
     'BatchNorm1d',

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mmsgp.structures import ObjectBatch
+
 from .counting import count_groups
 
 
@@ -48,3 +50,30 @@ class ObjectSequences:
         """Undo :meth:`pad`: (B, T, ...) to (N, ...) in the original order."""
         in_order = padded[self.image, self.step]
         return torch.empty_like(in_order).index_copy(0, self.order, in_order)
+
+
+class FixedSequences:
+    """Objects that lie in sequences of one length already, see ``ObjectBatch.valid``.
+
+    Args:
+        valid: (B, T), bool.
+    """
+
+    def __init__(self, valid: Tensor) -> None:
+        self.valid = valid
+
+    def pad(self, flat: Tensor) -> Tensor:
+        """Split (B * T, ...) to (B, T, ...)."""
+        return flat.unflatten(0, (-1, self.valid.shape[1]))
+
+    def unpad(self, padded: Tensor) -> Tensor:
+        """Undo :meth:`pad`."""
+        return padded.flatten(0, 1)
+
+
+def in_order(objects: ObjectBatch) -> ObjectSequences | FixedSequences:
+    """Lay out the objects of each image in the order of the batch."""
+    if objects.valid is not None:
+        return FixedSequences(objects.valid)
+    scores = objects.bboxes.new_zeros(len(objects.bboxes))
+    return ObjectSequences(objects.image_ids, objects.sizes, scores)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmsgp.structures import ObjectBatch
 
-from .object_sequences import ObjectSequences
+from .object_sequences import in_order
 
 
 class RelationalEmbedding(nn.Module):
@@ -46,7 +46,7 @@ class RelationalEmbedding(nn.Module):
         Returns:
             tuple[Tensor, Tensor]: ``O1``, (N, I), and ``O2``, (N, D).
         """
-        sequences = ObjectSequences(objects.image_ids, objects.sizes, inputs.new_zeros(len(inputs)))
+        sequences = in_order(objects)
         query, key, value = (
             sequences.pad(fc(inputs))[:, None] for fc in (self.query, self.key, self.value)
         )

@@ -33,6 +33,7 @@ class VCTreeHead(GatedPairHead):
             1024.
         position_dim: Size of a box's position. Defaults to 128.
         norm_momentum: See :class:`VCTreeContext`. Defaults to 0.1.
+        decode_inputs: See :class:`VCTreeContext`. Defaults to False.
         decoder_word_vectors: GloVe text file of the decoder's label embedding. Defaults to
             None: random.
         loss_pair_weight: Weight of the additional loss. Defaults to 1.0.
@@ -45,6 +46,7 @@ class VCTreeHead(GatedPairHead):
         hidden_size: int = 512,
         position_dim: int = 128,
         norm_momentum: float = 0.1,
+        decode_inputs: bool = False,
         decoder_word_vectors: str | None = None,
         loss_pair_weight: float = 1.0,
         **kwargs,
@@ -55,6 +57,7 @@ class VCTreeHead(GatedPairHead):
                 type='VCTreeContext',
                 position_dim=position_dim,
                 norm_momentum=norm_momentum,
+                decode_inputs=decode_inputs,
                 decoder_word_vectors=decoder_word_vectors,
             ),
             **kwargs,

@@ -1,0 +1,189 @@
+"""Milliseconds an image: PyTorch, compiled PyTorch and ONNX Runtime, in one run.
+
+REACT++ over RTMDet-tiny, from a normalised image in memory to sorted relations (SGGen);
+reading and scaling are not included. Beside it MotifNet over the narrow VGG16, at the size
+of its own config and with as many objects. Weights are random unless a checkpoint is given, and
+the detectors are set so that they find objects. Rounds alternate, and the best counts.
+
+With --images, ONNX Runtime is also compared with PyTorch on the images of a folder.
+
+    python benchmarks/latency.py [--objects 20] [--batch 1] [--compile] [--images FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from rich.console import Console
+from rich.table import Table
+
+from mmsgp.apis import load_parser
+from mmsgp.deploy import OnnxSceneGraphInferencer
+from mmsgp.deploy.exporting import export_onnx
+from mmsgp.deploy.fixed_parser import FixedParser
+from mmsgp.models import SceneGraphParser
+from mmsgp.registry import MODELS
+from mmsgp.testing.models import CONFIGS, random_samples, spread_detections
+
+CONFIG = CONFIGS / 'react_cce_scorer_rtmdet_tiny_minivg.py'
+PEER = CONFIGS / 'motifnet_cce_scorer_minivg.py'
+SHARPNESS = 100.0  # of the peer's untrained detector
+
+
+def build(config: Path, num_objects: int) -> tuple[SceneGraphParser, Config]:
+    """Build a parser with random weights that detects up to ``num_objects`` objects."""
+    cfg = Config.fromfile(config)
+    cfg.model.detector.init_cfg = cfg.model.detector.backbone.init_cfg = None
+    cfg.model.detection_cfg = dict(max_per_image=num_objects)
+    torch.manual_seed(0)
+    model = MODELS.build({**cfg.model, 'test_tasks': ('sggen',)}).eval()
+    if hasattr(model.detector, 'roi_head'):
+        model.detector.roi_head.bbox_head.fc_cls.weight.data *= SHARPNESS
+    else:
+        spread_detections(model.detector, torch.randn(2, 3, *model.data_preprocessor.pad_to))
+    head = model.relation_head
+    model.dataset_meta = dict(
+        classes=[f'class {c}' for c in range(head.num_classes)],
+        predicates=[f'predicate {p}' for p in range(1, head.num_predicates + 1)],
+    )
+    return model, cfg
+
+
+def predict(model: SceneGraphParser, images: torch.Tensor, sizes: torch.Tensor) -> list:
+    """Predict graphs in pixels of the inputs."""
+    head = model.relation_head
+    samples = random_samples([0] * len(images), head.num_classes, head.num_predicates)
+    for sample, (width, height) in zip(samples, sizes.int().tolist()):
+        sample.set_metainfo(dict(img_shape=(height, width)))
+    predicted = model.predict(images, samples, rescale=False)
+    return [sample.pred_scene_graphs['sggen'] for sample in predicted]
+
+
+def random_inputs(model: SceneGraphParser, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    height, width = model.data_preprocessor.pad_to
+    sizes = torch.tensor([[width, height]] * batch, dtype=torch.float32)
+    return torch.randn(batch, 3, height, width), sizes
+
+
+def best_times(calls: dict[str, Callable], rounds: int) -> dict[str, float]:
+    """Measure the best seconds of each call, in alternating rounds."""
+    best = dict.fromkeys(calls, float('inf'))
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+def compare_graphs(
+    model: SceneGraphParser, inferencer: OnnxSceneGraphInferencer, folder: Path, number: int
+) -> dict:
+    """Compare both on images of a folder: largest differences, and unlike orders."""
+    report = dict(images=0, objects=set(), bboxes=0.0, scores=0.0, unlike=0)
+    for path in islice(sorted(folder.iterdir()), number):
+        image = inferencer._prepare(path)
+        inputs, sizes = image['input'][None], np.array([image['size']], np.float32)
+        outputs = {key: value[0] for key, value in inferencer.run(inputs, sizes).items()}
+        (graph,) = predict(model, torch.from_numpy(inputs), torch.from_numpy(sizes))
+        objects, relations = graph.objects, graph.relations
+        rows, found = graph.num_objects, int((outputs['scores'] >= 0).sum())
+        report['images'] += 1
+        report['objects'].add(rows)
+        same = rows == outputs['valid'].sum() and found == graph.num_relations
+        if same:
+            for key, own, other in (
+                ('bboxes', outputs['bboxes'][:rows], objects.bboxes),
+                ('scores', outputs['object_scores'][:rows], objects.scores),
+                ('scores', outputs['scores'][:found], relations.scores),
+            ):
+                gap = np.abs(own - other.numpy()).max(initial=0)
+                report[key] = max(report[key], float(gap))
+            same = (outputs['labels'][:rows] == objects.labels.numpy()).all() and (
+                outputs['pairs'][:found] == relations.pairs.numpy()
+            ).all()
+        report['unlike'] += not same
+    return {**report, 'objects': sorted(report['objects'])}
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--checkpoint', type=Path, help=f'of {CONFIG.name} (default: random)')
+    parser.add_argument('--objects', type=int, default=20)
+    parser.add_argument('--batch', type=int, default=1)
+    parser.add_argument('--rounds', type=int, default=20)
+    parser.add_argument('--compile', action='store_true', help='also torch.compile: minutes')
+    parser.add_argument('--images', type=Path, help='folder of images to compare graphs on')
+    parser.add_argument('--number', type=int, default=100, help='images of the folder')
+    args = parser.parse_args()
+    init_default_scope('mmsgp')
+    model, cfg = build(CONFIG, args.objects)
+    if args.checkpoint is not None:
+        model = load_parser(cfg, args.checkpoint)
+        model.test_tasks = ('sggen',)
+    peer, _ = build(PEER, args.objects)
+    inputs, own_inputs = random_inputs(model, args.batch), random_inputs(peer, args.batch)
+    fixed, threads = FixedParser(model, args.objects).eval(), torch.get_num_threads()
+    calls = {
+        'MotifNet, narrow VGG16, PyTorch': lambda: predict(peer, *own_inputs),
+        'REACT++, RTMDet-tiny, PyTorch': lambda: predict(model, *inputs),
+        'the same, fixed size': lambda: fixed(*inputs),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, 'parser.onnx')
+        export_onnx(model, cfg, path, args.objects)
+        size = path.stat().st_size / 1e6
+        inferencer = OnnxSceneGraphInferencer(path, num_threads=threads)
+    arrays = [values.numpy() for values in inputs]
+    if args.compile:
+        compiled = torch.compile(fixed)
+        calls['the same, fixed size, compiled'] = lambda: compiled(*inputs)
+    calls['the same, ONNX Runtime'] = lambda: inferencer.run(*arrays)
+    best_times(calls, 2)  # the first calls also compile and allocate
+    seconds = best_times(calls, args.rounds)
+    graphs = [predict(peer, *own_inputs)[0], *[predict(model, *inputs)[0]] * (len(calls) - 1)]
+
+    console = Console(width=100)
+    console.print(
+        f'{platform.processor() or platform.machine()}, {threads} threads, float32, batch '
+        f'{args.batch}, PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}; from '
+        'normalised images to sorted relations'
+    )
+    table = Table()
+    for column in ('', 'pixels', 'boxes', 'pairs', 'ms an image', 'ratio'):
+        table.add_column(column, justify='right' if column else 'left')
+    first = next(iter(seconds.values()))
+    for (name, value), graph in zip(seconds.items(), graphs):
+        side = (own_inputs if 'MotifNet' in name else inputs)[0].shape[-1]
+        table.add_row(
+            name,
+            str(side),
+            str(graph.num_objects),
+            str(graph.num_relations),
+            f'{1e3 * value / args.batch:.1f}',
+            f'{value / first:.2f}',
+        )
+    console.print(table)
+    console.print(f'file: {size:.1f} MB')
+    result = dict(seconds=seconds, megabytes=size)
+    if args.images is not None:
+        result['agreement'] = compare_graphs(model, inferencer, args.images, args.number)
+        console.print(result['agreement'])
+    print(json.dumps(result))
+
+
+if __name__ == '__main__':
+    main()

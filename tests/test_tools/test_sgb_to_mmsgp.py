@@ -1,0 +1,190 @@
+"""Checkpoints of Scene-Graph-Benchmark become those of MMSGP."""
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from sgb_weights import KINDS, convert
+
+from helpers.sgb_weights import CONTEXT, PREDICTOR, D, E, H, K, sgb_state
+from mmsgp.checkpoint.loading import load_checkpoint_file
+from mmsgp.registry import MODELS
+from mmsgp.testing.models import CONFIGS
+
+TOOL = 'model_converters/sgb_to_mmsgp'
+OWN = dict(
+    transformer=dict(
+        type='TransformerHead',
+        hidden_size=H,
+        num_heads=2,
+        feedforward_channels=24,
+        num_object_layers=2,
+        num_edge_layers=1,
+    ),
+    imp=dict(type='IMPHead', hidden_size=H),
+    vctree=dict(type='VCTreeHead', hidden_size=H, decode_inputs=True),
+)
+
+
+def small_config(kind):
+    """The frame of Scene-Graph-Benchmark in the sizes of the states."""
+    init_default_scope('mmsgp')
+    cfg = Config.fromfile(CONFIGS / 'transformer_ce_sgb_vg.py')
+    detector, head = cfg.model.detector, cfg.model.relation_head
+    detector.init_cfg = None
+    detector.backbone.update(depth=50, groups=4, base_width=4)
+    detector.roi_head.bbox_head.num_classes = K - 1
+    for part in (detector.roi_head.bbox_head, head, head.pair_features):
+        part.fc_head.out_channels = D
+    if kind == 'detector':
+        return Config(dict(model=detector, default_scope='mmsgp'))
+    head.update(num_classes=K - 1, num_predicates=4, **OWN[kind])
+    return Config(dict(model=cfg.model, default_scope='mmsgp'))
+
+
+def loaded(kind):
+    model = MODELS.build(small_config(kind).model).eval()
+    model.load_state_dict(convert(sgb_state(kind), kind), strict=True)
+    return model, sgb_state(kind)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_all_weights_are_loaded_strictly(kind):
+    model, _ = loaded(kind)
+    assert kind == 'detector' or model.has_priors == 1
+
+
+def fc(state, name, values):
+    weight = state[f'{name}.weight'].flatten(1)
+    return values @ weight.T + state[f'{name}.bias']
+
+
+def normed(state, name, values):
+    values = values - values.mean(dim=-1, keepdim=True)
+    values = values / (values.square().mean(dim=-1, keepdim=True) + 1e-5).sqrt()
+    return values * state[f'{name}.weight'] + state[f'{name}.bias']
+
+
+def test_a_layer_of_the_transformer_computes_the_same():
+    model, state = loaded('transformer')
+    name, rows = f'{CONTEXT}.context_obj.layer_stack.1', torch.randn(5, H)
+    heads = []
+    for part in (slice(0, 8), slice(8, 16)):
+        q, k, v = (fc(state, f'{name}.slf_attn.w_{x}s', rows)[:, part] for x in 'qkv')
+        heads.append((q @ k.T / 8**0.5).softmax(dim=1) @ v)
+    attended = fc(state, f'{name}.slf_attn.fc', torch.cat(heads, dim=1))
+    hidden = normed(state, f'{name}.slf_attn.layer_norm', attended + rows)
+    fed = fc(state, f'{name}.pos_ffn.w_2', fc(state, f'{name}.pos_ffn.w_1', hidden).relu())
+    expected = normed(state, f'{name}.pos_ffn.layer_norm', fed + hidden)
+    layer = model.relation_head.object_encoder.layers[1]
+    with torch.no_grad():
+        found = layer(rows[None], query_pos=None, key_padding_mask=None)[0]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_cell_with_two_children_computes_the_same():
+    model, state = loaded('vctree')
+    name = f'{CONTEXT}.edge_ctx_rnn.multi_layer_lstm.0.treeLSTM_foreward.treeLSTM'
+    x, (left_h, right_h, left_c, right_c) = torch.randn(3, E + H + D), torch.randn(4, 3, H // 2)
+    gates = fc(state, f'{name}.ioffux', x) + fc(state, f'{name}.ioffuh_left', left_h)
+    gates = gates + fc(state, f'{name}.ioffuh_right', right_h)
+    i, o, f_left, f_right, u, r = gates.chunk(6, dim=1)
+    c = i.sigmoid() * u.tanh() + f_left.sigmoid() * left_c + f_right.sigmoid() * right_c
+    r = r.sigmoid()
+    h = r * o.sigmoid() * c.tanh() + (1 - r) * fc(state, f'{name}.px', x)
+    cell = model.relation_head.edge_tree.up
+    with torch.no_grad():
+        found = cell(cell.input_projection(x), [(left_h, left_c), (right_h, right_c)])
+    torch.testing.assert_close(found, (h, c), rtol=1e-4, atol=1e-5)
+
+
+def test_a_cell_with_a_parent_computes_the_same():
+    model, state = loaded('vctree')
+    name = f'{CONTEXT}.decoder_rnn.decoderLSTM'
+    x, (before_h, before_c) = torch.randn(3, H + D + E + 128 + E), torch.randn(2, 3, H)
+    gates = fc(state, f'{name}.iofux', x) + fc(state, f'{name}.iofuh', before_h)
+    i, o, f, u, r = gates.chunk(5, dim=1)
+    c = i.sigmoid() * u.tanh() + f.sigmoid() * before_c
+    r = r.sigmoid()
+    h = r * o.sigmoid() * c.tanh() + (1 - r) * fc(state, f'{name}.px', x)
+    cell = model.relation_head.decoder.cell
+    with torch.no_grad():
+        found = cell(cell.input_projection(x), [(before_h, before_c)])
+    torch.testing.assert_close(found, (h, c), rtol=1e-4, atol=1e-5)
+
+
+def test_classes_count_from_the_background_there_and_end_with_it_here():
+    model, state = loaded('vctree')
+    head, order = model.relation_head, [1, 2, 3, 4, 5, 0]
+    box_head = model.detector.roi_head.bbox_head
+    scores = state['roi_heads.box.predictor.cls_score.bias']
+    assert torch.equal(box_head.fc_cls.bias, scores[order])
+    deltas = state['roi_heads.box.predictor.bbox_pred.bias']
+    assert torch.equal(box_head.fc_reg.bias, deltas[4:])
+    decoder = state[f'{CONTEXT}.decoder_rnn.obj_embed.weight']  # start, background, classes
+    assert torch.equal(head.decoder.label_embedding.weight, decoder[[2, 3, 4, 5, 6, 1, 0]])
+    table = state[f'{PREDICTOR}.freq_bias.obj_baseline.weight']
+    prior = state[f'{CONTEXT}.bi_freq_prior.weight'][0]
+    for s, there in enumerate(order):
+        for o, also in enumerate(order):
+            assert torch.equal(head.frequency_prior.table[s, o], table[there * K + also])
+            assert head.scorer_of_pairs.cooccurrence.weight[s, o] == prior[there * K + also]
+    assert not head.fc_predicate.parts[1].weight.any()
+
+
+def test_gates_of_imp_go_where_they_came_from():
+    model, state = loaded('imp')
+    for gate, name in zip(
+        model.relation_head.gates, ('sub_vert', 'obj_vert', 'out_edge', 'in_edge')
+    ):
+        assert torch.equal(gate.weight, state[f'{CONTEXT}.{name}_w_fc.0.weight'])
+    unit = model.relation_head.pair_unit
+    assert torch.equal(unit.weight_hh, state[f'{CONTEXT}.edge_gru.weight_hh'])
+
+
+@pytest.mark.parametrize(
+    ('kind', 'extra'),
+    [
+        ('transformer', f'{PREDICTOR}.up_dim.weight'),
+        ('vctree', f'{CONTEXT}.obj_ctx_rnn.multi_layer_lstm.1.treeLSTM_foreward.treeLSTM.px.bias'),
+        ('imp', 'roi_heads.relation.att_feature_extractor.fc6.weight'),
+        ('detector', 'roi_heads.attribute.predictor.att_score.weight'),
+    ],
+)
+def test_what_has_no_place_is_refused_with_its_name(kind, extra):
+    state = {**sgb_state(kind), extra: torch.zeros(1)}
+    with pytest.raises(ValueError, match=f'no place for 1 tensors.*{extra}'):
+        convert(state, kind)
+
+
+def test_motifs_are_refused_with_the_names():
+    with pytest.raises(ValueError, match='not a checkpoint of transformer.*lacks'):
+        convert(sgb_state('motifs'), 'transformer')
+    with pytest.raises(ValueError, match='no place for .*box_feature_extractor'):
+        convert(sgb_state('motifs'), 'detector')
+
+
+def test_the_tool_writes_a_checkpoint_that_fits_a_config(tmp_path, run_tool, capsys):
+    source, target, config = (tmp_path / name for name in ('model.pth', 'own.pth', 'small.py'))
+    state = {f'module.{key}': value for key, value in sgb_state('vctree').items()}
+    torch.save(dict(model=state, iteration=50_000), source)
+    small_config('vctree').dump(config)
+    run_tool(TOOL, 'vctree', source, target, '--config', config)
+    printed = capsys.readouterr().out
+    assert 'it fits' in printed and 'model.relation_head.decode_inputs=True' in printed
+    weights = load_checkpoint_file(str(target))['state_dict']
+    assert weights.keys() == convert(sgb_state('vctree'), 'vctree').keys()
+
+
+def test_a_config_of_another_size_and_a_file_without_weights_are_refused(tmp_path, run_tool):
+    source, target, config = (tmp_path / name for name in ('model.pth', 'own.pth', 'small.py'))
+    torch.save(dict(model=sgb_state('imp')), source)
+    cfg = small_config('imp')
+    cfg.model.relation_head.num_predicates = 7
+    cfg.dump(config)
+    with pytest.raises(SystemExit, match='does not fit'):
+        run_tool(TOOL, 'imp', source, target, '--config', config)
+    assert not target.exists()
+    torch.save(dict(state_dict={}), source)
+    with pytest.raises(SystemExit, match="no state dict under 'model'"):
+        run_tool(TOOL, 'imp', source, target)

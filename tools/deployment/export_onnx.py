@@ -1,0 +1,47 @@
+"""Write a trained parser as ONNX, for machines without PyTorch.
+
+docs/advanced_guides/deployment.md describes inputs, outputs and what can be exported.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmsgp.cli.errors import exit_on_user_error
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='config of the parser')
+    parser.add_argument('checkpoint', help='checkpoint of training')
+    parser.add_argument('--out', required=True, type=Path, help='file to write')
+    parser.add_argument(
+        '--objects',
+        type=int,
+        help='largest number of objects of an image (default: detection_cfg.max_per_image)',
+    )
+    parser.add_argument(
+        '--relation-only',
+        action='store_true',
+        help='leave the detector out: feature maps, boxes and class logits are given',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    with exit_on_user_error():
+        # After parsing, because importing PyTorch takes seconds.
+        from mmsgp.apis import load_parser
+        from mmsgp.deploy.exporting import export_onnx
+        from mmsgp.engine.config_file import read_config_file
+
+        cfg = read_config_file(args.config)
+        parser = load_parser(cfg, args.checkpoint)
+        export_onnx(parser, cfg, args.out, args.objects, args.relation_only)
+        print(f'wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB')
+
+
+if __name__ == '__main__':
+    main()
