@@ -175,8 +175,8 @@ class ImageMatcher:
     def _distribution(self, graph: dict, name: str) -> np.ndarray:
         if 'distribution' not in graph['relations']:
             raise ValueError(
-                f'The {name} has no relations.distribution, which relation NMS needs, and files '
-                'of predictions do not hold: test the model with this preset.'
+                f'The {name} has no relations.distribution, which relation NMS needs and files '
+                'of predictions do not hold: test the model again with this preset.'
             )
         return to_numpy(graph['relations']['distribution'], np.float32)
 

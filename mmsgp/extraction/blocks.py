@@ -91,14 +91,18 @@ def list_blocks(
 
 
 def _expand(path: Path) -> Iterator[Path]:
-    """The files of an input, those of folders in the order of their names."""
+    """The files of an input; those of folders by name, without hidden ones."""
     suffix = path.suffix.lower()
     if path.is_dir():
         for folder, folders, names in os.walk(path):
-            folders.sort()
+            folders[:] = sorted(name for name in folders if not name.startswith('.'))
             for name in sorted(names):
                 file = Path(folder, name)
-                if file.suffix.lower() in (*IMAGE_SUFFIXES, TAR_SUFFIX, PARQUET_SUFFIX):
+                if not name.startswith('.') and file.suffix.lower() in (
+                    *IMAGE_SUFFIXES,
+                    TAR_SUFFIX,
+                    PARQUET_SUFFIX,
+                ):
                     yield file
     elif not path.is_file():
         raise FileNotFoundError(f'{path}: this file or folder does not exist')

@@ -447,6 +447,13 @@ def test_equal_scores_are_one_threshold_and_few_images_count_few_predictions():
     assert (curve.precision[0], curve.recall[0]) == (2 / 3, 2 / 3)
 
 
+def test_no_threshold_is_the_best_where_nothing_hits():
+    predictions = PredictionScores(np.array([1]), np.array([0.5], np.float32), limit=2)
+    images = np.array([0])
+    assert threshold_curve(np.array([0]), images, predictions).thresholds.tolist() == [0.5]
+    assert threshold_curve(np.array([NO_HIT]), images, predictions) is None
+
+
 # ---- SGB's list
 
 

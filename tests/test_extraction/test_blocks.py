@@ -32,6 +32,12 @@ def test_files_are_divided_in_the_order_of_their_names_to_the_bottom_of_folders(
     assert [block.name for block in blocks] == ['part-00000000', 'part-00000001']
 
 
+def test_hidden_files_of_folders_are_passed_over(tmp_path):
+    folder = touch(tmp_path, 'a.jpg', '._a.jpg', '.cache/b.jpg', 'sub/c.jpg')
+    (block,) = list_blocks([folder])
+    assert block.files == (str(folder / 'a.jpg'), str(folder / 'sub/c.jpg'))
+
+
 def test_an_image_that_is_named_twice_is_parsed_once(tmp_path):
     touch(tmp_path, '1.jpg')
     (block,) = list_blocks([tmp_path, tmp_path / '1.jpg', tmp_path])

@@ -85,15 +85,15 @@ def threshold_curve(
         predictions: The predictions.
 
     Returns:
-        ThresholdCurve: With each distinct score as a threshold; None without
-        predictions.
+        ThresholdCurve: With each distinct score as a threshold; None if no
+        prediction hits, because then all thresholds are alike.
     """
     owner = predictions.images
     used = np.isin(owner, images)
-    if not used.any():
+    found = ranks < predictions.num_scored[images]
+    if not found.any():
         return None
     starts = np.searchsorted(owner, np.arange(len(predictions.counts)))
-    found = ranks < predictions.num_scored[images]
     places = starts[images[found]] + ranks[found]  # of each found relation
     right, relations = np.zeros(len(owner)), np.zeros(len(owner))
     right[places] = 1
