@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 
@@ -120,7 +121,10 @@ def main() -> None:
     console = Console(width=130)
     figures = {}
     for boxes in args.boxes:
-        rows = {k: measure(k, boxes, args.repeats) for k in args.heads}
+        rows = {}
+        for kind in args.heads:
+            rows[kind] = measure(kind, boxes, args.repeats)
+            print(f'{boxes} boxes, {kind}: {rows[kind]}', file=sys.stderr)
         for name in ('forward', 'step'):
             if 'motifnet' in rows:
                 least = rows['motifnet'][f'{name} s']

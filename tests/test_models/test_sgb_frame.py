@@ -77,10 +77,10 @@ def test_masks_need_the_sizes_of_images():
         small_pair_features().draw_masks(random_bboxes(2), torch.zeros(2), None, None)
 
 
-@pytest.mark.parametrize('name', ['motifnet_ce_sgb_vg', 'transformer_ce_sgb_vg'])
+@pytest.mark.parametrize('name', ['motifnet', 'transformer', 'vctree', 'imp'])
 def test_a_smaller_model_of_the_frame_trains_and_tests(name):
     init_default_scope('mmsgp')
-    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    cfg = Config.fromfile(CONFIGS / f'{name}_ce_sgb_vg.py')
     detector, head = cfg.model.detector, cfg.model.relation_head
     detector.init_cfg = None
     detector.backbone.update(depth=50, groups=4, base_width=4)
