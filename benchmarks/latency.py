@@ -1,9 +1,10 @@
 """Milliseconds an image: PyTorch, compiled PyTorch and ONNX Runtime, in one run.
 
 REACT++ over RTMDet-tiny, from a normalised image in memory to sorted relations (SGGen);
-reading and scaling are not included. Beside it MotifNet over the narrow VGG16, at the size
-of its own config and with as many objects. Weights are random unless a checkpoint is given, and
-the detectors are set so that they find objects. Rounds alternate, and the best counts.
+reading and scaling are not included. Beside it MotifNet over the narrow VGG16 with as many
+objects, at the size of its own config and at the same size. Weights are random unless a
+checkpoint is given, and the detectors are set so that they find objects. Rounds alternate, and
+the best counts.
 
 With --images, ONNX Runtime is also compared with PyTorch on the images of a folder.
 
@@ -33,6 +34,7 @@ from mmsgp.apis import load_parser
 from mmsgp.deploy import OnnxSceneGraphInferencer
 from mmsgp.deploy.exporting import export_onnx
 from mmsgp.deploy.fixed_parser import FixedParser
+from mmsgp.deploy.onnx_inferencer import list_images
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
 from mmsgp.testing.models import CONFIGS, random_samples, spread_detections
@@ -71,8 +73,8 @@ def predict(model: SceneGraphParser, images: torch.Tensor, sizes: torch.Tensor) 
     return [sample.pred_scene_graphs['sggen'] for sample in predicted]
 
 
-def random_inputs(model: SceneGraphParser, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
-    height, width = model.data_preprocessor.pad_to
+def random_inputs(size: tuple[int, int], batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    height, width = size
     sizes = torch.tensor([[width, height]] * batch, dtype=torch.float32)
     return torch.randn(batch, 3, height, width), sizes
 
@@ -93,7 +95,7 @@ def compare_graphs(
 ) -> dict:
     """Compare both on images of a folder: largest differences, and unlike orders."""
     report = dict(images=0, objects=set(), bboxes=0.0, scores=0.0, unlike=0)
-    for path in islice(sorted(folder.iterdir()), number):
+    for path in islice(list_images(folder), number):
         image = inferencer._prepare(path)
         inputs, sizes = image['input'][None], np.array([image['size']], np.float32)
         outputs = {key: value[0] for key, value in inferencer.run(inputs, sizes).items()}
@@ -120,27 +122,30 @@ def compare_graphs(
 
 @torch.no_grad()
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--checkpoint', type=Path, help=f'of {CONFIG.name} (default: random)')
-    parser.add_argument('--objects', type=int, default=20)
-    parser.add_argument('--batch', type=int, default=1)
-    parser.add_argument('--rounds', type=int, default=20)
-    parser.add_argument('--compile', action='store_true', help='also torch.compile: minutes')
-    parser.add_argument('--images', type=Path, help='folder of images to compare graphs on')
-    parser.add_argument('--number', type=int, default=100, help='images of the folder')
-    args = parser.parse_args()
+    cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    cli.add_argument('--checkpoint', type=Path, help=f'of {CONFIG.name} (default: random)')
+    cli.add_argument('--objects', type=int, default=20)
+    cli.add_argument('--batch', type=int, default=1)
+    cli.add_argument('--rounds', type=int, default=20)
+    cli.add_argument('--compile', action='store_true', help='also torch.compile: minutes')
+    cli.add_argument('--images', type=Path, help='folder of images to compare graphs on')
+    cli.add_argument('--number', type=int, default=100, help='images of the folder')
+    args = cli.parse_args()
     init_default_scope('mmsgp')
     model, cfg = build(CONFIG, args.objects)
     if args.checkpoint is not None:
         model = load_parser(cfg, args.checkpoint)
         model.test_tasks = ('sggen',)
     peer, _ = build(PEER, args.objects)
-    inputs, own_inputs = random_inputs(model, args.batch), random_inputs(peer, args.batch)
+    inputs, own_inputs = (
+        random_inputs(parser.data_preprocessor.pad_to, args.batch) for parser in (model, peer)
+    )
     fixed, threads = FixedParser(model, args.objects).eval(), torch.get_num_threads()
     calls = {
         'MotifNet, narrow VGG16, PyTorch': lambda: predict(peer, *own_inputs),
+        'the same at the same size': lambda: predict(peer, *inputs),
         'REACT++, RTMDet-tiny, PyTorch': lambda: predict(model, *inputs),
-        'the same, fixed size': lambda: fixed(*inputs),
+        'REACT++, fixed size': lambda: fixed(*inputs),
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'parser.onnx')
@@ -150,11 +155,12 @@ def main() -> None:
     arrays = [values.numpy() for values in inputs]
     if args.compile:
         compiled = torch.compile(fixed)
-        calls['the same, fixed size, compiled'] = lambda: compiled(*inputs)
-    calls['the same, ONNX Runtime'] = lambda: inferencer.run(*arrays)
+        calls['REACT++, fixed size, compiled'] = lambda: compiled(*inputs)
+    calls['REACT++, ONNX Runtime'] = lambda: inferencer.run(*arrays)
     best_times(calls, 2)  # the first calls also compile and allocate
     seconds = best_times(calls, args.rounds)
-    graphs = [predict(peer, *own_inputs)[0], *[predict(model, *inputs)[0]] * (len(calls) - 1)]
+    shown = [predict(peer, *own_inputs)[0], predict(peer, *inputs)[0], predict(model, *inputs)[0]]
+    shown += shown[-1:] * (len(calls) - len(shown))
 
     console = Console(width=100)
     console.print(
@@ -166,8 +172,8 @@ def main() -> None:
     for column in ('', 'pixels', 'boxes', 'pairs', 'ms an image', 'ratio'):
         table.add_column(column, justify='right' if column else 'left')
     first = next(iter(seconds.values()))
-    for (name, value), graph in zip(seconds.items(), graphs):
-        side = (own_inputs if 'MotifNet' in name else inputs)[0].shape[-1]
+    sides = [own_inputs[0].shape[-1]] + [inputs[0].shape[-1]] * (len(calls) - 1)
+    for (name, value), side, graph in zip(seconds.items(), sides, shown):
         table.add_row(
             name,
             str(side),

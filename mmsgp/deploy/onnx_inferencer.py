@@ -112,7 +112,7 @@ class OnnxSceneGraphInferencer:
         for name, value in (('batch_size', batch_size), ('topk', topk)):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f'{name} must be a whole number of at least 1, got {value}')
-        paths = iter(_list_images(inputs))
+        paths = iter(list_images(inputs))
         while batch := [self._prepare(item) for item in islice(paths, batch_size)]:
             outputs = self.run(
                 np.stack([image['input'] for image in batch]),
@@ -228,7 +228,7 @@ def _read_metadata(session, model: str | Path) -> dict:
     return meta
 
 
-def _list_images(inputs: Image | Iterable[Image]) -> Iterator[Image]:
+def list_images(inputs: Image | Iterable[Image]) -> Iterator[Image]:
     """Yield arrays and files; those of a folder by name."""
     if isinstance(inputs, (str, Path)):
         path = Path(inputs).expanduser()
@@ -245,7 +245,7 @@ def _list_images(inputs: Image | Iterable[Image]) -> Iterator[Image]:
         yield inputs
     else:
         for item in inputs:
-            yield from _list_images(item)
+            yield from list_images(item)
 
 
 def _read(path: str) -> np.ndarray:

@@ -147,3 +147,51 @@ def test_detections_of_one_box_and_two_classes_are_one_object():
     probabilities = logits[0].exp()
     torch.testing.assert_close(probabilities[0, [2, 4]], torch.tensor([0.5, 0.9]))
     torch.testing.assert_close(probabilities[1, 4], torch.tensor(0.3))
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda head: setattr(head, 'use_sigmoid_cls', False), 'use_sigmoid must be True'),
+        (lambda head: head.test_cfg.nms.update(type='soft_nms'), "'soft_nms'"),
+        (lambda head: head.test_cfg.pop('min_bbox_size'), 'min_bbox_size must be at least 0'),
+        (lambda head: head.test_cfg.update(max_per_img=3), '4 objects are more than the detector'),
+    ],
+)
+def test_settings_of_a_detector_that_have_no_fixed_form_are_refused(change, message, tmp_path):
+    model, _ = build_react(4)
+    change(model.detector.bbox_head)
+    with pytest.raises(ValueError, match=message):
+        export_onnx(model, Config(), tmp_path / 'parser.onnx')
+
+
+def test_debiasing_that_runs_a_part_again_is_refused(tmp_path):
+    model = build('LinkNetHead', debiasing=dict(type='TotalDirectEffect'))
+    with pytest.raises(ValueError, match='TotalDirectEffect cannot be exported'):
+        export_onnx(model, Config(), tmp_path / 'parser.onnx', relation_only=True)
+
+
+def test_a_context_encoder_that_recurs_is_refused(tmp_path):
+    model = build('LinkNetHead')
+    vars(model.relation_head)['context'] = build('MotifNetHead').relation_head.context
+    with pytest.raises(ValueError, match='MotifContext cannot be exported: .*LinkNetContext'):
+        export_onnx(model, Config(), tmp_path / 'parser.onnx', relation_only=True)
+
+
+@pytest.mark.parametrize(
+    'step, message',
+    [
+        (dict(type='mmdet.RandomCrop'), 'the step mmdet.RandomCrop of the test pipeline cannot'),
+        (dict(type='Resize', scale=(96, 96), keep_ratio=False), 'one step Resize, with keep_ratio'),
+    ],
+)
+def test_images_that_are_prepared_in_another_way_are_refused(step, message, tmp_path):
+    model, _ = build_react(4)
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=[step]))))
+    with pytest.raises(ValueError, match=message):
+        export_onnx(model, cfg, tmp_path / 'parser.onnx')
+
+
+def test_a_parser_of_one_object_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='at least 2, got 1'):
+        export_onnx(build('LinkNetHead'), Config(), tmp_path / 'parser.onnx', num_objects=1)
