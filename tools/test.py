@@ -22,6 +22,7 @@ from mmsgp.engine.config_file import read_config_file
 from mmsgp.engine.config_variables import merge_options
 from mmsgp.engine.data_sizes import fill_in_sizes
 from mmsgp.engine.distributed import check_launcher, setup_launcher, tear_down
+from mmsgp.engine.known_arguments import check_arguments
 from mmsgp.engine.mixed_precision import predict_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
 from mmsgp.evaluation import SceneGraphMetric
@@ -71,6 +72,7 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg = read_config_file(args.config)
     merge_options(cfg, args.cfg_options)
     check_renamed(cfg.model, args.config)
+    check_arguments(cfg.model, args.config)
     fill_in_sizes(cfg, 'test')
     cfg.work_dir = (
         args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))

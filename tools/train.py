@@ -40,6 +40,7 @@ from mmsgp.engine.distributed import (
     unwrap_model,
 )
 from mmsgp.engine.folder_lock import locked
+from mmsgp.engine.known_arguments import check_arguments
 from mmsgp.engine.last_checkpoint import (
     find_last_checkpoint,
     has_checkpoint,
@@ -89,6 +90,7 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg = read_config_file(args.config)
     merge_options(cfg, args.cfg_options)
     check_renamed(cfg.model, args.config)
+    check_arguments(cfg.model, args.config)
     fill_in_sizes(cfg)
     cfg.work_dir = (
         args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
