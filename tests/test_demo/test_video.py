@@ -77,7 +77,9 @@ def test_of_a_long_clip_some_frames_are_parsed(app, checkpoints, worker, folder)
     for _ in range(video.MAX_FRAMES + 1):
         written.write(np.zeros((32, 32, 3), np.uint8))
     written.release()
-    found = worker(video.parse_video, str(path), checkpoints[0], 'cpu', str(folder / 'long'), 10**6)
+    found = worker(
+        video.parse_video, str(path), checkpoints[0], 'cpu', str(folder / 'long'), 10**6, 300
+    )
     assert (found['frames'], found['every'], found['left_out']) == (31, 2, False)
 
 
