@@ -14,13 +14,17 @@ from mmsgp.apis.given_objects import MAX_OBJECTS, WrongNumber
 from mmsgp.apis.graph_export import WRITERS
 from mmsgp.apis.model_index import resolve_model
 from mmsgp.apis.objects_file import read_objects
+from mmsgp.cli.run_settings import changed_settings, describe_file, keep_settings
+from mmsgp.cli.streaming import (
+    add_stream_options,
+    check_stream_options,
+    run_streams,
+    settings_of_images,
+)
 from mmsgp.datasets.image_files import MAX_PIXELS
 from mmsgp.structures.ranking import RANKINGS
 from mmsgp.utils.unwritten import collecting_unwritten
 from mmsgp.visualization.fonts import add_font
-
-from .run_settings import changed_settings, describe_file, keep_settings
-from .streaming import add_stream_options, check_stream_options, run_streams, settings_of_images
 
 # As many as a picture shows, so that objects have the same numbers in both.
 _SHOWN = 20

@@ -67,7 +67,8 @@ def assert_possible(names, annotations):
     classes, predicates = names
     for item in annotations:
         side = max(item['width'], item['height'])
-        assert item['width'] > 0 and item['height'] > 0 and item['img_id'] >= 0
+        assert item['width'] > 0 and item['height'] > 0
+        assert isinstance(item['img_id'], str) or item['img_id'] >= 0
         for instance in item['instances']:
             x1, y1, x2, y2 = instance['bbox']
             margin = 1 + side / 512

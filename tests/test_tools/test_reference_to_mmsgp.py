@@ -82,7 +82,10 @@ def save_detector(path, **bbox_head):
 def start(model, dataset):
     """Do what training or a test does with the model at its start."""
     loader = SimpleNamespace(dataset=dataset)
-    runner = SimpleNamespace(model=model, train_dataloader=loader, test_dataloader=loader)
+    evaluator = SimpleNamespace(metrics=[])
+    runner = SimpleNamespace(
+        model=model, train_dataloader=loader, test_dataloader=loader, test_evaluator=evaluator
+    )
     hook = DatasetPriorsHook()
     hook.before_test(runner)
     hook.before_train(runner)
