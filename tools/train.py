@@ -48,6 +48,7 @@ from mmsgp.engine.last_checkpoint import (
 )
 from mmsgp.engine.mixed_precision import train_in_mixed_precision
 from mmsgp.engine.runner import SceneGraphRunner
+from mmsgp.engine.runner.schedule import ChangedSchedule
 from mmsgp.models.parsers import is_parser_config
 from mmsgp.reporting.jobs import Job, run_jobs
 from mmsgp.reporting.runs import CHECK_FILE
@@ -265,6 +266,8 @@ def train(cfg: Config, launcher: str) -> None:
         check_load_from(cfg.load_from, unwrap_model(runner.model), dataset.metainfo)
     try:
         runner.train()
+    except ChangedSchedule as error:
+        sys.exit(str(error))
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise

@@ -12,6 +12,10 @@ from mmsgp.checkpoint.config_text import parse_config_text
 REPLACED = ('optim_wrapper.optimizer', 'optim_wrapper.paramwise_cfg', 'param_scheduler')
 
 
+class ChangedSchedule(ValueError):
+    """A run that is resumed asks for another schedule than its checkpoint has."""
+
+
 def check_schedule(cfg: Config, meta: dict, source: str) -> None:
     """Check that a config asks for the schedule of the checkpoint it resumes from.
 
@@ -25,12 +29,12 @@ def check_schedule(cfg: Config, meta: dict, source: str) -> None:
         source: The checkpoint, for errors.
 
     Raises:
-        ValueError: If they differ; it names the keys.
+        ChangedSchedule: If they differ; it names the keys.
     """
     for unit, done in (('max_epochs', 'epoch'), ('max_iters', 'iter')):
         most = cfg.get('train_cfg', {}).get(unit)
         if most is not None and most < meta.get(done, 0):
-            raise ValueError(
+            raise ChangedSchedule(
                 f'--resume: train_cfg.{unit} is {most}, but {source} was saved after '
                 f'{meta[done]}: set it to more than {meta[done]}'
             )
@@ -44,7 +48,7 @@ def check_schedule(cfg: Config, meta: dict, source: str) -> None:
         for key, old, new in _differences(key, _at(before, key), _at(cfg.to_dict(), key))
     ]
     if changes:
-        raise ValueError(
+        raise ChangedSchedule(
             f'--resume: {"; ".join(changes)}. A resumed run goes on with the optimiser and '
             f'the schedule of {source}, so this would change nothing: set it as it was, or '
             f'begin a new schedule from these weights, in another --work-dir with '
