@@ -111,6 +111,7 @@ class RecallReport:
         content = {
             # JSON has no NaN
             **{key: None if math.isnan(value) else value for key, value in self.metrics.items()},
+            **self._no_thresholds(),
             **self._best_thresholds(),
             **self.baseline,
             'num_images': self.relations.num_images,
@@ -177,6 +178,14 @@ class RecallReport:
                 ('_recall', curve.recall, 100),
                 ('_F', curve.f, 100),
             )
+        }
+
+    def _no_thresholds(self) -> dict[str, None]:
+        """Return the same keys without values, for tasks in which nothing hits."""
+        return {
+            f'{task}/best_threshold{suffix}': None
+            for task in (self.relations.predictions if 'P' in self.wanted else ())
+            for suffix in ('', '_precision', '_recall', '_F')
         }
 
     def _threshold_rows(self, task: str) -> list[list]:
