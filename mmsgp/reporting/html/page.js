@@ -1,6 +1,6 @@
 'use strict';
 (() => {
-  const data = JSON.parse(document.getElementById('data').textContent);
+  const data = JSON.parse(document.getElementById('chart-data').textContent);
   const element = id => document.getElementById(id);
   const [task, threshold, order, filter, least] =
     ['task', 'threshold', 'order', 'filter', 'least'].map(element);
