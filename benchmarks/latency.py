@@ -98,7 +98,7 @@ def compare_graphs(
 
     Returns:
         dict: Numbers of objects that were found, the largest differences of boxes and scores,
-        the images with ties in another order, and those whose graphs are not alike.
+        the images whose equal scores stand in another order, and those whose graphs differ.
     """
     report = dict(images=0, objects=set(), bboxes=0.0, scores=0.0, swapped=0, unlike=0)
     for path in islice(list_images(folder), number):

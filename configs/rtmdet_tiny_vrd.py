@@ -2,7 +2,7 @@
 _base_ = [
     '_base_/detectors/rtmdet_tiny.py',
     '_base_/datasets/vrd_detection.py',
-    '_base_/schedules/sgd_detection.py',
+    '_base_/schedules/adamw_rtmdet.py',
     '_base_/detection_runtime.py',
 ]
 
@@ -19,10 +19,6 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-train_cfg = dict(max_epochs=36)
-optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.05))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=500),
-    dict(type='CosineAnnealingLR', T_max=36, eta_min=1e-5),
-]
+_base_.param_scheduler[0].end = 500
+param_scheduler = _base_.param_scheduler
 auto_scale_lr = dict(base_batch_size=8)

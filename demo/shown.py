@@ -1,4 +1,4 @@
-"""What the page shows of a parsed image."""
+"""Table, numbers and pictures that the page shows for a parsed image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `make docs` adds to the pages of this folder.
+"""Pages and links that `make docs` adds to this folder.
 
 * Pages at the root of the repository (CHANGELOG.md, ...) become pages of the site.
 * The API reference: a page per package of ``mmsgp/``, and a page that lists all types
