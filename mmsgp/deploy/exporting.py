@@ -124,7 +124,7 @@ def describe_parser(
         pad_value=preprocessor.pad_value,
         mean=preprocessor.mean.flatten().tolist(),
         std=preprocessor.std.flatten().tolist(),
-        bgr_to_rgb=bool(preprocessor._channel_conversion),
+        bgr_to_rgb=preprocessor.reverses_channels,
     )
 
 

@@ -54,7 +54,7 @@ class LinkNetContext(ContextEncoder):
         self, classes: Tensor, regions: RegionFeatures, objects: ObjectBatch
     ) -> ObjectEncoding:
         """See :meth:`ContextEncoder.encode_objects`."""
-        images = regions.images[objects.image_ids]
+        images = regions.images.index_select(0, objects.image_ids)
         inputs = torch.cat([regions.objects, classes, images], dim=1)
         _, hidden = self.object_context(inputs, objects)
         hidden, logits = self.object_classifier(hidden, objects)

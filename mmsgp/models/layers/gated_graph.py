@@ -64,25 +64,32 @@ class GatedGraphUnit(nn.Module):
         weights = state.new_ones(()) if weights is None else weights
         gates = self.gates(state) if gates is None else gates
         to_gates, to_candidate = message.split([2 * hidden, hidden], dim=-1)
-        gates = add_product(gates, weights, to_gates).sigmoid_()
+        gates = add_product(gates, weights, to_gates)
+        gates = torch.sigmoid(gates, out=reusable(gates))
         update, reset = gates.chunk(2, dim=-1)
         candidate = F.linear(
             reset * state,
             self.fc_candidate.weight,
             self.fc_candidate.bias + self.fc_message.bias[2 * hidden :],
         )
-        candidate = add_product(candidate, weights, to_candidate).tanh_()
+        candidate = add_product(candidate, weights, to_candidate)
+        candidate = torch.tanh(candidate, out=reusable(candidate))
         return torch.lerp(state, candidate.to(state), update.to(state))
 
 
-def add_product(total: Tensor, factor: Tensor, values: Tensor) -> Tensor:
-    """Return ``total + factor * values``, in place if ``total`` is large enough.
+def reusable(tensor: Tensor) -> Tensor | None:
+    """Return a tensor that nobody needs any more, to be overwritten; None with gradients.
 
-    Memory traffic bounds the speed of a graph outside of matrix products.
+    Memory traffic bounds the speed of a graph outside of matrix products. With
+    gradients a change in place would cost a copy in the backward pass.
     """
-    if total.shape == torch.broadcast_shapes(total.shape, values.shape):
-        return total.addcmul_(factor, values)
-    return torch.addcmul(total, factor, values)
+    return None if torch.is_grad_enabled() else tensor
+
+
+def add_product(total: Tensor, factor: Tensor, values: Tensor) -> Tensor:
+    """Return ``total + factor * values``, see :func:`reusable`."""
+    fits = total.shape == torch.broadcast_shapes(total.shape, values.shape)
+    return torch.addcmul(total, factor, values, out=reusable(total) if fits else None)
 
 
 class Readout(nn.Module):
@@ -96,18 +103,19 @@ class Readout(nn.Module):
         super().__init__()
         self.fc = nn.Linear(2 * hidden_size, hidden_size)
 
-    def forward(
-        self, state: Tensor, inputs: Tensor, owners: Tensor | slice = slice(None)
-    ) -> Tensor:
+    def forward(self, state: Tensor, inputs: Tensor, owners: Tensor | None = None) -> Tensor:
         """Read out (..., H).
 
         Nodes may share ``inputs``: by broadcasting, or by ``owners``, the row
         of ``inputs`` of each node.
         """
         of_state, of_input = self.fc.weight.chunk(2, dim=1)
-        return (
-            F.linear(state, of_state, self.fc.bias).add_(F.linear(inputs, of_input)[owners]).relu_()
-        )
+        of_input = F.linear(inputs, of_input)
+        if owners is not None:
+            of_input = of_input.index_select(0, owners)
+        total = F.linear(state, of_state, self.fc.bias)
+        total = torch.add(total, of_input, out=reusable(total))
+        return torch.relu(total)
 
 
 class ObjectGraph(nn.Module):
@@ -149,7 +157,7 @@ class ObjectGraph(nn.Module):
         state = inputs[:, None]  # (N, 1, H): the nodes start equal
         for step in range(self.num_steps):
             total = state.new_zeros(num_images, *state.shape[1:]).index_add(0, image_ids, state)
-            others = total[image_ids] - state  # (N, 1 or K, H)
+            others = total.index_select(0, image_ids) - state  # (N, 1 or K, H)
             if step == 0:  # the shared part is projected once
                 message = sum(
                     matrix.sum(dim=1)[:, None] * F.linear(others, weight)
@@ -242,5 +250,6 @@ class PairGraph(nn.Module):
             predicates = unit(to_predicates.index_select(0, owners), predicates, edges, gates)
             ends = unit(F.linear(to_ends, fold)[:, None], ends)
             gates = None
-        predicates = self.readout(predicates, pairs, owners)
-        return torch.cat([self.readout(ends, inputs), predicates[nodes]], dim=1).flatten(1)
+        predicates = self.readout(predicates, pairs, owners).index_select(0, nodes.flatten())
+        predicates = predicates.unflatten(0, nodes.shape)  # (P, K', H)
+        return torch.cat([self.readout(ends, inputs), predicates], dim=1).flatten(1)

@@ -5,17 +5,22 @@ Shape shorthand: B images, T steps, H hidden units.
 Autograd would run some twenty small operations per step, and as many again
 backwards, among them a matrix product for the weights' gradient. Here a step is a
 matrix product and one element-wise function in each direction; on a GPU with Triton
-that function is one kernel. The gradients of weight and bias are computed once, for
-all steps.
+that function is one kernel, and the kernels of all steps are launched at once
+(:class:`GraphedFunction`). The gradients of weight and bias are computed once, for all
+steps.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .fused import fused
+from .graphed import GraphedFunction, pad_steps
 
 
 def step_forward(
@@ -106,24 +111,78 @@ def step_order(steps: int, reverse: bool) -> range:
 
 
 def run_steps(
-    projected: Tensor, valid: Tensor, keep: Tensor, weight: Tensor, bias: Tensor, order: range
-) -> tuple[Tensor, list[Tensor], list[Tensor], list[Tensor]]:
+    projected: Tensor, valid: Tensor, keep: Tensor, weight: Tensor, bias: Tensor, *, reverse: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     """Run all steps.
 
     Returns:
-        tuple: Outputs (B, T, H) and, of each step, what the backward pass needs:
-        previous output, previous memory, and the third of :func:`step_forward`.
+        tuple: Outputs (B, T, H), memories (T, B, H) after each step, and the third of
+        :func:`step_forward`, (T, B, 6H).
     """
     step = fused(step_forward, projected.device.type)
     inputs, present = projected.unbind(dim=1), valid[..., None].unbind(dim=1)
     output = memory = torch.zeros_like(keep)
-    outputs, before, memories, saved = ([output] * len(order) for _ in range(4))
-    for t in order:
-        before[t], memories[t] = output, memory
+    outputs, memories, saved = ([output] * len(inputs) for _ in range(3))
+    for t in step_order(len(inputs), reverse):
         state = F.linear(output, weight, bias)
         output, memory, saved[t] = step(inputs[t], state, output, memory, keep, present[t])
-        outputs[t] = output
-    return torch.stack(outputs, dim=1), before, memories, saved
+        outputs[t], memories[t] = output, memory
+    return torch.stack(outputs, dim=1), torch.stack(memories), torch.stack(saved)
+
+
+def run_steps_backward(
+    grad_outputs: Tensor,
+    outputs: Tensor,
+    memories: Tensor,
+    saved: Tensor,
+    projected: Tensor,
+    valid: Tensor,
+    keep: Tensor,
+    weight: Tensor,
+    *,
+    reverse: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run all steps backwards.
+
+    Args:
+        grad_outputs: (B, T, H), gradient of the outputs.
+        outputs: (B, T, H) and the next two: results of :func:`run_steps`.
+        memories: (T, B, H).
+        saved: (T, B, 6H).
+
+    Returns:
+        tuple: Gradients of the projected inputs (B, T, 6H), of weight and of bias.
+    """
+    step = fused(step_backward, projected.device.type)
+    order = step_order(len(saved), reverse)
+    inputs, present = projected.unbind(dim=1), valid[..., None].unbind(dim=1)
+    of_output = grad_outputs.unbind(dim=1)
+    start = of_state = of_memory = passed = torch.zeros_like(keep)
+    memory_before = dict(zip(order, [start, *(memories[t] for t in order)]))
+    of_inputs = [start] * len(saved)
+    for t in reversed(order):
+        of_inputs[t], of_memory, passed = step(
+            of_output[t],
+            of_state,
+            of_memory,
+            passed,
+            saved[t],
+            inputs[t],
+            memory_before[t],
+            keep,
+            present[t],
+        )
+        of_state = of_inputs[t][:, : len(weight)] @ weight
+    of_projected = torch.stack(of_inputs, dim=1)
+    of_gates = of_projected[..., : len(weight)].flatten(0, 1)  # (B * T, 5H)
+    before = F.pad(outputs, (0, 0, -1, 1) if reverse else (0, 0, 1, -1))  # (B, T, H)
+    return of_projected, of_gates.t() @ before.flatten(0, 1), of_gates.sum(dim=0)
+
+
+@cache
+def graphed(function: Callable, reverse: bool) -> GraphedFunction:
+    """One of the two functions above, in one direction, as a graph."""
+    return GraphedFunction(partial(function, reverse=reverse))
 
 
 class HighwayRecurrence(torch.autograd.Function):
@@ -139,39 +198,17 @@ class HighwayRecurrence(torch.autograd.Function):
         bias: Tensor,
         reverse: bool,
     ) -> Tensor:
-        ctx.order = step_order(projected.shape[1], reverse)
-        outputs, *steps = run_steps(projected, valid, keep, weight, bias, ctx.order)
-        ctx.save_for_backward(projected, valid, keep, weight, *(x for some in steps for x in some))
-        return outputs
+        ctx.reverse = reverse
+        results = graphed(run_steps, reverse)(projected, valid, keep, weight, bias)
+        ctx.save_for_backward(*results, projected, valid, keep, weight)
+        return results[0]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        projected, valid, keep, weight, *steps = ctx.saved_tensors
-        step = fused(step_backward, projected.device.type)
-        count = len(ctx.order)
-        before, memories, saved = (steps[i * count :][:count] for i in range(3))
-        inputs, present = projected.unbind(dim=1), valid[..., None].unbind(dim=1)
-        of_output = grad_outputs.unbind(dim=1)
-        of_state = of_memory = passed = torch.zeros_like(keep)
-        of_inputs = [None] * count
-        for t in reversed(ctx.order):
-            of_inputs[t], of_memory, passed = step(
-                of_output[t],
-                of_state,
-                of_memory,
-                passed,
-                saved[t],
-                inputs[t],
-                memories[t],
-                keep,
-                present[t],
-            )
-            of_state = of_inputs[t][:, : len(weight)] @ weight
-        of_projected = torch.stack(of_inputs, dim=1)
-        of_gates = of_projected[..., : len(weight)].flatten(0, 1)  # (B * T, 5H)
-        of_weight = of_gates.t() @ torch.stack(before, dim=1).flatten(0, 1)
-        return of_projected, None, None, of_weight, of_gates.sum(dim=0), None
+        steps = graphed(run_steps_backward, ctx.reverse)
+        of_projected, of_weight, of_bias = steps(grad_outputs, *ctx.saved_tensors)
+        return of_projected, None, None, of_weight, of_bias, None
 
 
 def highway_recurrence(
@@ -190,8 +227,8 @@ def highway_recurrence(
     Returns:
         Tensor: (B, T, H), at padding the state before it.
     """
-    if not torch.is_grad_enabled():
-        return run_steps(
-            projected, valid, keep, weight, bias, step_order(projected.shape[1], reverse)
-        )[0]
-    return HighwayRecurrence.apply(projected, valid, keep, weight, bias, reverse)
+    steps = valid.shape[1]
+    arguments = *pad_steps(projected, valid), keep, weight, bias
+    if torch.is_grad_enabled():
+        return HighwayRecurrence.apply(*arguments, reverse)[:, :steps]
+    return graphed(run_steps, reverse)(*arguments)[0][:, :steps]

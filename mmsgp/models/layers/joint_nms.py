@@ -5,12 +5,15 @@ Shape shorthand: B images, T objects per image, C object classes.
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 import torch
 import torch.nn.functional as F
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
 from .fused import fused
+from .graphed import GraphedFunction, pad_steps
 
 LABELLED = -2.0  # below any suppressed probability, which is in [-1, 0]
 
@@ -32,14 +35,35 @@ def joint_nms(probabilities: Tensor, bboxes: Tensor, valid: Tensor, iou_thr: flo
     Returns:
         Tensor: (B, T), labels.
     """
-    steps = probabilities.shape[1]
     scores = probabilities.masked_fill(~valid[..., None], LABELLED)
+    (scores,), (bboxes,) = pad_steps(scores, value=LABELLED), pad_steps(bboxes)
+    return graphed_label_boxes(iou_thr)(scores, bboxes)[0][:, : valid.shape[1]]
+
+
+def label_boxes(scores: Tensor, bboxes: Tensor, *, iou_thr: float) -> tuple[Tensor]:
+    """Label all boxes, see :func:`joint_nms`.
+
+    Args:
+        scores: (B, T, C), changed in place.
+        bboxes: (B, T, C, 4).
+        iou_thr: IoU from which boxes overlap.
+
+    Returns:
+        tuple[Tensor]: (B, T), labels.
+    """
+    steps = scores.shape[1]
     step = fused(label_best_box, scores.device.type)
     found = [step(scores, bboxes, iou_thr) for _ in range(steps)]
     boxes, labels, free = (torch.stack(values, dim=1) for values in zip(*found))  # (B, T)
     # Steps without a free box come last: their label goes nowhere.
     table = F.pad(torch.zeros_like(labels), (0, 1))
-    return table.scatter_(1, torch.where(free, boxes, steps), labels)[:, :-1]
+    return (table.scatter_(1, torch.where(free, boxes, steps), labels)[:, :-1],)
+
+
+@cache
+def graphed_label_boxes(iou_thr: float) -> GraphedFunction:
+    """:func:`label_boxes` as a graph."""
+    return GraphedFunction(partial(label_boxes, iou_thr=iou_thr))
 
 
 def label_best_box(scores: Tensor, bboxes: Tensor, iou_thr: float) -> tuple[Tensor, Tensor, Tensor]:

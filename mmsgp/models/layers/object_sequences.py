@@ -21,35 +21,38 @@ class ObjectSequences:
     Args:
         image_ids: (N,), image of each object, ascending.
         sizes: Number of objects of each of the B images.
-        scores: (N,), the sort key; equal scores keep their order.
+        scores: (N,), the sort key; equal scores keep their order. Defaults to None: the
+            order of the batch.
 
     Attributes:
         valid: (B, T), bool, False where a sequence is padded. T is at least 1,
             so a batch without objects still runs a step.
     """
 
-    def __init__(self, image_ids: Tensor, sizes: Sequence[int], scores: Tensor) -> None:
-        by_score = scores.argsort(descending=True, stable=True)
-        self.order = by_score[image_ids[by_score].argsort(stable=True)]
+    def __init__(
+        self, image_ids: Tensor, sizes: Sequence[int], scores: Tensor | None = None
+    ) -> None:
         # Counted on the device, because a copy of the sizes would be waited for.
         lengths = count_groups(image_ids, len(sizes))
         starts = lengths.cumsum(0) - lengths
-        self.image = image_ids
-        self.step = torch.arange(len(image_ids), device=image_ids.device) - starts[image_ids]
         steps = torch.arange(max(1, *sizes), device=image_ids.device)
         self.valid = steps < lengths[:, None]
+        step = torch.arange(len(image_ids), device=image_ids.device) - starts[image_ids]
+        self.rows = image_ids * len(steps) + step  # of each object in (B * T, ...)
+        if scores is not None:
+            by_score = scores.argsort(descending=True, stable=True)
+            order = by_score[image_ids[by_score].argsort(stable=True)]
+            # Sorting keeps objects grouped by image, so these rows fit both orders.
+            self.rows = torch.empty_like(order).index_copy(0, order, self.rows)
 
     def pad(self, flat: Tensor) -> Tensor:
         """Sort and pad: (N, ...) to (B, T, ...), padding is zero."""
-        padded = flat.new_zeros(*self.valid.shape, *flat.shape[1:])
-        # Sorting keeps objects grouped by image, so `image` fits both orders.
-        padded[self.image, self.step] = flat[self.order]
-        return padded
+        padded = flat.new_zeros(self.valid.numel(), *flat.shape[1:])
+        return padded.index_copy(0, self.rows, flat).unflatten(0, self.valid.shape)
 
     def unpad(self, padded: Tensor) -> Tensor:
         """Undo :meth:`pad`: (B, T, ...) to (N, ...) in the original order."""
-        in_order = padded[self.image, self.step]
-        return torch.empty_like(in_order).index_copy(0, self.order, in_order)
+        return padded.flatten(0, 1).index_select(0, self.rows)
 
 
 class FixedSequences:
@@ -75,5 +78,4 @@ def in_order(objects: ObjectBatch) -> ObjectSequences | FixedSequences:
     """Lay out the objects of each image in the order of the batch."""
     if objects.valid is not None:
         return FixedSequences(objects.valid)
-    scores = objects.bboxes.new_zeros(len(objects.bboxes))
-    return ObjectSequences(objects.image_ids, objects.sizes, scores)
+    return ObjectSequences(objects.image_ids, objects.sizes)

@@ -154,4 +154,5 @@ class KERNHead(RelationHead):
         unions = self.fc_pair(regions.unions)
         subject, object_ = regions.pairs.unbind(1)
         weights = self.predicate_cooccurrence[context.labels[subject], context.labels[object_]]
-        return self.pair_graph(roles[subject], roles[object_], unions, weights)
+        subjects, objects_ = (roles.index_select(0, ids) for ids in (subject, object_))
+        return self.pair_graph(subjects, objects_, unions, weights)

@@ -50,9 +50,7 @@ def _with_labels(encoding: ObjectEncoding, labels: Tensor) -> ObjectContext:
 
 def _suppress(probabilities: Tensor, objects: ObjectBatch, iou_thr: float) -> Tensor:
     """Choose labels (N,) by joint suppression over all classes per image."""
-    sequences = ObjectSequences(
-        objects.image_ids, objects.sizes, probabilities.new_zeros(len(probabilities))
-    )
+    sequences = ObjectSequences(objects.image_ids, objects.sizes)
     return sequences.unpad(
         joint_nms(
             sequences.pad(probabilities),

@@ -191,4 +191,4 @@ def multiply_roles(roles: Tensor, regions: RegionFeatures) -> Tensor:
     """
     subjects, objects = roles.chunk(2, dim=1)
     subject, object_ = regions.pairs.unbind(1)
-    return subjects[subject] * objects[object_] * regions.unions
+    return subjects.index_select(0, subject) * objects.index_select(0, object_) * regions.unions

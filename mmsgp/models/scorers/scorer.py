@@ -48,9 +48,10 @@ class RelationSelfAttention(nn.Module):
         Returns:
             Tensor: (P, out_channels).
         """
-        query, key, value = (
-            F.relu_(fc(hidden)).split(sizes) for fc in (self.query, self.key, self.value)
-        )
+        query, key, value = (F.relu_(fc(hidden)) for fc in (self.query, self.key, self.value))
+        if torch.is_grad_enabled() and len(sizes) > 1:
+            return attend_in_batch(query, key, value, sizes)
+        query, key, value = (rows.split(sizes) for rows in (query, key, value))
         return torch.cat(
             [
                 # Fused kernels take batches of heads, hence four dimensions.
@@ -60,6 +61,35 @@ class RelationSelfAttention(nn.Module):
                 for q, k, v in zip(query, key, value)
             ]
         )
+
+
+def attend_in_batch(query: Tensor, key: Tensor, value: Tensor, sizes: list[int]) -> Tensor:
+    """Attend to the rows of the same image, padded to the largest, in one operation.
+
+    Args:
+        query: (P, D), image after image, as the next two.
+        key: (P, D).
+        value: (P, D).
+        sizes: Number of rows of each of the B images.
+
+    Returns:
+        Tensor: (P, D).
+    """
+    longest = max(1, *sizes)
+    # Made on the CPU, which knows the sizes.
+    valid = torch.arange(longest) < torch.tensor(sizes)[:, None]
+    rows = torch.cat([torch.arange(size) + i * longest for i, size in enumerate(sizes)])
+    rows = rows.to(query.device, non_blocking=True)
+    valid[:, 0] = True  # softmax needs at least one key
+    mask = valid[:, None, None].to(query.device, non_blocking=True)  # (B, 1, 1, longest)
+    padded = (
+        tensor.new_zeros(len(sizes) * longest, tensor.shape[1])
+        .index_copy(0, rows, tensor)
+        .view(len(sizes), 1, longest, -1)
+        for tensor in (query, key, value)
+    )
+    attended = F.scaled_dot_product_attention(*padded, attn_mask=mask, scale=1.0)
+    return attended.flatten(0, 2).index_select(0, rows)
 
 
 @MODELS.register_module()
@@ -168,10 +198,17 @@ class Scorer(BaseModule):
         parts = [(order, sizes)]
         if not torch.is_grad_enabled():  # one image at a time: less memory
             parts = [(rows, [len(rows)]) for rows in order.split(sizes)]
-        logits = embedded.new_empty(len(embedded))
-        for rows, sizes in parts:
-            logits[rows] = self._score(embedded[rows], image_features[image_ids[rows]], sizes)
-        return logits
+        logits = torch.cat(
+            [
+                self._score(
+                    embedded.index_select(0, rows),
+                    image_features.index_select(0, image_ids[rows]),
+                    sizes,
+                )
+                for rows, sizes in parts
+            ]
+        )
+        return torch.empty_like(logits).index_copy(0, order, logits)
 
     def _score(self, embedded: Tensor, images: Tensor, sizes: list[int]) -> Tensor:
         """Score relations with the features of their image, image after image."""

@@ -1,0 +1,104 @@
+"""Functions that run many small kernels, as one launch of a GPU."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import cache
+from threading import Lock
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Sequences are padded to a multiple of this, so that few graphs are recorded.
+GRAPHED_STEPS = 8
+
+Shapes = tuple[tuple[torch.Size, torch.dtype], ...]
+
+
+def pad_steps(*tensors: Tensor, value: float = 0) -> tuple[Tensor, ...]:
+    """Pad (B, T, ...) on a GPU to a multiple of ``GRAPHED_STEPS`` steps T."""
+    padding = -tensors[0].shape[1] % GRAPHED_STEPS
+    if not (padding and tensors[0].is_cuda):
+        return tensors
+    return tuple(
+        F.pad(tensor, (*[0] * 2 * (tensor.dim() - 2), 0, padding), value=value)
+        for tensor in tensors
+    )
+
+
+class GraphedFunction:
+    """Runs a function of tensors as a CUDA graph, one for each set of shapes.
+
+    The first call with new shapes runs the function itself, which compiles what it has
+    to compile; the second one records its kernels; from then on they are replayed, of
+    which Python and the driver know one launch. Arguments are copied into the graph's
+    memory and results out of it, so that callers may keep both. On a CPU, while another
+    graph is recorded, and while a model is exported, the function itself runs.
+
+    Args:
+        function: A function of tensors on one device that returns a tuple of tensors,
+            and does not wait for the device. The caller must not rely on an argument that
+            it changes in place.
+        max_graphs: Graphs that are kept; the one used longest ago goes first. Defaults
+            to 64.
+    """
+
+    def __init__(self, function: Callable[..., tuple[Tensor, ...]], max_graphs: int = 64) -> None:
+        self.function = function
+        self.max_graphs = max_graphs
+        self.lock = Lock()
+        self.graphs: OrderedDict[tuple[int, Shapes], _Graph | None] = OrderedDict()
+
+    def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Run the function, see the class."""
+        if (
+            not tensors[0].is_cuda
+            or torch.compiler.is_compiling()
+            or torch.cuda.is_current_stream_capturing()
+        ):
+            return self.function(*tensors)
+        stream = torch.cuda.current_stream(tensors[0].device)
+        key = stream.cuda_stream, tuple((tensor.shape, tensor.dtype) for tensor in tensors)
+        with self.lock, torch.inference_mode(False), torch.no_grad():
+            if key not in self.graphs:
+                results = self.function(*tensors)
+                self.graphs[key] = None
+                if len(self.graphs) > self.max_graphs:
+                    self.graphs.popitem(last=False)
+                return results
+            if self.graphs[key] is None:
+                self.graphs[key] = _Graph(self.function, tensors)
+            self.graphs.move_to_end(key)
+            return self.graphs[key](*tensors)
+
+
+class _Graph:
+    """The recorded kernels of a function, for arguments of these shapes."""
+
+    def __init__(self, function: Callable, tensors: tuple[Tensor, ...]) -> None:
+        device = tensors[0].device
+        self.arguments = [tensor.clone(memory_format=torch.contiguous_format) for tensor in tensors]
+        self.graph = torch.cuda.CUDAGraph()
+        stream = torch.cuda.Stream(device)
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.device(device), torch.cuda.stream(stream):
+            # Other threads, such as the one that pins batches, go on using the GPU.
+            self.graph.capture_begin(_memory(device), capture_error_mode='thread_local')
+            try:
+                self.results = function(*self.arguments)
+            finally:
+                self.graph.capture_end()
+        torch.cuda.current_stream(device).wait_stream(stream)
+
+    def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        torch._foreach_copy_(self.arguments, tensors)
+        self.graph.replay()
+        return tuple(result.clone() for result in self.results)
+
+
+@cache
+def _memory(device: torch.device) -> tuple[int, int]:
+    """Memory that all graphs of a device share, because they run one after another."""
+    return torch.cuda.graph_pool_handle()
