@@ -113,7 +113,9 @@ class VCTreeContext(ContextEncoder):
         logits = objects.logits
         if not objects.is_labelled:
             seen = torch.cat([*inputs, hidden], dim=1) if self.decode_inputs else hidden
-            logits = self.decoder(seen, objects.known_labels, levels)
+            # Annotated boxes are taught; of detected ones some are background.
+            all_known = objects.targets is not None and objects.class_bboxes is None
+            logits = self.decoder(seen, objects.known_labels, levels, all_known)
         return ObjectEncoding(
             logits,
             torch.cat([regions.objects, hidden], dim=1),
