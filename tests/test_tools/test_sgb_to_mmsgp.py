@@ -8,6 +8,7 @@ from sgb_weights import KINDS, convert
 
 from helpers.sgb_weights import CONTEXT, PREDICTOR, D, E, H, K, sgb_state
 from mmsgp.checkpoint.loading import load_checkpoint_file
+from mmsgp.models.layers import TreeLevels, Trees
 from mmsgp.registry import MODELS
 from mmsgp.testing.models import CONFIGS
 
@@ -82,35 +83,52 @@ def test_a_layer_of_the_transformer_computes_the_same():
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def tree_of_three():
+    """An object, its left child and its right child."""
+    parent, left, right = ([-1, 0, 0], [1, -1, -1], [2, -1, -1])
+    trees = Trees(*(torch.tensor(own) for own in (parent, left, right, [0, 1, 1])))
+    return TreeLevels(trees, torch.device('cpu'))
+
+
 def test_a_cell_with_two_children_computes_the_same():
     model, state = loaded('vctree')
     name = f'{CONTEXT}.edge_ctx_rnn.multi_layer_lstm.0.treeLSTM_foreward.treeLSTM'
-    x, (left_h, right_h, left_c, right_c) = torch.randn(3, E + H + D), torch.randn(4, 3, H // 2)
-    gates = fc(state, f'{name}.ioffux', x) + fc(state, f'{name}.ioffuh_left', left_h)
-    gates = gates + fc(state, f'{name}.ioffuh_right', right_h)
-    i, o, f_left, f_right, u, r = gates.chunk(6, dim=1)
-    c = i.sigmoid() * u.tanh() + f_left.sigmoid() * left_c + f_right.sigmoid() * right_c
-    r = r.sigmoid()
-    h = r * o.sigmoid() * c.tanh() + (1 - r) * fc(state, f'{name}.px', x)
+
+    def there(x, left_h, right_h, left_c, right_c):
+        gates = fc(state, f'{name}.ioffux', x) + fc(state, f'{name}.ioffuh_left', left_h)
+        gates = gates + fc(state, f'{name}.ioffuh_right', right_h)
+        i, o, f_left, f_right, u, r = gates.chunk(6)
+        c = i.sigmoid() * u.tanh() + f_left.sigmoid() * left_c + f_right.sigmoid() * right_c
+        r = r.sigmoid()
+        return r * o.sigmoid() * c.tanh() + (1 - r) * fc(state, f'{name}.px', x), c
+
+    root, *leaves = x = torch.randn(3, E + H + D)
+    (left_h, left_c), (right_h, right_c) = (there(leaf, *torch.zeros(4, H // 2)) for leaf in leaves)
+    h, _ = there(root, left_h, right_h, left_c, right_c)
     cell = model.relation_head.edge_tree.up
     with torch.no_grad():
-        found = cell(cell.input_projection(x), [(left_h, left_c), (right_h, right_c)])
-    torch.testing.assert_close(found, (h, c), rtol=1e-4, atol=1e-5)
+        found = cell(cell.input_projection(x), tree_of_three().upwards)
+    torch.testing.assert_close(found, torch.stack([h, left_h, right_h]), rtol=1e-4, atol=1e-5)
 
 
 def test_a_cell_with_a_parent_computes_the_same():
     model, state = loaded('vctree')
     name = f'{CONTEXT}.decoder_rnn.decoderLSTM'
-    x, (before_h, before_c) = torch.randn(3, H + D + E + 128 + E), torch.randn(2, 3, H)
-    gates = fc(state, f'{name}.iofux', x) + fc(state, f'{name}.iofuh', before_h)
-    i, o, f, u, r = gates.chunk(5, dim=1)
-    c = i.sigmoid() * u.tanh() + f.sigmoid() * before_c
-    r = r.sigmoid()
-    h = r * o.sigmoid() * c.tanh() + (1 - r) * fc(state, f'{name}.px', x)
+
+    def there(x, before_h, before_c):
+        gates = fc(state, f'{name}.iofux', x) + fc(state, f'{name}.iofuh', before_h)
+        i, o, f, u, r = gates.chunk(5)
+        c = i.sigmoid() * u.tanh() + f.sigmoid() * before_c
+        r = r.sigmoid()
+        return r * o.sigmoid() * c.tanh() + (1 - r) * fc(state, f'{name}.px', x), c
+
+    root, *leaves = x = torch.randn(3, H + D + E + 128 + E)
+    above = there(root, *torch.zeros(2, H))
+    expected = torch.stack([above[0], *(there(leaf, *above)[0] for leaf in leaves)])
     cell = model.relation_head.decoder.cell
     with torch.no_grad():
-        found = cell(cell.input_projection(x), [(before_h, before_c)])
-    torch.testing.assert_close(found, (h, c), rtol=1e-4, atol=1e-5)
+        found = cell(cell.input_projection(x), tree_of_three().downwards)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_classes_count_from_the_background_there_and_end_with_it_here():
