@@ -104,8 +104,7 @@ class VCTreeContext(ContextEncoder):
         self, classes: Tensor, regions: RegionFeatures, objects: ObjectBatch
     ) -> ObjectEncoding:
         """See :meth:`ContextEncoder.encode_objects`; visual features come first."""
-        in_order = torch.zeros_like(objects.image_ids)
-        sequences = ObjectSequences(objects.image_ids, objects.sizes, in_order)
+        sequences = ObjectSequences(objects.image_ids, objects.sizes)
         pair_logits, scores = self.scorer_of_pairs(classes, regions.objects, objects, sequences)
         levels = TreeLevels(grow_trees(scores, sequences.valid), scores.device)
         inputs = [regions.objects, classes, self.position(box_codes(objects))]
