@@ -74,11 +74,12 @@ class DirectionAwareMessages(nn.Module):
         """
         subject, object_ = pairs.unbind(1)
         product = self.fc_subject(features)[subject] * self.fc_object(features)[object_] * unions
-        image, step = sequences.image, sequences.step
-        weights = features.new_zeros(*sequences.valid.shape, sequences.valid.shape[1])
+        rows, steps = sequences.rows, sequences.valid.shape[1]
+        weights = features.new_zeros(sequences.valid.numel(), steps)
         weights = weights.index_put(
-            (image[subject], step[subject], step[object_]), self.fc_weight(product).squeeze(1)
-        ).sigmoid()  # (B, T, T)
+            (rows[subject], rows[object_] % steps), self.fc_weight(product).squeeze(1)
+        )
+        weights = weights.view(-1, steps, steps).sigmoid()  # (B, T, T)
         others = ~torch.eye(weights.shape[1], dtype=torch.bool, device=weights.device)
         weights = weights * (sequences.valid[:, None, :] & sequences.valid[:, :, None] & others)
         sums = weights.sum(dim=2).clamp(min=1e-12)
@@ -176,8 +177,7 @@ class GPSNetHead(RelationHead):
         classes = objects.logits.softmax(dim=1) @ self.object_embedding.weight
         features = self.fc_object(torch.cat([regions.objects, position, classes], dim=1))
         unions = self.fc_pair(regions.unions)
-        in_order = torch.zeros_like(objects.image_ids)
-        sequences = ObjectSequences(objects.image_ids, objects.sizes, in_order)
+        sequences = ObjectSequences(objects.image_ids, objects.sizes)
         for layer in self.messages:
             features = layer(features, regions.pairs, unions, sequences)
         return ObjectEncoding(self.fc_label(features), regions.objects)
