@@ -76,6 +76,8 @@ def random_batches(cfg: Config, batch_size: int) -> list[dict]:
         sizes = torch.randint(4, 22, (batch_size,), generator=generator).tolist()
         torch.manual_seed(seed)
         images = torch.randint(0, 256, (batch_size, 3, side, side), dtype=torch.uint8)
+        if on_gpu():  # as the loader does
+            images = images.pin_memory()
         samples = random_samples(sizes, cfg.num_classes, cfg.num_predicates, image_size=side)
         batches.append(dict(inputs=list(images), data_samples=samples))
     return batches

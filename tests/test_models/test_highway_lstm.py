@@ -136,7 +136,7 @@ def assert_as_looped(device='cpu'):
         gradients = torch.autograd.grad(outputs.sin().sum(), [x, *lstm.parameters()])
         results.append([outputs, *gradients])
     with torch.no_grad():
-        assert torch.equal(lstm(inputs, valid), results[0][0])
+        torch.testing.assert_close(lstm(inputs, valid), results[0][0], rtol=1e-6, atol=1e-6)
     for own, expected in zip(*results):
         torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-5)
 
@@ -147,7 +147,8 @@ def test_outputs_and_gradients_are_those_of_the_loop():
 
 @pytest.mark.gpu
 def test_outputs_and_gradients_on_a_gpu_are_those_of_the_loop():
-    assert_as_looped('cuda')
+    for _ in range(3):  # at once, recorded, replayed
+        assert_as_looped('cuda')
 
 
 @pytest.mark.parametrize('reverse', [False, True])

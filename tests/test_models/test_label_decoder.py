@@ -110,5 +110,19 @@ def test_joint_nms_on_a_gpu_gives_the_labels_of_a_cpu():
     probabilities = torch.rand(3, 20, 9)
     bboxes = random_bboxes(3 * 20 * 9, size=40).view(3, 20, 9, 4)
     valid = torch.arange(20) < torch.tensor([20, 3, 0])[:, None]
-    on_gpu = joint_nms(probabilities.cuda(), bboxes.cuda(), valid.cuda())
-    assert torch.equal(on_gpu.cpu(), joint_nms(probabilities, bboxes, valid))
+    for _ in range(3):  # at once, recorded, replayed
+        on_gpu = joint_nms(probabilities.cuda(), bboxes.cuda(), valid.cuda())
+        assert torch.equal(on_gpu.cpu(), joint_nms(probabilities, bboxes, valid))
+
+
+@pytest.mark.gpu
+def test_decoding_on_a_gpu_gives_the_labels_of_a_cpu():
+    torch.manual_seed(8)
+    decoder = LabelDecoder(6, input_size=10, hidden_size=16).eval()
+    inputs, known = torch.randn(3, 11, 10), torch.randint(0, 9, (3, 11)).clamp(max=6)
+    with torch.no_grad():
+        expected = decoder(inputs, known)
+        decoder.cuda()
+        for _ in range(3):
+            found = decoder(inputs.cuda(), known.cuda())
+            torch.testing.assert_close(found.cpu(), expected, rtol=1e-3, atol=1e-3)
