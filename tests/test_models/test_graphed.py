@@ -15,10 +15,6 @@ def halves(one, other):
     return (one + other).sum(dim=1), one.mul_(other)
 
 
-def waiting(tensor):
-    return (tensor * tensor.sum().item(),)
-
-
 def test_on_a_cpu_the_function_itself_runs():
     one, other = torch.rand(2, 3, 4)
     expected = halves(one.clone(), other)
@@ -60,14 +56,6 @@ def test_a_graph_takes_values_of_another_layout_and_of_inference_mode():
         assert torch.equal(total, (one.t() + other).sum(dim=1))
         total, _ = graphed(one.t(), other)
         assert torch.equal(total, halves(one.t().clone(), other)[0])
-
-
-@pytest.mark.gpu
-def test_a_function_that_waits_goes_on_without_a_graph():
-    graphed = GraphedFunction(waiting)
-    for _ in range(4):
-        tensor = torch.rand(5, device='cuda')
-        torch.testing.assert_close(graphed(tensor)[0], tensor * tensor.sum())
 
 
 @pytest.mark.parametrize('device', ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)])

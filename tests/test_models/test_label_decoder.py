@@ -5,7 +5,7 @@ import torch
 
 from helpers.oracles import iou
 from mmsgp.models.layers import LabelDecoder, highway_lstm_cell
-from mmsgp.models.layers.joint_nms import joint_nms, label_best_box
+from mmsgp.models.layers.joint_nms import joint_nms
 from mmsgp.testing.models import random_bboxes
 
 
@@ -89,19 +89,6 @@ def test_joint_nms_gives_overlapping_boxes_different_classes():
     probabilities = torch.tensor([[[0.6, 0.3], [0.9, 0.1]]])
     labels = joint_nms(probabilities, bboxes, torch.ones(1, 2, dtype=torch.bool))
     assert labels.tolist() == [[1, 0]]
-
-
-def test_a_step_of_the_suppression_is_one_graph():
-    """A GPU runs it compiled; a break of the graph would be as many kernels again."""
-    torch.manual_seed(6)
-    scores, bboxes = torch.rand(2, 5, 3), random_bboxes(2 * 5 * 3, size=40).view(2, 5, 3, 4)
-    graph = torch.compile(label_best_box, dynamic=True, fullgraph=True, backend='aot_eager')
-    results = []
-    for function in (label_best_box, graph):
-        own = scores.clone()
-        results.append([own, *function(own, bboxes, 0.3), *function(own, bboxes, 0.3)])
-    for one, other in zip(*results):
-        assert torch.equal(one, other)
 
 
 @pytest.mark.gpu

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
@@ -10,7 +9,6 @@ from threading import Lock
 
 import torch
 import torch.nn.functional as F
-from mmengine.logging import print_log
 from torch import Tensor
 
 # Sequences are padded to a multiple of this, so that few graphs are recorded.
@@ -33,17 +31,17 @@ def pad_steps(*tensors: Tensor, value: float = 0) -> tuple[Tensor, ...]:
 class GraphedFunction:
     """Runs a function of tensors as a CUDA graph, one for each set of shapes.
 
-    The first call with new shapes runs the function itself, which compiles what it has
-    to compile; the second one records its kernels; from then on they are replayed, of
-    which Python and the driver know one launch. Arguments are copied into the graph's
-    memory and results out of it, so that callers may keep both. The function itself runs
-    on a CPU, while another graph is recorded, while a model is exported, and if its
-    kernels cannot be recorded, because it waits for the device.
+    The first call with new shapes runs the function itself; the second one records its
+    kernels; from then on they are replayed, for which Python and the driver start one
+    thing. Arguments are copied into the graph's memory and results out of it, so that
+    callers may keep both. On a CPU, while another graph is recorded, and while a model is
+    exported, the function itself runs.
 
     Args:
-        function: A function of tensors on one device that returns a tuple of tensors.
-            The caller must not rely on an argument that
-            it changes in place.
+        function: A function of tensors on one device that returns a tuple of tensors, and
+            neither waits for the device, as a copy of a number from the CPU does, nor
+            draws random numbers: recording would break the process. The caller must not
+            rely on an argument that it changes in place.
         max_graphs: Graphs that are kept; the one used longest ago goes first. Defaults
             to 64.
     """
@@ -52,7 +50,7 @@ class GraphedFunction:
         self.function = function
         self.max_graphs = max_graphs
         self.lock = Lock()
-        self.graphs: OrderedDict[tuple[int, Shapes], Callable | None] = OrderedDict()
+        self.graphs: OrderedDict[tuple[int, Shapes], _Graph | None] = OrderedDict()
 
     def __reduce__(self) -> tuple:
         """Copy the function without its graphs, which belong to this process."""
@@ -76,20 +74,9 @@ class GraphedFunction:
                     self.graphs.popitem(last=False)
                 return results
             if self.graphs[key] is None:
-                self.graphs[key] = self._record(tensors)
+                self.graphs[key] = _Graph(self.function, tensors)
             self.graphs.move_to_end(key)
             return self.graphs[key](*tensors)
-
-    def _record(self, tensors: tuple[Tensor, ...]) -> Callable[..., tuple[Tensor, ...]]:
-        try:
-            return _Graph(self.function, tensors)
-        except RuntimeError as error:
-            print_log(
-                f'{self.function} runs without a CUDA graph, more slowly: {error}',
-                logger='current',
-                level=logging.WARNING,
-            )
-            return self.function
 
 
 class _Graph:

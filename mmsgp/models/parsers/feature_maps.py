@@ -5,6 +5,8 @@ Shape shorthand: B images, H x W pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from mmdet.models.detectors import BaseDetector
 from torch import Tensor, nn
@@ -14,6 +16,11 @@ from mmsgp.models.layers.graphed import GraphedFunction
 
 # Shapes of batches whose kernels are recorded.
 MAX_SHAPES = 4
+# Layers that do not wait for a GPU, so that their kernels can be recorded.
+RECORDABLE = (
+    *(nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d, nn.GroupNorm, nn.Identity),
+    *(nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Upsample),
+)
 
 
 class FrozenMaps:
@@ -21,8 +28,9 @@ class FrozenMaps:
 
     On a GPU, images have their channels next to each other, so that no convolution changes
     the layout; the weights of convolutions and linear layers are brought into that layout
-    and, in mixed precision, into half precision once and not in each step; and the kernels
-    of all layers are launched at once (:class:`GraphedFunction`).
+    and, in mixed precision, into half precision once and not in each step; and if they
+    are convolutions and the like, the kernels of all layers are launched at once
+    (:class:`GraphedFunction`).
 
     Args:
         detector: The detector.
@@ -31,7 +39,7 @@ class FrozenMaps:
     def __init__(self, detector: BaseDetector) -> None:
         self.detector = detector
         self._weights: tuple | None = None
-        self._run: GraphedFunction | None = None
+        self._run: Callable[[Tensor], tuple[Tensor, ...]] | None = None
 
     def __call__(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Compute the maps of images (B, 3, H, W), in the layout in which MMCV pools."""
@@ -41,7 +49,9 @@ class FrozenMaps:
         weights = half, *((p.data_ptr(), p._version) for p in self.detector.parameters())
         if weights != self._weights:
             self._weights = weights
-            self._run = GraphedFunction(_Extraction(self.detector, half), max_graphs=MAX_SHAPES)
+            self._run = _Extraction(self.detector, half)
+            if self._run.recordable:
+                self._run = GraphedFunction(self._run, max_graphs=MAX_SHAPES)
         return self._run(inputs)
 
 
@@ -56,10 +66,16 @@ class _Extraction:
     def __init__(self, detector: BaseDetector, half: torch.dtype | None) -> None:
         self.module = _ExtractFeat(detector)
         self.precision = dict(device_type='cuda', dtype=half, enabled=half is not None)
-        self.weights = {
-            f'detector.{part}.{name}.{kind}': converted(weight, half)
+        layers = {
+            f'detector.{part}.{name}': layer
             for part in ('backbone', 'neck')
             for name, layer in getattr(detector, part, nn.Identity()).named_modules()
+            if not list(layer.children())
+        }
+        self.recordable = all(isinstance(layer, RECORDABLE) for layer in layers.values())
+        self.weights = {
+            f'{name}.{kind}': converted(weight, half)
+            for name, layer in layers.items()
             if isinstance(layer, (nn.Conv2d, nn.Linear))
             for kind, weight in layer.named_parameters(recurse=False)
         }
