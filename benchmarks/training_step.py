@@ -150,7 +150,11 @@ def gpu_work(step, seconds: float, steps: int = 3) -> dict:
         for index in range(steps):
             step(index)
         torch.cuda.synchronize()
-    kernels = [e for e in profiler.events() if e.device_type == DeviceType.CUDA]
+    kernels = [
+        event
+        for event in profiler.events()
+        if event.device_type == DeviceType.CUDA and not event.is_user_annotation
+    ]
     busy = sum(kernel.device_time for kernel in kernels) / steps / 1e6
     return dict(kernels=len(kernels) / steps, busy_ms=1000 * busy, busy_share=busy / seconds)
 
