@@ -76,6 +76,8 @@ def random_batches(cfg: Config, batch_size: int) -> list[dict]:
         sizes = torch.randint(4, 22, (batch_size,), generator=generator).tolist()
         torch.manual_seed(seed)
         images = torch.randint(0, 256, (batch_size, 3, side, side), dtype=torch.uint8)
+        if on_gpu():  # as the loader does
+            images = images.pin_memory()
         samples = random_samples(sizes, cfg.num_classes, cfg.num_predicates, image_size=side)
         batches.append(dict(inputs=list(images), data_samples=samples))
     return batches
@@ -148,7 +150,11 @@ def gpu_work(step, seconds: float, steps: int = 3) -> dict:
         for index in range(steps):
             step(index)
         torch.cuda.synchronize()
-    kernels = [e for e in profiler.events() if e.device_type == DeviceType.CUDA]
+    kernels = [
+        event
+        for event in profiler.events()
+        if event.device_type == DeviceType.CUDA and not event.is_user_annotation
+    ]
     busy = sum(kernel.device_time for kernel in kernels) / steps / 1e6
     return dict(kernels=len(kernels) / steps, busy_ms=1000 * busy, busy_share=busy / seconds)
 

@@ -7,11 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from mmsgp.models.layers import AlternatingHighwayLSTM, ObjectSequences, highway_lstm_cell
-from mmsgp.models.layers.highway_recurrence import (
-    highway_recurrence,
-    step_backward,
-    step_forward,
-)
+from mmsgp.models.layers.highway_recurrence import highway_recurrence
 
 
 def sigmoid(x):
@@ -136,7 +132,7 @@ def assert_as_looped(device='cpu'):
         gradients = torch.autograd.grad(outputs.sin().sum(), [x, *lstm.parameters()])
         results.append([outputs, *gradients])
     with torch.no_grad():
-        assert torch.equal(lstm(inputs, valid), results[0][0])
+        torch.testing.assert_close(lstm(inputs, valid), results[0][0], rtol=1e-6, atol=1e-6)
     for own, expected in zip(*results):
         torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-5)
 
@@ -147,7 +143,8 @@ def test_outputs_and_gradients_are_those_of_the_loop():
 
 @pytest.mark.gpu
 def test_outputs_and_gradients_on_a_gpu_are_those_of_the_loop():
-    assert_as_looped('cuda')
+    for _ in range(3):  # at once, recorded, replayed
+        assert_as_looped('cuda')
 
 
 @pytest.mark.parametrize('reverse', [False, True])
@@ -172,18 +169,3 @@ def test_more_padding_changes_nothing():
     inputs, valid = torch.randn(2, 5, 3), torch.ones(2, 5, dtype=torch.bool)
     longer = torch.cat([inputs, torch.randn(2, 3, 3)], dim=1), F.pad(valid, (0, 3))
     torch.testing.assert_close(lstm(*longer)[:, :5], lstm(inputs, valid), rtol=0, atol=0)
-
-
-def test_the_functions_of_a_step_are_one_graph_each():
-    """A GPU runs them compiled; a break of the graph would be as many kernels again."""
-    torch.manual_seed(3)
-    present = torch.tensor([[True], [False], [True]])
-    projected, state = torch.randn(3, 24), torch.randn(3, 20)
-    output, memory, keep, *gradients = torch.randn(7, 3, 4).unbind()
-    forward = (projected, state, output, memory, keep, present)
-    saved = step_forward(*forward)[2]
-    backward = (*gradients, saved, projected, memory, keep, present)
-    for function, arguments in ((step_forward, forward), (step_backward, backward)):
-        graph = torch.compile(function, dynamic=True, fullgraph=True, backend='aot_eager')
-        for one, other in zip(graph(*arguments), function(*arguments)):
-            torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)

@@ -7,16 +7,17 @@ import pytest
 import torch
 
 from mmsgp.models.layers import RelationalEmbedding, RelativeLayoutEncoding
+from mmsgp.models.layers.object_sequences import in_order
 from mmsgp.structures import ObjectBatch
 from mmsgp.testing.models import random_objects, small_parser
 
 SIZES = (3, 0, 1, 5)
 
 
-def objects_of(sizes):
+def sequences_of(sizes):
     image_ids = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
     n = len(image_ids)
-    return ObjectBatch(torch.zeros(n, 4), image_ids, tuple(sizes), torch.zeros(n, 2))
+    return in_order(ObjectBatch(torch.zeros(n, 4), image_ids, tuple(sizes), torch.zeros(n, 2)))
 
 
 def naive_embedding(layer, rows):
@@ -39,7 +40,7 @@ def test_relational_embedding_equals_its_formula_and_its_gradient():
     torch.manual_seed(0)
     layer = RelationalEmbedding(6, 4).double()
     inputs = torch.randn(sum(SIZES), 6, dtype=torch.float64, requires_grad=True)
-    embedded, out = layer(inputs, objects_of(SIZES))
+    embedded, out = layer(inputs, sequences_of(SIZES))
     expected = [naive_embedding(layer, rows) for rows in inputs.split(SIZES)]
     naive = [torch.stack(sum((pair[i] for pair in expected), [])) for i in range(2)]
     torch.testing.assert_close(embedded, naive[0], rtol=1e-10, atol=1e-12)
@@ -56,14 +57,14 @@ def test_objects_do_not_attend_to_other_images():
     torch.manual_seed(0)
     layer = RelationalEmbedding(6, 4).double()
     inputs = torch.randn(sum(SIZES), 6, dtype=torch.float64)
-    _, together = layer(inputs, objects_of(SIZES))
-    alone = [layer(rows, objects_of((len(rows),)))[1] for rows in inputs.split(SIZES)]
+    _, together = layer(inputs, sequences_of(SIZES))
+    alone = [layer(rows, sequences_of((len(rows),)))[1] for rows in inputs.split(SIZES)]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-12, atol=1e-12)
 
 
 def test_no_objects_at_all():
     layer = RelationalEmbedding(6, 4)
-    embedded, out = layer(torch.empty(0, 6), objects_of((0, 0)))
+    embedded, out = layer(torch.empty(0, 6), sequences_of((0, 0)))
     assert embedded.shape == (0, 6) and out.shape == (0, 4)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmsgp.models.parsers.feature_maps import extract_maps
+from mmsgp.models.parsers.feature_maps import FrozenMaps
 from mmsgp.testing.models import HEADS, random_samples, small_parser
 
 # Operations whose result, or whose size, Python needs.
@@ -107,6 +107,6 @@ def test_maps_of_either_layout_are_equal_and_ready_to_be_pooled(device):
     with torch.no_grad():
         (expected,) = detector.extract_feat(images)
         for layout in (torch.contiguous_format, torch.channels_last):
-            (maps,) = extract_maps(detector, images.contiguous(memory_format=layout))
+            (maps,) = FrozenMaps(detector)(images.contiguous(memory_format=layout))
             assert maps.is_contiguous()
             torch.testing.assert_close(maps, expected, rtol=1e-3, atol=1e-3)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn as nn
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
@@ -68,6 +69,7 @@ class VGG(BaseModule):
                 layers.append(nn.ReLU(inplace=True))
                 in_channels = out_channels
         self.features = nn.Sequential(*layers)
+        self.with_norm = norm_cfg is not None
         self.out_channels = in_channels
 
     def forward(self, inputs: Tensor) -> tuple[Tensor]:
@@ -79,7 +81,38 @@ class VGG(BaseModule):
         Returns:
             tuple[Tensor]: One map, (B, out_channels, H/stride, W/stride).
         """
-        return (self.features(inputs),)
+        if not self._fuses(inputs):
+            return (self.features(inputs),)
+        layers = iter(self.features)
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d):
+                inputs = torch.cudnn_convolution_relu(
+                    inputs.to(layer.weight.dtype),
+                    layer.weight,
+                    layer.bias,
+                    layer.stride,
+                    layer.padding,
+                    layer.dilation,
+                    layer.groups,
+                )
+                next(layers)  # its ReLU
+            else:
+                inputs = layer(inputs)
+        return (inputs,)
+
+    def _fuses(self, inputs: Tensor) -> bool:
+        """Whether cuDNN adds biases and applies ReLU within a convolution.
+
+        It does so in half precision, without a gradient, with weights that are already
+        in half precision.
+        """
+        return (
+            inputs.is_cuda
+            and not self.with_norm
+            and not torch.is_grad_enabled()
+            and self.features[0].weight.dtype == torch.half
+            and torch.backends.cudnn.enabled
+        )
 
 
 @MODELS.register_module()

@@ -9,6 +9,7 @@ from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
 from ..layers import RelationalEmbedding
+from ..layers.object_sequences import in_order
 from ..relation_heads.head_outputs import (
     ObjectContext,
     ObjectEncoding,
@@ -56,13 +57,15 @@ class LinkNetContext(ContextEncoder):
         """See :meth:`ContextEncoder.encode_objects`."""
         images = regions.images.index_select(0, objects.image_ids)
         inputs = torch.cat([regions.objects, classes, images], dim=1)
-        _, hidden = self.object_context(inputs, objects)
-        hidden, logits = self.object_classifier(hidden, objects)
+        sequences = in_order(objects)
+        _, hidden = self.object_context(inputs, sequences)
+        hidden, logits = self.object_classifier(hidden, sequences)
         return ObjectEncoding(logits, hidden)
 
     def encode_edges(self, classes: Tensor, context: ObjectContext, objects: ObjectBatch) -> Tensor:
         """See :meth:`ContextEncoder.encode_edges`."""
         edges = torch.cat([classes, context.representation], dim=1)
-        _, edges = self.edge_context(edges, objects)
-        _, roles = self.edge_roles(edges, objects)
+        sequences = in_order(objects)
+        _, edges = self.edge_context(edges, sequences)
+        _, roles = self.edge_roles(edges, sequences)
         return roles

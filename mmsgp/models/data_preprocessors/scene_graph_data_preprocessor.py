@@ -35,8 +35,7 @@ class SceneGraphDataPreprocessor(DetDataPreprocessor):
         Raises:
             ValueError: If an image is larger than ``pad_to``.
         """
-        data = self.cast_data(data)
-        images = list(data['inputs'])
+        images = self.cast_data(list(data['inputs']))
         sizes = [image.shape[-2:] for image in images]
         # One image and its padding, then all of them at once: a GPU has less to start.
         canvas = images[0].new_zeros(len(images), len(images[0]), *self.pad_to)

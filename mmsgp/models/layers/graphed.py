@@ -31,16 +31,17 @@ def pad_steps(*tensors: Tensor, value: float = 0) -> tuple[Tensor, ...]:
 class GraphedFunction:
     """Runs a function of tensors as a CUDA graph, one for each set of shapes.
 
-    The first call with new shapes runs the function itself, which compiles what it has
-    to compile; the second one records its kernels; from then on they are replayed, of
-    which Python and the driver know one launch. Arguments are copied into the graph's
-    memory and results out of it, so that callers may keep both. On a CPU, while another
-    graph is recorded, and while a model is exported, the function itself runs.
+    The first call with new shapes runs the function itself; the second one records its
+    kernels; from then on they are replayed, for which Python and the driver start one
+    thing. Arguments are copied into the graph's memory and results out of it, so that
+    callers may keep both. On a CPU, while another graph is recorded, and while a model is
+    exported, the function itself runs.
 
     Args:
-        function: A function of tensors on one device that returns a tuple of tensors,
-            and does not wait for the device. The caller must not rely on an argument that
-            it changes in place.
+        function: A function of tensors on one device that returns a tuple of tensors, and
+            neither waits for the device, as a copy of a number from the CPU does, nor
+            draws random numbers: recording would break the process. The caller must not
+            rely on an argument that it changes in place.
         max_graphs: Graphs that are kept; the one used longest ago goes first. Defaults
             to 64.
     """
@@ -50,6 +51,10 @@ class GraphedFunction:
         self.max_graphs = max_graphs
         self.lock = Lock()
         self.graphs: OrderedDict[tuple[int, Shapes], _Graph | None] = OrderedDict()
+
+    def __reduce__(self) -> tuple:
+        """Copy the function without its graphs, which belong to this process."""
+        return type(self), (self.function, self.max_graphs)
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Run the function, see the class."""

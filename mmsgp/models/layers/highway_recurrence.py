@@ -3,11 +3,10 @@
 Shape shorthand: B images, T steps, H hidden units.
 
 Autograd would run some twenty small operations per step, and as many again
-backwards, among them a matrix product for the weights' gradient. Here a step is a
-matrix product and one element-wise function in each direction; on a GPU with Triton
-that function is one kernel, and the kernels of all steps are launched at once
-(:class:`GraphedFunction`). The gradients of weight and bias are computed once, for all
-steps.
+backwards, among them a matrix product for the weights' gradient. Here the backward
+pass is written by hand: what does not depend on the order of the steps is computed for
+all steps at once, before and after them. On a GPU all operations of a layer are launched
+at once (:class:`GraphedFunction`).
 """
 
 from __future__ import annotations
@@ -19,90 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .fused import fused
 from .graphed import GraphedFunction, pad_steps
-
-
-def step_forward(
-    projected: Tensor, state: Tensor, output: Tensor, memory: Tensor, keep: Tensor, present: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Run the element-wise part of a step, see :func:`highway_lstm_cell`.
-
-    Args:
-        projected: (B, 6H), projected input.
-        state: (B, 5H), projected previous output.
-        output: (B, H), previous output.
-        memory: (B, H), previous memory.
-        keep: (B, H), factors of the output, those of dropout.
-        present: (B, 1), bool; where it is False, output and memory stay.
-
-    Returns:
-        tuple: Output and memory, (B, H) each, and what the backward pass needs:
-        the five gates and tanh(memory), (B, 6H).
-    """
-    gates, highway = projected.split([state.shape[1], memory.shape[1]], dim=1)
-    i, f, c, o, r = (gates + state).chunk(5, dim=1)
-    i, f, c, o, r = i.sigmoid(), f.sigmoid(), c.tanh(), o.sigmoid(), r.sigmoid()
-    next_memory = i * c + f * memory
-    t = next_memory.tanh()
-    next_output = (r * (o * t) + (1 - r) * highway) * keep
-    return (
-        torch.where(present, next_output, output),
-        torch.where(present, next_memory, memory),
-        torch.cat([i, f, c, o, r, t], dim=1),
-    )
-
-
-def step_backward(
-    grad_output: Tensor,
-    grad_state: Tensor,
-    grad_memory: Tensor,
-    passed: Tensor,
-    saved: Tensor,
-    projected: Tensor,
-    memory: Tensor,
-    keep: Tensor,
-    present: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Run the element-wise part of a step backwards.
-
-    Args:
-        grad_output: (B, H), gradient of the output of this step.
-        grad_state: (B, H), the part of it that comes from the next step's gates.
-        grad_memory: (B, H), gradient of the memory.
-        passed: (B, H), the part of the output's gradient that the next step, where
-            it was padding, hands on.
-        saved: (B, 6H), of :func:`step_forward`.
-        projected: (B, 6H), projected input.
-        memory: (B, H), previous memory.
-        keep: (B, H).
-        present: (B, 1), bool.
-
-    Returns:
-        tuple: Gradients of the projected input (B, 6H), of the previous memory,
-        and of the previous output where this step is padding, (B, H) each.
-    """
-    i, f, c, o, r, t = saved.chunk(6, dim=1)
-    highway = projected[:, -t.shape[1] :]
-    total = grad_output + grad_state + passed
-    of_output = torch.where(present, total * keep, 0)
-    of_memory = torch.where(present, grad_memory + of_output * r * o * (1 - t * t), 0)
-    of_input = torch.cat(
-        [
-            of_memory * c * i * (1 - i),
-            of_memory * memory * f * (1 - f),
-            of_memory * i * (1 - c * c),
-            of_output * r * t * o * (1 - o),
-            of_output * (o * t - highway) * r * (1 - r),
-            of_output * (1 - r),
-        ],
-        dim=1,
-    )
-    return (
-        of_input,
-        torch.where(present, of_memory * f, grad_memory),
-        torch.where(present, 0, total),
-    )
 
 
 def step_order(steps: int, reverse: bool) -> range:
@@ -110,31 +26,46 @@ def step_order(steps: int, reverse: bool) -> range:
     return range(steps)[:: -1 if reverse else 1]
 
 
+def before_steps(states: Tensor, reverse: bool) -> Tensor:
+    """Return the state before each step, zero before the first: (T, B, H)."""
+    return F.pad(states, (0, 0, 0, 0, -1, 1) if reverse else (0, 0, 0, 0, 1, -1))
+
+
 def run_steps(
     projected: Tensor, valid: Tensor, keep: Tensor, weight: Tensor, bias: Tensor, *, reverse: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Run all steps.
+) -> tuple[Tensor, ...]:
+    """Run all steps, see :func:`highway_lstm_cell` and :func:`highway_recurrence`.
 
     Returns:
-        tuple: Outputs (B, T, H), memories (T, B, H) after each step, and the third of
-        :func:`step_forward`, (T, B, 6H).
+        tuple: Outputs (B, T, H) and, for the backward pass, of each step the memory
+        (T, B, H), the sigmoid of all gates (T, B, 5H), the candidate (T, B, H) and
+        tanh(memory) (T, B, H).
     """
-    step = fused(step_forward, projected.device.type)
-    inputs, present = projected.unbind(dim=1), valid[..., None].unbind(dim=1)
+    hidden = keep.shape[1]
+    gates, highway = projected.transpose(0, 1).split([5 * hidden, hidden], dim=2)
+    gates, weight = gates + bias, weight.t()
+    present = valid.t()[..., None]
     output = memory = torch.zeros_like(keep)
-    outputs, memories, saved = ([output] * len(inputs) for _ in range(3))
-    for t in step_order(len(inputs), reverse):
-        state = F.linear(output, weight, bias)
-        output, memory, saved[t] = step(inputs[t], state, output, memory, keep, present[t])
-        outputs[t], memories[t] = output, memory
-    return torch.stack(outputs, dim=1), torch.stack(memories), torch.stack(saved)
+    steps = [()] * len(gates)
+    for t in step_order(len(gates), reverse):
+        gate = torch.addmm(gates[t], output, weight)
+        opened, candidate = gate.sigmoid(), gate[:, 2 * hidden : 3 * hidden].tanh()
+        i, f, _, o, r = opened.chunk(5, dim=1)
+        memory = torch.where(present[t], torch.addcmul(i * candidate, f, memory), memory)
+        squashed = memory.tanh()
+        output = torch.where(present[t], torch.lerp(highway[t], o * squashed, r) * keep, output)
+        steps[t] = output, memory, opened, candidate, squashed
+    outputs, *saved = zip(*steps)
+    return torch.stack(outputs, dim=1), *(torch.stack(values) for values in saved)
 
 
 def run_steps_backward(
     grad_outputs: Tensor,
     outputs: Tensor,
     memories: Tensor,
-    saved: Tensor,
+    opened: Tensor,
+    candidates: Tensor,
+    squashed: Tensor,
     projected: Tensor,
     valid: Tensor,
     keep: Tensor,
@@ -146,37 +77,52 @@ def run_steps_backward(
 
     Args:
         grad_outputs: (B, T, H), gradient of the outputs.
-        outputs: (B, T, H) and the next two: results of :func:`run_steps`.
+        outputs: (B, T, H) and the next four: results of :func:`run_steps`.
         memories: (T, B, H).
-        saved: (T, B, 6H).
+        opened: (T, B, 5H).
+        candidates: (T, B, H).
+        squashed: (T, B, H).
 
     Returns:
         tuple: Gradients of the projected inputs (B, T, 6H), of weight and of bias.
     """
-    step = fused(step_backward, projected.device.type)
-    order = step_order(len(saved), reverse)
-    inputs, present = projected.unbind(dim=1), valid[..., None].unbind(dim=1)
-    of_output = grad_outputs.unbind(dim=1)
-    start = of_state = of_memory = passed = torch.zeros_like(keep)
-    memory_before = dict(zip(order, [start, *(memories[t] for t in order)]))
-    of_inputs = [start] * len(saved)
-    for t in reversed(order):
-        of_inputs[t], of_memory, passed = step(
-            of_output[t],
-            of_state,
-            of_memory,
-            passed,
-            saved[t],
-            inputs[t],
-            memory_before[t],
-            keep,
-            present[t],
+    gates = len(weight)
+    present = valid.t()[..., None].to(projected)  # (T, B, 1)
+    highway = projected[..., gates:].transpose(0, 1)
+    i, f, _, o, r = opened.chunk(5, dim=2)
+    of_i, of_f, _, of_o, of_r = (opened * (1 - opened)).chunk(5, dim=2)
+    # What the gradients of memory and output are multiplied by; 0 at padding.
+    from_memory = (
+        torch.stack(
+            [
+                candidates * of_i,
+                before_steps(memories, reverse) * of_f,
+                i * (1 - candidates.square()),
+            ],
+            dim=2,
         )
-        of_state = of_inputs[t][:, : len(weight)] @ weight
-    of_projected = torch.stack(of_inputs, dim=1)
-    of_gates = of_projected[..., : len(weight)].flatten(0, 1)  # (B * T, 5H)
-    before = F.pad(outputs, (0, 0, -1, 1) if reverse else (0, 0, 1, -1))  # (B, T, H)
-    return of_projected, of_gates.t() @ before.flatten(0, 1), of_gates.sum(dim=0)
+        * present[..., None]
+    )  # (T, B, 3, H): i, f, c
+    from_output = torch.stack(
+        [r * squashed * of_o, (o * squashed - highway) * of_r, 1 - r], dim=2
+    )  # (T, B, 3, H): o, r, highway
+    to_memory = r * o * (1 - squashed.square())
+    keeping, absent = keep * present, 1 - present
+    forget = f * present + absent
+    of_inputs = projected.new_empty(*highway.shape[:2], 6, highway.shape[2])  # (T, B, 6, H)
+    of_state = of_memory = torch.zeros_like(keep)
+    for t in reversed(step_order(len(of_inputs), reverse)):
+        total = grad_outputs[:, t] + of_state
+        of_output = total * keeping[t]
+        of_memory = torch.addcmul(of_memory, of_output, to_memory[t])
+        torch.mul(of_memory[:, None], from_memory[t], out=of_inputs[t, :, :3])
+        torch.mul(of_output[:, None], from_output[t], out=of_inputs[t, :, 3:])
+        of_memory = of_memory * forget[t]
+        of_state = torch.addmm(total * absent[t], of_inputs[t].flatten(1)[:, :gates], weight)
+    of_inputs = of_inputs.flatten(2)  # (T, B, 6H)
+    of_gates = of_inputs[..., :gates].flatten(0, 1)  # (T * B, 5H)
+    before = before_steps(outputs.transpose(0, 1), reverse).flatten(0, 1)
+    return of_inputs.transpose(0, 1), of_gates.t() @ before, of_gates.sum(dim=0)
 
 
 @cache

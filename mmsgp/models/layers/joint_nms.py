@@ -9,10 +9,8 @@ from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
-from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
-from .fused import fused
 from .graphed import GraphedFunction, pad_steps
 
 LABELLED = -2.0  # below any suppressed probability, which is in [-1, 0]
@@ -52,12 +50,11 @@ def label_boxes(scores: Tensor, bboxes: Tensor, *, iou_thr: float) -> tuple[Tens
         tuple[Tensor]: (B, T), labels.
     """
     steps = scores.shape[1]
-    step = fused(label_best_box, scores.device.type)
-    found = [step(scores, bboxes, iou_thr) for _ in range(steps)]
+    found = [label_best_box(scores, bboxes, iou_thr) for _ in range(steps)]
     boxes, labels, free = (torch.stack(values, dim=1) for values in zip(*found))  # (B, T)
     # Steps without a free box come last: their label goes nowhere.
     table = F.pad(torch.zeros_like(labels), (0, 1))
-    return (table.scatter_(1, torch.where(free, boxes, steps), labels)[:, :-1],)
+    return (table.scatter_(1, boxes.masked_fill(~free, steps), labels)[:, :-1],)
 
 
 @cache
@@ -81,9 +78,21 @@ def label_best_box(scores: Tensor, bboxes: Tensor, iou_thr: float) -> tuple[Tens
     value, best = scores.flatten(1).max(dim=1)
     box, label = best // scores.shape[2], best % scores.shape[2]
     class_boxes = bboxes[images, :, label]  # (B, T, 4)
-    overlap = bbox_overlaps(bboxes[images, box, label][:, None], class_boxes)[:, 0]  # (B, T)
+    overlap = box_iou(bboxes[images, box, label][:, None], class_boxes)  # (B, T)
     column = scores[images, :, label]  # (B, T)
     suppressed = (overlap >= iou_thr) & (column > 0)
     scores[images, :, label] = column - suppressed.to(column)
     scores[images, box] = LABELLED
     return box, label, value > LABELLED
+
+
+def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
+    """Intersection over union of boxes (..., 4) that broadcast.
+
+    MMDetection's function copies a constant to the GPU, for which it waits.
+    """
+    low = torch.maximum(boxes[..., :2], others[..., :2])
+    high = torch.minimum(boxes[..., 2:], others[..., 2:])
+    common = (high - low).clamp(min=0).prod(dim=-1)
+    areas = ((x[..., 2:] - x[..., :2]).prod(dim=-1) for x in (boxes, others))
+    return common / (sum(areas) - common).clamp(min=1e-6)

@@ -27,6 +27,7 @@ class ObjectSequences:
     Attributes:
         valid: (B, T), bool, False where a sequence is padded. T is at least 1,
             so a batch without objects still runs a step.
+        rows: (N,), place of each object in (B * T, ...).
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class ObjectSequences:
         steps = torch.arange(max(1, *sizes), device=image_ids.device)
         self.valid = steps < lengths[:, None]
         step = torch.arange(len(image_ids), device=image_ids.device) - starts[image_ids]
-        self.rows = image_ids * len(steps) + step  # of each object in (B * T, ...)
+        self.rows = image_ids * len(steps) + step
         if scores is not None:
             by_score = scores.argsort(descending=True, stable=True)
             order = by_score[image_ids[by_score].argsort(stable=True)]

@@ -10,9 +10,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmsgp.structures import ObjectBatch
-
-from .object_sequences import in_order
+from .object_sequences import FixedSequences, ObjectSequences
 
 
 class RelationalEmbedding(nn.Module):
@@ -36,17 +34,18 @@ class RelationalEmbedding(nn.Module):
         self.fc_residual = nn.Linear(inner, in_channels)  # fc0
         self.fc_out = nn.Linear(in_channels, out_channels)  # fc1
 
-    def forward(self, inputs: Tensor, objects: ObjectBatch) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, inputs: Tensor, sequences: ObjectSequences | FixedSequences
+    ) -> tuple[Tensor, Tensor]:
         """Embed objects.
 
         Args:
             inputs: (N, I).
-            objects: With the image of each object.
+            sequences: The objects of each image, see :func:`in_order`.
 
         Returns:
             tuple[Tensor, Tensor]: ``O1``, (N, I), and ``O2``, (N, D).
         """
-        sequences = in_order(objects)
         query, key, value = (
             sequences.pad(fc(inputs))[:, None] for fc in (self.query, self.key, self.value)
         )

@@ -1,27 +1,104 @@
-"""Feature maps of a detector.
+"""Feature maps of a frozen detector.
 
 Shape shorthand: B images, H x W pixels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
+from mmdet.models.detectors import BaseDetector
 from torch import Tensor, nn
+from torch.func import functional_call
+
+from mmsgp.models.layers.graphed import GraphedFunction
+
+# Shapes of batches whose kernels are recorded.
+MAX_SHAPES = 4
+# Layers that do not wait for a GPU, so that their kernels can be recorded.
+RECORDABLE = (
+    *(nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d, nn.GroupNorm, nn.Identity),
+    *(nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Upsample),
+)
 
 
-def extract_maps(detector: nn.Module, inputs: Tensor) -> tuple[Tensor, ...]:
-    """Run a detector's ``extract_feat``.
+class FrozenMaps:
+    """Runs ``extract_feat`` of a detector that is not trained.
 
-    A GPU convolves images whose channels lie next to each other, and would change the
-    layout around each convolution.
+    On a GPU, images have their channels next to each other, so that no convolution changes
+    the layout; the weights of convolutions and linear layers are brought into that layout
+    and, in mixed precision, into half precision once and not in each step; and if they
+    are convolutions and the like, the kernels of all layers are launched at once
+    (:class:`GraphedFunction`).
 
     Args:
         detector: The detector.
-        inputs: (B, 3, H, W).
-
-    Returns:
-        tuple[Tensor]: The maps in the usual layout, in which MMCV pools.
     """
-    if inputs.is_cuda:
+
+    def __init__(self, detector: BaseDetector) -> None:
+        self.detector = detector
+        self._weights: tuple | None = None
+        self._run: Callable[[Tensor], tuple[Tensor, ...]] | None = None
+
+    def __call__(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Compute the maps of images (B, 3, H, W), in the layout in which MMCV pools."""
+        if not inputs.is_cuda:
+            return tuple(level.contiguous() for level in self.detector.extract_feat(inputs))
+        half = torch.get_autocast_dtype('cuda') if torch.is_autocast_enabled('cuda') else None
+        weights = half, *((p.data_ptr(), p._version) for p in self.detector.parameters())
+        if weights != self._weights:
+            self._weights = weights
+            self._run = _Extraction(self.detector, half)
+            if self._run.recordable:
+                self._run = GraphedFunction(self._run, max_graphs=MAX_SHAPES)
+        return self._run(inputs)
+
+
+class _Extraction:
+    """``extract_feat`` with converted weights.
+
+    Args:
+        detector: The detector.
+        half: Precision of convolutions and linear layers. None: that of the weights.
+    """
+
+    def __init__(self, detector: BaseDetector, half: torch.dtype | None) -> None:
+        self.module = _ExtractFeat(detector)
+        self.precision = dict(device_type='cuda', dtype=half, enabled=half is not None)
+        layers = {
+            f'detector.{part}.{name}': layer
+            for part in ('backbone', 'neck')
+            for name, layer in getattr(detector, part, nn.Identity()).named_modules()
+            if not list(layer.children())
+        }
+        self.recordable = all(isinstance(layer, RECORDABLE) for layer in layers.values())
+        self.weights = {
+            f'{name}.{kind}': converted(weight, half)
+            for name, layer in layers.items()
+            if isinstance(layer, (nn.Conv2d, nn.Linear))
+            for kind, weight in layer.named_parameters(recurse=False)
+        }
+
+    def __call__(self, inputs: Tensor) -> tuple[Tensor, ...]:
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-    return tuple(level.contiguous() for level in detector.extract_feat(inputs))
+        with torch.autocast(**self.precision, cache_enabled=False):
+            levels = functional_call(self.module, self.weights, inputs)
+        return tuple(level.contiguous() for level in levels)
+
+
+class _ExtractFeat(nn.Module):
+    """A detector whose forward function is ``extract_feat``."""
+
+    def __init__(self, detector: BaseDetector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        return self.detector.extract_feat(inputs)
+
+
+def converted(weight: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """Copy a weight with its channels next to each other, in another precision."""
+    layout = torch.channels_last if weight.dim() == 4 else torch.preserve_format
+    return weight.detach().to(dtype or weight.dtype, memory_format=layout)

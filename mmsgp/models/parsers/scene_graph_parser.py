@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import torch
 from mmdet.models.detectors import BaseDetector
@@ -21,7 +20,7 @@ from mmsgp.registry import MODELS, TASK_UTILS
 from mmsgp.structures import ObjectBatch, SceneGraph, SceneGraphDataSample
 
 from .feature_cache import FeatureCache
-from .feature_maps import extract_maps
+from .feature_maps import FrozenMaps
 from .freezing import frozen_parts
 from .input_checks import check_keys, check_normalization, check_pairs, check_strides, check_tasks
 from .sample_facts import image_sizes, present_classes
@@ -119,6 +118,7 @@ class SceneGraphParser(BaseDetector):
         self.detector.requires_grad_(False)
         if compile_backbone:
             self.detector.backbone.compile()
+        self.frozen_maps = FrozenMaps(self.detector)
         self.detector_adapter = build_detector_adapter(self.detector, detector_adapter)
         self.relation_head = MODELS.build(relation_head)
         self.graph_assigner = TASK_UTILS.build(graph_assigner)
@@ -213,11 +213,10 @@ class SceneGraphParser(BaseDetector):
         Raises:
             ValueError: If the relation head pools with other strides.
         """
-        extract = partial(extract_maps, self.detector)
         maps = (
-            extract(batch_inputs)
+            self.frozen_maps(batch_inputs)
             if self.feature_cache is None
-            else self.feature_cache(batch_inputs, extract)
+            else self.feature_cache(batch_inputs, self.frozen_maps)
         )
         check_strides(self.relation_head, batch_inputs, maps)
         return tuple(map(full_precision, maps))

@@ -79,7 +79,7 @@ class DirectionAwareMessages(nn.Module):
         weights = weights.index_put(
             (rows[subject], rows[object_] % steps), self.fc_weight(product).squeeze(1)
         )
-        weights = weights.sigmoid().unflatten(0, sequences.valid.shape)  # (B, T, T)
+        weights = weights.view(-1, steps, steps).sigmoid()  # (B, T, T)
         others = ~torch.eye(weights.shape[1], dtype=torch.bool, device=weights.device)
         weights = weights * (sequences.valid[:, None, :] & sequences.valid[:, :, None] & others)
         sums = weights.sum(dim=2).clamp(min=1e-12)
