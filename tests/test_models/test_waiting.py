@@ -109,4 +109,6 @@ def test_maps_of_either_layout_are_equal_and_ready_to_be_pooled(device):
         for layout in (torch.contiguous_format, torch.channels_last):
             (maps,) = FrozenMaps(detector)(images.contiguous(memory_format=layout))
             assert maps.is_contiguous()
-            torch.testing.assert_close(maps, expected, rtol=1e-3, atol=1e-3)
+            # TF32 has 10 bits of mantissa
+            scale = expected.abs().max()
+            torch.testing.assert_close(maps / scale, expected / scale, rtol=0, atol=5e-3)
