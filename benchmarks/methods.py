@@ -7,6 +7,9 @@ Seconds are processor time on one thread, the best of some calls. The floor is t
 the rate of a large matrix product, measured beside each head.
 
     OMP_NUM_THREADS=1 python benchmarks/methods.py [--boxes 20 64] [--heads motifnet vctree]
+
+With THP_MEM_ALLOC_ENABLE=1 PyTorch asks for large pages of memory. Without them, heads of
+many parameters wait for the system to hand out the memory of their gradients in each step.
 """
 
 from __future__ import annotations

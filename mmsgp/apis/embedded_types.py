@@ -136,6 +136,7 @@ PARTS = {
     'context_encoder': Types(('mmsgp.MotifContext', 'mmsgp.LinkNetContext',
                               'mmsgp.TransformerContext',
                               'mmsgp.SGBTransformerContext',
+                              'mmsgp.SGBMotifContext',
                               'mmsgp.VCTreeContext')),
     'debiasing': Types(('mmsgp.PostHocLogitAdjustment', 'mmsgp.TotalDirectEffect',
                         'mmsgp.Resistance', 'mmsgp.GroupCollaborativeLearning')),

@@ -180,16 +180,39 @@ def _vctree() -> dict[str, Shape]:
 
 
 def _motifs() -> dict[str, Shape]:
-    shapes = {**_gated(), **_fc(f'{PREDICTOR}.rel_compress', Q, D)}
-    for name, inputs in (('obj_ctx_rnn', D + E + 128), ('edge_ctx_rnn', E + H + D)):
-        for end in ('', '_reverse'):
-            shapes[f'{CONTEXT}.{name}.weight_ih_l0{end}'] = (4 * H, inputs)
-            shapes[f'{CONTEXT}.{name}.weight_hh_l0{end}'] = (4 * H, H)
+    decoder = f'{CONTEXT}.decoder_rnn'
+    shapes = {
+        **_gated(),
+        **_fc(f'{PREDICTOR}.rel_compress', Q, D),
+        **_fc(f'{CONTEXT}.pos_embed.0', 32, 9),
+        **_norm(f'{CONTEXT}.pos_embed.1', 32),
+        **_fc(f'{CONTEXT}.pos_embed.2', 128, 32),
+        f'{decoder}.obj_embed.weight': (K + 1, E),
+        **_fc(f'{decoder}.input_linearity', 6 * H, H + D + E + 128 + E),
+        **_fc(f'{decoder}.state_linearity', 5 * H, H),
+        **_fc(f'{decoder}.out_obj', K, H),
+        **_fc(f'{CONTEXT}.lin_obj_h', H, 2 * H),
+        **_fc(f'{CONTEXT}.lin_edge_h', H, 2 * H),
+        # of causal predictors, but saved with others, too
+        f'{CONTEXT}.untreated_dcd_feat': (H + D + E + 128,),
+        f'{CONTEXT}.untreated_obj_feat': (D + E + 128,),
+        f'{CONTEXT}.untreated_edg_feat': (E + D,),
+    }
+    for name, inputs, layers in (
+        ('obj_ctx_rnn', D + E + 128, 1),
+        ('edge_ctx_rnn', E + H + D, 2),
+    ):
+        for number in range(layers):
+            for end in (f'l{number}', f'l{number}_reverse'):
+                shapes[f'{CONTEXT}.{name}.weight_ih_{end}'] = (4 * H, 2 * H if number else inputs)
+                shapes[f'{CONTEXT}.{name}.weight_hh_{end}'] = (4 * H, H)
+                shapes[f'{CONTEXT}.{name}.bias_ih_{end}'] = (4 * H,)
+                shapes[f'{CONTEXT}.{name}.bias_hh_{end}'] = (4 * H,)
     return shapes
 
 
 def sgb_state(kind: str, seed: int = 0) -> dict[str, Tensor]:
-    """Random tensors of a model, ``'motifs'`` or a kind that can be converted."""
+    """Random tensors of a model of a kind that can be converted."""
     heads = dict(transformer=_transformer, imp=_imp, vctree=_vctree, motifs=_motifs)
     shapes = _detector() if kind == 'detector' else {**_detector(), **_vision(), **heads[kind]()}
     generator = torch.Generator().manual_seed(seed)

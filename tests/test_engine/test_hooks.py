@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.fileio import LocalBackend
 from mmengine.model import BaseModel
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
 from mmengine.runner import Runner
 from torch import nn
@@ -23,7 +23,9 @@ from mmsgp.engine import (
     InvalidLossHook,
     SeedHook,
     StopAtLowRateHook,
+    TrainAloneHook,
 )
+from mmsgp.registry import HOOKS
 from mmsgp.testing import make_vg_data
 from mmsgp.testing.models import CONFIGS, random_samples, small_parser
 
@@ -252,3 +254,61 @@ def test_kern_is_trained_as_the_reference_trains_it():
     optimizer = Config.fromfile(CONFIGS / 'kern_ce_vg.py').optim_wrapper.optimizer
     assert optimizer.lr == pytest.approx(1e-5 * 6)
     assert (optimizer.type, optimizer.eps, optimizer.weight_decay) == ('Adam', 1e-3, 0.0)
+
+
+def train_two_layers(iters, start, hook=None):
+    """Momentum and a schedule on a quadratic loss: weights and rates per iteration."""
+    model = nn.ParameterDict(dict(selectors=torch.ones(1), rest=torch.ones(1)))
+    groups = [dict(params=[model['selectors']], lr=0.02), dict(params=[model['rest']])]
+    wrapper = OptimWrapper(torch.optim.SGD(groups, lr=0.1, momentum=0.9))
+    schedule = PARAM_SCHEDULERS.build(
+        dict(type='LinearLR', start_factor=0.5, end=4, by_epoch=False),
+        default_args=dict(optimizer=wrapper),
+    )
+    runner, weights, rates = SimpleNamespace(model=model, optim_wrapper=wrapper), [], []
+    if hook is not None:
+        hook.before_train(runner)
+    for runner.iter in range(start, start + iters):
+        if hook is not None:
+            hook.before_train_iter(runner, 0)
+        wrapper.update_params(sum(weight.square().sum() for weight in model.values()))
+        if hook is not None:
+            hook.after_train_iter(runner, 0)
+        schedule.step()
+        weights.append([model[name].item() for name in ('selectors', 'rest')])
+        rates.append([group['lr'] for group in wrapper.param_groups])
+    return weights, rates
+
+
+def test_layers_train_alone_at_first():
+    usual, usual_rates = train_two_layers(8, 0)
+    weights, rates = train_two_layers(8, 0, TrainAloneHook('selectors', 3))
+    assert rates == usual_rates
+    assert [own for own, _ in weights] == [own for own, _ in usual]
+    assert [other for _, other in weights[:3]] == [1.0] * 3
+    # momentum starts anew: the first step goes by the rate times the gradient
+    assert weights[3][1] == pytest.approx(1 - rates[2][1] * 2)
+    resumed, _ = train_two_layers(5, 3, TrainAloneHook('selectors', 3))
+    assert resumed == train_two_layers(5, 3)[0]
+
+
+def test_layers_that_train_alone_need_a_parameter_group_of_their_own():
+    for layers in ('gates', 'e'):  # no layer, all layers
+        with pytest.raises(ValueError, match=f"layers='{layers}' have no parameter group"):
+            train_two_layers(1, 0, TrainAloneHook(layers, 3))
+
+
+def test_selectors_of_squat_have_a_parameter_group_of_their_own():
+    cfg = Config.fromfile(CONFIGS / 'squat_ce_vg.py')
+    model = small_parser(type='SQUATHead', hidden_size=32, attention_channels=32)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    hook = HOOKS.build(cfg.default_hooks.selectors)
+    hook.before_train(SimpleNamespace(model=model, optim_wrapper=wrapper))
+    selectors = {id(p) for p in model.relation_head.selectors.parameters()}
+    (own,) = (
+        group
+        for group in wrapper.optimizer.param_groups
+        if {id(p) for p in group['params']} & selectors
+    )
+    assert len(own['params']) == len(selectors)
+    assert own['lr'] == pytest.approx(0.4 * cfg.optim_wrapper.optimizer.lr)

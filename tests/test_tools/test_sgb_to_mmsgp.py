@@ -1,18 +1,28 @@
 """Checkpoints of Scene-Graph-Benchmark become those of MMSGP."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from sgb_to_mmsgp import config_options
 from sgb_weights import KINDS, convert
 
-from helpers.sgb_weights import CONTEXT, PREDICTOR, D, E, H, K, sgb_state
+from helpers.naive_heads import box_code, random_inputs
+from helpers.sgb_weights import CONTEXT, PREDICTOR, D, E, H, K, Q, sgb_state
 from mmsgp.checkpoint.loading import load_checkpoint_file
+from mmsgp.models.layers import TreeLevels, Trees
 from mmsgp.registry import MODELS
 from mmsgp.testing.models import CONFIGS
 
 TOOL = 'model_converters/sgb_to_mmsgp'
 OWN = dict(
+    motifs=dict(
+        type='GatedPairHead',
+        hidden_size=H,
+        context=dict(type='SGBMotifContext', num_edge_layers=2),
+    ),
     transformer=dict(
         type='TransformerHead',
         hidden_size=H,
@@ -65,6 +75,99 @@ def normed(state, name, values):
     return values * state[f'{name}.weight'] + state[f'{name}.bias']
 
 
+def lstm_of_pytorch(state, name, rows, layers):
+    """A bidirectional LSTM by its formula: gates i, f, g, o of each step, both ways."""
+    for number in range(layers):
+        both = []
+        for end, order in (('', range(len(rows))), ('_reverse', range(len(rows))[::-1])):
+            weights = [
+                state[f'{name}.{part}_l{number}{end}']
+                for part in ('weight_ih', 'bias_ih', 'weight_hh', 'bias_hh')
+            ]
+            h, c, outputs = torch.zeros(H), torch.zeros(H), [None] * len(rows)
+            for step in order:
+                gates = weights[0] @ rows[step] + weights[1] + weights[2] @ h + weights[3]
+                i, f, g, o = gates.chunk(4)
+                c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+                h = outputs[step] = o.sigmoid() * c.tanh()
+            both.append(torch.stack(outputs))
+        rows = torch.cat(both, dim=1)
+    return rows
+
+
+def decode_there(state, rows):
+    """The decoder of Motifs: a highway LSTM, labels of the background's order."""
+    name = f'{CONTEXT}.decoder_rnn'
+    words, logits = state[f'{name}.obj_embed.weight'], []
+    h, c, word = torch.zeros(H), torch.zeros(H), words[0]
+    for row in rows:
+        projected = fc(state, f'{name}.input_linearity', torch.cat([row, word]))
+        gates = projected[: 5 * H] + fc(state, f'{name}.state_linearity', h)
+        i, f, g, o, r = gates.chunk(5)
+        c = i.sigmoid() * g.tanh() + f.sigmoid() * c
+        r = r.sigmoid()
+        h = r * o.sigmoid() * c.tanh() + (1 - r) * projected[5 * H :]
+        logits.append(fc(state, f'{name}.out_obj', h))
+        word = words[logits[-1][1:].argmax() + 1 + 1]
+    return torch.stack(logits)
+
+
+def test_motifs_compute_the_same():
+    """From features of regions to logits, by the formulas there, image by image."""
+    model, state = loaded('motifs')
+    head = model.relation_head
+    regions, objects = random_inputs(head, (4, 0, 1, 3), channels=D)
+    regions = regions._replace(
+        objects=regions.objects.detach().float(), unions=regions.unions.detach().float()
+    )
+    objects = replace(
+        objects,
+        bboxes=objects.bboxes.float(),
+        logits=objects.logits.float(),
+        image_sizes=objects.image_sizes.float(),
+    )
+    with torch.no_grad():
+        found = head(regions, objects)
+    there = [5, 0, 1, 2, 3, 4]  # columns of the background's order
+    norm = {key: state[f'{CONTEXT}.pos_embed.1.{key}'] for key in ('running_mean', 'running_var')}
+    all_logits, relations = torch.empty(8, K), torch.empty(len(regions.pairs), Q)
+    for image in range(4):
+        rows = (objects.image_ids == image).nonzero()[:, 0]
+        rows = rows[objects.bboxes[rows][:, [0, 2]].mean(dim=1).argsort(descending=True)]
+        if not len(rows):
+            continue
+        x = regions.objects[rows]
+        code = torch.stack([box_code(objects, row) for row in rows]).float()
+        code = fc(state, f'{CONTEXT}.pos_embed.0', code)
+        code = (code - norm['running_mean']) / (norm['running_var'] + 1e-5).sqrt()
+        code = code * state[f'{CONTEXT}.pos_embed.1.weight'] + state[f'{CONTEXT}.pos_embed.1.bias']
+        position = fc(state, f'{CONTEXT}.pos_embed.2', code).relu()
+        shares = objects.logits[rows][:, there].softmax(dim=1)
+        words = shares @ state[f'{CONTEXT}.obj_embed1.weight']
+        inputs = torch.cat([x, words, position], dim=1)
+        hidden = lstm_of_pytorch(state, f'{CONTEXT}.obj_ctx_rnn', inputs, 1)
+        hidden = fc(state, f'{CONTEXT}.lin_obj_h', hidden)
+        logits = decode_there(state, torch.cat([inputs, hidden], dim=1))
+        labels = logits[:, 1:].argmax(dim=1) + 1
+        all_logits[rows] = logits
+        words = state[f'{CONTEXT}.obj_embed2.weight'][labels]
+        edges = torch.cat([words, x, hidden], dim=1)
+        edges = lstm_of_pytorch(state, f'{CONTEXT}.edge_ctx_rnn', edges, 2)
+        roles = fc(state, f'{PREDICTOR}.post_emb', fc(state, f'{CONTEXT}.lin_edge_h', edges))
+        place = {row: i for i, row in enumerate(rows.tolist())}
+        for k, (s, o) in enumerate(regions.pairs.tolist()):
+            if s in place:
+                s, o = place[s], place[o]
+                both = torch.cat([roles[s, :H], roles[o, H:]])
+                gated = fc(state, f'{PREDICTOR}.post_cat', both) * regions.unions[k]
+                prior = state[f'{PREDICTOR}.freq_bias.obj_baseline.weight']
+                relations[k] = fc(state, f'{PREDICTOR}.rel_compress', gated)
+                relations[k] += prior[labels[s] * K + labels[o]]
+    close = dict(rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.context.logits[:, there], all_logits, **close)
+    torch.testing.assert_close(found.relation_logits, relations, **close)
+
+
 def test_a_layer_of_the_transformer_computes_the_same():
     model, state = loaded('transformer')
     name, rows = f'{CONTEXT}.context_obj.layer_stack.1', torch.randn(5, H)
@@ -82,35 +185,52 @@ def test_a_layer_of_the_transformer_computes_the_same():
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def tree_of_three():
+    """An object, its left child and its right child."""
+    parent, left, right = ([-1, 0, 0], [1, -1, -1], [2, -1, -1])
+    trees = Trees(*(torch.tensor(own) for own in (parent, left, right, [0, 1, 1])))
+    return TreeLevels(trees, torch.device('cpu'))
+
+
 def test_a_cell_with_two_children_computes_the_same():
     model, state = loaded('vctree')
     name = f'{CONTEXT}.edge_ctx_rnn.multi_layer_lstm.0.treeLSTM_foreward.treeLSTM'
-    x, (left_h, right_h, left_c, right_c) = torch.randn(3, E + H + D), torch.randn(4, 3, H // 2)
-    gates = fc(state, f'{name}.ioffux', x) + fc(state, f'{name}.ioffuh_left', left_h)
-    gates = gates + fc(state, f'{name}.ioffuh_right', right_h)
-    i, o, f_left, f_right, u, r = gates.chunk(6, dim=1)
-    c = i.sigmoid() * u.tanh() + f_left.sigmoid() * left_c + f_right.sigmoid() * right_c
-    r = r.sigmoid()
-    h = r * o.sigmoid() * c.tanh() + (1 - r) * fc(state, f'{name}.px', x)
+
+    def there(x, left_h, right_h, left_c, right_c):
+        gates = fc(state, f'{name}.ioffux', x) + fc(state, f'{name}.ioffuh_left', left_h)
+        gates = gates + fc(state, f'{name}.ioffuh_right', right_h)
+        i, o, f_left, f_right, u, r = gates.chunk(6)
+        c = i.sigmoid() * u.tanh() + f_left.sigmoid() * left_c + f_right.sigmoid() * right_c
+        r = r.sigmoid()
+        return r * o.sigmoid() * c.tanh() + (1 - r) * fc(state, f'{name}.px', x), c
+
+    root, *leaves = x = torch.randn(3, E + H + D)
+    (left_h, left_c), (right_h, right_c) = (there(leaf, *torch.zeros(4, H // 2)) for leaf in leaves)
+    h, _ = there(root, left_h, right_h, left_c, right_c)
     cell = model.relation_head.edge_tree.up
     with torch.no_grad():
-        found = cell(cell.input_projection(x), [(left_h, left_c), (right_h, right_c)])
-    torch.testing.assert_close(found, (h, c), rtol=1e-4, atol=1e-5)
+        found = cell(cell.input_projection(x), tree_of_three().upwards)
+    torch.testing.assert_close(found, torch.stack([h, left_h, right_h]), rtol=1e-4, atol=1e-5)
 
 
 def test_a_cell_with_a_parent_computes_the_same():
     model, state = loaded('vctree')
     name = f'{CONTEXT}.decoder_rnn.decoderLSTM'
-    x, (before_h, before_c) = torch.randn(3, H + D + E + 128 + E), torch.randn(2, 3, H)
-    gates = fc(state, f'{name}.iofux', x) + fc(state, f'{name}.iofuh', before_h)
-    i, o, f, u, r = gates.chunk(5, dim=1)
-    c = i.sigmoid() * u.tanh() + f.sigmoid() * before_c
-    r = r.sigmoid()
-    h = r * o.sigmoid() * c.tanh() + (1 - r) * fc(state, f'{name}.px', x)
+
+    def there(x, before_h, before_c):
+        gates = fc(state, f'{name}.iofux', x) + fc(state, f'{name}.iofuh', before_h)
+        i, o, f, u, r = gates.chunk(5)
+        c = i.sigmoid() * u.tanh() + f.sigmoid() * before_c
+        r = r.sigmoid()
+        return r * o.sigmoid() * c.tanh() + (1 - r) * fc(state, f'{name}.px', x), c
+
+    root, *leaves = x = torch.randn(3, H + D + E + 128 + E)
+    above = there(root, *torch.zeros(2, H))
+    expected = torch.stack([above[0], *(there(leaf, *above)[0] for leaf in leaves)])
     cell = model.relation_head.decoder.cell
     with torch.no_grad():
-        found = cell(cell.input_projection(x), [(before_h, before_c)])
-    torch.testing.assert_close(found, (h, c), rtol=1e-4, atol=1e-5)
+        found = cell(cell.input_projection(x), tree_of_three().downwards)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_classes_count_from_the_background_there_and_end_with_it_here():
@@ -148,6 +268,7 @@ def test_gates_of_imp_go_where_they_came_from():
         ('transformer', f'{PREDICTOR}.up_dim.weight'),
         ('vctree', f'{CONTEXT}.obj_ctx_rnn.multi_layer_lstm.1.treeLSTM_foreward.treeLSTM.px.bias'),
         ('imp', 'roi_heads.relation.att_feature_extractor.fc6.weight'),
+        ('motifs', f'{PREDICTOR}.vis_compress.weight'),  # of a causal predictor
         ('detector', 'roi_heads.attribute.predictor.att_score.weight'),
     ],
 )
@@ -157,11 +278,18 @@ def test_what_has_no_place_is_refused_with_its_name(kind, extra):
         convert(state, kind)
 
 
-def test_motifs_are_refused_with_the_names():
+def test_a_checkpoint_of_another_kind_is_refused_with_the_names():
     with pytest.raises(ValueError, match='not a checkpoint of transformer.*lacks'):
         convert(sgb_state('motifs'), 'transformer')
     with pytest.raises(ValueError, match='no place for .*box_feature_extractor'):
         convert(sgb_state('motifs'), 'detector')
+
+
+def test_options_tell_the_numbers_of_layers():
+    options = config_options(convert(sgb_state('motifs'), 'motifs'), 'motifs')
+    assert options['model.relation_head.hidden_size'] == H
+    assert options['model.relation_head.context.num_object_layers'] == 1
+    assert options['model.relation_head.context.num_edge_layers'] == 2
 
 
 def test_the_tool_writes_a_checkpoint_that_fits_a_config(tmp_path, run_tool, capsys):

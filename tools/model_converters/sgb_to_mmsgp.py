@@ -1,9 +1,9 @@
 """Convert a checkpoint of Scene-Graph-Benchmark, mapped name by name.
 
-Kinds: the detector (Faster R-CNN on ResNeXt-101-FPN), and with a relation head the
+Kinds: the detector (Faster R-CNN on ResNeXt-101-FPN), and with a relation head Motifs, the
 Transformer, IMP and VCTree. A tensor that has no place in MMSGP ends the conversion with
-its name: so do Motifs (LSTMs of PyTorch where MMSGP has highway LSTMs), causal predictors,
-attributes and unions of another size.
+its name: so do causal predictors, attributes and unions of another size. Motifs becomes a
+GatedPairHead with SGBMotifContext, because MotifNet has highway LSTMs.
 
 Results are close to the original's, not equal: anchors are not rounded to whole pixels, box
 sizes have no additional pixel, given labels do not replace the detector's class words in
@@ -65,6 +65,12 @@ def config_options(weights: dict[str, Tensor], kind: str) -> dict:
     options[f'model.{head}.hidden_size'] = size
     if kind == 'vctree':
         options[f'model.{head}.decode_inputs'] = True
+    if kind == 'motifs':
+        for name in ('object', 'edge'):
+            options[f'model.{head}.context.num_{name}_layers'] = sum(
+                key.startswith(f'{head}.{name}_lstm.lstm.bias_ih') and not key.endswith('_reverse')
+                for key in weights
+            )
     if kind == 'transformer':
         options[f'model.{head}.feedforward_channels'] = weights[
             f'{head}.object_encoder.layers.0.ffn.layers.0.0.bias'

@@ -32,9 +32,11 @@ CONTEXT = f'{PREDICTOR}.context_layer'
 UNIONS = 'roi_heads.relation.union_feature_extractor'
 # Gates of the trees' LSTMs there, in the order of TreeLSTMCell: i, o, r, u, then forget.
 GATES = {'up': (0, 1, 5, 4, 2, 3), 'down': (0, 1, 4, 3, 2)}
-# What holds nothing that is learnt, or the same tensor a second time.
+# What holds nothing that is learnt, or the same tensor a second time. Averages for causal
+# predictors are saved with others, too.
 IDLE = re.compile(
     r'\.num_batches_tracked$|^rpn\.anchor_generator\.|\.decoderLSTM\.embed_(out_)?layer\.'
+    r'|\.context_layer\.untreated_(dcd|obj|edg)_feat$'
 )
 
 
@@ -182,6 +184,30 @@ VCTREE = {
 }
 
 
+def motifs(state: dict[str, Tensor]) -> dict[str, Rule]:
+    """Make the rules of Motifs, for as many layers of its LSTMs as a state has."""
+    decoder = f'{CONTEXT}.decoder_rnn'
+    rules = {
+        **GATED,
+        **layer('fc_roles', f'{PREDICTOR}.post_emb'),
+        **layer('fc_predicate.parts.0', f'{PREDICTOR}.rel_compress'),
+        **layer('position.0', f'{CONTEXT}.pos_embed.0'),
+        **norm('position.1', f'{CONTEXT}.pos_embed.1'),
+        **layer('position.2', f'{CONTEXT}.pos_embed.2'),
+        **layer('object_lstm.fc', f'{CONTEXT}.lin_obj_h'),
+        **layer('edge_lstm.fc', f'{CONTEXT}.lin_edge_h'),
+        'decoder.label_embedding.weight': (start_last, (f'{decoder}.obj_embed.weight',)),
+        **layer('decoder.input_projection', f'{decoder}.input_linearity'),
+        **layer('decoder.state_projection', f'{decoder}.state_linearity'),
+        **class_layer('decoder.fc_label', f'{decoder}.out_obj'),
+    }
+    for own, name in (('object_lstm', 'obj_ctx_rnn'), ('edge_lstm', 'edge_ctx_rnn')):
+        prefix = f'{CONTEXT}.{name}.'
+        parts = [key.removeprefix(prefix) for key in state if key.startswith(prefix)]
+        rules.update({f'{own}.lstm.{part}': (same, (f'{prefix}{part}',)) for part in parts})
+    return rules
+
+
 def transformer(state: dict[str, Tensor]) -> dict[str, Rule]:
     """Make the rules of the Transformer, for as many layers as a state has."""
     rules = {
@@ -241,7 +267,11 @@ def detector(state: dict[str, Tensor]) -> dict[str, Rule]:
     }
 
 
-KINDS = ('detector', 'transformer', 'imp', 'vctree')
+KINDS = ('detector', 'motifs', 'transformer', 'imp', 'vctree')
+# Makers of the rules of a relation head.
+HEADS = dict(
+    motifs=motifs, transformer=transformer, imp=lambda state: IMP, vctree=lambda state: VCTREE
+)
 
 
 def convert(state: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
@@ -263,12 +293,9 @@ def convert(state: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
     used = {source for _, sources in of_detector.values() for source in sources}
     if kind != 'detector':
         weights = {f'detector.{key}': value for key, value in weights.items()}
-        rules = {
-            **VISION,
-            **(transformer(state) if kind == 'transformer' else dict(imp=IMP, vctree=VCTREE)[kind]),
-        }
+        rules = {**VISION, **HEADS[kind](state)}
         head = apply_rules(rules, state, f'{kind} of Scene-Graph-Benchmark')
-        if kind == 'vctree':  # its roles have no classifier of their own
+        if kind in ('motifs', 'vctree'):  # their roles have no classifier of their own
             gate = head['fc_gate.weight']  # (d_o, 2 * H)
             predicates = len(head['fc_predicate.parts.0.bias'])
             head['fc_predicate.parts.1.weight'] = gate.new_zeros(predicates, gate.shape[1])

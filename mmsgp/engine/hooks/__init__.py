@@ -7,6 +7,7 @@ from .low_rate_hook import StopAtLowRateHook
 from .rank_watch_hook import RankWatchHook
 from .scalars_hook import ScalarsHook
 from .seed_hook import SeedHook
+from .train_alone_hook import TrainAloneHook
 from .validated_checkpoint_hook import ValidatedCheckpointHook
 from .visualization_hook import VisualizationHook
 
@@ -20,6 +21,7 @@ __all__ = [
     'SeedHook',
     'SteadyLoggerHook',
     'StopAtLowRateHook',
+    'TrainAloneHook',
     'ValidatedCheckpointHook',
     'VisualizationHook',
 ]

@@ -104,8 +104,7 @@ class VCTreeContext(ContextEncoder):
         self, classes: Tensor, regions: RegionFeatures, objects: ObjectBatch
     ) -> ObjectEncoding:
         """See :meth:`ContextEncoder.encode_objects`; visual features come first."""
-        in_order = torch.zeros_like(objects.image_ids)
-        sequences = ObjectSequences(objects.image_ids, objects.sizes, in_order)
+        sequences = ObjectSequences(objects.image_ids, objects.sizes)
         pair_logits, scores = self.scorer_of_pairs(classes, regions.objects, objects, sequences)
         levels = TreeLevels(grow_trees(scores, sequences.valid), scores.device)
         inputs = [regions.objects, classes, self.position(box_codes(objects))]
@@ -113,7 +112,9 @@ class VCTreeContext(ContextEncoder):
         logits = objects.logits
         if not objects.is_labelled:
             seen = torch.cat([*inputs, hidden], dim=1) if self.decode_inputs else hidden
-            logits = self.decoder(seen, objects.known_labels, levels)
+            # Annotated boxes are taught; of detected ones some are background.
+            all_known = objects.targets is not None and objects.class_bboxes is None
+            logits = self.decoder(seen, objects.known_labels, levels, all_known)
         return ObjectEncoding(
             logits,
             torch.cat([regions.objects, hidden], dim=1),

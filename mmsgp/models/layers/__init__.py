@@ -20,7 +20,7 @@ from .quad_attention import PairSelector, QuadAttentionLayer, select
 from .relational_embedding import RelationalEmbedding
 from .sgb_pair_features import SGBPairFeatures
 from .softened_prior import SoftenedFrequencyPrior
-from .summed_linear import SummedLinear, init_xavier
+from .summed_linear import SummedLinear, init_xavier, project_parts
 from .swiglu import SwiGLU
 from .tree_lstm import TreeLabelDecoder, TreeLSTM, TreeLSTMCell
 
@@ -49,6 +49,7 @@ __all__ = [
     'pair_codes',
     'in_order',
     'init_xavier',
+    'project_parts',
     'AlternatingHighwayLSTM',
     'BatchNorm1d',
     'BatchNorm2d',

@@ -1,6 +1,7 @@
 """A binary tree over the objects of each image, laid out level by level.
 
-Shape shorthand: N objects of a batch, B images, T objects of the fullest image.
+Shape shorthand: N objects of a batch, B images, T objects of the fullest image, K relatives
+of an object, J objects that it is a relative of.
 """
 
 from __future__ import annotations
@@ -8,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from .precision import full_precision
 
 
 class Trees(NamedTuple):
@@ -39,40 +44,63 @@ def grow_trees(scores: Tensor, valid: Tensor) -> Trees:
     Returns:
         Trees: On the CPU.
     """
-    scores, valid = scores.cpu(), valid.cpu()
+    scores, valid = full_precision(scores.cpu()), valid.cpu()
     pairs = valid[:, None, :] & valid[:, :, None] & ~torch.eye(valid.shape[1], dtype=torch.bool)
-    chosen = (scores.sigmoid() * pairs).sum(dim=2).masked_fill(~valid, -1).argmax(dim=1)
-    free = valid.clone()
-    best = torch.full(valid.shape, -torch.inf, dtype=scores.dtype)  # score to the tree
-    nearest, parent, left, right, last, depth = (
-        torch.full(valid.shape, -1, dtype=torch.long) for _ in range(6)
-    )
-    image = torch.arange(len(valid))
+    roots = (scores.sigmoid() * pairs).sum(dim=2).masked_fill(~valid, -1).argmax(dim=1)
+    # Padding comes last. NumPy takes a fraction of PyTorch's time for such small steps.
+    scores = scores.masked_fill(~valid[:, None], torch.finfo(scores.dtype).min).numpy()
+    chosen, image = roots.numpy(), np.arange(len(valid))
+    steps, above = np.full((2, *valid.shape), -1)  # when, and to which object of the image
+    best = np.full_like(scores[:, 0], -np.inf)  # score to the tree
     for step in range(valid.shape[1]):
         if step:
-            chosen = best.masked_fill(~free, -torch.inf).argmax(dim=1)
-        growing = free[image, chosen]  # images that still have an object
-        rows, node = image[growing], chosen[growing]
-        if step:
-            above = nearest[rows, node]
-            sibling = last[rows, above]
-            parent[rows, node] = torch.where(sibling < 0, above, sibling)
-            only = sibling < 0
-            left[rows[only], above[only]] = node[only]
-            right[rows[~only], sibling[~only]] = node[~only]
-            last[rows, above] = node
-            depth[rows, node] = depth[rows, parent[rows, node]] + 1
+            chosen = best.argmax(axis=1)
+        steps[image, chosen] = step
+        scores[image, :, chosen] = best[image, chosen] = -np.inf
+        closer = scores[image, chosen] > best
+        best = np.where(closer, scores[image, chosen], best)
+        above = np.where(closer, chosen[:, None], above)
+    starts = (valid.sum(dim=1).cumsum(0) - valid.sum(dim=1)).numpy()
+    above = np.where(above < 0, above, above + starts[:, None])
+    return make_binary(*(some[valid.numpy()] for some in (steps, above)))
+
+
+def make_binary(steps: np.ndarray, above: np.ndarray) -> Trees:
+    """Make spanning trees binary, see :func:`grow_trees`.
+
+    Args:
+        steps: (N,), when an object was attached.
+        above: (N,), to which object; -1 is a root.
+    """
+    parent, left, right, last = ([-1] * len(steps) for _ in range(4))
+    depth = [0] * len(steps)
+    above = above.tolist()
+    for node in steps.argsort(kind='stable').tolist():
+        if above[node] < 0:
+            continue
+        sibling = last[above[node]]
+        if sibling < 0:
+            parent[node] = above[node]
+            left[above[node]] = node
         else:
-            depth[rows, node] = 0
-        free[rows, node] = False
-        closer = scores[rows, node] > best[rows]
-        best[rows] = torch.where(closer, scores[rows, node], best[rows])
-        nearest[rows] = torch.where(closer, node[:, None], nearest[rows])
-    starts = valid.sum(dim=1).cumsum(0) - valid.sum(dim=1)
-    return Trees(
-        *(torch.where(own < 0, own, own + starts[:, None])[valid] for own in (parent, left, right)),
-        depth[valid],
-    )
+            parent[node] = sibling
+            right[sibling] = node
+        last[above[node]] = node
+        depth[node] = depth[parent[node]] + 1
+    return Trees(*(torch.tensor(own, dtype=torch.long) for own in (parent, left, right, depth)))
+
+
+class TreeWalk(NamedTuple):
+    """All levels of all trees in one direction, where the rows of a level follow each other.
+
+    From level to level each object sees its relatives: two children on the way up, the
+    parent on the way down.
+    """
+
+    levels: Sequence[slice]  # rows of each level, the first first
+    relatives: Tensor  # (N, K), rows, N without one
+    # Where an object is a relative: row * K + which of the K, K * N without one.
+    givers: Tensor  # (N, J)
 
 
 class TreeLevels:
@@ -84,27 +112,23 @@ class TreeLevels:
 
     Attributes:
         order: (N,), objects by depth.
-        sizes: Number of objects of each level; without objects, one empty level.
-        parents: For each level one tuple: the row of an object's parent in the level
-            above, or the number of rows there if it has none.
-        children: For each level the rows of left and right child in the level below,
-            alike.
+        rows: (N,), the reverse: place of each object in it.
+        upwards: From the leaves to the roots. Without objects, one empty level.
+        downwards: From the roots to the leaves.
     """
 
     def __init__(self, trees: Trees, device: torch.device) -> None:
         order = trees.depth.argsort(stable=True)
-        self.sizes = trees.depth.bincount(minlength=1).tolist()
-        starts = torch.tensor([0, *self.sizes]).cumsum(0)
-        row = torch.empty_like(order)
-        row[order] = torch.arange(len(order)) - starts[trees.depth[order]]
-        above, below = [0, *self.sizes[:-1]], [*self.sizes[1:], 0]
-
-        def rows_of(relative: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
-            own = relative[order]
-            missing = torch.tensor(sizes, dtype=torch.long)[trees.depth[order]]
-            found = torch.where(own < 0, missing, row[own])
-            return found.to(device).split(self.sizes)
-
-        self.order = order.to(device)
-        self.parents = list(zip(rows_of(trees.parent, above)))
-        self.children = list(zip(rows_of(trees.left, below), rows_of(trees.right, below)))
+        count = len(order)
+        rows = torch.full((count + 1,), count)  # the last for index -1: no relative
+        rows[order] = torch.arange(count)
+        parent, left, right = (rows[some[order]] for some in trees[:3])
+        is_right = F.pad(right, (0, 1), value=-1)[parent] == rows[order]
+        packed = torch.stack([order, rows[:-1], parent, left, right, 2 * parent + is_right])
+        self.order, self.rows, parent, left, right, seat = packed.to(device)
+        sizes = trees.depth.bincount(minlength=1)
+        ends = sizes.cumsum(0)
+        levels = [slice(*limits) for limits in zip((ends - sizes).tolist(), ends.tolist())]
+        children = torch.stack([left, right], dim=1)
+        self.upwards = TreeWalk(levels[::-1], children, seat[:, None])
+        self.downwards = TreeWalk(levels, parent[:, None], children)

@@ -1,4 +1,4 @@
-"""A linear layer in parts.
+"""Linear layers in parts.
 
 Shape shorthand: P rows, K outputs.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -40,3 +42,46 @@ def init_xavier(layer: nn.Linear) -> nn.Linear:
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
+
+
+class ProjectedParts(torch.autograd.Function):
+    """The terms of a linear layer; call :func:`project_parts`."""
+
+    @staticmethod
+    def forward(ctx, weight: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(weight, *parts)
+        return tuple(F.linear(part, own) for part, own in zip(parts, columns_of(weight, parts)))
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, ...]:
+        weight, *parts = ctx.saved_tensors
+        of_weight = torch.empty_like(weight)
+        for gradient, part, own in zip(gradients, parts, columns_of(of_weight, parts)):
+            torch.mm(gradient.t(), part, out=own)
+        both = zip(gradients, columns_of(weight, parts))
+        return of_weight, *(gradient @ own for gradient, own in both)
+
+
+def columns_of(weight: Tensor, parts: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Split a weight as the features that it is for."""
+    return weight.split([part.shape[1] for part in parts], dim=1)
+
+
+def project_parts(weight: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+    """Project each part of the features of a linear layer by its own columns.
+
+    The gradient of the weight is written into one matrix. Autograd would compute those of
+    the columns, and then copy them into one.
+
+    Args:
+        weight: (K, sum of sizes).
+        *parts: (P, size) each, with as many rows as they like.
+
+    Returns:
+        tuple[Tensor, ...]: (P, K) for each part.
+    """
+    weight = weight.to(parts[0].dtype)  # in mixed precision
+    if not torch.is_grad_enabled():
+        return tuple(F.linear(part, own) for part, own in zip(parts, columns_of(weight, parts)))
+    return ProjectedParts.apply(weight, *parts)

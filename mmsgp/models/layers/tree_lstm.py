@@ -1,12 +1,9 @@
 """Highway LSTMs over binary trees, level by level.
 
-Shape shorthand: N objects of a batch, n objects of a level, I inputs, H hidden units, C
-object classes.
+Shape shorthand: N objects of a batch, I inputs, H hidden units, C object classes.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 import torch.nn as nn
@@ -14,11 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .class_embedding import ClassEmbedding
-from .object_trees import TreeLevels
+from .object_trees import TreeLevels, TreeWalk
+from .tree_recurrence import empty_states, run_level, tree_recurrence
 
 
 class TreeLSTMCell(nn.Module):
-    """One level of a highway LSTM, whose objects have one or two relatives each.
+    """A highway LSTM over trees, whose objects have one or two relatives each.
 
     With gates i, o, r and f_k (sigmoid) and candidate u (tanh) of the input and the
     relatives' outputs: ``c = i * u + sum_k f_k * c_k`` and
@@ -47,36 +45,18 @@ class TreeLSTMCell(nn.Module):
         nn.init.zeros_(bias)
         bias[4 * hidden_size : gates * hidden_size] = 1 / num_relatives
 
-    def forward(
-        self, projected: Tensor, relatives: Sequence[tuple[Tensor, Tensor]]
-    ) -> tuple[Tensor, Tensor]:
-        """Compute a level.
+    def forward(self, projected: Tensor, walk: TreeWalk) -> Tensor:
+        """Compute all levels.
 
         Args:
-            projected: (n, (5 + relatives) * H), :attr:`input_projection` of the inputs.
-            relatives: Output h and memory c of each relative, (n, H) each.
+            projected: (N, (5 + relatives) * H), :attr:`input_projection` of the inputs,
+                by level.
+            walk: Upwards with two relatives, downwards with one.
 
         Returns:
-            tuple[Tensor, Tensor]: Output h and memory c, (n, H) each.
+            Tensor: Outputs h (N, H).
         """
-        *gates, highway = projected.split(
-            [projected.shape[1] - self.hidden_size, self.hidden_size], dim=1
-        )
-        states = (layer(h) for layer, (h, _) in zip(self.state_projections, relatives))
-        i, o, r, u, *forget = sum(states, gates[0]).split(self.hidden_size, dim=1)
-        memory = i.sigmoid() * u.tanh()
-        for gate, (_, before) in zip(forget, relatives):
-            memory = memory + gate.sigmoid() * before
-        carry = r.sigmoid()
-        return carry * o.sigmoid() * memory.tanh() + (1 - carry) * highway, memory
-
-
-def relatives_of(
-    output: Tensor, memory: Tensor, rows: Sequence[Tensor]
-) -> list[tuple[Tensor, Tensor]]:
-    """Look up relatives in the level before; the row after the last is zero."""
-    output, memory = (F.pad(state, (0, 0, 0, 1)) for state in (output, memory))
-    return [(output.index_select(0, row), memory.index_select(0, row)) for row in rows]
+        return tree_recurrence(projected, [p.weight for p in self.state_projections], walk)
 
 
 class TreeLSTM(nn.Module):
@@ -94,18 +74,12 @@ class TreeLSTM(nn.Module):
 
     def forward(self, inputs: Tensor, levels: TreeLevels) -> Tensor:
         """Run over inputs (N, I): (N, H), first upwards, then downwards."""
-        both = []
-        for cell, rows in ((self.up, levels.children), (self.down, levels.parents)):
-            projected = cell.input_projection(inputs)[levels.order].split(levels.sizes)
-            output = memory = inputs.new_zeros(0, cell.hidden_size)
-            outputs = []
-            sequence = list(zip(projected, rows))
-            for own, row in reversed(sequence) if cell is self.up else sequence:
-                output, memory = cell(own, relatives_of(output, memory, row))
-                outputs.append(output)
-            both.append(torch.cat([output[:0], *(outputs[::-1] if cell is self.up else outputs)]))
-        joined = torch.cat(both, dim=1)
-        return torch.empty_like(joined).index_copy(0, levels.order, joined)
+        inputs = inputs.index_select(0, levels.order)
+        both = [
+            cell(cell.input_projection(inputs), walk)
+            for cell, walk in ((self.up, levels.upwards), (self.down, levels.downwards))
+        ]
+        return torch.cat(both, dim=1).index_select(0, levels.rows)
 
 
 class TreeLabelDecoder(nn.Module):
@@ -138,27 +112,56 @@ class TreeLabelDecoder(nn.Module):
         self.cell = TreeLSTMCell(input_size + embedding_dim, hidden_size, num_relatives=1)
         self.fc_label = nn.Linear(hidden_size, num_classes + 1)
 
-    def forward(self, inputs: Tensor, known_labels: Tensor, levels: TreeLevels) -> Tensor:
+    def forward(
+        self,
+        inputs: Tensor,
+        known_labels: Tensor,
+        levels: TreeLevels,
+        all_known: bool = False,
+    ) -> Tensor:
         """Decode level by level.
 
         Args:
             inputs: (N, I).
             known_labels: (N,); where it is background, children get the prediction.
             levels: The trees.
+            all_known: Whether no label is background. No level then waits for the
+                predictions of the one above. Defaults to False.
 
         Returns:
             Tensor: Class logits (N, C+1).
         """
-        output = memory = inputs.new_zeros(0, self.cell.hidden_size)
-        labels = known_labels[:0]
-        all_logits = [inputs.new_zeros(0, self.num_classes + 1)]
-        rows = (values[levels.order].split(levels.sizes) for values in (inputs, known_labels))
-        for own, known, row in zip(*rows, levels.parents):
-            words = self.label_embedding(F.pad(labels, (0, 1), value=self.num_classes + 1)[row[0]])
-            projected = self.cell.input_projection(torch.cat([own, words], dim=1))
-            output, memory = self.cell(projected, relatives_of(output, memory, row))
-            logits = self.fc_label(output)
-            labels = torch.where(known < self.num_classes, known, logits[:, :-1].argmax(dim=1))
-            all_logits.append(logits)
-        joined = torch.cat(all_logits)
-        return torch.empty_like(joined).index_copy(0, levels.order, joined)
+        inputs = inputs.index_select(0, levels.order)
+        labels = known_labels.index_select(0, levels.order)
+        if not all_known:
+            logits, labels = self._predict(inputs, labels, levels.downwards)
+        if all_known or torch.is_grad_enabled():
+            above = levels.downwards.relatives[:, 0]
+            labels = F.pad(labels, (0, 1), value=self.num_classes + 1).index_select(0, above)
+            projected = self.cell.input_projection(
+                torch.cat([inputs, self.label_embedding(labels)], dim=1)
+            )
+            logits = self.fc_label(self.cell(projected, levels.downwards))
+        return logits.index_select(0, levels.rows)
+
+    @torch.no_grad()
+    def _predict(self, inputs: Tensor, known: Tensor, walk: TreeWalk) -> tuple[Tensor, Tensor]:
+        """Find the label that children of each object get, and logits, by level."""
+        to_input = self.cell.input_projection
+        # The projection of [input, label embedding] is the sum of two.
+        of_input, of_label = to_input.weight.split(
+            [inputs.shape[1], self.label_embedding.embedding_dim], dim=1
+        )
+        projected = F.linear(inputs, of_input, to_input.bias)
+        words = F.linear(self.label_embedding.weight, of_label)  # (C+2, 6H)
+        weights = [p.weight.to(projected.dtype) for p in self.cell.state_projections]
+        states = empty_states(projected, weights)
+        labels = F.pad(known, (0, 1), value=self.num_classes + 1)
+        logits = []
+        for own in walk.levels:
+            projected[own] += words.index_select(0, labels[walk.relatives[own, 0]])
+            run_level(own, projected, weights, walk.relatives, states)
+            logits.append(self.fc_label(states.outputs[own]))
+            best = logits[-1][:, :-1].argmax(dim=1)
+            labels[own] = torch.where(known[own] < self.num_classes, known[own], best)
+        return torch.cat(logits), labels[:-1]

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
-from ..layers import SummedLinear, init_xavier
+from ..layers import SummedLinear, init_xavier, project_parts
 from .head_outputs import ObjectContext, RegionFeatures
 from .role_product_head import RoleProductHead
 
@@ -58,8 +57,8 @@ class GatedPairHead(RoleProductHead):
         subjects, objects_ = context.representation.chunk(2, dim=1)
         subject, object_ = regions.pairs.unbind(1)
         # The gate is linear in the roles: each is projected once, not once per pair.
-        of_subject, of_object = self.fc_gate.weight.chunk(2, dim=1)
-        gates = F.linear(subjects, of_subject, self.fc_gate.bias)[subject]
-        gates = gates + F.linear(objects_, of_object)[object_]
-        roles = subjects[subject], objects_[object_]
+        of_subject, of_object = project_parts(self.fc_gate.weight, subjects, objects_)
+        of_subject = of_subject + self.fc_gate.bias.to(of_subject.dtype)
+        gates = of_subject.index_select(0, subject) + of_object.index_select(0, object_)
+        roles = subjects.index_select(0, subject), objects_.index_select(0, object_)
         return torch.cat([regions.unions * gates, *roles], dim=1)
