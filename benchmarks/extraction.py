@@ -1,9 +1,10 @@
 """Extract graphs: the rate beside the inferencer's, the memory, and kills on the way.
 
-First SceneGraphInferencer and tools/extract_graphs.py take turns on the same images, with
-one process and with several at once. Then all images are extracted while the memory of
-the processes is read. Then they are extracted again, and a worker and the whole of it are
-killed at random moments and begun again: each image must be there once, with the same graph.
+``rates``: SceneGraphInferencer and tools/extract_graphs.py take turns on the same images,
+with one process and with several at once. ``killed``: all images are extracted, while a
+worker and the driver are killed at random moments and the extraction is called again: each
+image must be there once. ``whole``: they are extracted without a stop. The memory of the
+processes is read in both, and the graphs of both are compared.
 """
 
 from __future__ import annotations
@@ -32,11 +33,25 @@ from mmsgp.apis.input_paths import IMAGE_SUFFIXES
 TOOL = Path(__file__).resolve().parents[1] / 'tools' / 'extract_graphs.py'
 # A worker that ends early waits for a block at most, which must not count in the rate.
 RATE_BLOCK = 20
+STEPS = ('rates', 'killed', 'whole')
 
 
 def make_list(path: Path, images: list[Path]) -> Path:
     path.write_text(''.join(f'{image}\n' for image in images))
     return path
+
+
+def link_images(folder: Path, source: Path, number: int) -> list[Path]:
+    """Give each image another name, so that some images may repeat."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    files = sorted(file for file in source.iterdir() if file.suffix in IMAGE_SUFFIXES)
+    images = []
+    for index in range(number):
+        file = files[index % len(files)].absolute()
+        images.append(folder / f'{index:06d}{file.suffix}')
+        images[-1].symlink_to(file)
+    return images
 
 
 def start(args: argparse.Namespace, images: Path, output: Path, **options) -> subprocess.Popen:
@@ -103,6 +118,7 @@ def compare_rates(args: argparse.Namespace, images: list[Path]) -> dict:
                 alone = statistics.mean(pool.map(inferencer_rate, shares))
                 file = make_list(args.folder / f'rate_{number}.txt', some)
                 output = args.folder / f'rate_{number}_{round_number}'
+                shutil.rmtree(output, ignore_errors=True)
                 extraction = extraction_rate(args, file, output, number) / number
                 rounds[number].append((alone, extraction))
                 print(f'{number} at once: inferencer {alone:.2f}, extraction {extraction:.2f}')
@@ -123,59 +139,80 @@ def memory_of(process: subprocess.Popen) -> dict[str, int]:
     return dict(worker=max(workers, default=0) >> 20, all=total >> 20)
 
 
-def extract_all(args: argparse.Namespace, images: Path, output: Path) -> dict:
-    """Extract without a stop; the memory after each twentieth of the blocks."""
-    begun, memory = time.monotonic(), {}
-    number = -(-args.number // args.block_size)
-    process = start(args, images, output, block_size=args.block_size, workers=args.workers)
-    while process.poll() is None:
-        done = len(parts(output))
-        if done and done * 20 // number not in memory:
-            with suppress(psutil.Error):
-                memory[done * 20 // number] = memory_of(process)
-        time.sleep(0.5)
-    check_end(process)
-    files = parts(output)
-    return dict(
-        minutes=round((time.monotonic() - begun) / 60, 1),
-        memory_mib={f'{20 * key / 4:g} %': value for key, value in memory.items()},
-        bytes_per_image=round(sum(path.stat().st_size for path in files) / args.number),
-        files=len(files),
-    )
+class Watched:
+    """An extraction of all images: begun, watched and killed."""
+
+    def __init__(self, args: argparse.Namespace, images: Path, output: Path) -> None:
+        self.args, self.images, self.output = args, images, output
+        self.blocks = -(-args.number // args.block_size)
+        self.memory = {}
+        self.begun = time.monotonic()
+        shutil.rmtree(output, ignore_errors=True)
+
+    def start(self) -> None:
+        args = self.args
+        self.process = start(
+            args, self.images, self.output, block_size=args.block_size, workers=args.workers
+        )
+
+    def done(self) -> int:
+        return len(parts(self.output))
+
+    def watch(self, until: int | None = None) -> None:
+        """Read the memory after each twentieth of the blocks, until so many are done, or all."""
+        while until is None or self.done() < until:
+            if self.process.poll() is not None:
+                break
+            part = self.done() * 20 // self.blocks
+            if part not in self.memory and self.done() < self.blocks:
+                with suppress(psutil.Error):
+                    memory = memory_of(self.process)
+                    if memory['worker']:
+                        self.memory[part] = memory
+            time.sleep(0.2)
+        if self.process.poll() is not None and (until is not None or self.process.returncode):
+            raise RuntimeError(f'the extraction ended with code {self.process.returncode}')
+
+    def result(self) -> dict:
+        files = parts(self.output)
+        query = f"SELECT count(*), count(DISTINCT image) FROM '{self.output}/graphs/*.parquet'"
+        rows, images = duckdb.sql(query).fetchall()[0]
+        return dict(
+            rows=rows,
+            images=images,
+            files_of_failures=len(list(self.output.glob('failures/*.parquet'))),
+            files=len(files),
+            bytes_per_image=round(sum(path.stat().st_size for path in files) / rows),
+            minutes=round((time.monotonic() - self.begun) / 60, 1),
+            memory_mib={f'{5 * part} %': value for part, value in self.memory.items()},
+        )
 
 
-def kill_and_repeat(args: argparse.Namespace, images: Path, output: Path) -> dict:
+def extract_whole(extraction: Watched) -> dict:
+    extraction.start()
+    extraction.watch()
+    return extraction.result()
+
+
+def kill_and_repeat(extraction: Watched) -> dict:
     """Kill a worker and then the driver, at random moments, and call again until all is done."""
+    args = extraction.args
     chance = random.Random(args.seed)  # noqa: S311
-    number = -(-args.number // args.block_size)
-    moments = sorted(chance.sample(range(1, number - 2 * args.kills), args.kills))
-    kills = dict(worker=[], driver=[])
-    for moment in moments:
-        process = start(args, images, output, block_size=args.block_size, workers=args.workers)
-        before = len(parts(output))
-        while len(parts(output)) <= max(before, moment):
-            if process.poll() is not None:
-                raise RuntimeError(f'the extraction ended with code {process.returncode}')
-            time.sleep(0.05)
+    kills = []
+    for moment in sorted(chance.sample(range(1, extraction.blocks - 2 * args.kills), args.kills)):
+        extraction.start()
+        extraction.watch(until=1 + max(extraction.done(), moment))
         time.sleep(chance.uniform(0, 5))
-        worker = chance.choice(workers_of(process))
-        worker.kill()
-        kills['worker'].append(len(parts(output)))
+        chance.choice(workers_of(extraction.process)).kill()
+        kills.append(dict(worker_at_block=extraction.done()))
         time.sleep(chance.uniform(0, 15))
-        process.kill()
-        process.wait()
-        kills['driver'].append(len(parts(output)))
-        print(f'killed after {kills["worker"][-1]} and {kills["driver"][-1]} blocks')
-    check_end(start(args, images, output, block_size=args.block_size, workers=args.workers))
-    return dict(blocks_at_kills=kills, blocks=number)
-
-
-def counts(output: Path) -> dict:
-    query = f"SELECT count(*), count(DISTINCT image) FROM '{output}/graphs/*.parquet'"
-    failures = len(list(output.glob('failures/*.parquet')))
-    return dict(
-        zip(('rows', 'images'), duckdb.sql(query).fetchall()[0]), files_of_failures=failures
-    )
+        extraction.process.kill()
+        extraction.process.wait()
+        kills[-1]['driver_at_block'] = extraction.done()
+        print('killed:', kills[-1])
+    extraction.start()
+    extraction.watch()
+    return dict(kills=kills) | extraction.result()
 
 
 def differences(one: Path, other: Path) -> int:
@@ -199,26 +236,21 @@ def main() -> None:
     parser.add_argument('--kills', type=int, default=5)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--folder', type=Path, default=Path('work_dirs/extraction'))
+    parser.add_argument('--steps', nargs='+', choices=STEPS, default=STEPS)
     args = parser.parse_args()
-    shutil.rmtree(args.folder, ignore_errors=True)
-    linked = args.folder.absolute() / 'images'
-    linked.mkdir(parents=True)
-    files = sorted(file for file in args.images.iterdir() if file.suffix in IMAGE_SUFFIXES)
-    images = []
-    for number in range(args.number):  # another name per image
-        file = files[number % len(files)].absolute()
-        images.append(linked / f'{number:06d}{file.suffix}')
-        images[-1].symlink_to(file)
     os.environ['OMP_NUM_THREADS'] = '1'
-    result = dict(rates=compare_rates(args, images))
-    print(json.dumps(result['rates']))
-    whole, killed = args.folder / 'whole', args.folder / 'killed'
-    result['whole'] = extract_all(args, linked, whole) | counts(whole)
-    print(json.dumps(result['whole']))
-    result['killed'] = kill_and_repeat(args, linked, killed) | counts(killed)
-    result['rows_that_differ'] = differences(whole, killed)
-    (args.folder / 'result.json').write_text(json.dumps(result, indent=1))
-    print(json.dumps(result, indent=1))
+    linked = args.folder.absolute() / 'images'
+    images = link_images(linked, args.images, args.number)
+    for step in args.steps:
+        if step == 'rates':
+            result = compare_rates(args, images)
+        else:
+            run = dict(killed=kill_and_repeat, whole=extract_whole)[step]
+            result = run(Watched(args, linked, args.folder / step))
+        (args.folder / f'{step}.json').write_text(json.dumps(result, indent=1))
+        print(step, json.dumps(result))
+    if {'killed', 'whole'} <= {*args.steps}:
+        print('rows that differ:', differences(args.folder / 'killed', args.folder / 'whole'))
 
 
 if __name__ == '__main__':
