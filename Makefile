@@ -15,6 +15,16 @@ TORCH ?= $(or $(shell cat $(VENV)/torch-choice 2>/dev/null),$(DEFAULT_TORCH))
 LOCK ?= requirements/lock.txt
 CONSTRAINTS := $(if $(LOCK),-c $(LOCK))
 
+# What the steps install, with its dependencies and, where these would do harm, without.
+files = $(patsubst %,requirements/%.txt,$(1))
+RUNTIME_FILES := $(call files,build runtime)
+OPENMMLAB_FILES := $(call files,mminstall)
+TESTS_FILES := $(call files,tests demo extract serve deploy video)
+TESTS_BARE_FILES := $(call files,trackers peers)
+DOCS_FILES := $(call files,docs)
+ALL_FILES := $(RUNTIME_FILES) $(OPENMMLAB_FILES) $(TESTS_FILES) $(TESTS_BARE_FILES) $(DOCS_FILES)
+from = $(addprefix -r ,$(1))
+
 # A folder of wheels that `make wheelhouse` made on another machine: nothing is
 # downloaded or compiled then.
 PREBUILT ?=
@@ -31,11 +41,11 @@ key = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 torch_key := $(shell echo '$(TORCH)' | cksum | cut -d ' ' -f 1)
 VENV_STEP := $(STEPS)/venv
 TORCH_STEP := $(STEPS)/torch-$(torch_key)
-RUNTIME_STEP := $(STEPS)/runtime-$(call key,requirements/build.txt requirements/runtime.txt $(LOCK))
-OPENMMLAB_STEP := $(STEPS)/openmmlab-$(torch_key)-$(call key,requirements/mminstall.txt)
+RUNTIME_STEP := $(STEPS)/runtime-$(call key,$(RUNTIME_FILES) $(LOCK))
+OPENMMLAB_STEP := $(STEPS)/openmmlab-$(torch_key)-$(call key,$(OPENMMLAB_FILES))
 PROJECT_STEP := $(STEPS)/project-$(call key,setup.py pyproject.toml mmsgp/version.py)
-TESTS_STEP := $(STEPS)/tests-$(call key,requirements/tests.txt requirements/demo.txt requirements/extract.txt requirements/serve.txt requirements/deploy.txt requirements/video.txt requirements/trackers.txt requirements/peers.txt $(LOCK))
-DOCS_STEP := $(STEPS)/docs-$(call key,requirements/docs.txt $(LOCK))
+TESTS_STEP := $(STEPS)/tests-$(call key,$(TESTS_FILES) $(TESTS_BARE_FILES) $(LOCK))
+DOCS_STEP := $(STEPS)/docs-$(call key,$(DOCS_FILES) $(LOCK))
 AUDIT_STEP := $(STEPS)/audit-$(call key,requirements/audit.txt)
 
 quietly = $(BIN)/python tools/misc/run_with_progress.py
@@ -67,13 +77,10 @@ wheelhouse: install  ## Collect the wheels of an installation, for machines like
 	    $(foreach argument,$(TORCH),'$(argument)')
 	@$(quietly) 'collecting the other wheels' $(VENV)/logs/wheelhouse.log \
 	    $(PIP) wheel --wheel-dir '$(WHEELHOUSE)' --find-links '$(WHEELHOUSE)' $(CONSTRAINTS) \
-	    -r requirements/build.txt -r requirements/runtime.txt \
-	    -r requirements/tests.txt -r requirements/demo.txt -r requirements/docs.txt \
-	    -r requirements/extract.txt -r requirements/serve.txt -r requirements/video.txt \
-	    -r requirements/deploy.txt
+	    $(call from,$(RUNTIME_FILES) $(TESTS_FILES) $(DOCS_FILES))
 	@$(quietly) 'collecting the wheels of OpenMMLab' $(VENV)/logs/wheelhouse.log \
 	    $(PIP) wheel --wheel-dir '$(WHEELHOUSE)' $(CONSTRAINTS) --no-deps --no-build-isolation \
-	    -r requirements/mminstall.txt -r requirements/peers.txt -r requirements/trackers.txt .
+	    $(call from,$(OPENMMLAB_FILES) $(TESTS_BARE_FILES)) .
 	@echo 'The wheels are in $(WHEELHOUSE): copy it, then make install PREBUILT=FOLDER'
 
 demo: install  ## Install, then make a small data set, train, test and draw.
@@ -105,7 +112,7 @@ wheel: install  ## Build the wheel of MMSGP into dist.
 
 # After `make distclean` and `make LOCK= test`, so that versions are the newest.
 lock: install $(TESTS_STEP) $(DOCS_STEP)  ## Write what is installed to requirements/lock.txt.
-	$(BIN)/python tools/misc/lock_requirements.py >requirements/lock.txt.new
+	$(BIN)/python tools/misc/lock_requirements.py $(ALL_FILES) >requirements/lock.txt.new
 	mv requirements/lock.txt.new requirements/lock.txt
 
 audit: install $(TESTS_STEP) $(AUDIT_STEP)  ## Look up what is installed in a list of known vulnerabilities.
@@ -133,7 +140,7 @@ $(TORCH_STEP): | $(VENV_STEP)
 
 $(RUNTIME_STEP): | $(TORCH_STEP)
 	@$(quietly) 'installing the libraries' $(VENV)/logs/runtime.log \
-	    $(PIP) install $(CONSTRAINTS) -r requirements/build.txt -r requirements/runtime.txt
+	    $(PIP) install $(CONSTRAINTS) $(call from,$(RUNTIME_FILES))
 	@rm -f $(STEPS)/runtime-* && touch $@
 
 # pip keeps the compiled mmcv, so only the first installation on a machine takes
@@ -153,7 +160,7 @@ define install_openmmlab
 $(quick_compiler) MMCV_WITH_OPS=1 MAX_JOBS=$${MAX_JOBS:-$$(getconf _NPROCESSORS_ONLN)} \
 	$(quietly) 'installing mmcv (compiling: three to five minutes on two cores)' \
 	$(VENV)/logs/openmmlab.log \
-	$(PIP) install -v $(CONSTRAINTS) --no-deps --no-build-isolation -r requirements/mminstall.txt && \
+	$(PIP) install -v $(CONSTRAINTS) --no-deps --no-build-isolation $(call from,$(OPENMMLAB_FILES)) && \
 	rm -rf '$(VENV)/pch'
 endef
 
@@ -171,18 +178,14 @@ $(PROJECT_STEP): | $(RUNTIME_STEP)
 
 $(TESTS_STEP): | $(VENV_STEP)
 	@$(quietly) 'installing the test tools' $(VENV)/logs/tests.log \
-	    $(PIP) install $(CONSTRAINTS) -r requirements/tests.txt -r requirements/demo.txt \
-	    -r requirements/extract.txt -r requirements/serve.txt -r requirements/video.txt \
-	    -r requirements/deploy.txt
-	@$(quietly) 'installing the tracker' $(VENV)/logs/trackers.log \
-	    $(PIP) install $(CONSTRAINTS) --no-deps -r requirements/trackers.txt
-	@$(quietly) 'installing libraries to compare with' $(VENV)/logs/peers.log \
-	    $(PIP) install $(CONSTRAINTS) --no-deps -r requirements/peers.txt
+	    $(PIP) install $(CONSTRAINTS) $(call from,$(TESTS_FILES))
+	@$(quietly) 'installing the tracker and libraries to compare with' $(VENV)/logs/bare.log \
+	    $(PIP) install $(CONSTRAINTS) --no-deps $(call from,$(TESTS_BARE_FILES))
 	@rm -f $(STEPS)/tests-* && touch $@
 
 $(DOCS_STEP): | $(VENV_STEP)
 	@$(quietly) 'installing the tools of the documentation' $(VENV)/logs/docs.log \
-	    $(PIP) install $(CONSTRAINTS) -r requirements/docs.txt
+	    $(PIP) install $(CONSTRAINTS) $(call from,$(DOCS_FILES))
 	@rm -f $(STEPS)/docs-* && touch $@
 
 $(AUDIT_STEP): | $(VENV_STEP)

@@ -1,103 +1,227 @@
-"""Extract graphs, beside the inferencer alone, and while processes are killed.
+"""Extract graphs: the rate beside the inferencer's, the memory, and kills on the way.
 
-First the rate of one SceneGraphInferencer in this process, then that of
-tools/extract_graphs.py per worker on the same images. Then the extraction is killed,
-its worker and the whole of it in turn, at random moments, and begun again, until it
-ends: each image must be there once.
+``rates``: SceneGraphInferencer and tools/extract_graphs.py take turns on the same images,
+with one process and with several at once. ``killed``: all images are extracted, while a
+worker and the driver are killed at random moments and the extraction is called again: each
+image must be there once. ``whole``: they are extracted without a stop. The memory of the
+processes is read in both, and the graphs of both are compared.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import random
 import shutil
+import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 import psutil
 import torch
-from common import memory_mb
 
 from mmsgp.apis import SceneGraphInferencer
+from mmsgp.apis.input_paths import IMAGE_SUFFIXES
 
 TOOL = Path(__file__).resolve().parents[1] / 'tools' / 'extract_graphs.py'
+# A worker that ends early waits for a block at most, which must not count in the rate.
+RATE_BLOCK = 20
+STEPS = ('rates', 'killed', 'whole')
 
 
-def command(args: argparse.Namespace, output: Path, workers: int) -> list[str]:
-    return [
-        sys.executable,
-        str(TOOL),
-        str(args.list),
-        '--output',
-        str(output),
-        '--checkpoint',
-        str(args.checkpoint),
-        '--block-size',
-        str(args.block_size),
-        '--workers',
-        str(workers),
-    ]
+def make_list(path: Path, images: list[Path]) -> Path:
+    path.write_text(''.join(f'{image}\n' for image in images))
+    return path
+
+
+def link_images(folder: Path, source: Path, number: int) -> list[Path]:
+    """Give each image another name, so that some images may repeat."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    files = sorted(file for file in source.iterdir() if file.suffix in IMAGE_SUFFIXES)
+    images = []
+    for index in range(number):
+        file = files[index % len(files)].absolute()
+        images.append(folder / f'{index:06d}{file.suffix}')
+        images[-1].symlink_to(file)
+    return images
+
+
+def start(args: argparse.Namespace, images: Path, output: Path, **options) -> subprocess.Popen:
+    """Begin an extraction, or go on with it."""
+    command = [sys.executable, TOOL, images, '--output', output, '--checkpoint', args.checkpoint]
+    for name, value in options.items():
+        command += [f'--{name.replace("_", "-")}', value]
+    return subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+
+
+def parts(output: Path) -> list[Path]:
+    return list(output.glob('graphs/part-*.parquet'))
 
 
 def workers_of(process: subprocess.Popen) -> list[psutil.Process]:
     """The processes of Ray that parse."""
-    children = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in children if 'MapWorker' in ' '.join(child.cmdline() or [])]
+    found = []
+    with suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if 'MapWorker' in ' '.join(child.cmdline()):
+                    found.append(child)
+    return found
 
 
-def run_timed(args: argparse.Namespace, output: Path, workers: int) -> dict:
-    """Run to the end; the rate counts from the first finished block."""
-    process = subprocess.Popen(command(args, output, workers), stdout=subprocess.DEVNULL)
-    first, most = None, 0.0
-    while process.poll() is None:
-        done = len(list(output.glob('graphs/part-*')))
-        if done and first is None:
-            first = time.monotonic(), done
-        try:
-            for worker in workers_of(process):
-                most = max(most, memory_mb('VmRSS', f'/proc/{worker.pid}/status'))
-        except (psutil.Error, OSError, KeyError):
-            pass
-        time.sleep(0.2)
-    if process.returncode:
+def check_end(process: subprocess.Popen) -> None:
+    if process.wait():
         raise RuntimeError(f'the extraction ended with code {process.returncode}')
-    done = len(list(output.glob('graphs/part-*'))) - first[1]
-    rate = done * args.block_size / (time.monotonic() - first[0])
-    return dict(images_per_second=round(rate, 2), worker_mib=round(most))
 
 
-def kill_and_repeat(args: argparse.Namespace, output: Path) -> dict:
-    """Kill worker and driver in turn, and call again until all is done."""
+def load_model(checkpoint: Path) -> None:
+    global inferencer
+    torch.set_num_threads(1)
+    inferencer = SceneGraphInferencer(weights=checkpoint, device='cpu', show_progress=False)
+
+
+def inferencer_rate(images: list[str]) -> float:
+    """Images per second of the inferencer in this process."""
+    inferencer(images[:5], topk=100)
+    begun = time.perf_counter()
+    for _ in inferencer.stream(images, topk=100):
+        pass
+    return len(images) / (time.perf_counter() - begun)
+
+
+def extraction_rate(args: argparse.Namespace, images: Path, output: Path, workers: int) -> float:
+    """Images per second, from the first finished block of each worker on average."""
+    check_end(start(args, images, output, block_size=RATE_BLOCK, workers=workers))
+    times = sorted(path.stat().st_mtime for path in parts(output))
+    return RATE_BLOCK * (len(times) - workers) / (times[-1] - times[workers - 1])
+
+
+def compare_rates(args: argparse.Namespace, images: list[Path]) -> dict:
+    """Rates per process of both, in turns, and the medians of their ratio."""
+    result = {}
+    spawn = multiprocessing.get_context('spawn')
+    numbers = sorted({1, args.workers})
+    with ProcessPoolExecutor(args.workers, spawn, load_model, (args.checkpoint,)) as pool:
+        rounds = {number: [] for number in numbers}
+        for round_number in range(args.rounds):
+            for number in numbers:
+                some = images[: args.rate_images * number]
+                shares = [list(map(str, some[index::number])) for index in range(number)]
+                alone = statistics.mean(pool.map(inferencer_rate, shares))
+                file = make_list(args.folder / f'rate_{number}.txt', some)
+                output = args.folder / f'rate_{number}_{round_number}'
+                shutil.rmtree(output, ignore_errors=True)
+                extraction = extraction_rate(args, file, output, number) / number
+                rounds[number].append((alone, extraction))
+                print(f'{number} at once: inferencer {alone:.2f}, extraction {extraction:.2f}')
+    for number, pairs in rounds.items():
+        result[f'{number} at once'] = dict(
+            inferencer=[round(alone, 2) for alone, _ in pairs],
+            extraction=[round(extraction, 2) for _, extraction in pairs],
+            median_ratio=round(statistics.median(found / alone for alone, found in pairs), 3),
+        )
+    return result
+
+
+def memory_of(process: subprocess.Popen) -> dict[str, int]:
+    """MiB of the largest worker and, each shared page once, of all processes together."""
+    workers = [worker.memory_info().rss for worker in workers_of(process)]
+    root = psutil.Process(process.pid)
+    total = sum(one.memory_full_info().pss for one in [root, *root.children(recursive=True)])
+    return dict(worker=max(workers, default=0) >> 20, all=total >> 20)
+
+
+class Watched:
+    """An extraction of all images: begun, watched and killed."""
+
+    def __init__(self, args: argparse.Namespace, images: Path, output: Path) -> None:
+        self.args, self.images, self.output = args, images, output
+        self.blocks = -(-args.number // args.block_size)
+        self.memory = {}
+        self.begun = time.monotonic()
+        shutil.rmtree(output, ignore_errors=True)
+
+    def start(self) -> None:
+        args = self.args
+        self.process = start(
+            args, self.images, self.output, block_size=args.block_size, workers=args.workers
+        )
+
+    def done(self) -> int:
+        return len(parts(self.output))
+
+    def watch(self, until: int | None = None) -> None:
+        """Read the memory after each twentieth of the blocks, until so many are done, or all."""
+        while until is None or self.done() < until:
+            if self.process.poll() is not None:
+                break
+            part = self.done() * 20 // self.blocks
+            if part not in self.memory and self.done() < self.blocks:
+                with suppress(psutil.Error):
+                    memory = memory_of(self.process)
+                    if memory['worker']:
+                        self.memory[part] = memory
+            time.sleep(0.2)
+        if self.process.poll() is not None and (until is not None or self.process.returncode):
+            raise RuntimeError(f'the extraction ended with code {self.process.returncode}')
+
+    def result(self) -> dict:
+        files = parts(self.output)
+        query = f"SELECT count(*), count(DISTINCT image) FROM '{self.output}/graphs/*.parquet'"
+        rows, images = duckdb.sql(query).fetchall()[0]
+        return dict(
+            rows=rows,
+            images=images,
+            files_of_failures=len(list(self.output.glob('failures/*.parquet'))),
+            files=len(files),
+            bytes_per_image=round(sum(path.stat().st_size for path in files) / rows),
+            minutes=round((time.monotonic() - self.begun) / 60, 1),
+            memory_mib={f'{5 * part} %': value for part, value in self.memory.items()},
+        )
+
+
+def extract_whole(extraction: Watched) -> dict:
+    extraction.start()
+    extraction.watch()
+    return extraction.result()
+
+
+def kill_and_repeat(extraction: Watched) -> dict:
+    """Kill a worker and then the driver, at random moments, and call again until all is done."""
+    args = extraction.args
     chance = random.Random(args.seed)  # noqa: S311
-    kills = dict(worker=0, driver=0)
-    for number in range(args.kills + 1):
-        process = subprocess.Popen(command(args, output, 1), stdout=subprocess.DEVNULL)
-        if number == args.kills:
-            if process.wait():
-                raise RuntimeError(f'the last run ended with code {process.returncode}')
-            break
-        before = len(list(output.glob('graphs/part-*')))
-        while process.poll() is None and len(list(output.glob('graphs/part-*'))) <= before:
-            time.sleep(0.05)
+    kills = []
+    for moment in sorted(chance.sample(range(1, extraction.blocks - 2 * args.kills), args.kills)):
+        extraction.start()
+        extraction.watch(until=1 + max(extraction.done(), moment))
         time.sleep(chance.uniform(0, 5))
-        for worker in workers_of(process) if process.poll() is None else ():
-            worker.kill()
-            kills['worker'] += 1
-        time.sleep(chance.uniform(0, 10))
-        if process.poll() is None:
-            kills['driver'] += 1
-        process.kill()
-        process.wait()
-    return kills
+        chance.choice(workers_of(extraction.process)).kill()
+        kills.append(dict(worker_at_block=extraction.done()))
+        time.sleep(chance.uniform(0, 15))
+        extraction.process.kill()
+        extraction.process.wait()
+        kills[-1]['driver_at_block'] = extraction.done()
+        print('killed:', kills[-1])
+    extraction.start()
+    extraction.watch()
+    return dict(kills=kills) | extraction.result()
 
 
-def counts(output: Path) -> dict:
-    query = f"SELECT count(*), count(DISTINCT image) FROM '{output}/graphs/*.parquet'"
-    return dict(zip(('rows', 'images'), duckdb.sql(query).fetchone()))
+def differences(one: Path, other: Path) -> int:
+    """Rows that only one of two extractions has."""
+    tables = [f"(SELECT * FROM '{path}/graphs/*.parquet')" for path in (one, other)]
+    query = 'SELECT count(*) FROM ({} EXCEPT ALL {})'
+    return sum(
+        duckdb.sql(query.format(*order)).fetchall()[0][0] for order in (tables, tables[::-1])
+    )
 
 
 def main() -> None:
@@ -107,34 +231,26 @@ def main() -> None:
     parser.add_argument('--number', type=int, default=20_000, help='images; some may repeat')
     parser.add_argument('--block-size', type=int, default=100)
     parser.add_argument('--workers', type=int, default=2)
+    parser.add_argument('--rounds', type=int, default=3, help='rounds of rates')
+    parser.add_argument('--rate-images', type=int, default=600, help='per process and round')
     parser.add_argument('--kills', type=int, default=5)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--folder', type=Path, default=Path('work_dirs/extraction'))
+    parser.add_argument('--steps', nargs='+', choices=STEPS, default=STEPS)
     args = parser.parse_args()
-    shutil.rmtree(args.folder, ignore_errors=True)
-    linked = args.folder / 'images'
-    linked.mkdir(parents=True)
-    files = sorted(args.images.iterdir())
-    for number in range(args.number):  # another name per image
-        file = files[number % len(files)].absolute()
-        (linked / f'{number:06d}{file.suffix}').symlink_to(file)
-    args.list = linked
-    torch.set_num_threads(1)
-    inferencer = SceneGraphInferencer(weights=args.checkpoint, device='cpu', show_progress=False)
-    some = [str(path) for path in sorted(linked.iterdir())[: min(200, args.number)]]
-    inferencer(some[:5])
-    start = time.perf_counter()
-    inferencer(some)
-    alone = len(some) / (time.perf_counter() - start)
-    result = dict(inferencer_images_per_second=round(alone, 2))
-    result['extraction'] = run_timed(args, args.folder / 'whole', args.workers)
-    result['whole'] = counts(args.folder / 'whole')
-    ratio = result['extraction']['images_per_second'] / args.workers / alone
-    result['per_worker_over_inferencer'] = round(ratio, 2)
-    print(result)
-    result['kills'] = kill_and_repeat(args, args.folder / 'killed')
-    result['killed'] = counts(args.folder / 'killed')
-    print(json.dumps(result))
+    os.environ['OMP_NUM_THREADS'] = '1'
+    linked = args.folder.absolute() / 'images'
+    images = link_images(linked, args.images, args.number)
+    for step in args.steps:
+        if step == 'rates':
+            result = compare_rates(args, images)
+        else:
+            run = dict(killed=kill_and_repeat, whole=extract_whole)[step]
+            result = run(Watched(args, linked, args.folder / step))
+        (args.folder / f'{step}.json').write_text(json.dumps(result, indent=1))
+        print(step, json.dumps(result))
+    if {'killed', 'whole'} <= {*args.steps}:
+        print('rows that differ:', differences(args.folder / 'killed', args.folder / 'whole'))
 
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
 """Load a server: errors, memory, and what batching brings.
 
 Starts mmsgp-serve on the loopback, lets clients send images, garbage, huge and slow
-requests for some time, and reads the server's memory. Then it compares the rate of
-images without and with batches of requests that come together.
+requests for some time, and reads the server's memory. Then two servers, without and with
+batches of requests that come together, get the same load in turns.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import json
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -88,24 +89,53 @@ def load(url: str, pid: int, args: argparse.Namespace, seconds: float, mixed: bo
     return dict(answers=dict(answers), images_per_second=rate, memory_mib=memory)
 
 
+def batches(url: str) -> tuple[float, float]:
+    """Images and batches that a server has parsed."""
+    lines = httpx.get(url.replace('/v1/parse', '/metrics')).text.splitlines()
+    found = dict(line.rsplit(' ', 1) for line in lines if not line.startswith('#'))
+    return float(found['mmsgp_batch_size_sum']), float(found['mmsgp_batch_size_count'])
+
+
+def compare_batching(args: argparse.Namespace) -> dict:
+    """Images per second of both servers, per round, and images per batch."""
+    sizes = 1, args.clients
+    rates = {size: [] for size in sizes}
+    with ExitStack() as stack:
+        urls = {}
+        for size in sizes:
+            running = server(args.checkpoint, '--max-batch', str(size))
+            pid, url = stack.enter_context(running)
+            urls[size] = pid, url
+            load(url, pid, args, 3, mixed=False)  # to warm up
+        before = batches(urls[args.clients][1])
+        for _ in range(args.rounds):
+            for size, (pid, url) in urls.items():
+                answer = load(url, pid, args, args.batching_seconds, mixed=False)
+                rates[size].append(answer['images_per_second'])
+        after = batches(urls[args.clients][1])
+    images, calls = (end - start for start, end in zip(before, after))
+    ratios = [many / one for one, many in zip(*rates.values())]
+    return dict(
+        images_per_second=rates,
+        median_ratio=round(statistics.median(ratios), 3),
+        images_per_batch=round(images / calls, 2),
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', type=Path)
     parser.add_argument('images', type=Path, help='folder of images')
     parser.add_argument('--clients', type=int, default=8)
     parser.add_argument('--seconds', type=float, default=300)
-    parser.add_argument('--batching-seconds', type=float, default=30)
+    parser.add_argument('--batching-seconds', type=float, default=20)
+    parser.add_argument('--rounds', type=int, default=5, help='of batching')
     args = parser.parse_args()
     result = dict(clients=args.clients, seconds=args.seconds, cores=os.cpu_count())
     with server(args.checkpoint) as (pid, url):
         result['load'] = load(url, pid, args, args.seconds, mixed=True)
     print(f'{args.seconds:g} s of {args.clients} clients: {result["load"]}')
-    for size in (1, args.clients):
-        with server(args.checkpoint, '--max-batch', str(size)) as (pid, url):
-            load(url, pid, args, 3, mixed=False)  # to warm up
-            rate = load(url, pid, args, args.batching_seconds, mixed=False)['images_per_second']
-        result[f'images_per_second_batches_of_{size}'] = rate
-        print(f'batches of at most {size}: {rate} images/s')
+    result['batching'] = compare_batching(args)
     print(json.dumps(result))
 
 

@@ -1,5 +1,7 @@
 """Fixtures for tests of every kind."""
 
+import os
+
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -8,6 +10,9 @@ from mmengine.logging import MMLogger
 from helpers import tools
 from helpers.browser import headless_chromium
 from mmsgp.testing.models import write_random_checkpoint
+
+# As tools/train.py does for deterministic runs; PyTorch reads it once per process.
+os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
 
 # Machines differ in speed, and examples may share a folder.
 settings.register_profile(

@@ -8,10 +8,6 @@ from mmsgp.testing.models import write_random_checkpoint
 
 TIMEOUT = 60_000  # ms
 
-pytest.importorskip(
-    'gradio', reason='Gradio is not installed: pip install -r requirements/demo.txt'
-)
-
 
 @pytest.fixture(scope='package')
 def app():

@@ -15,6 +15,8 @@ from helpers.page import scene
 from mmsgp.apis import SceneGraphInferencer
 from mmsgp.visualization import draw_scene_graph
 
+pytest.importorskip('gradio', reason='pip install -r requirements/demo.txt')
+
 ROWS = '#table .virtual-row'
 
 

@@ -15,6 +15,8 @@ import pytest
 
 from helpers.page import PageClient, import_demo, scene
 
+pytest.importorskip('gradio', reason='pip install -r requirements/demo.txt')
+
 MAX_SIZE = 2**18
 
 

@@ -9,6 +9,7 @@ import pytest
 from helpers.page import import_demo
 from mmsgp.streams import open_video
 
+pytest.importorskip('gradio', reason='pip install -r requirements/demo.txt')
 pytest.importorskip('trackers', reason='pip install --no-deps trackers')
 
 

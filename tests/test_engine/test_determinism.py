@@ -54,6 +54,5 @@ def test_two_deterministic_runs_end_with_equal_weights(tmp_path, head):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize('head', ['MotifNetHead', 'LinkNetHead', 'KERNHead'])
-def test_two_deterministic_runs_on_a_gpu_end_with_equal_weights(tmp_path, head, monkeypatch):
-    monkeypatch.setenv('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+def test_two_deterministic_runs_on_a_gpu_end_with_equal_weights(tmp_path, head):
     assert_repeatable(tmp_path, head)

@@ -2,22 +2,27 @@
 
 import copy
 import pickle
+from functools import partial
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmsgp.models.layers.graphed import GRAPHED_STEPS, GraphedFunction, pad_steps
-from mmsgp.models.parsers.feature_maps import FrozenMaps
+from mmsgp.models.layers.highway_recurrence import run_steps, run_steps_backward
+from mmsgp.models.layers.joint_nms import label_boxes
+from mmsgp.models.layers.label_decoder import decode_steps
+from mmsgp.models.parsers.feature_maps import Extraction, FrozenMaps
 from mmsgp.testing.models import small_parser
 
 
 def halves(one, other):
-    return (one + other).sum(dim=1), one.mul_(other)
+    return (one + other).sum(dim=1), one * other
 
 
 def test_on_a_cpu_the_function_itself_runs():
     one, other = torch.rand(2, 3, 4)
-    expected = halves(one.clone(), other)
+    expected = halves(one, other)
     graphed = GraphedFunction(halves)
     for own, result in zip(graphed(one, other), expected):
         assert torch.equal(own, result)
@@ -32,14 +37,58 @@ def test_a_copy_has_the_function_and_no_graphs(copied):
     assert other.function is halves and other.max_graphs == 3 and not other.graphs
 
 
+class Operations(TorchDispatchMode):
+    """Collects the names of all operations."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.add(function.overloadpacket.__name__)
+        return function(*args, **kwargs or {})
+
+
+def recorded_calls():
+    """Every function that a GPU records, with arguments."""
+    torch.manual_seed(2)
+    projected, valid = torch.randn(2, 3, 24), torch.tensor([[True] * 3, [True, False, False]])
+    keep, weight, bias = torch.ones(2, 4), torch.randn(20, 4), torch.randn(20)
+    arguments = projected, valid, keep, weight, bias
+    results = run_steps(*arguments, reverse=True)
+    scores, bboxes = torch.rand(2, 3, 5), torch.rand(2, 3, 5, 4)
+    labels, classes = torch.randn(7, 24), (torch.randn(6, 4), torch.randn(6))
+    known = torch.tensor([[0, 5, 5], [5, 1, 5]])
+    backward = torch.randn(2, 3, 4), *results, projected, valid, keep, weight
+    yield partial(run_steps, reverse=True), arguments
+    yield partial(run_steps_backward, reverse=True), backward
+    yield decode_steps, (projected, known, labels, keep, weight, bias, *classes)
+    yield partial(label_boxes, iou_thr=0.3), (scores, bboxes)
+    detector = small_parser().detector.eval().requires_grad_(False)
+    yield Extraction(detector, None), (torch.randn(1, 3, 96, 96),)
+
+
+def test_no_function_that_is_recorded_waits_or_draws_numbers():
+    """Copies of constants count, because a GPU is waited for to take them."""
+    calls = list(recorded_calls())
+    with torch.no_grad():
+        for function, arguments in calls:
+            with Operations() as operations:
+                function(*arguments)
+            assert len(operations.names) > 3
+            forbidden = {'lift_fresh', 'lift_fresh_copy', '_local_scalar_dense', 'nonzero'}
+            forbidden |= {'_unique2', 'bincount', 'native_dropout', 'bernoulli_', 'rand', 'randn'}
+            assert not operations.names & forbidden, function
+
+
 @pytest.mark.gpu
 def test_a_graph_gives_what_the_function_gives_on_new_values_and_shapes():
     torch.manual_seed(0)
     graphed, kept = GraphedFunction(halves, max_graphs=2), []
     for size in (3, 5, 3, 3, 5, 5, 7, 3, 3, 3):
         one, other = torch.rand(2, size, 4, device='cuda')
-        expected = halves(one.clone(), other)
-        kept.append((graphed(one.clone(), other), expected))
+        expected = halves(one, other)
+        kept.append((graphed(one, other), expected))
         assert len(graphed.graphs) <= 2
     for results, expected in kept:  # none is overwritten by a later call
         for own, result in zip(results, expected):
@@ -52,10 +101,10 @@ def test_a_graph_takes_values_of_another_layout_and_of_inference_mode():
     graphed = GraphedFunction(halves)
     for _ in range(3):
         with torch.inference_mode():
-            total, _ = graphed(one.t() + 0, other.clone())
+            total, _ = graphed(one.t() + 0, other + 0)
         assert torch.equal(total, (one.t() + other).sum(dim=1))
         total, _ = graphed(one.t(), other)
-        assert torch.equal(total, halves(one.t().clone(), other)[0])
+        assert torch.equal(total, halves(one.t(), other)[0])
 
 
 @pytest.mark.parametrize('device', ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)])
@@ -84,4 +133,4 @@ def test_maps_of_a_frozen_detector_follow_images_and_weights(half):
             (found,) = maps(images)
             assert found.is_contiguous() and found.dtype == expected.dtype
             scale = expected.abs().max()
-            torch.testing.assert_close(found / scale, expected / scale, rtol=0, atol=4e-3)
+            torch.testing.assert_close(found / scale, expected / scale, rtol=0, atol=1e-2)

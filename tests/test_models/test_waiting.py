@@ -30,6 +30,9 @@ HEADS_WITHOUT_WAITS = (
     'FrequencyHead',
     'TransformerHead',
     'IMPHead',
+    'GPSNetHead',
+    'PENetHead',
+    'REACTHead',
 )
 # Features of pairs: a GPU does not look for equal union boxes.
 ON_CPU_ONLY = {'_unique2': 1}
@@ -76,7 +79,7 @@ def waits_of(model, monkeypatch):
 def test_a_training_step_waits_only_for_the_pairs_it_samples(head, scorer, monkeypatch):
     model = small_parser(type=head, scorer=scorer, **HEADS[head]).train()
     expected = Counter(OF_EVERY_STEP) + Counter(OF_KNOWN_NUMBERS)
-    if head != 'FrequencyHead':
+    if head not in ('FrequencyHead', 'REACTHead'):  # they pool no unions
         expected += Counter(ON_CPU_ONLY)
     if head == 'KERNHead':  # the edges of its graphs of pairs
         expected += Counter(nonzero=1)
@@ -109,4 +112,6 @@ def test_maps_of_either_layout_are_equal_and_ready_to_be_pooled(device):
         for layout in (torch.contiguous_format, torch.channels_last):
             (maps,) = FrozenMaps(detector)(images.contiguous(memory_format=layout))
             assert maps.is_contiguous()
-            torch.testing.assert_close(maps, expected, rtol=1e-3, atol=1e-3)
+            # TF32 has 10 bits of mantissa
+            scale = expected.abs().max()
+            torch.testing.assert_close(maps / scale, expected / scale, rtol=0, atol=5e-3)

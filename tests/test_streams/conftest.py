@@ -6,8 +6,6 @@ import pytest
 
 from mmsgp.streams import open_video
 
-pytest.importorskip('trackers', reason='pip install --no-deps trackers')
-
 
 @pytest.fixture(scope='session')
 def make_clip(tmp_path_factory):

@@ -13,6 +13,8 @@ from PIL import Image
 from mmsgp.streams import GraphTracker, StreamSettings, VideoFrames, parse_stream
 from mmsgp.structures import SceneGraph, SceneGraphDataSample
 
+pytest.importorskip('trackers', reason='pip install --no-deps trackers')
+
 NAMES = dict(classes=('person', 'bike'), predicates=('on', 'riding'))
 
 

@@ -1,5 +1,7 @@
 """The lock file fits the ranges, and holds only where it was created."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from helpers.tools import load_tool
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'requirements'
-RANGES = ('build', 'runtime', 'mminstall', 'tests', 'demo', 'docs', 'peers')
+# All but those that `make install` and `make test` leave to the user.
+RANGES = sorted({path.stem for path in FOLDER.glob('*.txt')} - {'audit', 'lock', 'optional'})
 
 
 def read(name):
@@ -41,6 +44,32 @@ def test_other_pythons_and_systems_are_not_bound(python):
         assert line.marker.evaluate(here)
         assert not line.marker.evaluate(here | dict(python_version=python))
         assert not line.marker.evaluate(here | dict(sys_platform='darwin'))
+
+
+def test_make_lock_asks_for_each_of_them():
+    shown = subprocess.run(
+        ['make', '-n', 'lock', 'VENV=none'], cwd=ROOT, capture_output=True, text=True
+    )
+    (command,) = re.findall(r'lock_requirements\.py (.*) >', shown.stdout)
+    assert sorted(Path(file).stem for file in command.split()) == RANGES
+
+
+@pytest.mark.parametrize(
+    'line, found',
+    [
+        ('no-such-package>=1', 'no version of it'),
+        ('pytest<9', pytest.__version__),
+        ('No_such.package; python_version > "3"', 'no version of it'),
+    ],
+)
+def test_what_is_not_installed_is_named(tmp_path, line, found):
+    tool = load_tool('misc/lock_requirements')
+    (tmp_path / 'some.txt').write_text(f'# Tests.\n\nPytest>=9\n{line}\n')
+    with pytest.raises(SystemExit, match=r'some\.txt asks for ') as error:
+        tool.check_installed([tmp_path / 'some.txt'])
+    assert f'{line}, but {found} is installed' in str(error.value)
+    (tmp_path / 'some.txt').write_text('pytest\nno-such-package; python_version < "3"\n')
+    tool.check_installed([tmp_path / 'some.txt'])
 
 
 def test_the_lines_are_those_of_the_installed_packages():

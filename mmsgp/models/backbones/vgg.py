@@ -103,15 +103,19 @@ class VGG(BaseModule):
     def _fuses(self, inputs: Tensor) -> bool:
         """Whether cuDNN adds biases and applies ReLU within a convolution.
 
-        It does so in half precision, without a gradient, with weights that are already
-        in half precision.
+        It is faster in half precision, if the weights are, and with TF32; in float32 it
+        is slower.
         """
+        dtype = self.features[0].weight.dtype
+        rounded = torch.is_autocast_enabled('cuda')
         return (
             inputs.is_cuda
-            and not self.with_norm
-            and not torch.is_grad_enabled()
-            and self.features[0].weight.dtype == torch.half
             and torch.backends.cudnn.enabled
+            and not (self.with_norm or torch.is_grad_enabled())
+            and (
+                dtype == torch.half
+                or (dtype == torch.float and torch.backends.cudnn.allow_tf32 and not rounded)
+            )
         )
 
 

@@ -38,10 +38,9 @@ class GraphedFunction:
     exported, the function itself runs.
 
     Args:
-        function: A function of tensors on one device that returns a tuple of tensors, and
-            neither waits for the device, as a copy of a number from the CPU does, nor
-            draws random numbers: recording would break the process. The caller must not
-            rely on an argument that it changes in place.
+        function: A pure function of tensors on one device that returns a tuple of tensors,
+            and neither waits for the device, as a copy of a number from the CPU does, nor
+            draws random numbers: recording would break the process.
         max_graphs: Graphs that are kept; the one used longest ago goes first. Defaults
             to 64.
     """

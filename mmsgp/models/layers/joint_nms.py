@@ -42,14 +42,14 @@ def label_boxes(scores: Tensor, bboxes: Tensor, *, iou_thr: float) -> tuple[Tens
     """Label all boxes, see :func:`joint_nms`.
 
     Args:
-        scores: (B, T, C), changed in place.
+        scores: (B, T, C).
         bboxes: (B, T, C, 4).
         iou_thr: IoU from which boxes overlap.
 
     Returns:
         tuple[Tensor]: (B, T), labels.
     """
-    steps = scores.shape[1]
+    scores, steps = scores.clone(), scores.shape[1]
     found = [label_best_box(scores, bboxes, iou_thr) for _ in range(steps)]
     boxes, labels, free = (torch.stack(values, dim=1) for values in zip(*found))  # (B, T)
     # Steps without a free box come last: their label goes nowhere.
@@ -82,7 +82,7 @@ def label_best_box(scores: Tensor, bboxes: Tensor, iou_thr: float) -> tuple[Tens
     column = scores[images, :, label]  # (B, T)
     suppressed = (overlap >= iou_thr) & (column > 0)
     scores[images, :, label] = column - suppressed.to(column)
-    scores[images, box] = LABELLED
+    scores[images, box] = scores.new_full((), LABELLED)
     return box, label, value > LABELLED
 
 

@@ -46,7 +46,7 @@ def pull_and_push(
             are fewer.
     """
     distances = squared_distances(features, prototypes)
-    own = F.one_hot(labels, len(prototypes)).bool()
+    own = labels[:, None] == torch.arange(len(prototypes), device=labels.device)
     count = min(num_negatives, len(prototypes) - 1)
     others = distances.masked_fill(own, torch.inf).topk(count, dim=1, largest=False).values
     return distances.gather(1, labels[:, None]).squeeze(1), others.mean(dim=1)

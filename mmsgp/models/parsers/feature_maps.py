@@ -26,11 +26,11 @@ RECORDABLE = (
 class FrozenMaps:
     """Runs ``extract_feat`` of a detector that is not trained.
 
-    On a GPU, images have their channels next to each other, so that no convolution changes
-    the layout; the weights of convolutions and linear layers are brought into that layout
-    and, in mixed precision, into half precision once and not in each step; and if they
-    are convolutions and the like, the kernels of all layers are launched at once
-    (:class:`GraphedFunction`).
+    On a GPU, unless it computes in float32, images have their channels next to each other,
+    so that no convolution changes the layout. The weights of convolutions and linear layers
+    are brought into that layout and, in mixed precision, into half precision once and not
+    in each step. And if all layers are convolutions and the like, their kernels are launched
+    at once (:class:`GraphedFunction`).
 
     Args:
         detector: The detector.
@@ -46,16 +46,20 @@ class FrozenMaps:
         if not inputs.is_cuda:
             return tuple(level.contiguous() for level in self.detector.extract_feat(inputs))
         half = torch.get_autocast_dtype('cuda') if torch.is_autocast_enabled('cuda') else None
-        weights = half, *((p.data_ptr(), p._version) for p in self.detector.parameters())
+        weights = (
+            half,
+            torch.backends.cudnn.allow_tf32,
+            *((p.data_ptr(), p._version) for p in self.detector.parameters()),
+        )
         if weights != self._weights:
             self._weights = weights
-            self._run = _Extraction(self.detector, half)
+            self._run = Extraction(self.detector, half)
             if self._run.recordable:
                 self._run = GraphedFunction(self._run, max_graphs=MAX_SHAPES)
         return self._run(inputs)
 
 
-class _Extraction:
+class Extraction:
     """``extract_feat`` with converted weights.
 
     Args:
@@ -65,6 +69,8 @@ class _Extraction:
 
     def __init__(self, detector: BaseDetector, half: torch.dtype | None) -> None:
         self.module = _ExtractFeat(detector)
+        rounds = half is not None or torch.backends.cudnn.allow_tf32
+        self.layout = torch.channels_last if rounds else torch.contiguous_format
         self.precision = dict(device_type='cuda', dtype=half, enabled=half is not None)
         layers = {
             f'detector.{part}.{name}': layer
@@ -74,14 +80,14 @@ class _Extraction:
         }
         self.recordable = all(isinstance(layer, RECORDABLE) for layer in layers.values())
         self.weights = {
-            f'{name}.{kind}': converted(weight, half)
+            f'{name}.{kind}': converted(weight, half, self.layout)
             for name, layer in layers.items()
             if isinstance(layer, (nn.Conv2d, nn.Linear))
             for kind, weight in layer.named_parameters(recurse=False)
         }
 
     def __call__(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        inputs = inputs.contiguous(memory_format=self.layout)
         with torch.autocast(**self.precision, cache_enabled=False):
             levels = functional_call(self.module, self.weights, inputs)
         return tuple(level.contiguous() for level in levels)
@@ -98,7 +104,7 @@ class _ExtractFeat(nn.Module):
         return self.detector.extract_feat(inputs)
 
 
-def converted(weight: Tensor, dtype: torch.dtype | None) -> Tensor:
-    """Copy a weight with its channels next to each other, in another precision."""
-    layout = torch.channels_last if weight.dim() == 4 else torch.preserve_format
+def converted(weight: Tensor, dtype: torch.dtype | None, layout: torch.memory_format) -> Tensor:
+    """Return a weight in another precision, that of a convolution in another layout."""
+    layout = layout if weight.dim() == 4 else torch.preserve_format
     return weight.detach().to(dtype or weight.dtype, memory_format=layout)

@@ -207,8 +207,8 @@ class GPSNetHead(RelationHead):
         losses = super().loss_by_feat(output, objects, targets)
         if isinstance(self.loss_object, NodePriorityLoss):
             logits = output.context.logits
-            related = output.pairs[targets > 0].flatten()
-            degrees = related.bincount(minlength=len(logits)).to(logits)
+            related = (targets > 0).to(logits)[:, None].expand(-1, 2).flatten()
+            degrees = logits.new_zeros(len(logits)).index_add(0, output.pairs.flatten(), related)
             focus = node_focus(degrees, objects.image_ids)
             losses['loss_object'] = self.loss_object(logits, objects.targets, focus)
         return losses

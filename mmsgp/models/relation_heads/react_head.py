@@ -25,6 +25,7 @@ from ..layers import (
     SceneReader,
     SwiGLU,
     box_codes,
+    count_groups,
     full_precision,
 )
 from .head_outputs import ObjectContext, ObjectEncoding, RegionFeatures, RelationOutput
@@ -183,7 +184,7 @@ class REACTHead(PrototypeHead):
         pairs = subject * object_ + subject - object_
         pairs = self.compose_norm(pairs + self.compose(pairs))
         images, tokens, _ = regions.scenes.shape
-        owner = torch.arange(images, device=pairs.device).repeat_interleave(tokens)
+        owner = torch.arange(images * tokens, device=pairs.device) // tokens
         own = objects.image_ids[regions.pairs[:, :1]] == owner  # (P, B * tokens)
         scenes = self.fc_scene(regions.scenes.flatten(0, 1))
         seen = self.scene_attention(pairs[None], scenes[None], mask=own)[0]
@@ -272,7 +273,7 @@ class PrototypeBank(nn.Module):
         """
         unit = F.normalize(features, dim=1)
         total = torch.zeros_like(self.average).index_add(0, labels, unit)
-        present = labels.bincount(minlength=len(total)) > 0
+        present = count_groups(labels, len(total)) > 0
         present[0] = False
         mean = F.normalize(total, dim=1)
         moved = torch.where(

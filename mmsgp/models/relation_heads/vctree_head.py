@@ -15,6 +15,7 @@ from torch import Tensor
 from mmsgp.registry import MODELS
 from mmsgp.structures import ObjectBatch
 
+from ..layers import count_groups
 from .gated_pair_head import GatedPairHead
 from .head_outputs import RelationOutput
 
@@ -89,18 +90,17 @@ class VCTreeHead(GatedPairHead):
     ) -> dict[str, Tensor]:
         """Binary cross-entropy of each pair of objects: are they related?"""
         logits = output.context.pair_states.logits  # (B, T, T)
-        sizes = torch.tensor(objects.sizes, device=logits.device)
+        sizes = count_groups(objects.image_ids, objects.num_images)
         starts = sizes.cumsum(0) - sizes
         steps = torch.arange(logits.shape[1], device=logits.device)
         valid = steps < sizes[:, None]
-        subject, object_ = output.pairs[targets > 0].unbind(1)
+        subject, object_ = output.pairs.unbind(1)
         image = objects.image_ids[subject]
-        row, column = subject - starts[image], object_ - starts[image]
-        related = torch.zeros_like(logits)
-        related[image, row, column] = 1
-        related[image, column, row] = 1
+        places = image, subject - starts[image], object_ - starts[image]
+        related = torch.zeros_like(logits).index_put(
+            places, (targets > 0).to(logits), accumulate=True
+        )
+        related = ((related + related.transpose(1, 2)) > 0).to(logits)
         pairs = valid[:, :, None] & valid[:, None, :] & (steps[:, None] != steps)
-        if not pairs.any():
-            return dict(loss_pair=logits.sum() * 0)
-        loss = F.binary_cross_entropy_with_logits(logits[pairs], related[pairs])
-        return dict(loss_pair=self.loss_pair_weight * loss)
+        losses = F.binary_cross_entropy_with_logits(logits, related, reduction='none') * pairs
+        return dict(loss_pair=self.loss_pair_weight * losses.sum() / pairs.sum().clamp(min=1))
