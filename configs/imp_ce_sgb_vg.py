@@ -1,22 +1,7 @@
 # IMP with cross-entropy in the frame of Scene-Graph-Benchmark, on VG150.
-_base_ = './transformer_ce_sgb_vg.py'
+_base_ = '_base_/sgb_parser.py'
 
-model = dict(relation_head=dict(type='IMPHead'))
+model = dict(relation_head=dict(type='IMPHead', hidden_size=512))
 
-# 0.001 x batch size for about 50,000 iterations, the schedule of MotifNet
-train_dataloader = dict(batch_size=12)
-train_cfg = dict(max_epochs=11)
+# 0.001 x batch size
 optim_wrapper = dict(optimizer=dict(lr=0.012))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=500),
-    dict(
-        type='ReduceOnPlateauLR',
-        monitor='sgcls/mR@100',
-        rule='greater',
-        factor=0.1,
-        patience=2,
-        threshold=0.1,
-        threshold_rule='abs',
-    ),
-]
-auto_scale_lr = dict(base_batch_size=12)

@@ -1,11 +1,5 @@
-# REACT++ with CCE and Scorer on VRD, over RTMDet-tiny at 320 pixels: everything is read
-# at the centres of boxes, for parsing in real time.
-_base_ = [
-    '_base_/detectors/rtmdet_tiny.py',
-    '_base_/datasets/vrd_relation.py',
-    '_base_/schedules/sgd_plateau.py',
-    '_base_/default_runtime.py',
-]
+# REACT++ with CCE and Scorer on VRD, over RTMDet-tiny at 320 pixels.
+_base_ = ['_base_/react_rtmdet_tiny_small.py', '_base_/datasets/vrd_relation.py']
 
 # tools/train.py trains the detector first if its weights do not exist.
 detector_config = 'configs/rtmdet_tiny_vrd.py'
@@ -14,23 +8,15 @@ detector = _base_.detector
 detector.data_preprocessor.pad_to = img_scale
 detector.bbox_head.num_classes = _base_.num_classes
 model = dict(
-    type='SceneGraphParser',
-    test_tasks=('sgcls',),
     detector=dict(
         **detector,
         init_cfg=dict(type='Pretrained', checkpoint='work_dirs/rtmdet_tiny_vrd/detector.pth'),
     ),
-    detection_cfg=dict(max_per_image=20),
     relation_head=dict(
-        type='REACTHead',
-        in_channels=[96, 96, 96],
-        strides=[8, 16, 32],
-        hidden_size=128,
         num_classes=_base_.num_classes,
         num_predicates=_base_.num_predicates,
-        pair_sampler=dict(type='PairSampler', num=256),
-        loss_relation=dict(type='CCELoss', loss_weight=1.0),
-        scorer=dict(type='Scorer'),
+        pair_sampler=dict(num=256),
+        loss_relation=dict(loss_weight=1.0),
     ),
 )
 
@@ -42,14 +28,6 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-# As for MiniVG's MotifNet: few epochs, hence a fixed schedule.
 train_cfg = dict(max_epochs=5)
-optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=1e-4),
-    paramwise_cfg=dict(_delete_=True),
-)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=100),
-    dict(type='MultiStepLR', milestones=[4], gamma=0.1),
-]
-auto_scale_lr = dict(base_batch_size=8)
+_base_.param_scheduler[1].milestones = [4]
+param_scheduler = _base_.param_scheduler

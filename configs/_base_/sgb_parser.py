@@ -1,10 +1,10 @@
 # The frame of Scene-Graph-Benchmark on VG150: images, detector, features of objects and
-# unions, sampling of pairs. A config adds a relation head and its schedule.
+# unions, sampling of pairs, schedule. A config adds a relation head.
 _base_ = [
     './models/motifnet_vgg16.py',
     './detectors/faster_rcnn_x101_32x8d_fpn.py',
     './datasets/vg_relation.py',
-    './schedules/sgd_plateau.py',
+    './schedules/sgb_plateau.py',
     './default_runtime.py',
 ]
 

@@ -111,7 +111,6 @@ class RecallReport:
         content = {
             # JSON has no NaN
             **{key: None if math.isnan(value) else value for key, value in self.metrics.items()},
-            **self._no_thresholds(),
             **self._best_thresholds(),
             **self.baseline,
             'num_images': self.relations.num_images,
@@ -167,26 +166,21 @@ class RecallReport:
         num_gt = self.relations.num_gt
         return [self.relations.names[i] for i in self._order if not num_gt[i]]
 
-    def _best_thresholds(self) -> dict[str, float]:
-        """Return the threshold with the largest F of each task, and what it gives."""
-        return {
-            f'{task}/best_threshold{suffix}': float(values[curve.best]) * factor
-            for task, curve in self.thresholds.items()
-            for suffix, values, factor in (
-                ('', curve.thresholds, 1),
-                ('_precision', curve.precision, 100),
-                ('_recall', curve.recall, 100),
-                ('_F', curve.f, 100),
-            )
-        }
+    def _best_thresholds(self) -> dict[str, float | None]:
+        """Return the threshold with the largest F of each task, and what it gives.
 
-    def _no_thresholds(self) -> dict[str, None]:
-        """Return the same keys without values, for tasks in which nothing hits."""
-        return {
-            f'{task}/best_threshold{suffix}': None
-            for task in (self.relations.predictions if 'P' in self.wanted else ())
-            for suffix in ('', '_precision', '_recall', '_F')
-        }
+        All are None in a task in which nothing hits.
+        """
+        found = {}
+        for task in self.relations.predictions if 'P' in self.wanted else ():
+            curve, values = self.thresholds.get(task), [None] * 4
+            if curve is not None:
+                shares = curve.precision, curve.recall, curve.f
+                values = [float(curve.thresholds[curve.best])]
+                values += [100 * float(share[curve.best]) for share in shares]
+            for suffix, value in zip(('', '_precision', '_recall', '_F'), values):
+                found[f'{task}/best_threshold{suffix}'] = value
+        return found
 
     def _threshold_rows(self, task: str) -> list[list]:
         """Return the names of the columns, then about 200 rows and the best."""
@@ -312,8 +306,9 @@ class RecallReport:
             notes.append(f'{task}: the frequency baseline, on the same pairs, has {values} %.')
         for task in self.thresholds:
             best, *values = (
-                self._best_thresholds()[f'{task}/best_threshold{suffix}']
-                for suffix in ('', '_precision', '_recall', '_F')
+                value
+                for key, value in self._best_thresholds().items()
+                if key.startswith(f'{task}/')
             )
             notes.append(
                 f'{task}: of the thresholds of the score, {best:.4g} has the largest F: '

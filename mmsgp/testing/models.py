@@ -28,6 +28,7 @@ HEADS = {
     'GPSNetHead': dict(hidden_size=32, frequency_prior=dict(type='FrequencyPrior')),
     'PENetHead': dict(hidden_size=32, embedding_dim=16, object_channels=32),
     'VCTreeHead': dict(hidden_size=32),
+    'GatedPairHead': dict(hidden_size=32, context=dict(type='SGBMotifContext')),
     'SQUATHead': dict(
         hidden_size=32, attention_channels=32, num_heads=4, feedforward_channels=32, num_layers=1
     ),

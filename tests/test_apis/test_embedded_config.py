@@ -43,6 +43,7 @@ def allowed(cfg):
         'selfattention_cce_scorer_minivg',
         'motifnet_ce_logit_adjusted_minivg',
         'transformer_ce_sgb_vg',
+        'motifs_ce_sgb_vg',
         *(
             f'{head}_cce_scorer_minivg'
             for head in ('transformer', 'imp', 'gpsnet', 'vctree', 'penet', 'squat', 'react')

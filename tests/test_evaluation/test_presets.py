@@ -438,6 +438,20 @@ def test_the_threshold_is_the_one_with_the_largest_f_worked_on_paper(tmp_path):
     np.testing.assert_allclose(rows, np.array(expected) * [1, 100, 100, 100], rtol=1e-6)
 
 
+def test_without_a_hit_no_threshold_is_the_best(tmp_path):
+    truth, wrong = (
+        make_graph(row_of_boxes(4), range(4), [pair]) for pair in ((0, 1, 1), (1, 2, 2))
+    )
+    wrong.relations.scores = torch.tensor([0.9])
+    evaluate([predicted_sample(0, truth, sgcls=wrong)], 'mmsgp', output_dir=tmp_path)
+    result = json.loads((tmp_path / 'metrics.json').read_text())
+    found = {key: value for key, value in result.items() if 'best_threshold' in key}
+    assert found == {
+        f'sgcls/best_threshold{name}': None for name in ('', '_precision', '_recall', '_F')
+    }
+    assert not (tmp_path / 'thresholds_sgcls.csv').exists()
+
+
 def test_equal_scores_are_one_threshold_and_few_images_count_few_predictions():
     predictions = PredictionScores(np.array([3, 1]), np.array([0.5, 0.5, 0.5], np.float32), limit=2)
     ranks, images = np.array([1, 2, 0]), np.array([0, 0, 1])

@@ -77,7 +77,7 @@ def test_masks_need_the_sizes_of_images():
         small_pair_features().draw_masks(random_bboxes(2), torch.zeros(2), None, None)
 
 
-@pytest.mark.parametrize('name', ['motifnet', 'transformer', 'vctree', 'imp'])
+@pytest.mark.parametrize('name', ['motifnet', 'motifs', 'transformer', 'vctree', 'imp'])
 def test_a_smaller_model_of_the_frame_trains_and_tests(name):
     init_default_scope('mmsgp')
     cfg = Config.fromfile(CONFIGS / f'{name}_ce_sgb_vg.py')
