@@ -81,6 +81,20 @@ def test_no_function_that_is_recorded_waits_or_draws_numbers():
             assert not operations.names & forbidden, function
 
 
+def test_convolutions_are_recorded_and_other_or_compiled_backbones_are_not():
+    detector = small_parser().detector
+    extraction = Extraction(detector, torch.half)
+    assert extraction.recordable
+    assert {weight.dtype for weight in extraction.weights.values()} == {torch.half}
+    assert {name.split('.')[1] for name in extraction.weights} == {'backbone'}
+    detector.backbone.features.append(torch.nn.LayerNorm(4))
+    assert not Extraction(detector, None).recordable
+    detector = small_parser().detector
+    detector.backbone.compile(backend='eager')
+    extraction = Extraction(detector, None)
+    assert not extraction.recordable and not extraction.weights
+
+
 @pytest.mark.gpu
 def test_a_graph_gives_what_the_function_gives_on_new_values_and_shapes():
     torch.manual_seed(0)

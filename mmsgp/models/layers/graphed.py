@@ -49,7 +49,7 @@ class GraphedFunction:
         self.function = function
         self.max_graphs = max_graphs
         self.lock = Lock()
-        self.graphs: OrderedDict[tuple[int, Shapes], _Graph | None] = OrderedDict()
+        self.graphs: OrderedDict[tuple[torch.device, int, Shapes], _Graph | None] = OrderedDict()
 
     def __reduce__(self) -> tuple:
         """Copy the function without its graphs, which belong to this process."""
@@ -63,8 +63,9 @@ class GraphedFunction:
             or torch.cuda.is_current_stream_capturing()
         ):
             return self.function(*tensors)
-        stream = torch.cuda.current_stream(tensors[0].device)
-        key = stream.cuda_stream, tuple((tensor.shape, tensor.dtype) for tensor in tensors)
+        device = tensors[0].device
+        stream = torch.cuda.current_stream(device).cuda_stream
+        key = device, stream, tuple((tensor.shape, tensor.dtype) for tensor in tensors)
         with self.lock, torch.inference_mode(False), torch.no_grad():
             if key not in self.graphs:
                 results = self.function(*tensors)
@@ -73,7 +74,7 @@ class GraphedFunction:
                     self.graphs.popitem(last=False)
                 return results
             if self.graphs[key] is None:
-                self.graphs[key] = _Graph(self.function, tensors)
+                self.graphs[key] = _Graph(self.function, tensors, _memory(device, stream))
             self.graphs.move_to_end(key)
             return self.graphs[key](*tensors)
 
@@ -81,7 +82,9 @@ class GraphedFunction:
 class _Graph:
     """The recorded kernels of a function, for arguments of these shapes."""
 
-    def __init__(self, function: Callable, tensors: tuple[Tensor, ...]) -> None:
+    def __init__(
+        self, function: Callable, tensors: tuple[Tensor, ...], memory: tuple[int, int]
+    ) -> None:
         device = tensors[0].device
         self.arguments = [tensor.clone(memory_format=torch.contiguous_format) for tensor in tensors]
         self.graph = torch.cuda.CUDAGraph()
@@ -89,7 +92,7 @@ class _Graph:
         stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.device(device), torch.cuda.stream(stream):
             # Other threads, such as the one that pins batches, go on using the GPU.
-            self.graph.capture_begin(_memory(device), capture_error_mode='thread_local')
+            self.graph.capture_begin(memory, capture_error_mode='thread_local')
             try:
                 self.results = function(*self.arguments)
             finally:
@@ -103,6 +106,6 @@ class _Graph:
 
 
 @cache
-def _memory(device: torch.device) -> tuple[int, int]:
-    """Memory that all graphs of a device share, because they run one after another."""
+def _memory(device: torch.device, stream: int) -> tuple[int, int]:
+    """Memory that all graphs of a stream share, because they run one after another."""
     return torch.cuda.graph_pool_handle()

@@ -78,11 +78,15 @@ class Extraction:
             for name, layer in getattr(detector, part, nn.Identity()).named_modules()
             if not list(layer.children())
         }
-        self.recordable = all(isinstance(layer, RECORDABLE) for layer in layers.values())
+        # A compiled backbone is left as it is.
+        compiled = detector.backbone._compiled_call_impl is not None
+        self.recordable = not compiled and all(
+            isinstance(layer, RECORDABLE) for layer in layers.values()
+        )
         self.weights = {
             f'{name}.{kind}': converted(weight, half, self.layout)
             for name, layer in layers.items()
-            if isinstance(layer, (nn.Conv2d, nn.Linear))
+            if isinstance(layer, (nn.Conv2d, nn.Linear)) and not compiled
             for kind, weight in layer.named_parameters(recurse=False)
         }
 
