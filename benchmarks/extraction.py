@@ -1,15 +1,18 @@
 """Extract graphs: the rate beside the inferencer's, the memory, and kills on the way.
 
-``rates``: SceneGraphInferencer and tools/extract_graphs.py take turns on the same images,
-with one process and with several at once. ``killed``: all images are extracted, while a
-worker and the driver are killed at random moments and the extraction is called again: each
-image must be there once. ``whole``: they are extracted without a stop. The memory of the
-processes is read in both, and the graphs of both are compared.
+``rates``: a process of SceneGraphInferencer and tools/extract_graphs.py with one worker parse
+the same images at the same time, so that both have the same share of a busy machine: the
+rates, and the CPU time of an image in the inferencer, in the worker, and in all processes of
+the extraction. ``killed``: all images are extracted, while a worker and the driver are killed
+at random moments and the extraction is called again: each image must be there once.
+``whole``: they are extracted without a stop. The memory of the processes is read in both,
+and the graphs of both are compared.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
@@ -31,7 +34,7 @@ from mmsgp.apis import SceneGraphInferencer
 from mmsgp.apis.input_paths import IMAGE_SUFFIXES
 
 TOOL = Path(__file__).resolve().parents[1] / 'tools' / 'extract_graphs.py'
-# A worker that ends early waits for a block at most, which must not count in the rate.
+# Rates are read when a block is done.
 RATE_BLOCK = 20
 STEPS = ('rates', 'killed', 'whole')
 
@@ -88,47 +91,66 @@ def load_model(checkpoint: Path) -> None:
     inferencer = SceneGraphInferencer(weights=checkpoint, device='cpu', show_progress=False)
 
 
-def inferencer_rate(images: list[str]) -> float:
-    """Images per second of the inferencer in this process."""
-    inferencer(images[:5], topk=100)
-    begun = time.perf_counter()
-    for _ in inferencer.stream(images, topk=100):
-        pass
-    return len(images) / (time.perf_counter() - begun)
+def parse_until(images: list[str], stop: Path) -> tuple[int, float, float, float]:
+    """Images that the inferencer parses until a file exists, begin, end and CPU seconds."""
+    inferencer(images[:5])
+    begun, cpu = time.time(), time.process_time()
+    number = 0
+    for _ in inferencer.stream(itertools.cycle(images), topk=100):
+        number += 1
+        if stop.exists():
+            break
+    return number, begun, time.time(), time.process_time() - cpu
 
 
-def extraction_rate(args: argparse.Namespace, images: Path, output: Path, workers: int) -> float:
-    """Images per second, from the first finished block of each worker on average."""
-    check_end(start(args, images, output, block_size=RATE_BLOCK, workers=workers))
-    times = sorted(path.stat().st_mtime for path in parts(output))
-    return RATE_BLOCK * (len(times) - workers) / (times[-1] - times[workers - 1])
+def cpu_seconds(processes: list[psutil.Process]) -> float:
+    total = 0.0
+    for process in processes:
+        with suppress(psutil.Error):
+            total += sum(process.cpu_times()[:2])
+    return total
 
 
 def compare_rates(args: argparse.Namespace, images: list[Path]) -> dict:
-    """Rates per process of both, in turns, and the medians of their ratio."""
-    result = {}
+    """Let an inferencer and an extraction of one worker parse the same images at once."""
+    some = images[: args.rate_images]
+    file = make_list(args.folder / 'rates.txt', some)
+    stop, output, rounds = args.folder / 'stop', args.folder / 'rates', []
     spawn = multiprocessing.get_context('spawn')
-    numbers = sorted({1, args.workers})
-    with ProcessPoolExecutor(args.workers, spawn, load_model, (args.checkpoint,)) as pool:
-        rounds = {number: [] for number in numbers}
-        for round_number in range(args.rounds):
-            for number in numbers:
-                some = images[: args.rate_images * number]
-                shares = [list(map(str, some[index::number])) for index in range(number)]
-                alone = statistics.mean(pool.map(inferencer_rate, shares))
-                file = make_list(args.folder / f'rate_{number}.txt', some)
-                output = args.folder / f'rate_{number}_{round_number}'
-                shutil.rmtree(output, ignore_errors=True)
-                extraction = extraction_rate(args, file, output, number) / number
-                rounds[number].append((alone, extraction))
-                print(f'{number} at once: inferencer {alone:.2f}, extraction {extraction:.2f}')
-    for number, pairs in rounds.items():
-        result[f'{number} at once'] = dict(
-            inferencer=[round(alone, 2) for alone, _ in pairs],
-            extraction=[round(extraction, 2) for _, extraction in pairs],
-            median_ratio=round(statistics.median(found / alone for alone, found in pairs), 3),
-        )
-    return result
+    with ProcessPoolExecutor(1, spawn, load_model, (args.checkpoint,)) as pool:
+        for _ in range(args.rounds):
+            stop.unlink(missing_ok=True)
+            shutil.rmtree(output, ignore_errors=True)
+            process = start(args, file, output, block_size=RATE_BLOCK, workers=1)
+            beside, seen = None, []
+            while len(parts(output)) < len(some) // RATE_BLOCK - 1 and process.poll() is None:
+                done = len(parts(output))
+                if done and beside is None:
+                    beside = pool.submit(parse_until, list(map(str, some)), stop)
+                if not seen or done > seen[-1][0]:
+                    root = psutil.Process(process.pid)
+                    everything = [root, *root.children(recursive=True)]
+                    cpu = cpu_seconds(workers_of(process)), cpu_seconds(everything)
+                    seen.append((done, time.time(), *cpu))
+                time.sleep(0.1)
+            stop.touch()
+            number, begun, end, cpu = beside.result()
+            check_end(process)
+            first = next(row for row in seen if row[1] > begun)
+            blocks, seconds, worker, everything = (b - a for a, b in zip(first, seen[-1]))
+            count = blocks * RATE_BLOCK
+            rates = number / (end - begun), count / seconds
+            cpu_ms = [1e3 * each for each in (cpu / number, worker / count, everything / count)]
+            rounds.append(
+                dict(
+                    images=[number, count],
+                    images_per_second=[round(rate, 2) for rate in rates],
+                    ratio=round(rates[1] / rates[0], 3),
+                    cpu_ms_per_image=[round(value, 1) for value in cpu_ms],
+                )
+            )
+            print(rounds[-1])
+    return dict(rounds=rounds, median_ratio=statistics.median(one['ratio'] for one in rounds))
 
 
 def memory_of(process: subprocess.Popen) -> dict[str, int]:
@@ -232,7 +254,7 @@ def main() -> None:
     parser.add_argument('--block-size', type=int, default=100)
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--rounds', type=int, default=3, help='rounds of rates')
-    parser.add_argument('--rate-images', type=int, default=600, help='per process and round')
+    parser.add_argument('--rate-images', type=int, default=600, help='of the extraction, per round')
     parser.add_argument('--kills', type=int, default=5)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--folder', type=Path, default=Path('work_dirs/extraction'))

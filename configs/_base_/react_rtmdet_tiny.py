@@ -15,7 +15,7 @@ model = dict(
         in_channels=[96, 96, 96],
         strides=[8, 16, 32],
         pair_sampler=dict(type='PairSampler', num=512, positive_fraction=0.35),
-        loss_relation=dict(type='CCELoss', loss_weight=100.0),
+        loss_relation=dict(type='CCELoss', margin=1.0, loss_weight=100.0),
         scorer=dict(type='Scorer'),
     ),
 )
