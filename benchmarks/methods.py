@@ -6,10 +6,11 @@ of one image; a training step is forward and backward over the sampled pairs of 
 Seconds are processor time on one thread, the best of some calls. The floor is the FLOPs over
 the rate of a large matrix product, measured beside each head.
 
-    OMP_NUM_THREADS=1 python benchmarks/methods.py [--boxes 20 64] [--heads motifnet vctree]
+    OMP_NUM_THREADS=1 THP_MEM_ALLOC_ENABLE=1 python benchmarks/methods.py \\
+        [--boxes 20 64] [--heads motifnet vctree]
 
-With THP_MEM_ALLOC_ENABLE=1 PyTorch asks for large pages of memory. Without them, heads of
-many parameters wait for the system to hand out the memory of their gradients in each step.
+The second variable asks for large pages of memory. Without them, heads of many parameters
+wait for the system to hand out the memory of their gradients in each step.
 """
 
 from __future__ import annotations
