@@ -24,6 +24,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 from common import memory_mb
 
 
@@ -96,10 +97,17 @@ def batches(url: str) -> tuple[float, float]:
     return float(found['mmsgp_batch_size_sum']), float(found['mmsgp_batch_size_count'])
 
 
+def median_ratio(upper: list[float], lower: list[float]) -> float:
+    return round(statistics.median(one / other for one, other in zip(upper, lower)), 3)
+
+
 def compare_batching(args: argparse.Namespace) -> dict:
-    """Images per second of both servers, per round, and images per batch."""
+    """Rates of both servers and their CPU time of an image, per round, and images per batch.
+
+    The CPU time hardly depends on what else the machine does; the rate does.
+    """
     sizes = 1, args.clients
-    rates = {size: [] for size in sizes}
+    rates, cpu_ms = ({size: [] for size in sizes} for _ in range(2))
     with ExitStack() as stack:
         urls = {}
         for size in sizes:
@@ -110,14 +118,18 @@ def compare_batching(args: argparse.Namespace) -> dict:
         before = batches(urls[args.clients][1])
         for _ in range(args.rounds):
             for size, (pid, url) in urls.items():
+                parsed, cpu = batches(url)[0], sum(psutil.Process(pid).cpu_times()[:2])
                 answer = load(url, pid, args, args.batching_seconds, mixed=False)
                 rates[size].append(answer['images_per_second'])
+                cpu = sum(psutil.Process(pid).cpu_times()[:2]) - cpu
+                cpu_ms[size].append(round(1e3 * cpu / (batches(url)[0] - parsed), 1))
         after = batches(urls[args.clients][1])
     images, calls = (end - start for start, end in zip(before, after))
-    ratios = [many / one for one, many in zip(*rates.values())]
     return dict(
         images_per_second=rates,
-        median_ratio=round(statistics.median(ratios), 3),
+        cpu_ms_per_image=cpu_ms,
+        gain_in_rate=median_ratio(rates[args.clients], rates[1]),
+        gain_in_cpu_time=median_ratio(cpu_ms[1], cpu_ms[args.clients]),
         images_per_batch=round(images / calls, 2),
     )
 
