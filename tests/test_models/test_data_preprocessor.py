@@ -42,6 +42,34 @@ def test_height_and_width_may_differ():
     assert data['inputs'][0, :, :20, :50].all(dim=0).any()
 
 
+def test_bytes_and_floats_in_one_batch_keep_their_values():
+    own = build(type='SceneGraphDataPreprocessor', pad_to=(8, 8))
+    floats = torch.full((3, 8, 8), 0.7)
+    data = dict(inputs=[torch.zeros(3, 8, 8, dtype=torch.uint8), floats], data_samples=None)
+    expected = (floats - own.mean) / own.std
+    torch.testing.assert_close(own(data)['inputs'][1], expected)
+
+
+@pytest.mark.parametrize('channels', [(1, 1), (3, 1), (4, 4)])
+def test_images_that_are_not_in_colour_are_refused(channels):
+    own = build(type='SceneGraphDataPreprocessor', pad_to=(8, 8))
+    images = [torch.zeros(number, 8, 8, dtype=torch.uint8) for number in channels]
+    with pytest.raises(ValueError, match=r'channels, but data_preprocessor needs 3'):
+        own(dict(inputs=images, data_samples=None))
+
+
+@pytest.mark.parametrize(
+    ('setting', 'key'),
+    [
+        (dict(pad_size_divisor=32), 'pad_size_divisor=32'),
+        (dict(batch_augments=[dict(type='mmdet.BatchFixedSizePad', size=(64, 64))]), 'batch_aug'),
+    ],
+)
+def test_settings_that_contradict_the_size_are_refused(setting, key):
+    with pytest.raises(ValueError, match=key):
+        build(type='SceneGraphDataPreprocessor', pad_to=(40, 40), **setting)
+
+
 @pytest.mark.parametrize('shape', [(65, 10), (10, 65)])
 def test_a_larger_image_is_refused(shape):
     own = build(type='SceneGraphDataPreprocessor', pad_to=(64, 64))

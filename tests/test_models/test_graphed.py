@@ -110,6 +110,16 @@ def test_a_graph_gives_what_the_function_gives_on_new_values_and_shapes():
 
 
 @pytest.mark.gpu
+def test_a_new_function_is_recorded_after_all_graphs_of_an_old_one_are_gone():
+    one, other = torch.rand(2, 3, 4, device='cuda')
+    for _ in range(3):
+        graphed = GraphedFunction(halves)
+        for _ in range(3):
+            assert torch.equal(graphed(one, other)[1], one * other)
+        del graphed
+
+
+@pytest.mark.gpu
 def test_a_graph_takes_values_of_another_layout_and_of_inference_mode():
     one, other = torch.rand(2, 4, 4, device='cuda')
     graphed = GraphedFunction(halves)

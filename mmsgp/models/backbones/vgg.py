@@ -13,6 +13,7 @@ from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmsgp.models.layers.graphed import is_traced
 from mmsgp.registry import MODELS
 
 # Convolutions in each stage (Simonyan and Zisserman, 2015, Table 1).
@@ -111,6 +112,7 @@ class VGG(BaseModule):
         return (
             inputs.is_cuda
             and torch.backends.cudnn.enabled
+            and not is_traced()
             and not (self.with_norm or torch.is_grad_enabled())
             and (
                 dtype == torch.half

@@ -26,6 +26,16 @@ class SceneGraphDataPreprocessor(DetDataPreprocessor):
     def __init__(self, pad_to: tuple[int, int], **kwargs) -> None:
         super().__init__(**{'non_blocking': True, **kwargs})
         self.pad_to = tuple(pad_to)
+        if self.batch_augments is not None:
+            raise ValueError(
+                'data_preprocessor.batch_augments would change images after they are padded to '
+                f'pad_to={self.pad_to}: put augmentations into the pipeline'
+            )
+        if any(side % self.pad_size_divisor for side in self.pad_to):
+            raise ValueError(
+                f'data_preprocessor.pad_to={self.pad_to} is no multiple of '
+                f'pad_size_divisor={self.pad_size_divisor}: leave pad_size_divisor out'
+            )
         # MMEngine's conversion waits for a GPU, once per image.
         self.reverses_channels, self._channel_conversion = self._channel_conversion, False
 
@@ -33,9 +43,18 @@ class SceneGraphDataPreprocessor(DetDataPreprocessor):
         """Normalise images, pad them and stack them to (B, 3, H, W).
 
         Raises:
-            ValueError: If an image is larger than ``pad_to``.
+            ValueError: If an image is larger than ``pad_to``, or not in colour.
         """
         images = self.cast_data(list(data['inputs']))
+        channels = {len(image) for image in images}
+        colour = self.reverses_channels or self._enable_normalize and len(self.mean) == 3
+        if len(channels) > 1 or (colour and channels != {3}):
+            raise ValueError(
+                f'images have {sorted(channels)} channels, but data_preprocessor needs 3: read '
+                'them in colour'
+            )
+        if len({image.dtype for image in images}) > 1:
+            images = [image.float() for image in images]
         sizes = [image.shape[-2:] for image in images]
         # One image and its padding, then all of them at once: a GPU has less to start.
         canvas = images[0].new_zeros(len(images), len(images[0]), *self.pad_to)

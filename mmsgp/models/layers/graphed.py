@@ -14,8 +14,6 @@ from torch import Tensor
 # Sequences are padded to a multiple of this, so that few graphs are recorded.
 GRAPHED_STEPS = 8
 
-Shapes = tuple[tuple[torch.Size, torch.dtype], ...]
-
 
 def pad_steps(*tensors: Tensor, value: float = 0) -> tuple[Tensor, ...]:
     """Pad (B, T, ...) on a GPU to a multiple of ``GRAPHED_STEPS`` steps T."""
@@ -48,8 +46,7 @@ class GraphedFunction:
     def __init__(self, function: Callable[..., tuple[Tensor, ...]], max_graphs: int = 64) -> None:
         self.function = function
         self.max_graphs = max_graphs
-        self.lock = Lock()
-        self.graphs: OrderedDict[tuple[torch.device, int, Shapes], _Graph | None] = OrderedDict()
+        self.graphs: OrderedDict[tuple, _Graph | None] = OrderedDict()
 
     def __reduce__(self) -> tuple:
         """Copy the function without its graphs, which belong to this process."""
@@ -57,16 +54,13 @@ class GraphedFunction:
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Run the function, see the class."""
-        if (
-            not tensors[0].is_cuda
-            or torch.compiler.is_compiling()
-            or torch.cuda.is_current_stream_capturing()
-        ):
+        if not tensors[0].is_cuda or is_traced() or torch.cuda.is_current_stream_capturing():
             return self.function(*tensors)
         device = tensors[0].device
-        stream = torch.cuda.current_stream(device).cuda_stream
-        key = device, stream, tuple((tensor.shape, tensor.dtype) for tensor in tensors)
-        with self.lock, torch.inference_mode(False), torch.no_grad():
+        memory = _memory(device, torch.cuda.current_stream(device).cuda_stream)
+        shapes = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
+        key = memory, precision_settings(), shapes
+        with memory.lock, torch.inference_mode(False), torch.no_grad():
             if key not in self.graphs:
                 results = self.function(*tensors)
                 self.graphs[key] = None
@@ -74,16 +68,32 @@ class GraphedFunction:
                     self.graphs.popitem(last=False)
                 return results
             if self.graphs[key] is None:
-                self.graphs[key] = _Graph(self.function, tensors, _memory(device, stream))
+                self.graphs[key] = _Graph(self.function, tensors, memory.pool)
             self.graphs.move_to_end(key)
             return self.graphs[key](*tensors)
+
+
+def is_traced() -> bool:
+    """Whether a compiler or an exporter follows the model."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.onnx.is_in_onnx_export()
+
+
+def precision_settings() -> tuple:
+    """Settings of PyTorch that decide which kernels run."""
+    return (
+        torch.backends.cuda.matmul.allow_tf32,
+        torch.backends.cudnn.allow_tf32,
+        torch.backends.cudnn.deterministic,
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_autocast_enabled('cuda') and torch.get_autocast_dtype('cuda'),
+    )
 
 
 class _Graph:
     """The recorded kernels of a function, for arguments of these shapes."""
 
     def __init__(
-        self, function: Callable, tensors: tuple[Tensor, ...], memory: tuple[int, int]
+        self, function: Callable, tensors: tuple[Tensor, ...], pool: tuple[int, int] | None
     ) -> None:
         device = tensors[0].device
         self.arguments = [tensor.clone(memory_format=torch.contiguous_format) for tensor in tensors]
@@ -91,8 +101,9 @@ class _Graph:
         stream = torch.cuda.Stream(device)
         stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.device(device), torch.cuda.stream(stream):
+            function(*self.arguments)  # libraries prepare themselves once in each thread
             # Other threads, such as the one that pins batches, go on using the GPU.
-            self.graph.capture_begin(memory, capture_error_mode='thread_local')
+            self.graph.capture_begin(pool, capture_error_mode='thread_local')
             try:
                 self.results = function(*self.arguments)
             finally:
@@ -105,7 +116,22 @@ class _Graph:
         return tuple(result.clone() for result in self.results)
 
 
+class _Memory:
+    """Memory that all graphs of a stream share, because they run one after another.
+
+    A first graph, which never runs, keeps the pool alive when all others are gone.
+
+    Attributes:
+        pool: Its handle.
+        lock: Held while a graph is recorded or replayed, until its results are copied.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.lock = Lock()
+        self.keeper = _Graph(lambda tensor: (tensor + 1,), (torch.zeros(1, device=device),), None)
+        self.pool = self.keeper.graph.pool()
+
+
 @cache
-def _memory(device: torch.device, stream: int) -> tuple[int, int]:
-    """Memory that all graphs of a stream share, because they run one after another."""
-    return torch.cuda.graph_pool_handle()
+def _memory(device: torch.device, stream: int) -> _Memory:
+    return _Memory(device)

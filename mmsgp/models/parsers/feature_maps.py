@@ -12,7 +12,7 @@ from mmdet.models.detectors import BaseDetector
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from mmsgp.models.layers.graphed import GraphedFunction
+from mmsgp.models.layers.graphed import GraphedFunction, is_traced
 
 # Shapes of batches whose kernels are recorded.
 MAX_SHAPES = 4
@@ -39,24 +39,25 @@ class FrozenMaps:
     def __init__(self, detector: BaseDetector) -> None:
         self.detector = detector
         self._weights: tuple | None = None
-        self._run: Callable[[Tensor], tuple[Tensor, ...]] | None = None
+        self._runs: dict[tuple, Callable[[Tensor], tuple[Tensor, ...]]] = {}
 
     def __call__(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Compute the maps of images (B, 3, H, W), in the layout in which MMCV pools."""
-        if not inputs.is_cuda:
+        if not inputs.is_cuda or is_traced():
             return tuple(level.contiguous() for level in self.detector.extract_feat(inputs))
         half = torch.get_autocast_dtype('cuda') if torch.is_autocast_enabled('cuda') else None
-        weights = (
-            half,
-            torch.backends.cudnn.allow_tf32,
-            *((p.data_ptr(), p._version) for p in self.detector.parameters()),
+        weights = tuple(
+            (tensor.data_ptr(), None if tensor.is_inference() else tensor._version)
+            for tensor in (*self.detector.parameters(), *self.detector.buffers())
         )
         if weights != self._weights:
             self._weights = weights
-            self._run = Extraction(self.detector, half)
-            if self._run.recordable:
-                self._run = GraphedFunction(self._run, max_graphs=MAX_SHAPES)
-        return self._run(inputs)
+            self._runs.clear()
+        setting = half, torch.backends.cudnn.allow_tf32
+        if setting not in self._runs:
+            run = Extraction(self.detector, half)
+            self._runs[setting] = GraphedFunction(run, MAX_SHAPES) if run.recordable else run
+        return self._runs[setting](inputs)
 
 
 class Extraction:
@@ -69,7 +70,8 @@ class Extraction:
 
     def __init__(self, detector: BaseDetector, half: torch.dtype | None) -> None:
         self.module = _ExtractFeat(detector)
-        rounds = half is not None or torch.backends.cudnn.allow_tf32
+        dtype = half or next(detector.parameters()).dtype
+        rounds = dtype in (torch.half, torch.bfloat16) or torch.backends.cudnn.allow_tf32
         self.layout = torch.channels_last if rounds else torch.contiguous_format
         self.precision = dict(device_type='cuda', dtype=half, enabled=half is not None)
         layers = {
