@@ -135,7 +135,7 @@ def carry_over(
         source: The checkpoint, for error messages.
 
     Returns:
-        list[str]: Tensors of the model that start anew.
+        list[str]: Tensors of the model that keep their initial values.
 
     Raises:
         ValueError: If a shape differs in more than the numbers of names.

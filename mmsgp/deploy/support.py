@@ -1,4 +1,4 @@
-"""What can be exported; everything else is refused in words."""
+"""The parts of a parser that can be exported; all others raise an error that names them."""
 
 from __future__ import annotations
 

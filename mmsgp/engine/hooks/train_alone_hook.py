@@ -10,7 +10,7 @@ class TrainAloneHook(Hook):
     """Trains some layers alone at first: all other layers have a learning rate of 0.
 
     Schedulers see the usual rates, which are set back after each iteration. When the other
-    layers start, their optimiser starts anew, for example without momentum.
+    layers start, their optimiser state is empty, for example without momentum.
 
     Args:
         layers: Part of the names of the layers' parameters. They need a parameter group of

@@ -86,7 +86,7 @@ def threshold_curve(
 
     Returns:
         ThresholdCurve: With each distinct score as a threshold; None if no
-        prediction hits, because then all thresholds are alike.
+        prediction hits, because then no threshold is better than another.
     """
     owner = predictions.images
     used = np.isin(owner, images)

@@ -21,7 +21,7 @@ from .object_trees import TreeWalk
 
 
 class TreeStates(NamedTuple):
-    """What a walk leaves behind; the last row of the first two stands for no relative."""
+    """States of all nodes; the last row of the first two is for nodes without a relative."""
 
     outputs: Tensor  # (N + 1, H)
     memories: Tensor  # (N + 1, H)
