@@ -6,7 +6,8 @@ objects, at the size of its own config and at the same size. Weights are random 
 checkpoint is given, and the detectors are set so that they find objects. Rounds alternate, and
 the best counts.
 
-With --images, ONNX Runtime is also compared with PyTorch on the images of a folder.
+With --images, ONNX Runtime is also compared with PyTorch on the images of a folder, which
+also give the ranges for 8 bits; else noise does.
 
     python benchmarks/latency.py [--objects 20] [--batch 1] [--compile] [--images FOLDER]
 """
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnxruntime
 import torch
@@ -35,6 +37,7 @@ from mmsgp.deploy import OnnxSceneGraphInferencer
 from mmsgp.deploy.exporting import export_onnx
 from mmsgp.deploy.fixed_parser import FixedParser
 from mmsgp.deploy.onnx_inferencer import list_images
+from mmsgp.deploy.quantization import quantize
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
 from mmsgp.testing.models import CONFIGS, random_samples, spread_detections
@@ -80,6 +83,15 @@ def random_inputs(size: tuple[int, int], batch: int) -> tuple[torch.Tensor, torc
     return torch.randn(batch, 3, height, width), sizes
 
 
+def write_noise(folder: Path) -> Path:
+    """Write a few images of noise."""
+    folder.mkdir()
+    for index in range(4):
+        noise = np.random.default_rng(index).integers(0, 256, (320, 320, 3), np.uint8)
+        cv2.imwrite(str(folder / f'{index}.png'), noise)
+    return folder
+
+
 def best_times(calls: dict[str, Callable], rounds: int) -> dict[str, float]:
     """Measure the best seconds of each call, in alternating rounds."""
     best = dict.fromkeys(calls, float('inf'))
@@ -102,7 +114,7 @@ def compare_graphs(
     """
     report = dict(images=0, objects=set(), bboxes=0.0, scores=0.0, swapped=0, unlike=0)
     for path in islice(list_images(folder), number):
-        image = inferencer._prepare(path)
+        image = inferencer.prepare(path)
         inputs, sizes = image['input'][None], np.array([image['size']], np.float32)
         outputs = {key: value[0] for key, value in inferencer.run(inputs, sizes).items()}
         (graph,) = predict(model, torch.from_numpy(inputs), torch.from_numpy(sizes))
@@ -171,11 +183,16 @@ def main() -> None:
         export_onnx(model, cfg, path, args.objects)
         size = path.stat().st_size / 1e6
         inferencer = OnnxSceneGraphInferencer(path, num_threads=threads)
+        images = args.images or write_noise(Path(folder, 'noise'))
+        quantize(path, images)
+        small_size = path.stat().st_size / 1e6
+        small = OnnxSceneGraphInferencer(path, num_threads=threads)
     arrays = [values.numpy() for values in inputs]
     if args.compile:
         compiled = torch.compile(fixed)
         calls['REACT++, fixed size, compiled'] = lambda: compiled(*inputs)
     calls['REACT++, ONNX Runtime'] = lambda: inferencer.run(*arrays)
+    calls['REACT++, ONNX Runtime, convolutions in 8 bits'] = lambda: small.run(*arrays)
     best_times(calls, 2)  # the first calls also compile and allocate
     seconds = best_times(calls, args.rounds)
     shown = [predict(peer, *own_inputs)[0], predict(peer, *inputs)[0], predict(model, *inputs)[0]]
@@ -202,8 +219,8 @@ def main() -> None:
             f'{value / first:.2f}',
         )
     console.print(table)
-    console.print(f'file: {size:.1f} MB')
-    result = dict(seconds=seconds, megabytes=size)
+    console.print(f'file: {size:.1f} MB, in 8 bits {small_size:.1f} MB')
+    result = dict(seconds=seconds, megabytes=size, megabytes_int8=small_size)
     if args.images is not None:
         result['agreement'] = compare_graphs(model, inferencer, args.images, args.number)
         console.print(result['agreement'])

@@ -11,3 +11,10 @@ train_pipeline, test_pipeline = (
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
+
+# Few epochs: three take about as long as the detector and head of motifnet_cce_scorer_minivg.
+train_cfg = dict(max_epochs=3)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=200),
+    dict(type='CosineAnnealingLR', T_max=3, eta_min=1e-5),
+]

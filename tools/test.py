@@ -38,7 +38,9 @@ from mmsgp.utils.unwritten import collecting_unwritten, may_be_unwritten
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        'checkpoint', help='checkpoint file, or a file of tools/deployment/export_onnx.py (.onnx)'
+    )
     parser.add_argument('--work-dir', help='folder of logs and results (default: work_dirs/CONFIG)')
     parser.add_argument(
         '--tasks',
@@ -87,11 +89,29 @@ def load_config(args: argparse.Namespace) -> Config:
         )
     if args.amp:
         predict_in_mixed_precision(cfg)
+    if is_exported(args.checkpoint):
+        use_exported_parser(cfg, args)
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
             draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir
         )
     return cfg
+
+
+def is_exported(checkpoint: str) -> bool:
+    return checkpoint.endswith('.onnx')
+
+
+def use_exported_parser(cfg: Config, args: argparse.Namespace) -> None:
+    """Test a file of ONNX Runtime instead of the config's model."""
+    from mmsgp.deploy.exported_parser import ExportedParser
+
+    if not is_parser_config(cfg.model) or args.amp or args.tasks not in (None, ['sggen']):
+        raise ValueError(
+            f'{args.checkpoint} is an exported parser: give the config of the parser, no --amp '
+            'and no other task than sggen'
+        )
+    cfg.model = dict(type=ExportedParser, path=args.checkpoint)
 
 
 def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:
@@ -148,7 +168,8 @@ def main() -> None:
         cfg.work_dir = choose_log_folder(cfg.work_dir)
         setup_launcher(cfg, args.launcher)
         runner = SceneGraphRunner.from_cfg(cfg)
-        load_trained_model(runner, args.checkpoint)
+        if not is_exported(args.checkpoint):
+            load_trained_model(runner, args.checkpoint)
         runner.test()
         tear_down()
     if unwritten:

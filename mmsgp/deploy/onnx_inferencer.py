@@ -113,7 +113,7 @@ class OnnxSceneGraphInferencer:
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f'{name} must be a whole number of at least 1, got {value}')
         paths = iter(list_images(inputs))
-        while batch := [self._prepare(item) for item in islice(paths, batch_size)]:
+        while batch := [self.prepare(item) for item in islice(paths, batch_size)]:
             outputs = self.run(
                 np.stack([image['input'] for image in batch]),
                 np.array([image['size'] for image in batch], np.float32),
@@ -135,8 +135,20 @@ class OnnxSceneGraphInferencer:
         values = self.session.run(None, dict(images=images, image_sizes=image_sizes))
         return dict(zip(self.output_names, values))
 
-    def _prepare(self, item: Image) -> dict:
-        """Read, scale, normalise and pad an image, as the test pipeline does."""
+    def prepare(self, item: Image) -> dict:
+        """Read, scale, normalise and pad an image, as the test pipeline does.
+
+        Args:
+            item: A path or an array, (H, W, 3) uint8 BGR.
+
+        Returns:
+            dict: ``input`` (3, H, W) float32 for :meth:`run`, ``size``, its width and height
+            without padding, ``path``, and ``width`` and ``height`` of the image.
+
+        Raises:
+            FileNotFoundError: If the file does not exist.
+            ValueError: If it is not an image, or too thin.
+        """
         import cv2  # only here: arrays of the network's size would not need it
 
         path = None if isinstance(item, np.ndarray) else str(item)

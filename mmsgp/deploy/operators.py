@@ -89,32 +89,33 @@ def _(probabilities: Tensor, overlap: Tensor, valid: Tensor) -> Tensor:
 
 @script()
 def onnx_label_jointly(probabilities: FLOAT, overlap: FLOAT, valid: BOOL) -> INT64:
-    """Translate :func:`label_jointly`; no name may be that of an output of the graph."""
+    """Translate :func:`label_jointly`; no name may be that of an output of the graph.
+
+    A step is few operations, because starting them is what takes the time. Of padding only
+    the choice is without effect: it lies below all objects without a label.
+    """
     shape = op.Shape(probabilities)
     steps = op.Gather(shape, op.Constant(value_int=1))
     classes = op.Gather(shape, op.Constant(value_int=2))
-    done = op.Constant(value_float=-2.0)
-    axis = op.Constant(value_ints=[1])
+    padding = op.Constant(value_float=-2.0)
+    below_all = op.Constant(value_float=4.0)
     last = op.Constant(value_ints=[2])
-    each_box = op.Unsqueeze(op.Range(0, steps, 1), op.Constant(value_ints=[0]))  # (1, T)
-    each_class = op.Unsqueeze(op.Range(0, classes, 1), op.Constant(value_ints=[0]))  # (1, C)
-    open_scores = op.Where(op.Unsqueeze(valid, last), probabilities, done)
-    given_labels = op.Cast(op.And(valid, op.Not(valid)), to=7)  # zeros
+    cells = op.Unsqueeze(op.Range(0, op.Mul(steps, classes), 1), op.Constant(value_ints=[0]))
+    slots = op.Unsqueeze(valid, last)  # (B, T, 1)
+    open_scores = op.Where(slots, probabilities, padding)
+    unlabelled = op.Cast(slots, to=1)
+    chosen = op.Mul(probabilities, 0.0)
     for _ in range(steps):
-        flat = op.Flatten(open_scores, axis=1)
-        best = op.ArgMax(flat, axis=1, keepdims=1)  # (B, 1)
-        is_box = op.Equal(op.Div(best, classes), each_box)  # (B, T)
-        label = op.Mod(best, classes)
-        free = op.Greater(op.ReduceMax(flat, axis, keepdims=1), done)
-        given_labels = op.Where(op.And(is_box, free), label, given_labels)
-        row = op.ReduceMax(
-            op.Mul(overlap, op.Cast(op.Unsqueeze(is_box, last), to=1)), axis, keepdims=0
-        )  # (B, T)
-        column = op.Cast(op.Equal(label, each_class), to=1)  # (B, C)
-        hit = op.Mul(op.Unsqueeze(row, last), op.Unsqueeze(column, axis))
+        best = op.ArgMax(op.Flatten(open_scores, axis=1), axis=1, keepdims=1)  # (B, 1)
+        is_best = op.Reshape(op.Cast(op.Equal(best, cells), to=1), shape)
+        is_best = op.Mul(is_best, unlabelled)
+        chosen = op.Add(chosen, is_best)
+        is_box = op.ReduceSum(is_best, last, keepdims=1)  # (B, T, 1)
+        unlabelled = op.Sub(unlabelled, is_box)
+        hit = op.MatMul(overlap, is_best)  # (B, T, C)
         lowered = op.Sub(open_scores, op.Mul(hit, op.Cast(op.Greater(open_scores, 0.0), to=1)))
-        open_scores = op.Where(op.Unsqueeze(is_box, last), done, lowered)
-    return given_labels
+        open_scores = op.Sub(lowered, op.Mul(is_box, below_all))
+    return op.ArgMax(chosen, axis=2, keepdims=0)
 
 
 @torch.library.custom_op('mmsgp::pool_regions', mutates_args=())

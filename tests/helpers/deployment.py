@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from mmsgp.structures import SceneGraph
 from mmsgp.testing.models import HEADS, small_parser
 
 NUM_OBJECTS = 5
+SIDE = 96  # of the images of an exported parser
+NUM_DETECTED = 4  # its largest number of objects
 SIZES = (0, 1, 2, NUM_OBJECTS)
 SUPPORTED = ['FrequencyHead', 'LinkNetHead', 'TransformerHead', 'REACTHead', 'PENetHead']
 TOLERANCES = dict(bboxes=1e-3, scores=1e-4)
+
+
+def noisy_images():
+    """Ten images of unlike shapes and contrasts, on which from 0 to all objects are found."""
+    rng = np.random.default_rng(0)
+    shapes = [(96, 96), (60, 96), (120, 80), (48, 90), (200, 200)]
+    return [
+        np.clip(110 + contrast * rng.standard_normal((*shape, 3)), 0, 255).astype(np.uint8)
+        for contrast in (5, 8)
+        for shape in shapes
+    ]
 
 
 def build(name, **settings):

@@ -14,91 +14,20 @@ import torch
 from mmengine.config import Config
 
 from helpers.deployment import (
+    NUM_DETECTED,
     NUM_OBJECTS,
+    SIDE,
     SIZES,
     SUPPORTED,
     assert_same_graph,
     build,
     given_inputs,
+    noisy_images,
     predict_given,
 )
-from mmsgp.apis import SceneGraphInferencer
-from mmsgp.checkpoint.integrity import add_checksum
 from mmsgp.deploy import OnnxSceneGraphInferencer
 from mmsgp.deploy.exporting import export_onnx, flat_names
-from mmsgp.registry import MODELS
-from mmsgp.testing.models import (
-    CONFIGS,
-    random_samples,
-    spread_detections,
-    write_random_checkpoint,
-)
-
-SIDE = 96
-NUM_DETECTED = 4
-CONFIG = f"""
-_base_ = '{CONFIGS}/react_cce_scorer_rtmdet_tiny_minivg.py'
-model = dict(
-    detector=dict(
-        data_preprocessor=dict(pad_to=({SIDE}, {SIDE})), init_cfg=None,
-        backbone=dict(init_cfg=None)),
-    detection_cfg=dict(max_per_image={NUM_DETECTED}))
-test_pipeline = [
-    {{**step, 'scale': ({SIDE}, {SIDE})}} if step.type == 'Resize' else step
-    for step in _base_.test_pipeline]
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-"""
-
-
-def noisy_images():
-    """Ten images of unlike shapes and contrasts, on which from 0 to all objects are found."""
-    rng = np.random.default_rng(0)
-    shapes = [(96, 96), (60, 96), (120, 80), (48, 90), (200, 200)]
-    return [
-        np.clip(110 + contrast * rng.standard_normal((*shape, 3)), 0, 255).astype(np.uint8)
-        for contrast in (5, 8)
-        for shape in shapes
-    ]
-
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp('deploy')
-
-
-@pytest.fixture(scope='module')
-def trained(folder):
-    """A config, and a checkpoint whose detector finds objects."""
-    config = folder / 'react_cce_scorer_rtmdet_tiny_96.py'
-    config.write_text(CONFIG)
-    path = write_random_checkpoint(
-        folder / 'epoch_1.pth', str(config.with_suffix('')), NUM_DETECTED
-    )
-    checkpoint = torch.load(path, weights_only=False)
-    model = MODELS.build(Config.fromfile(config).model)
-    model.load_state_dict(checkpoint['state_dict'])
-    spread_detections(model.eval().detector, torch.randn(4, 3, SIDE, SIDE), score=-5.0)
-    checkpoint['state_dict'] = model.state_dict()
-    add_checksum(checkpoint)
-    torch.save(checkpoint, path)
-    return config, path
-
-
-@pytest.fixture(scope='module')
-def exported(folder, trained):
-    """The file that the tool writes."""
-    path = folder / 'parser.onnx'
-    subprocess.run(
-        [sys.executable, 'tools/deployment/export_onnx.py', *trained, '--out', path],
-        cwd=CONFIGS.parent,
-        check=True,
-    )
-    return path
-
-
-@pytest.fixture(scope='module')
-def parser(trained):
-    return SceneGraphInferencer(*map(str, trained), device='cpu', show_progress=False)
+from mmsgp.testing.models import CONFIGS, random_samples
 
 
 def test_images_give_the_same_graphs_alone_and_in_batches(exported, parser):
@@ -106,7 +35,7 @@ def test_images_give_the_same_graphs_alone_and_in_batches(exported, parser):
     samples = [parser(image, return_datasamples=True)['predictions'][0] for image in images]
     counts = {sample.pred_scene_graphs['sggen'].num_objects for sample in samples}
     assert {0, 1, 2, NUM_DETECTED} <= counts
-    prepared = [inferencer._prepare(image) for image in images]
+    prepared = [inferencer.prepare(image) for image in images]
     inputs = np.stack([image['input'] for image in prepared])
     sizes = np.array([image['size'] for image in prepared], np.float32)
     together = inferencer.run(inputs, sizes)

@@ -26,7 +26,21 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='leave the detector out: feature maps, boxes and class logits are given',
     )
-    return parser.parse_args()
+    parser.add_argument(
+        '--int8',
+        metavar='IMAGES',
+        help='compute convolutions in 8 bits, with ranges from the images of this folder',
+    )
+    parser.add_argument(
+        '--int8-images',
+        type=int,
+        default=100,
+        help='largest number of images for the ranges (default: 100)',
+    )
+    args = parser.parse_args()
+    if args.int8 and args.relation_only:
+        parser.error('--int8 is for the detector, which --relation-only leaves out')
+    return args
 
 
 def main() -> None:
@@ -40,6 +54,10 @@ def main() -> None:
         cfg = read_config_file(args.config)
         parser = load_parser(cfg, args.checkpoint)
         export_onnx(parser, cfg, args.out, args.objects, args.relation_only)
+        if args.int8:
+            from mmsgp.deploy.quantization import quantize
+
+            quantize(args.out, args.int8, args.int8_images)
         print(f'wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB')
 
 

@@ -1,0 +1,107 @@
+"""Compute the convolutions of an exported parser in 8 bits.
+
+Shape shorthand: H x W pixels of the padded images.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from mmsgp.utils.files import replacing
+
+from .onnx_inferencer import METADATA_KEY, OnnxSceneGraphInferencer, list_images
+
+# Of the detector's last layers: scores and sides of boxes need more than 256 steps.
+PREDICTIONS = ('.rtm_cls.', '.rtm_reg.')
+
+
+class CalibrationImages(CalibrationDataReader):
+    """Images as an exported parser takes them, one at a time.
+
+    Args:
+        inferencer: Of the parser.
+        images: Folder of images.
+        number: Largest number of images, spread over the folder.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If it has no images, or one of them cannot be read.
+    """
+
+    def __init__(
+        self, inferencer: OnnxSceneGraphInferencer, images: str | Path, number: int
+    ) -> None:
+        if not Path(images).is_dir():
+            raise FileNotFoundError(f'{images}: this folder of images does not exist')
+        paths = list(list_images(images))
+        step = -(-len(paths) // number)
+        self._inputs = self._prepare(inferencer, islice(paths, 0, None, step))
+
+    @staticmethod
+    def _prepare(inferencer: OnnxSceneGraphInferencer, paths: Iterator[Path]) -> Iterator[dict]:
+        for path in paths:
+            image = inferencer.prepare(path)
+            yield dict(
+                images=image['input'][None], image_sizes=np.array([image['size']], np.float32)
+            )
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """Return ``images`` (1, 3, H, W) and ``image_sizes`` (1, 2), or None at the end."""
+        return next(self._inputs, None)
+
+
+def quantize(path: str | Path, images: str | Path, number: int = 100) -> None:
+    """Let the convolutions of an exported parser compute in 8 bits, in place.
+
+    Weights have a scale per channel, activations one per tensor, which covers what the
+    images give rise to (static quantization of ONNX Runtime). The last convolutions of
+    the detector and the relation head stay in float32.
+
+    Args:
+        path: File of :func:`~.exporting.export_onnx`, with the detector; it is replaced.
+        images: Folder of images like those that are to be parsed.
+        number: Largest number of images to use. Defaults to 100.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If ``number`` is below 1, or the folder has no images or one that
+            cannot be read.
+    """
+    if number < 1:
+        raise ValueError(f'the number of images for 8 bits must be at least 1, got {number}')
+    reader = CalibrationImages(OnnxSceneGraphInferencer(path), images, number)
+    with tempfile.TemporaryDirectory() as folder, replacing(Path(path)) as draft:
+        simplified = Path(folder, 'parser.onnx')  # batch norm is part of the convolutions
+        quant_pre_process(path, simplified, skip_symbolic_shape=True)
+        model = onnx.load(simplified)
+        quantize_static(
+            simplified,
+            draft,
+            reader,
+            op_types_to_quantize=['Conv'],
+            nodes_to_exclude=[
+                node.name
+                for node in model.graph.node
+                if any(part in name for name in node.input for part in PREDICTIONS)
+            ],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+        _keep_metadata(model, draft)
+
+
+def _keep_metadata(source: onnx.ModelProto, path: Path) -> None:
+    """Give a file the description of the parser, unless it has it."""
+    model = onnx.load(path)
+    if METADATA_KEY not in {entry.key for entry in model.metadata_props}:
+        model.metadata_props.extend(source.metadata_props)
+        onnx.save(model, path)
