@@ -68,7 +68,7 @@ class GraphedFunction:
                     self.graphs.popitem(last=False)
                 return results
             if self.graphs[key] is None:
-                self.graphs[key] = _Graph(self.function, tensors, memory.pool)
+                self.graphs[key] = _Graph(self.function, tensors, memory.stream, memory.pool)
             self.graphs.move_to_end(key)
             return self.graphs[key](*tensors)
 
@@ -93,12 +93,15 @@ class _Graph:
     """The recorded kernels of a function, for arguments of these shapes."""
 
     def __init__(
-        self, function: Callable, tensors: tuple[Tensor, ...], pool: tuple[int, int] | None
+        self,
+        function: Callable,
+        tensors: tuple[Tensor, ...],
+        stream: torch.cuda.Stream,
+        pool: tuple[int, int] | None = None,
     ) -> None:
         device = tensors[0].device
         self.arguments = [tensor.clone(memory_format=torch.contiguous_format) for tensor in tensors]
         self.graph = torch.cuda.CUDAGraph()
-        stream = torch.cuda.Stream(device)
         stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.device(device), torch.cuda.stream(stream):
             function(*self.arguments)  # libraries prepare themselves once in each thread
@@ -122,13 +125,18 @@ class _Memory:
     A first graph, which never runs, keeps the pool alive when all others are gone.
 
     Attributes:
-        pool: Its handle.
+        stream: Where all of them are recorded: PyTorch keeps freed memory, and a workspace of
+            cuBLAS, for each stream on its own.
+        pool: Handle of the memory.
         lock: Held while a graph is recorded or replayed, until its results are copied.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.lock = Lock()
-        self.keeper = _Graph(lambda tensor: (tensor + 1,), (torch.zeros(1, device=device),), None)
+        self.stream = torch.cuda.Stream(device)
+        self.keeper = _Graph(
+            lambda tensor: (tensor + 1,), (torch.zeros(1, device=device),), self.stream
+        )
         self.pool = self.keeper.graph.pool()
 
 
