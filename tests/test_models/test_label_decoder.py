@@ -92,7 +92,9 @@ def test_joint_nms_gives_overlapping_boxes_different_classes():
 
 
 @pytest.mark.gpu
-def test_joint_nms_on_a_gpu_gives_the_labels_of_a_cpu():
+@pytest.mark.parametrize('deterministic', [False, True])
+def test_joint_nms_on_a_gpu_gives_the_labels_of_a_cpu(deterministic):
+    torch.use_deterministic_algorithms(deterministic)
     torch.manual_seed(7)
     probabilities = torch.rand(3, 20, 9)
     bboxes = random_bboxes(3 * 20 * 9, size=40).view(3, 20, 9, 4)

@@ -54,7 +54,10 @@ def label_boxes(scores: Tensor, bboxes: Tensor, *, iou_thr: float) -> tuple[Tens
     boxes, labels, free = (torch.stack(values, dim=1) for values in zip(*found))  # (B, T)
     # Steps without a free box come last: their label goes nowhere.
     table = F.pad(torch.zeros_like(labels), (0, 1))
-    return (table.scatter_(1, boxes.masked_fill(~free, steps), labels)[:, :-1],)
+    images = torch.arange(len(table), device=table.device)[:, None]
+    # Not by scatter_: where algorithms are deterministic, it may copy numbers from the CPU.
+    table[images, boxes.masked_fill(~free, steps)] = labels
+    return (table[:, :-1],)
 
 
 @cache
