@@ -102,3 +102,22 @@ def test_bbox_head_classifies_and_regresses_per_class():
     )
     scores, deltas = head(torch.zeros(5, 4, 7, 7))
     assert scores.shape == (5, 4) and deltas.shape == (5, 12)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize('dtype', [torch.float, torch.half])
+def test_convolutions_with_relu_give_what_the_layers_give(dtype, monkeypatch):
+    torch.manual_seed(0)
+    backbone = VGG(base_channels=16).cuda().to(dtype)
+    images = torch.randn(2, 3, 192, 192, device='cuda', dtype=dtype)
+    with torch.no_grad():
+        expected = backbone.features(images)
+        assert backbone._fuses(images)
+        torch.full((1 << 24,), torch.nan, device='cuda')  # memory that results may get
+        (found,) = backbone(images)
+        scale = expected.abs().max()
+        torch.testing.assert_close(found / scale, expected / scale, rtol=0, atol=1e-2)
+        monkeypatch.setattr(torch.backends.cudnn, 'deterministic', True)
+        assert not backbone._fuses(images)
+        monkeypatch.undo()
+    assert not backbone._fuses(images)  # with gradients

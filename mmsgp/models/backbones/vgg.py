@@ -105,13 +105,14 @@ class VGG(BaseModule):
         """Whether cuDNN adds biases and applies ReLU within a convolution.
 
         It is faster in half precision, if the weights are, and with TF32; in float32 it
-        is slower.
+        is slower. PyTorch lets it choose algorithms that are not deterministic.
         """
         dtype = self.features[0].weight.dtype
         rounded = torch.is_autocast_enabled('cuda')
         return (
             inputs.is_cuda
             and torch.backends.cudnn.enabled
+            and not torch.backends.cudnn.deterministic
             and not is_traced()
             and not (self.with_norm or torch.is_grad_enabled())
             and (
