@@ -38,6 +38,28 @@ def pytest_runtest_setup(item):
         pytest.skip('needs a GPU with CUDA')
 
 
+# How a GPU computes; training in a test's process changes it.
+ARITHMETIC = [
+    (owner, name, getattr(owner, name))
+    for owner, name in (
+        (torch.backends.cuda.matmul, 'allow_tf32'),
+        (torch.backends.cudnn, 'allow_tf32'),
+        (torch.backends.cudnn, 'benchmark'),
+        (torch.backends.cudnn, 'deterministic'),
+    )
+]
+
+
+@pytest.fixture(autouse=True)
+def own_arithmetic():
+    """No test goes on computing with the settings of another one's run."""
+    yield
+    for owner, name, value in ARITHMETIC:
+        setattr(owner, name, value)
+    if torch.are_deterministic_algorithms_enabled():  # else the call alone takes seconds
+        torch.use_deterministic_algorithms(False)
+
+
 @pytest.fixture(autouse=True)
 def own_log():
     """No test goes on writing into the log of another one's run."""
