@@ -2,6 +2,9 @@
 
     python tests/faults/kill_and_resume.py FOLDER --kills 100 --cuts 50 --full 20
 
+On a machine with a GPU put ``CUDA_VISIBLE_DEVICES=`` before it: forked processes cannot
+use one.
+
 A killed training is resumed, and may be killed again. It must end as the
 uninterrupted one: equal weights, state of the optimizer and schedulers, best
 checkpoint and log of validations, and no unfinished file. A power cut leaves synced

@@ -12,11 +12,19 @@ SCRIPT = Path(__file__).with_name('kill_and_resume.py')
 
 
 def run_trials(folder, **numbers):
-    """Run the harness in another process, which forks a process per training."""
+    """Run the harness in another process, which forks a process per training.
+
+    A forked process cannot use a GPU.
+    """
     options = [text for name, number in numbers.items() for text in (f'--{name}', str(number))]
     result = subprocess.run(
         [sys.executable, str(SCRIPT), str(folder), *options],
-        env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
+        env={
+            **os.environ,
+            'PYTHONPATH': str(ROOT),
+            'OMP_NUM_THREADS': '1',
+            'CUDA_VISIBLE_DEVICES': '',
+        },
         capture_output=True,
         text=True,
     )
