@@ -6,8 +6,8 @@ objects, at the size of its own config and at the same size. Weights are random 
 checkpoint is given, and the detectors are set so that they find objects. Rounds alternate, and
 the best counts.
 
-With --images, ONNX Runtime is also compared with PyTorch on the images of a folder, which
-also give the ranges for 8 bits; else noise does.
+With --images, the first images of a folder are parsed instead of noise, others give the ranges
+for 8 bits, and ONNX Runtime is compared with PyTorch on them.
 
     python benchmarks/latency.py [--objects 20] [--batch 1] [--compile] [--images FOLDER]
 """
@@ -67,6 +67,17 @@ def build(config: Path, num_objects: int) -> tuple[SceneGraphParser, Config]:
     return model, cfg
 
 
+def load(
+    config: Path, checkpoint: Path | None, num_objects: int
+) -> tuple[SceneGraphParser, Config]:
+    """Load a trained parser, or build one with random weights."""
+    if checkpoint is None:
+        return build(config, num_objects)
+    cfg = Config.fromfile(config)
+    cfg.model.update(detection_cfg=dict(max_per_image=num_objects), test_tasks=('sggen',))
+    return load_parser(cfg, checkpoint), cfg
+
+
 def predict(model: SceneGraphParser, images: torch.Tensor, sizes: torch.Tensor) -> list:
     """Predict graphs in pixels of the inputs."""
     head = model.relation_head
@@ -92,11 +103,32 @@ def write_noise(folder: Path) -> Path:
     return folder
 
 
+def read_inputs(
+    model: SceneGraphParser, folder: Path, batch: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Read the first images of a folder, in the size of a parser."""
+    images, sizes = [], []
+    for path in islice(list_images(folder), batch):
+        image = cv2.imread(str(path))
+        height, width = image.shape[:2]
+        scale = min(model.data_preprocessor.pad_to) / max(height, width)
+        size = round(width * scale), round(height * scale)
+        images.append(torch.from_numpy(cv2.resize(image, size)).permute(2, 0, 1))
+        sizes.append(size)
+    data = model.data_preprocessor(dict(inputs=images, data_samples=None))
+    return data['inputs'], torch.tensor(sizes, dtype=torch.float32)
+
+
 def best_times(calls: dict[str, Callable], rounds: int) -> dict[str, float]:
-    """Measure the best seconds of each call, in alternating rounds."""
+    """Measure the best seconds of each call, in alternating rounds.
+
+    A call is repeated untimed first: threads of ONNX Runtime wait busily for a while after
+    a run, which would slow the next call down.
+    """
     best = dict.fromkeys(calls, float('inf'))
     for _ in range(rounds):
         for name, call in calls.items():
+            call()
             start = time.perf_counter()
             call()
             best[name] = min(best[name], time.perf_counter() - start)
@@ -155,22 +187,27 @@ def by_pair(pairs, predicates, scores) -> dict[tuple, float]:
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument('--checkpoint', type=Path, help=f'of {CONFIG.name} (default: random)')
+    cli.add_argument(
+        '--peer-checkpoint', type=Path, help=f'of {PEER.name} (default: random weights)'
+    )
     cli.add_argument('--objects', type=int, default=20)
     cli.add_argument('--batch', type=int, default=1)
     cli.add_argument('--rounds', type=int, default=20)
     cli.add_argument('--compile', action='store_true', help='also torch.compile: minutes')
-    cli.add_argument('--images', type=Path, help='folder of images to compare graphs on')
-    cli.add_argument('--number', type=int, default=100, help='images of the folder')
+    cli.add_argument('--images', type=Path, help='folder of images')
+    cli.add_argument('--number', type=int, default=100, help='images to compare')
     args = cli.parse_args()
     init_default_scope('mmsgp')
-    model, cfg = build(CONFIG, args.objects)
-    if args.checkpoint is not None:
-        model = load_parser(cfg, args.checkpoint)
-        model.test_tasks = ('sggen',)
-    peer, _ = build(PEER, args.objects)
-    inputs, own_inputs = (
-        random_inputs(parser.data_preprocessor.pad_to, args.batch) for parser in (model, peer)
-    )
+    model, cfg = load(CONFIG, args.checkpoint, args.objects)
+    peer, _ = load(PEER, args.peer_checkpoint, args.objects)
+    if args.images is None:
+        inputs, own_inputs = (
+            random_inputs(parser.data_preprocessor.pad_to, args.batch) for parser in (model, peer)
+        )
+    else:
+        inputs, own_inputs = (
+            read_inputs(parser, args.images, args.batch) for parser in (model, peer)
+        )
     fixed, threads = FixedParser(model, args.objects).eval(), torch.get_num_threads()
     calls = {
         'MotifNet, narrow VGG16, PyTorch': lambda: predict(peer, *own_inputs),
@@ -192,7 +229,7 @@ def main() -> None:
         compiled = torch.compile(fixed)
         calls['REACT++, fixed size, compiled'] = lambda: compiled(*inputs)
     calls['REACT++, ONNX Runtime'] = lambda: inferencer.run(*arrays)
-    calls['REACT++, ONNX Runtime, convolutions in 8 bits'] = lambda: small.run(*arrays)
+    calls['REACT++, ONNX Runtime, 8 bits'] = lambda: small.run(*arrays)
     best_times(calls, 2)  # the first calls also compile and allocate
     seconds = best_times(calls, args.rounds)
     shown = [predict(peer, *own_inputs)[0], predict(peer, *inputs)[0], predict(model, *inputs)[0]]

@@ -209,17 +209,27 @@ def score(scorer: Scorer, embedded: Tensor, images: Tensor, related: Tensor) -> 
     Returns:
         Tensor: (B, P), significance before the sigmoid.
     """
-    hidden = embedded.unflatten(0, related.shape)
-    hidden = torch.cat([hidden, images[:, None].expand(-1, related.shape[1], -1)], dim=2)
-    if isinstance(scorer.context, RelationFC):
-        attended = scorer.context(hidden, [])
+    hidden, context = embedded.unflatten(0, related.shape), scorer.context
+    if isinstance(context, RelationFC):
+        attended = _map_with_image(context.fc, hidden, images)
     else:
-        attention = scorer.context
         query, key, value = (
-            fc(hidden).relu() for fc in (attention.query, attention.key, attention.value)
+            _map_with_image(fc, hidden, images)[:, None]
+            for fc in (context.query, context.key, context.value)
         )
         mask = torch.where(related, 0.0, HIDDEN)[:, None, None]
-        attended = F.scaled_dot_product_attention(
-            query[:, None], key[:, None], value[:, None], attn_mask=mask, scale=1.0
-        )[:, 0]
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=1.0)
+        attended = attended[:, 0]
     return scorer.fc_score(attended).squeeze(2)
+
+
+def _map_with_image(fc: nn.Linear, hidden: Tensor, images: Tensor) -> Tensor:
+    """Return ``ReLU(FC([hidden, image]))``, the image's share once for all of its relations.
+
+    Args:
+        fc: The layer.
+        hidden: (B, P, hidden_channels).
+        images: (B, I).
+    """
+    weight, image_weight = fc.weight.split([hidden.shape[2], images.shape[1]], dim=1)
+    return (F.linear(hidden, weight) + F.linear(images, image_weight, fc.bias)[:, None]).relu()

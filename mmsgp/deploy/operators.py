@@ -91,30 +91,41 @@ def _(probabilities: Tensor, overlap: Tensor, valid: Tensor) -> Tensor:
 def onnx_label_jointly(probabilities: FLOAT, overlap: FLOAT, valid: BOOL) -> INT64:
     """Translate :func:`label_jointly`; no name may be that of an output of the graph.
 
-    A step is few operations, because starting them is what takes the time. Of padding only
-    the choice is without effect: it lies below all objects without a label.
+    A step labels all boxes whose best score exceeds those of the unlabelled boxes that overlap
+    them: none of these can come first, because scores only fall. A few steps are enough then,
+    and starting operations is what takes the time.
     """
     shape = op.Shape(probabilities)
-    steps = op.Gather(shape, op.Constant(value_int=1))
+    number = op.Gather(shape, op.Constant(value_int=1))
     classes = op.Gather(shape, op.Constant(value_int=2))
     padding = op.Constant(value_float=-2.0)
     below_all = op.Constant(value_float=4.0)
+    one = op.Constant(value_float=1.0)
+    zero = op.Constant(value_float=0.0)
     last = op.Constant(value_ints=[2])
-    cells = op.Unsqueeze(op.Range(0, op.Mul(steps, classes), 1), op.Constant(value_ints=[0]))
+    each_class = op.Range(0, classes, 1)
+    each_box = op.Range(0, number, 1)
+    rows = op.Unsqueeze(each_box, op.Constant(value_ints=[1]))
+    comes_first = op.Less(each_box, rows)  # (T, T), of two boxes with equal scores
     slots = op.Unsqueeze(valid, last)  # (B, T, 1)
     open_scores = op.Where(slots, probabilities, padding)
     unlabelled = op.Cast(slots, to=1)
-    chosen = op.Mul(probabilities, 0.0)
-    for _ in range(steps):
-        best = op.ArgMax(op.Flatten(open_scores, axis=1), axis=1, keepdims=1)  # (B, 1)
-        is_best = op.Reshape(op.Cast(op.Equal(best, cells), to=1), shape)
-        is_best = op.Mul(is_best, unlabelled)
+    chosen = op.Mul(probabilities, zero)
+    goes_on = op.Greater(op.ReduceMax(unlabelled, keepdims=0), zero)
+    while goes_on:
+        best = op.ReduceMax(open_scores, last, keepdims=1)  # (B, T, 1)
+        label = op.ArgMax(open_scores, axis=2, keepdims=1)
+        other = op.Transpose(best, perm=[0, 2, 1])
+        ahead = op.Or(op.Greater(other, best), op.And(op.Equal(other, best), comes_first))
+        waits = op.ReduceMax(op.Mul(overlap, op.Cast(ahead, to=1)), last, keepdims=1)
+        is_box = op.Mul(unlabelled, op.Sub(one, waits))  # (B, T, 1)
+        is_best = op.Mul(op.Cast(op.Equal(label, each_class), to=1), is_box)  # (B, T, C)
         chosen = op.Add(chosen, is_best)
-        is_box = op.ReduceSum(is_best, last, keepdims=1)  # (B, T, 1)
         unlabelled = op.Sub(unlabelled, is_box)
-        hit = op.MatMul(overlap, is_best)  # (B, T, C)
-        lowered = op.Sub(open_scores, op.Mul(hit, op.Cast(op.Greater(open_scores, 0.0), to=1)))
+        hit = op.Min(op.MatMul(overlap, is_best), one)
+        lowered = op.Sub(open_scores, op.Mul(hit, op.Cast(op.Greater(open_scores, zero), to=1)))
         open_scores = op.Sub(lowered, op.Mul(is_box, below_all))
+        goes_on = op.Greater(op.ReduceMax(unlabelled, keepdims=0), zero)
     return op.ArgMax(chosen, axis=2, keepdims=0)
 
 

@@ -1,4 +1,4 @@
-"""Compute the convolutions of an exported parser in 8 bits.
+"""Compute the detector of an exported parser in 8 bits.
 
 Shape shorthand: H x W pixels of the padded images.
 """
@@ -21,6 +21,8 @@ from .onnx_inferencer import METADATA_KEY, OnnxSceneGraphInferencer, list_images
 
 # Of the detector's last layers: scores and sides of boxes need more than 256 steps.
 PREDICTIONS = ('.rtm_cls.', '.rtm_reg.')
+# What lies between convolutions; in float32 it would be converted to and fro.
+OPERATORS = ('Conv', 'Sigmoid', 'Mul', 'Add', 'Concat', 'MaxPool', 'Resize')
 
 
 class CalibrationImages(CalibrationDataReader):
@@ -59,7 +61,7 @@ class CalibrationImages(CalibrationDataReader):
 
 
 def quantize(path: str | Path, images: str | Path, number: int = 100) -> None:
-    """Let the convolutions of an exported parser compute in 8 bits, in place.
+    """Let the detector of an exported parser compute in 8 bits, in place.
 
     Weights have a scale per channel, activations one per tensor, which covers what the
     images give rise to (static quantization of ONNX Runtime). The last convolutions of
@@ -86,17 +88,25 @@ def quantize(path: str | Path, images: str | Path, number: int = 100) -> None:
             simplified,
             draft,
             reader,
-            op_types_to_quantize=['Conv'],
-            nodes_to_exclude=[
-                node.name
-                for node in model.graph.node
-                if any(part in name for name in node.input for part in PREDICTIONS)
-            ],
+            op_types_to_quantize=OPERATORS,
+            nodes_to_quantize=before_predictions(model.graph),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
         _keep_metadata(model, draft)
+
+
+def before_predictions(graph: onnx.GraphProto) -> list[str]:
+    """List the nodes that the detector's last convolutions depend on, without these."""
+    names, needed = [], set()
+    for node in reversed(graph.node):  # nodes are in the order in which they run
+        if any(part in name for name in node.input for part in PREDICTIONS):
+            needed.add(node.input[0])
+        elif needed.intersection(node.output):
+            needed.update(node.input)
+            names.append(node.name)
+    return names
 
 
 def _keep_metadata(source: onnx.ModelProto, path: Path) -> None:

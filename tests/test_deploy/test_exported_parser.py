@@ -77,5 +77,5 @@ def test_the_command_measures_it(run_tool, trained, exported, data, tmp_path):
     assert found['sggen/R@all'] > 50  # annotated boxes are of whole pixels
     assert whole.keys() - found.keys() == {key for key in whole if '/ng-' in key}
     assert found == pytest.approx({key: whole[key] for key in found})
-    with pytest.raises(ValueError, match='no other task than sggen'):
+    with pytest.raises(SystemExit, match='no other task than sggen'):
         run_tool('test', trained[0], exported, '--tasks', 'sgcls')

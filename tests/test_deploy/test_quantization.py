@@ -1,4 +1,4 @@
-"""Convolutions in 8 bits: what is changed, and what stays as it was."""
+"""A detector in 8 bits: what is changed, and what stays as it was."""
 
 import shutil
 import subprocess

@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--int8',
         metavar='IMAGES',
-        help='compute convolutions in 8 bits, with ranges from the images of this folder',
+        help='let the detector compute in 8 bits, with ranges from the images of this folder',
     )
     parser.add_argument(
         '--int8-images',
