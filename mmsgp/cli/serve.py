@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import socket
 import sys
@@ -60,6 +61,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    # The number of pairs differs from image to image, and oneDNN would keep a thousand prepared
+    # operations. It reads this when PyTorch first uses it.
+    os.environ.setdefault('ONEDNN_PRIMITIVE_CACHE_CAPACITY', '32')
     try:
         import uvicorn
 
