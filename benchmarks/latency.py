@@ -6,8 +6,9 @@ objects, at the size of its own config and at the same size. Weights are random 
 checkpoint is given, and the detectors are set so that they find objects. Rounds alternate, and
 the best counts.
 
-With --images, the first images of a folder are parsed instead of noise, others give the ranges
-for 8 bits, and ONNX Runtime is compared with PyTorch on them.
+With --images, the first images of a folder are parsed instead of noise, images from all over the
+folder, these among them, give the ranges for 8 bits, and ONNX Runtime in float32 is compared with
+PyTorch on the first --number.
 
     python benchmarks/latency.py [--objects 20] [--batch 1] [--compile] [--images FOLDER]
 """
@@ -37,7 +38,7 @@ from mmsgp.deploy import OnnxSceneGraphInferencer
 from mmsgp.deploy.exporting import export_onnx
 from mmsgp.deploy.fixed_parser import FixedParser
 from mmsgp.deploy.onnx_inferencer import list_images
-from mmsgp.deploy.quantization import quantize
+from mmsgp.deploy.quantization import choose_images, quantize
 from mmsgp.models import SceneGraphParser
 from mmsgp.registry import MODELS
 from mmsgp.testing.models import CONFIGS, random_samples, spread_detections
@@ -221,7 +222,7 @@ def main() -> None:
         size = path.stat().st_size / 1e6
         inferencer = OnnxSceneGraphInferencer(path, num_threads=threads)
         images = args.images or write_noise(Path(folder, 'noise'))
-        quantize(path, images)
+        quantize(path, choose_images(images))
         small_size = path.stat().st_size / 1e6
         small = OnnxSceneGraphInferencer(path, num_threads=threads)
     arrays = [values.numpy() for values in inputs]
@@ -233,25 +234,28 @@ def main() -> None:
     best_times(calls, 2)  # the first calls also compile and allocate
     seconds = best_times(calls, args.rounds)
     shown = [predict(peer, *own_inputs)[0], predict(peer, *inputs)[0], predict(model, *inputs)[0]]
-    shown += shown[-1:] * (len(calls) - len(shown))
+    counts = [(graph.num_objects, graph.num_relations) for graph in shown]
+    counts += counts[-1:] * (len(calls) - len(counts))
+    found = small.run(*arrays)
+    counts[-1] = int(found['valid'][0].sum()), int((found['scores'][0] >= 0).sum())
 
     console = Console(width=100)
     console.print(
-        f'{platform.processor() or platform.machine()}, {threads} threads, float32, batch '
-        f'{args.batch}, PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}; from '
-        'normalised images to sorted relations'
+        f'{platform.processor() or platform.machine()}, {threads} threads, float32 but for 8 bits, '
+        f'batch {args.batch}, PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}; '
+        'from normalised images to sorted relations'
     )
     table = Table()
     for column in ('', 'pixels', 'boxes', 'pairs', 'ms an image', 'ratio'):
         table.add_column(column, justify='right' if column else 'left')
     first = next(iter(seconds.values()))
     sides = [own_inputs[0].shape[-1]] + [inputs[0].shape[-1]] * (len(calls) - 1)
-    for (name, value), side, graph in zip(seconds.items(), sides, shown):
+    for (name, value), side, (boxes, pairs) in zip(seconds.items(), sides, counts):
         table.add_row(
             name,
             str(side),
-            str(graph.num_objects),
-            str(graph.num_relations),
+            str(boxes),
+            str(pairs),
             f'{1e3 * value / args.batch:.1f}',
             f'{value / first:.2f}',
         )

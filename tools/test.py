@@ -76,9 +76,7 @@ def load_config(args: argparse.Namespace) -> Config:
     check_renamed(cfg.model, args.config)
     check_arguments(cfg.model, args.config)
     fill_in_sizes(cfg, 'test')
-    cfg.work_dir = (
-        args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
-    )
+    cfg.work_dir = choose_work_dir(cfg, args)
     if is_parser_config(cfg.model):
         cfg.model.test_tasks = tuple(args.tasks or TASKS)
         cfg.test_evaluator = load_evaluators(cfg, args.out)
@@ -102,16 +100,44 @@ def is_exported(checkpoint: str) -> bool:
     return checkpoint.endswith('.onnx')
 
 
+def choose_work_dir(cfg: Config, args: argparse.Namespace) -> str:
+    """Return the folder of results; an exported file has its own, beside the checkpoint's."""
+    name = Path(args.config).stem
+    if args.work_dir or not is_exported(args.checkpoint):
+        return args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', name))
+    return str(Path('work_dirs', f'{name}_{Path(args.checkpoint).stem}'))
+
+
 def use_exported_parser(cfg: Config, args: argparse.Namespace) -> None:
-    """Test a file of ONNX Runtime instead of the config's model."""
+    """Test a file of ONNX Runtime instead of the config's model.
+
+    Raises:
+        ValueError: If it is not exported from this config, or a setting has no effect on it.
+    """
     from mmsgp.deploy.exported_parser import ExportedParser
 
-    if not is_parser_config(cfg.model) or args.amp or args.tasks not in (None, ['sggen']):
+    if not is_parser_config(cfg.model):
+        raise ValueError(f'{args.config} is no parser, but {args.checkpoint} is one')
+    without_effect = [key for key in args.cfg_options or () if key.split('.')[0] == 'model']
+    if args.tasks not in (None, ['sggen']):
+        without_effect.append('--tasks other than sggen')
+    if args.amp:
+        without_effect.append('--amp')
+    if args.launcher != 'none':  # ONNX Runtime uses all cores
+        without_effect.append('--launcher')
+    if without_effect:
         raise ValueError(
-            f'{args.checkpoint} is an exported parser: give the config of the parser, no --amp '
-            'and no other task than sggen'
+            f'{", ".join(without_effect)} cannot be used with {args.checkpoint}: an exported file '
+            'parses as it was exported, in one process'
         )
-    cfg.model = dict(type=ExportedParser, path=args.checkpoint)
+    meta = ExportedParser(args.checkpoint).inferencer.meta
+    for step in cfg.test_dataloader.dataset.get('pipeline', ()):
+        if step['type'].endswith('Resize') and list(step['scale']) != meta['img_scale']:
+            raise ValueError(
+                f'{args.config} scales images to {tuple(step["scale"])}, but {args.checkpoint} was '
+                f'exported for {tuple(meta["img_scale"])}: give the config of its export'
+            )
+    cfg.model = dict(type='ExportedParser', path=args.checkpoint)
 
 
 def load_evaluators(cfg: Config, out_file: str | None) -> list[dict]:

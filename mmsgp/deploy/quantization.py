@@ -5,9 +5,9 @@ Shape shorthand: H x W pixels of the padded images.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,25 +30,17 @@ class CalibrationImages(CalibrationDataReader):
 
     Args:
         inferencer: Of the parser.
-        images: Folder of images.
-        number: Largest number of images, spread over the folder.
+        paths: The images.
 
     Raises:
-        FileNotFoundError: If the folder does not exist.
-        ValueError: If it has no images, or one of them cannot be read.
+        ValueError: While they are read, if one is not an image.
     """
 
-    def __init__(
-        self, inferencer: OnnxSceneGraphInferencer, images: str | Path, number: int
-    ) -> None:
-        if not Path(images).is_dir():
-            raise FileNotFoundError(f'{images}: this folder of images does not exist')
-        paths = list(list_images(images))
-        step = -(-len(paths) // number)
-        self._inputs = self._prepare(inferencer, islice(paths, 0, None, step))
+    def __init__(self, inferencer: OnnxSceneGraphInferencer, paths: Sequence[Path]) -> None:
+        self._inputs = self._prepare(inferencer, paths)
 
     @staticmethod
-    def _prepare(inferencer: OnnxSceneGraphInferencer, paths: Iterator[Path]) -> Iterator[dict]:
+    def _prepare(inferencer: OnnxSceneGraphInferencer, paths: Sequence[Path]) -> Iterator[dict]:
         for path in paths:
             image = inferencer.prepare(path)
             yield dict(
@@ -60,41 +52,65 @@ class CalibrationImages(CalibrationDataReader):
         return next(self._inputs, None)
 
 
-def quantize(path: str | Path, images: str | Path, number: int = 100) -> None:
+def choose_images(images: str | Path, number: int = 100) -> list[Path]:
+    """Choose images for the ranges, spread over a folder.
+
+    Args:
+        images: The folder.
+        number: Largest number of images. Defaults to 100.
+
+    Raises:
+        FileNotFoundError: If it is not a folder.
+        ValueError: If ``number`` is below 1, or the folder has no images.
+    """
+    if number < 1:
+        raise ValueError(f'the number of images for 8 bits must be at least 1, got {number}')
+    folder = Path(images).expanduser()
+    if not str(images) or not folder.is_dir():
+        raise FileNotFoundError(f'{str(images)!r}, the images for 8 bits, is not a folder')
+    paths = list(list_images(folder))
+    number = min(number, len(paths))
+    return [paths[i * len(paths) // number] for i in range(number)]
+
+
+def quantize(path: str | Path, images: Sequence[Path]) -> None:
     """Let the detector of an exported parser compute in 8 bits, in place.
 
     Weights have a scale per channel, activations one per tensor, which covers what the
     images give rise to (static quantization of ONNX Runtime). The last convolutions of
-    the detector and the relation head stay in float32.
+    the detector and the relation head stay in float32; the head reads feature maps that
+    were rounded to 8 bits.
 
     Args:
         path: File of :func:`~.exporting.export_onnx`, with the detector; it is replaced.
-        images: Folder of images like those that are to be parsed.
-        number: Largest number of images to use. Defaults to 100.
+        images: Images like those that are to be parsed, see :func:`choose_images`.
 
     Raises:
-        FileNotFoundError: If the folder does not exist.
-        ValueError: If ``number`` is below 1, or the folder has no images or one that
-            cannot be read.
+        ValueError: If one cannot be read, or the file has no RTMDet.
     """
-    if number < 1:
-        raise ValueError(f'the number of images for 8 bits must be at least 1, got {number}')
-    reader = CalibrationImages(OnnxSceneGraphInferencer(path), images, number)
-    with tempfile.TemporaryDirectory() as folder, replacing(Path(path)) as draft:
-        simplified = Path(folder, 'parser.onnx')  # batch norm is part of the convolutions
-        quant_pre_process(path, simplified, skip_symbolic_shape=True)
+    with tempfile.TemporaryDirectory() as folder:
+        simplified, small = Path(folder, 'simplified.onnx'), Path(folder, 'small.onnx')
+        quant_pre_process(path, simplified, skip_symbolic_shape=True)  # fuses batch norm
         model = onnx.load(simplified)
+        names = before_predictions(model.graph)
+        if not names:  # ONNX Runtime would take all nodes
+            raise ValueError(
+                f'{path} has none of the layers {", ".join(PREDICTIONS)} of RTMDet, before which '
+                'the detector could compute in 8 bits'
+            )
         quantize_static(
             simplified,
-            draft,
-            reader,
+            small,
+            CalibrationImages(OnnxSceneGraphInferencer(path), images),
             op_types_to_quantize=OPERATORS,
-            nodes_to_quantize=before_predictions(model.graph),
+            nodes_to_quantize=names,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        _keep_metadata(model, draft)
+        _keep_metadata(model, small)
+        with replacing(Path(path)) as draft:
+            shutil.copyfile(small, draft)
 
 
 def before_predictions(graph: onnx.GraphProto) -> list[str]:

@@ -12,6 +12,7 @@ from mmsgp.deploy import OnnxSceneGraphInferencer
 from mmsgp.deploy.exported_parser import ExportedParser
 from mmsgp.registry import DATASETS
 from mmsgp.testing import make_vg_data
+from mmsgp.testing.models import CONFIGS
 
 FIELDS = dict(objects=('bboxes', 'labels', 'scores'), relations=('pairs', 'labels', 'scores'))
 
@@ -77,5 +78,30 @@ def test_the_command_measures_it(run_tool, trained, exported, data, tmp_path):
     assert found['sggen/R@all'] > 50  # annotated boxes are of whole pixels
     assert whole.keys() - found.keys() == {key for key in whole if '/ng-' in key}
     assert found == pytest.approx({key: whole[key] for key in found})
-    with pytest.raises(SystemExit, match='no other task than sggen'):
-        run_tool('test', trained[0], exported, '--tasks', 'sgcls')
+    written = Config.fromfile(tmp_path / trained[0].name)
+    assert written.model == dict(type='ExportedParser', path=str(exported))
+
+
+@pytest.mark.parametrize(
+    'settings, message',
+    [
+        (['--tasks', 'sgcls'], '--tasks other than sggen cannot be used with .*parser.onnx'),
+        (['--amp'], '--amp cannot be used'),
+        (['--launcher', 'pytorch'], '--launcher cannot be used'),
+        (['--cfg-options', 'model.sggen_pairs=all'], 'model.sggen_pairs cannot be used'),
+    ],
+)
+def test_settings_without_effect_are_refused(
+    run_tool, trained, exported, monkeypatch, settings, message
+):
+    launch = dict(RANK='0', WORLD_SIZE='1', MASTER_ADDR='localhost', MASTER_PORT='0')
+    for name, value in launch.items():  # as tools/dist_test.sh does
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=message):
+        run_tool('test', trained[0], exported, *settings)
+
+
+def test_a_config_of_another_size_is_refused(run_tool, exported):
+    config = CONFIGS / 'react_cce_scorer_rtmdet_tiny_minivg.py'
+    with pytest.raises(SystemExit, match=r'scales images to \(320, 320\).*for \(96, 96\)'):
+        run_tool('test', config, exported)

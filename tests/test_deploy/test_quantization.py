@@ -11,7 +11,7 @@ import pytest
 
 from helpers.deployment import NUM_DETECTED, noisy_images
 from mmsgp.deploy import OnnxSceneGraphInferencer
-from mmsgp.deploy.quantization import CalibrationImages, quantize
+from mmsgp.deploy.quantization import before_predictions, choose_images, quantize
 from mmsgp.testing.models import CONFIGS
 
 
@@ -35,6 +35,10 @@ def quantized(trained, images, tmp_path_factory):
 
 def test_all_convolutions_but_the_last_have_8_bits(quantized, exported):
     graph = onnx.load(quantized).graph
+    # Nothing of the relation head.
+    detector = set(before_predictions(graph))
+    quantized_nodes = [node.name for node in graph.node if node.op_type == 'QuantizeLinear']
+    assert quantized_nodes and detector.issuperset(quantized_nodes)
     made_by = {name: node.op_type for node in graph.node for name in node.output}
     whole = [
         node
@@ -57,28 +61,43 @@ def test_scores_are_close_to_those_of_float32_and_batches_stay_free(quantized, e
     sizes = np.array([image['size'] for image in prepared], np.float32)
     found, expected = small.run(inputs, sizes), whole.run(inputs, sizes)
     assert found['bboxes'].shape == (len(inputs), NUM_DETECTED, 4)
-    assert abs(found['object_scores'] - expected['object_scores']).mean() < 0.05
+    error = abs(found['object_scores'] - expected['object_scores']).mean()
+    assert error < 0.1 * expected['object_scores'][expected['valid']].mean()
     assert (found['bboxes'] != expected['bboxes']).any()
 
 
-def test_images_are_spread_over_the_folder(exported, images):
-    inferencer = OnnxSceneGraphInferencer(exported)
-    for number, chosen in ((1, [0]), (4, [0, 3, 6, 9]), (100, range(10))):
-        reader, paths = CalibrationImages(inferencer, images, number), sorted(images.iterdir())
-        for index in chosen:
-            expected = inferencer.prepare(paths[index])['input'][None]
-            np.testing.assert_array_equal(reader.get_next()['images'], expected)
-        assert reader.get_next() is None
+def test_images_are_spread_over_the_folder(images):
+    paths = sorted(images.iterdir())
+    for number, chosen in ((1, [0]), (4, [0, 2, 5, 7]), (9, range(9)), (100, range(10))):
+        assert choose_images(images, number) == [paths[index] for index in chosen]
 
 
-def test_wrong_images_are_refused_and_the_file_stays(exported, images, tmp_path):
-    path = tmp_path / 'parser.onnx'
-    shutil.copy(exported, path)
+def test_wrong_images_are_refused_before_the_export(trained, exported, images, run_tool, tmp_path):
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(FileNotFoundError, match='gone: this folder of images does not exist'):
-        quantize(path, tmp_path / 'gone')
-    with pytest.raises(ValueError, match='empty has no images'):
-        quantize(path, tmp_path / 'empty')
-    with pytest.raises(ValueError, match='at least 1, got 0'):
-        quantize(path, images, 0)
+    out = tmp_path / 'parser.onnx'
+    shutil.copy(exported, out)
+    command = 'deployment/export_onnx', *trained, '--out', out, '--int8'
+    for folder, options, message in (
+        (tmp_path / 'gone', (), 'gone.*is not a folder'),
+        ('', (), 'is not a folder'),
+        (tmp_path / 'empty', (), 'empty has no images'),
+        (images, ('--int8-images', '0'), 'at least 1, got 0'),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            run_tool(*command, folder, *options)
+    assert out.read_bytes() == exported.read_bytes()
+
+
+def test_a_damaged_image_leaves_the_file_as_it_was(exported, images, tmp_path):
+    path, damaged = tmp_path / 'parser.onnx', tmp_path / 'damaged.jpg'
+    shutil.copy(exported, path)
+    damaged.write_bytes(b'no image')
+    with pytest.raises(ValueError, match='damaged.jpg is empty, damaged or not an image'):
+        quantize(path, [*choose_images(images, 2), damaged])
     assert path.read_bytes() == exported.read_bytes()
+
+
+def test_a_graph_without_rtmdet_is_refused(exported, images, monkeypatch):
+    monkeypatch.setattr('mmsgp.deploy.quantization.PREDICTIONS', ('.other.',))
+    with pytest.raises(ValueError, match='parser.onnx has none of the layers .other. of RTMDet'):
+        quantize(exported, choose_images(images))

@@ -34,11 +34,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--int8-images',
         type=int,
-        default=100,
         help='largest number of images for the ranges (default: 100)',
     )
     args = parser.parse_args()
-    if args.int8 and args.relation_only:
+    if args.int8_images is not None and args.int8 is None:
+        parser.error('--int8-images is for --int8 IMAGES')
+    if args.int8 is not None and args.relation_only:
         parser.error('--int8 is for the detector, which --relation-only leaves out')
     return args
 
@@ -50,14 +51,19 @@ def main() -> None:
         from mmsgp.apis import load_parser
         from mmsgp.deploy.exporting import export_onnx
         from mmsgp.engine.config_file import read_config_file
+        from mmsgp.utils.files import replacing
 
+        if args.int8 is not None:
+            from mmsgp.deploy.quantization import choose_images, quantize
+
+            number = 100 if args.int8_images is None else args.int8_images
+            images = choose_images(args.int8, number)  # before the long work
         cfg = read_config_file(args.config)
         parser = load_parser(cfg, args.checkpoint)
-        export_onnx(parser, cfg, args.out, args.objects, args.relation_only)
-        if args.int8:
-            from mmsgp.deploy.quantization import quantize
-
-            quantize(args.out, args.int8, args.int8_images)
+        with replacing(args.out) as draft:
+            export_onnx(parser, cfg, draft, args.objects, args.relation_only)
+            if args.int8 is not None:
+                quantize(draft, images)
         print(f'wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB')
 
 
