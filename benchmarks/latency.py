@@ -28,12 +28,15 @@ import cv2
 import numpy as np
 import onnxruntime
 import torch
+from mmcv.transforms import Compose
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Table
 
 from mmsgp.apis import load_parser
+from mmsgp.apis.image_inputs import ImageSource, image_pipeline
 from mmsgp.deploy import OnnxSceneGraphInferencer
 from mmsgp.deploy.exporting import export_onnx
 from mmsgp.deploy.fixed_parser import FixedParser
@@ -105,18 +108,13 @@ def write_noise(folder: Path) -> Path:
 
 
 def read_inputs(
-    model: SceneGraphParser, folder: Path, batch: int
+    model: SceneGraphParser, cfg: Config, folder: Path, batch: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Read the first images of a folder, in the size of a parser."""
-    images, sizes = [], []
-    for path in islice(list_images(folder), batch):
-        image = cv2.imread(str(path))
-        height, width = image.shape[:2]
-        scale = min(model.data_preprocessor.pad_to) / max(height, width)
-        size = round(width * scale), round(height * scale)
-        images.append(torch.from_numpy(cv2.resize(image, size)).permute(2, 0, 1))
-        sizes.append(size)
-    data = model.data_preprocessor(dict(inputs=images, data_samples=None))
+    """Read the first images of a folder, as the inferencer does."""
+    pipeline = Compose(image_pipeline(cfg))
+    packed = [pipeline(dict(image)) for image in islice(ImageSource(folder), batch)]
+    data = model.data_preprocessor(pseudo_collate(packed))
+    sizes = [sample.img_shape[1::-1] for sample in data['data_samples']]
     return data['inputs'], torch.tensor(sizes, dtype=torch.float32)
 
 
@@ -200,14 +198,15 @@ def main() -> None:
     args = cli.parse_args()
     init_default_scope('mmsgp')
     model, cfg = load(CONFIG, args.checkpoint, args.objects)
-    peer, _ = load(PEER, args.peer_checkpoint, args.objects)
+    peer, peer_cfg = load(PEER, args.peer_checkpoint, args.objects)
     if args.images is None:
         inputs, own_inputs = (
             random_inputs(parser.data_preprocessor.pad_to, args.batch) for parser in (model, peer)
         )
     else:
         inputs, own_inputs = (
-            read_inputs(parser, args.images, args.batch) for parser in (model, peer)
+            read_inputs(parser, own, args.images, args.batch)
+            for parser, own in ((model, cfg), (peer, peer_cfg))
         )
     fixed, threads = FixedParser(model, args.objects).eval(), torch.get_num_threads()
     calls = {
@@ -246,9 +245,9 @@ def main() -> None:
         'from normalised images to sorted relations'
     )
     table = Table()
-    for column in ('', 'pixels', 'boxes', 'pairs', 'ms an image', 'ratio'):
+    for column in ('', 'pixels', 'boxes', 'pairs', 'ms an image', 'to the first', 'second'):
         table.add_column(column, justify='right' if column else 'left')
-    first = next(iter(seconds.values()))
+    first, second = islice(seconds.values(), 2)
     sides = [own_inputs[0].shape[-1]] + [inputs[0].shape[-1]] * (len(calls) - 1)
     for (name, value), side, (boxes, pairs) in zip(seconds.items(), sides, counts):
         table.add_row(
@@ -258,6 +257,7 @@ def main() -> None:
             str(pairs),
             f'{1e3 * value / args.batch:.1f}',
             f'{value / first:.2f}',
+            f'{value / second:.2f}',
         )
     console.print(table)
     console.print(f'file: {size:.1f} MB, in 8 bits {small_size:.1f} MB')

@@ -3,9 +3,9 @@
 A check that every head can fit its training data: heads of the size of their MiniVG
 configs, on features of objects and unions by layers with random weights, which are frozen.
 All pairs are trained on. The frequency prior starts at zero, so that only memory helps; KERN has
-the statistics of the images, because they are the edges of its graphs. Adam starts at 0.002 and
-falls to zero along a cosine. Accuracy is that of the evaluation mode, over all annotated relations
-and all objects.
+the statistics of the images, because they are the edges of its graphs. The rate of Adam falls
+from --lr to zero along a cosine. Accuracy is that of the evaluation mode, over all annotated
+relations and all objects.
 
     python benchmarks/learn_by_heart.py [--heads transformer vctree] [--images 64]
 """
@@ -95,7 +95,7 @@ def accuracy(model: nn.Module, batches: list[tuple[Tensor, list]]) -> dict[str, 
     return dict(relation=relation, object=object_)
 
 
-def learn(kind: str, folder: str, number: int, max_epochs: int) -> dict[str, float]:
+def learn(kind: str, folder: str, number: int, max_epochs: int, lr: float) -> dict[str, float]:
     """Train a head until it knows all relations, at most some epochs."""
     cfg = Config.fromfile(CONFIGS / f'{kind}_ce_minivg.py')
     init_default_scope(cfg.default_scope)
@@ -110,7 +110,7 @@ def learn(kind: str, folder: str, number: int, max_epochs: int) -> dict[str, flo
     ]
     keep_features(model)
     head = model.relation_head
-    optimizer = torch.optim.Adam([p for p in head.parameters() if p.requires_grad], lr=2e-3)
+    optimizer = torch.optim.Adam([p for p in head.parameters() if p.requires_grad], lr=lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max_epochs)
     start = time.process_time()
     for epoch in range(1, max_epochs + 1):
@@ -134,13 +134,14 @@ def main() -> None:
     parser.add_argument('--heads', nargs='+', choices=HEADS, default=HEADS)
     parser.add_argument('--images', type=int, default=64)
     parser.add_argument('--max-epochs', type=int, default=600)
+    parser.add_argument('--lr', type=float, default=2e-3)
     args = parser.parse_args()
     MMLogger.get_instance('mmengine').setLevel('ERROR')
     console = Console(width=100)
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for kind in args.heads:
-            row = figures[kind] = learn(kind, folder, args.images, args.max_epochs)
+            row = figures[kind] = learn(kind, folder, args.images, args.max_epochs, args.lr)
             console.print(f'{kind:12}' + '  '.join(f'{k} {v:.1f}' for k, v in row.items()))
     print(json.dumps(figures))
 

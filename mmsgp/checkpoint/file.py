@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import pickle
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,6 +138,11 @@ def _damaged(path: Path, error: Exception) -> ValueError:
     )
 
 
+# Of an archive that is cut off, and of parts that claim to be compressed and are not.
+_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
+_ARCHIVE_ERRORS += (RuntimeError, ValueError)  # an unknown compression, or a wrong text
+
+
 def _has_damage(path: Path) -> bool:
     """Whether a file of an archive differs from its checksum."""
     try:
@@ -143,5 +150,5 @@ def _has_damage(path: Path) -> bool:
             return False
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is not None
-    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, NotImplementedError):
+    except _ARCHIVE_ERRORS:
         return True

@@ -17,7 +17,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from mmsgp.utils.files import replacing
 
-from .onnx_inferencer import METADATA_KEY, OnnxSceneGraphInferencer, list_images
+from .onnx_inferencer import OnnxSceneGraphInferencer, list_images
 
 # Of the detector's last layers: scores and sides of boxes need more than 256 steps.
 PREDICTIONS = ('.rtm_cls.', '.rtm_reg.')
@@ -108,7 +108,6 @@ def quantize(path: str | Path, images: Sequence[Path]) -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        _keep_metadata(model, small)
         with replacing(Path(path)) as draft:
             shutil.copyfile(small, draft)
 
@@ -123,11 +122,3 @@ def before_predictions(graph: onnx.GraphProto) -> list[str]:
             needed.update(node.input)
             names.append(node.name)
     return names
-
-
-def _keep_metadata(source: onnx.ModelProto, path: Path) -> None:
-    """Give a file the description of the parser, unless it has it."""
-    model = onnx.load(path)
-    if METADATA_KEY not in {entry.key for entry in model.metadata_props}:
-        model.metadata_props.extend(source.metadata_props)
-        onnx.save(model, path)

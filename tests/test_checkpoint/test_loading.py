@@ -2,7 +2,10 @@
 
 import http.server
 import pickle
+import re
+import struct
 import threading
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -77,6 +80,23 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, mmengine_loaders):
     with pytest.raises(ValueError, match='MMSGP_TRUST_CHECKPOINTS=1'):
         load_checkpoint(torch.nn.Linear(2, 2), str(path))
     assert not trace.exists()
+
+
+@pytest.mark.parametrize('method', [8, 12, 14, 99])  # deflate, bzip2, LZMA, unknown
+def test_code_beside_a_part_that_claims_to_be_compressed_is_damage(tmp_path, method):
+    path = tmp_path / 'c.pth'
+    torch.save(dict(extra=Payload(tmp_path / 'trace'), state_dict=dict(x=torch.ones(99))), path)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        (part,) = (entry for entry in archive.infolist() if entry.filename.endswith('/data/0'))
+    # Both headers of the part, before its name.
+    places = [m.start() for m in re.finditer(part.filename.encode(), bytes(content))]
+    for place, offset in zip(places, (30 - 8, 46 - 10), strict=True):
+        struct.pack_into('<H', content, place - offset, method)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match='c.pth is cut off, damaged or not a checkpoint'):
+        load_checkpoint_file(str(path))
+    assert not (tmp_path / 'trace').exists()
 
 
 class Reach:

@@ -569,8 +569,8 @@ def test_mixed_precision_trains_and_tests(tmp_path, trained, options, tested):
     assert rounded.keys() == exact.keys()
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
-def test_a_detector_in_mixed_precision_without_a_gpu_is_refused(tmp_path):
+def test_a_detector_in_mixed_precision_without_a_gpu_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     detector = ROOT / 'configs' / 'faster_rcnn_vgg16_minivg.py'
     with pytest.raises(SystemExit, match='--amp: a mmdet.FasterRCNN alone'):
         run('train', detector, '--amp', '--work-dir', tmp_path)
